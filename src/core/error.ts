@@ -1,0 +1,91 @@
+/**
+ * Operational failures. Every failure a user can meet has a stable `code`, a message that says what happened and
+ * why, and a `hint` that says how to mend it. Answers (a verdict, a decision) are values, never errors; bugs are
+ * `invariant()`.
+ *
+ * Codes are part of the public interface: add, never rename.
+ */
+export const ERROR_CODES = {
+  // input
+  USAGE: { exit: 2 },
+  BAD_EVENT: { exit: 2 },
+  BAD_CONFIG: { exit: 2 },
+  POLICY_INVALID: { exit: 2 },
+  ENTRY_TOO_LARGE: { exit: 2 },
+  NOT_FOUND: { exit: 3 },
+  // bytes that do not decode
+  NOTE_MALFORMED: { exit: 6 },
+  NOTE_UNVERIFIED: { exit: 6 },
+  CHECKPOINT_MALFORMED: { exit: 6 },
+  PROOF_INVALID: { exit: 6 },
+  KEY_MALFORMED: { exit: 2 },
+  NOT_CANONICAL: { exit: 6 },
+  // the log
+  LOG_DAMAGED: { exit: 6 },
+  LOG_ROLLED_BACK: { exit: 6 },
+  LOG_READ_ONLY: { exit: 8 },
+  LOG_WRITE_FAILED: { exit: 8 },
+  LOG_FULL: { exit: 8 },
+  LOG_CLOSED: { exit: 8 },
+  LOG_LOCKED: { exit: 8 },
+  LOG_MISSING: { exit: 3 },
+  RECORDER_UNAVAILABLE: { exit: 8 },
+  // who may
+  OPERATOR_REQUIRED: { exit: 4 },
+  STOPPED: { exit: 4 },
+  TOKEN_INVALID: { exit: 4 },
+  // credentials
+  SECRET_NOT_FOUND: { exit: 3 },
+  VAULT_UNREADABLE: { exit: 1 },
+  // the rest
+  ADDRESS_IN_USE: { exit: 1 },
+  INTERNAL: { exit: 1 },
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+export class TallyError extends Error {
+  override readonly name = 'TallyError';
+  readonly code: ErrorCode;
+  /** How to mend it: a command where there is one. */
+  readonly hint: string | undefined;
+  /** Machine-readable particulars (an index, a path); never a secret value. */
+  readonly details: Readonly<Record<string, string | number | boolean>> | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: {
+      hint?: string;
+      details?: Readonly<Record<string, string | number | boolean>>;
+      cause?: unknown;
+    } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+    this.details = options.details;
+  }
+
+  get exitCode(): number {
+    return ERROR_CODES[this.code].exit;
+  }
+
+  toJSON(): { code: ErrorCode; message: string; hint?: string; details?: Readonly<Record<string, unknown>> } {
+    return {
+      code: this.code,
+      message: this.message,
+      ...(this.hint === undefined ? {} : { hint: this.hint }),
+      ...(this.details === undefined ? {} : { details: this.details }),
+    };
+  }
+}
+
+/** A broken promise of our own code. Never thrown for anything a user, a file or a peer can cause. */
+export function invariant(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new Error(`invariant broken: ${message}`);
+}
+
+export function isTallyError(error: unknown): error is TallyError {
+  return error instanceof TallyError;
+}

@@ -1,0 +1,80 @@
+/**
+ * Every limit of the product with the reason for its value. A limit that is not in this table does not exist; a
+ * limit that is reached is always told to the caller. Units are in the names.
+ */
+export const LIMITS = {
+  /** Entry bundles carry a uint16 length (C2SP tlog-tiles). */
+  entryBytes: 65_535,
+  /** Opaque identifiers (tenant, run, step, session, agent, credential reference). Long enough for URNs. */
+  idChars: 256,
+  /** A stated purpose is a sentence, not a document. */
+  reasonBytes: 512,
+  /** Free-form objects that ride in an entry (`risk`, `metadata`), serialised. */
+  freeObjectBytes: 8_192,
+  /** What was read for one decision (`decision.inputs`), serialised; the policy itself is in the snapshot. */
+  decisionInputsBytes: 4_096,
+  /** Nesting of any JSON that we walk; deeper input is refused, so recursion is bounded. */
+  jsonDepth: 64,
+  /** Members and elements of any JSON that we walk in one event. */
+  jsonNodes: 20_000,
+  /** Delegation chains longer than this are a loop or an attack. */
+  delegationDepth: 32,
+  /** Credentials that one call may carry; each is one header, query, form or body field. */
+  credentialsPerCall: 16,
+
+  /** A segment of the embedded store: 256 bundles of 256 entries. */
+  segmentEntries: 65_536,
+  /** Width of a hash tile and of an entry bundle (C2SP tlog-tiles). */
+  tileWidth: 256,
+  /** Proofs of a tree with fewer than 2^63 leaves. */
+  proofHashes: 63,
+  /** Signed notes: real checkpoints are below 4 KiB even with a dozen cosignatures. */
+  noteBytes: 1_000_000,
+  /** C2SP asks for at least 16 signature lines; more than this is an attack on our time. */
+  noteSignatures: 100,
+
+  /** Entries in one write: bounds the latency that a burst adds to the first of its batch. */
+  batchEntries: 8_192,
+  /** Bytes in one write. */
+  batchBytes: 8 * 1024 * 1024,
+  /** Events waiting for the disk. Beyond it the caller is told to wait instead of memory growing without end. */
+  queuedBytes: 64 * 1024 * 1024,
+  /** The longest time between an acknowledged entry and a signature over it. */
+  checkpointMs: 200,
+  /** Quiet time before an idle log is signed: one signature a burst, not one an entry. */
+  checkpointIdleMs: 10,
+  /** A client that lost its recorder has this long to come back before its open actions are closed as unknown. */
+  orphanGraceMs: 30_000,
+  /** Ids remembered for idempotent retries. */
+  rememberedIds: 100_000,
+
+  /** One message on the hand-over socket: the largest entry, escaped, with room for its envelope. */
+  socketMessageBytes: 1024 * 1024,
+  /** Clients of the hand-over socket at once. */
+  socketClients: 256,
+  /** Unix socket paths longer than this fail in the kernel (sun_path). */
+  socketPathBytes: 107,
+
+  /** Header bytes of one request to the broker (Node's default is the same). */
+  requestHeaderBytes: 16_384,
+  /** Bodies up to this size with a JSON or form type are read before the decision; others stream. */
+  parsedBodyBytes: 1024 * 1024,
+  /** Concurrent calls through the broker. */
+  concurrentCalls: 1_024,
+  /** Time for a client to send its request headers. */
+  requestHeadersMs: 15_000,
+  /** Time to resolve a host name. */
+  resolveMs: 10_000,
+  /** Time to connect to an upstream, TLS included. */
+  connectMs: 10_000,
+  /** Time an upstream may stay silent before its headers. */
+  upstreamHeadersMs: 300_000,
+  /** Silence inside an upstream body; server-sent events send heartbeats well below it. */
+  upstreamIdleMs: 300_000,
+  /** Secret values shorter than this are not searched for: they would match by chance. The vault warns. */
+  secretMinBytes: 6,
+  /** One secret value; certificates and service-account files fit. */
+  secretMaxBytes: 65_536,
+  /** The policy file. */
+  policyBytes: 4 * 1024 * 1024,
+} as const;
