@@ -17,6 +17,8 @@ export type Random = (size: number) => Uint8Array;
 export interface ObjectStore {
   get(name: string): Promise<Uint8Array | undefined>;
   put(name: string, bytes: Uint8Array, options?: { readonly durable?: boolean }): Promise<void>;
+  /** Like `put` for each, all durable, directories synced once. Not atomic together: any subset may survive a crash. */
+  putMany(objects: readonly (readonly [name: string, bytes: Uint8Array])[]): Promise<void>;
   /** Names that start with `prefix`, sorted. */
   list(prefix: string): Promise<readonly string[]>;
 }

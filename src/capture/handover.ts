@@ -1,0 +1,73 @@
+/** The client's side of the hand-over socket. */
+import { connect } from 'node:net';
+import { TallyError } from '../core/error.ts';
+import { errorFromWire, lineSplitter, type WireReply } from '../core/wire.ts';
+import type { Ask, Client, OpResults } from '../recorder/ops.ts';
+
+export interface HandoverClient {
+  readonly ask: Ask;
+  /** Resolves when the connection is gone, for whatever reason. */
+  readonly closed: Promise<void>;
+  close(): void;
+}
+
+/**
+ * Connects to the writer that listens on `path`; undefined when none does. A request whose connection breaks before its
+ * answer rejects with `RECORDER_UNAVAILABLE`: whether it was carried out is then unknown, and events that carry an id
+ * may be sent again.
+ */
+export async function connectHandover(path: string, client: Client): Promise<HandoverClient | undefined> {
+  const socket = connect(path);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', reject);
+    });
+  } catch {
+    // No writer: a missing socket and a dead one look alike, and mean the same to the caller.
+    return undefined;
+  }
+  const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  let next = 1;
+
+  const split = lineSplitter((line) => {
+    const reply = JSON.parse(line) as WireReply;
+    const waiter = waiting.get(reply.id);
+    waiting.delete(reply.id);
+    if ('error' in reply) waiter?.reject(errorFromWire(reply.error));
+    else waiter?.resolve(reply.result);
+  });
+  socket.on('data', (chunk: Buffer) => {
+    try {
+      split(chunk);
+    } catch (error) {
+      socket.destroy(error instanceof Error ? error : undefined);
+    }
+  });
+  socket.on('error', () => undefined);
+  const closed = new Promise<void>((resolve) => {
+    socket.on('close', () => {
+      for (const { reject } of waiting.values()) reject(gone());
+      waiting.clear();
+      resolve();
+    });
+  });
+
+  return {
+    closed,
+    close: () => socket.destroy(),
+    ask: (op, params) =>
+      new Promise((resolve, reject) => {
+        if (socket.destroyed) return reject(gone());
+        const id = next++;
+        waiting.set(id, { resolve: (value) => resolve(value as OpResults[typeof op]), reject });
+        socket.write(`${JSON.stringify({ id, op, params, ...(id === 1 ? { client } : {}) })}\n`);
+      }),
+  };
+}
+
+function gone(): TallyError {
+  return new TallyError('RECORDER_UNAVAILABLE', 'the recorder went away before it answered', {
+    hint: 'start it again with `tally up`; an event that carries an id can be sent again',
+  });
+}

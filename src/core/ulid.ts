@@ -1,0 +1,50 @@
+import type { Random } from './ports.ts';
+
+const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+const HALF = 2 ** 40;
+
+function base32(value: number, chars: number): string {
+  let text = '';
+  for (let rest = value, i = 0; i < chars; i++) {
+    const digit = rest % 32;
+    text = ALPHABET.charAt(digit) + text;
+    rest = (rest - digit) / 32;
+  }
+  return text;
+}
+
+function fiveBytes(bytes: Uint8Array, at: number): number {
+  let value = 0;
+  for (let i = at; i < at + 5; i++) value = value * 256 + (bytes[i] ?? 0);
+  return value;
+}
+
+/**
+ * ULIDs: 48 bits of milliseconds, 80 bits of randomness, 26 characters of Crockford base 32. Within one source they
+ * are strictly increasing: the same millisecond, or a clock that went back, increments the last value.
+ */
+export function ulidSource(random: Random): (nowMs: number) => string {
+  let time = -1;
+  let timeText = '';
+  let high = 0;
+  let highText = '';
+  let low = 0;
+  return (nowMs) => {
+    if (nowMs > time) {
+      time = nowMs;
+      timeText = base32(time, 10);
+      const bytes = random(10);
+      high = fiveBytes(bytes, 0);
+      highText = base32(high, 8);
+      low = fiveBytes(bytes, 5);
+    } else if (++low === HALF) {
+      low = 0;
+      if (++high === HALF) {
+        high = 0;
+        timeText = base32(++time, 10);
+      }
+      highText = base32(high, 8);
+    }
+    return timeText + highText + base32(low, 8);
+  };
+}

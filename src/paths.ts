@@ -1,0 +1,49 @@
+/** Where things are. XDG directories on every Unix; TALLY_HOME puts everything under one directory. */
+import { join } from 'node:path';
+import { sha256Hex } from './core/hash.ts';
+
+export interface Paths {
+  /** `config.yaml`: what this machine allows (failure modes, observe); never read from a working tree. */
+  readonly configFile: string;
+  readonly policyFile: string;
+  /** Holds logs/ heads/ keys/ vault/ registry/. 0700. */
+  readonly state: string;
+  readonly logs: string;
+  readonly heads: string;
+  readonly keys: string;
+  readonly vault: string;
+  readonly registry: string;
+  /** 0700, short: sockets and per-terminal unlocks. */
+  readonly runtime: string;
+  readonly socket: string;
+}
+
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly home: string;
+  readonly tmp: string;
+  readonly uid: number;
+}
+
+export const TENANT = 'local';
+
+export function locate({ env, home, tmp, uid }: Surroundings): Paths {
+  const root = env['TALLY_HOME'];
+  const config = root ?? join(env['XDG_CONFIG_HOME'] ?? join(home, '.config'), 'tallystick');
+  const state = root ?? join(env['XDG_STATE_HOME'] ?? join(home, '.local', 'state'), 'tallystick');
+  const runtimeBase = env['XDG_RUNTIME_DIR'];
+  const runtime = runtimeBase === undefined ? join(tmp, `tallystick-${uid}`) : join(runtimeBase, 'tallystick');
+  return {
+    configFile: join(config, 'config.yaml'),
+    policyFile: join(config, 'tally.policy.yaml'),
+    state,
+    logs: join(state, 'logs'),
+    heads: join(state, 'heads'),
+    keys: join(state, 'keys'),
+    vault: join(state, 'vault'),
+    registry: join(state, 'registry'),
+    runtime,
+    // A hash keeps the path short whatever TALLY_HOME is: the kernel allows 107 bytes.
+    socket: join(runtime, `${sha256Hex(`${state}\n${TENANT}`).slice(0, 16)}.sock`),
+  };
+}

@@ -1,0 +1,67 @@
+/**
+ * Entries that wait for one write. A batch belongs to one segment; its bytes are the segment's next bytes exactly.
+ * Each line is written with its newline in FRONT of the next one's place, so that the leaf hash H(0x00 || entry) can be
+ * taken in place: the byte before an entry holds the 0x00 while it is hashed and the newline afterwards.
+ */
+import { leafHashInPlace } from '../core/tlog/tree.ts';
+
+const INITIAL_BYTES = 64 * 1024;
+const HASH_BYTES = 32;
+/** A UTF-16 unit becomes at most three bytes of UTF-8. */
+const MOST_BYTES_PER_UNIT = 3;
+
+export interface Batch {
+  readonly segment: number;
+  readonly firstIndex: number;
+  readonly count: () => number;
+  /** Bytes to append: `count` lines, each ended by "\n". */
+  readonly bytes: () => Uint8Array;
+  /** Leaf hashes, 32 bytes each. */
+  readonly leaves: () => Uint8Array;
+  /** Settles when the batch is durable, or is lost with the writer. */
+  readonly done: Promise<void>;
+  readonly settle: (error?: Error) => void;
+  /**
+   * Writes one entry and returns its leaf hash in base64, or undefined when it is longer than `most` bytes (nothing is
+   * added then).
+   */
+  readonly add: (entry: string, most: number) => string | undefined;
+}
+
+export function createBatch(segment: number, firstIndex: number): Batch {
+  let buffer = Buffer.allocUnsafe(INITIAL_BYTES);
+  let leaves = Buffer.allocUnsafe(64 * HASH_BYTES);
+  let end = 1;
+  let count = 0;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  // Every waiter handles the rejection itself; a batch without waiters must not end the process.
+  promise.catch(() => undefined);
+
+  return {
+    segment,
+    firstIndex,
+    count: () => count,
+    bytes: () => buffer.subarray(1, end),
+    leaves: () => leaves.subarray(0, count * HASH_BYTES),
+    done: promise,
+    settle: (error) => (error === undefined ? resolve() : reject(error)),
+    add(entry, most) {
+      const needed = end + entry.length * MOST_BYTES_PER_UNIT + 1;
+      if (needed > buffer.length) {
+        const larger = Buffer.allocUnsafe(Math.max(needed, buffer.length * 2));
+        buffer.copy(larger, 0, 0, end);
+        buffer = larger;
+      }
+      const length = buffer.write(entry, end, 'utf8');
+      if (length > most) return undefined;
+      const hash = leafHashInPlace(buffer, end, end + length);
+      if (count > 0) buffer[end - 1] = 0x0a;
+      end += length;
+      buffer[end++] = 0x0a;
+      if ((count + 1) * HASH_BYTES > leaves.length) leaves = Buffer.concat([leaves], leaves.length * 2);
+      leaves.write(hash, count * HASH_BYTES, 'base64');
+      count++;
+      return hash;
+    },
+  };
+}

@@ -1,0 +1,83 @@
+/**
+ * Group commit. Everything that waits when the disk becomes free goes out in one write and one fdatasync; whoever
+ * arrives meanwhile forms the next batch.
+ *
+ * A failed write or fsync ends the writer: it acknowledges nothing more and never retries, because a second fsync can
+ * report success for pages the kernel has already dropped. Opening the log again replays from what is on disk.
+ */
+import { TallyError } from '../core/error.ts';
+import type { LogStore } from '../core/ports.ts';
+import type { Batch } from './batch.ts';
+import type { Sequencer } from './sequencer.ts';
+
+export interface Committer {
+  /** Something was sequenced: a flush follows as soon as the current turn of the event loop is over. */
+  wake(): void;
+  /** Resolves when nothing waits for the disk. */
+  idle(): Promise<void>;
+  /** Ends the writer: everything waiting and everything later is rejected with `error`. */
+  fail(error: TallyError): void;
+  /** Why the writer is dead, if it is. */
+  failure(): TallyError | undefined;
+}
+
+export function createCommitter(
+  store: LogStore,
+  sequencer: Sequencer,
+  openSegment: number | undefined,
+  onDurable: (batch: Batch) => void,
+): Committer {
+  let segment = openSegment;
+  let scheduled = false;
+  let busy = false;
+  let dead: TallyError | undefined;
+
+  function fail(error: TallyError): void {
+    dead ??= error;
+    for (const batch of sequencer.take()) batch.settle(dead);
+  }
+
+  async function flush(): Promise<void> {
+    scheduled = false;
+    busy = true;
+    for (let batches = sequencer.take(); batches.length > 0; batches = sequencer.take()) {
+      for (const batch of batches) {
+        try {
+          if (dead !== undefined) throw dead;
+          if (batch.segment !== segment) await store.openSegment(batch.segment);
+          segment = batch.segment;
+          await store.append(batch.bytes());
+        } catch (error) {
+          fail(asFailure(error));
+          batch.settle(dead);
+          continue;
+        }
+        batch.settle();
+        onDurable(batch);
+      }
+    }
+    // In the same turn as the empty `take`: whoever is woken by the last batch must find the writer ready to be woken.
+    busy = false;
+  }
+
+  return {
+    wake() {
+      if (scheduled || busy) return;
+      scheduled = true;
+      setImmediate(flush);
+    },
+    async idle() {
+      while (scheduled || busy) await new Promise((resolve) => setImmediate(resolve));
+    },
+    fail,
+    failure: () => dead,
+  };
+}
+
+function asFailure(error: unknown): TallyError {
+  if (error instanceof TallyError) return error;
+  return new TallyError('LOG_WRITE_FAILED', `cannot append to the log: ${error instanceof Error ? error.message : String(error)}`, {
+    hint: 'start the recorder again: it replays from what is on disk',
+    cause: error,
+  });
+}

@@ -1,0 +1,114 @@
+/**
+ * What another process, or a command in this one, may ask of the writer. One table: the shape of each request, and who
+ * may make it. `service.ts` carries them out; the socket only moves them.
+ */
+import { z } from 'zod';
+import { EventSchema, OutcomeSchema } from '../core/entry.ts';
+import { LIMITS } from '../core/limits.ts';
+
+const id = z.string().min(1).max(LIMITS.idChars);
+/** Names become file names, YAML keys and header values: letters, digits and `._-:@/` only. */
+const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$/, 'letters, digits and . _ : @ / - only, at most 128');
+const reason = z.string().max(LIMITS.reasonBytes).optional();
+
+/** What a client says about itself. Nothing here raises an identity level. */
+export const ClientSchema = z.object({
+  user: z.string().max(256).optional(),
+  uid: z.number().int().optional(),
+  pid: z.number().int().optional(),
+  host: z.string().max(256).optional(),
+  /** A coding agent found in the client's environment, with the signals that matched. */
+  detected: z.object({ agent: id, signals: z.array(z.string().max(256)).max(16) }).optional(),
+  /** Whether the client runs inside `tally run`. */
+  run_token: z.string().max(512).optional(),
+  operator_token: z.string().max(512).optional(),
+  surface: z.enum(['cli', 'sdk', 'secrets', 'mcp', 'hook']),
+});
+export type Client = z.infer<typeof ClientSchema>;
+
+export const OPS = {
+  hello: z.object({}),
+  status: z.object({}),
+  /** Signs everything durable so far. */
+  checkpoint: z.object({}),
+  record: z.object({ event: EventSchema }),
+  'run.start': z.object({
+    agent_id: name.optional(),
+    reason,
+    /** argv[0] only: arguments carry secrets. */
+    command: z.string().max(1024).optional(),
+    project_id: id.optional(),
+    environment: id.optional(),
+  }),
+  'run.end': z.object({ run_id: id, run_token: z.string().max(512), outcome: OutcomeSchema }),
+  'agent.register': z.object({ agent_id: name, description: z.string().max(512).optional() }),
+  'token.issue': z.object({
+    agent_id: name,
+    label: z.string().max(128).optional(),
+    expires_in_s: z.number().int().positive().max(10 * 365 * 86_400).optional(),
+    project_id: id.optional(),
+    environment: id.optional(),
+  }),
+  'token.revoke': z.object({ token_id: id, reason }),
+  'agent.list': z.object({}),
+  'policy.set': z.object({ text: z.string().max(LIMITS.policyBytes), reason }),
+  /** A person has looked at a torn tail that recovery set aside. */
+  'log.acknowledge': z.object({ name: id, reason: z.string().min(1).max(LIMITS.reasonBytes) }),
+} as const;
+
+export type Op = keyof typeof OPS;
+export type OpParams<O extends Op> = z.infer<(typeof OPS)[O]>;
+
+/** Refused, and recorded, under a run token or a detected agent; behind the passphrase where one is set. */
+export const OPERATOR_OPS: ReadonlySet<Op> = new Set<Op>([
+  'agent.register',
+  'token.issue',
+  'token.revoke',
+  'policy.set',
+  'log.acknowledge',
+]);
+
+export interface RecorderStatus {
+  readonly tenant: string;
+  readonly origin: string;
+  readonly vkey: string;
+  readonly recorder_id: string;
+  readonly version: string;
+  readonly pid: number;
+  /** Entries that are durable. */
+  readonly size: number;
+  /** Entries under a signed checkpoint. */
+  readonly signed: number;
+  readonly open_actions: number;
+  readonly policy: { readonly version: string; readonly hash: string; readonly unreadable?: string };
+  readonly failure?: string;
+}
+
+export interface OpResults {
+  hello: RecorderStatus & { readonly proxy_url?: string };
+  status: RecorderStatus & { readonly proxy_url?: string };
+  checkpoint: { readonly size: number };
+  record: { readonly id: string; readonly index: number; readonly ts: string };
+  'run.start': { readonly run_id: string; readonly token: string; readonly id: string };
+  'run.end': { readonly id: string };
+  'agent.register': { readonly agent_id: string; readonly id: string };
+  'token.issue': { readonly token_id: string; readonly token: string; readonly expires_at?: string; readonly id: string };
+  'token.revoke': { readonly token_id: string; readonly id: string };
+  'agent.list': { readonly agents: readonly AgentRow[] };
+  'policy.set': { readonly version: string; readonly hash: string; readonly changed: boolean };
+  'log.acknowledge': { readonly id: string };
+}
+
+export interface AgentRow {
+  readonly agent_id: string;
+  readonly registered_at: string;
+  readonly tokens: readonly {
+    readonly token_id: string;
+    readonly label?: string;
+    readonly status: 'live' | 'expired' | 'revoked';
+    readonly expires_at?: string;
+  }[];
+}
+
+/** Sends one request to the writer, wherever it is, and gives its answer; a failure is a `TallyError`. */
+export type Ask = <O extends Op>(op: O, params: OpParams<O>) => Promise<OpResults[O]>;

@@ -1,0 +1,231 @@
+/**
+ * Gives each event its place: index, prev, final bytes, leaf hash. Synchronous from the first check to the last byte,
+ * so the order of calls is the order of entries, and nothing that is refused ever takes an index.
+ */
+import { type Entry, ENTRY_VERSION, type Event, EventSchema } from '../core/entry.ts';
+import { invariant, TallyError } from '../core/error.ts';
+import type { Fingerprint } from '../core/fingerprint.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { Redactor } from '../core/redact/redact.ts';
+import type { Producer, Receipt } from './api.ts';
+import { type Batch, createBatch } from './batch.ts';
+import type { Pending } from './pending.ts';
+
+/** Where the log stands. Only the sequencer changes it. */
+export interface Position {
+  /** Index of the next entry = number of entries sequenced so far. */
+  next: number;
+  /** Base64 leaf hash of the entry before it. */
+  prev: string;
+  /** Time of the last entry, ms. */
+  lastMs: number;
+  /** First index of the open segment. */
+  segment: number;
+  /** Time of the first entry of the open segment, ms. */
+  segmentMs: number;
+  /** Policy snapshots already announced in the open segment. */
+  readonly announced: Set<string>;
+}
+
+export interface SequencerOptions {
+  readonly tenant: string;
+  readonly recorderId: string;
+  readonly recorderVersion: string;
+  readonly redactor: Redactor;
+  readonly fingerprint: Fingerprint;
+  readonly ulid: (nowMs: number) => string;
+  readonly now: () => number;
+  readonly position: Position;
+  readonly pending: Pending;
+}
+
+export interface Sequenced {
+  readonly receipt: Receipt;
+  /** Settles when the entry is durable. */
+  readonly done: Promise<void>;
+}
+
+export interface Sequencer {
+  /** Throws `BAD_EVENT` or `ENTRY_TOO_LARGE`; nothing is sequenced then. */
+  sequence(event: Event, producer: Producer): Sequenced;
+  /** Hands over everything sequenced since the last call, in order. */
+  take(): Batch[];
+  readonly queuedBytes: () => number;
+  readonly position: Readonly<Position>;
+}
+
+const DAY_MS = 86_400_000;
+const SEGMENT_AGE_MS = 7 * DAY_MS;
+/** Digits of the largest index; an entry's size is checked as if its index had all of them. */
+const INDEX_DIGITS = 16;
+const INTERNAL: Producer = { surface: 'server', assurance: 'enforced' };
+
+export function createSequencer(options: SequencerOptions): Sequencer {
+  const { position, pending, redactor, fingerprint } = options;
+  let seq = 0;
+  let batches: Batch[] = [];
+  let queued = 0;
+  let isoMs = Number.NaN;
+  let iso = '';
+
+  function timestamp(ms: number): string {
+    if (ms !== isoMs) {
+      isoMs = ms;
+      iso = new Date(ms).toISOString();
+    }
+    return iso;
+  }
+
+  function startSegmentIfDue(nowMs: number): void {
+    const held = position.next - position.segment;
+    const old = held > 0 && position.next % LIMITS.tileWidth === 0 && nowMs - position.segmentMs >= SEGMENT_AGE_MS;
+    if (held < LIMITS.segmentEntries && !old) return;
+    position.segment = position.next;
+    position.announced.clear();
+  }
+
+  function batch(): Batch {
+    const last = batches.at(-1);
+    if (
+      last !== undefined &&
+      last.segment === position.segment &&
+      last.count() < LIMITS.batchEntries &&
+      last.bytes().length < LIMITS.batchBytes
+    ) {
+      return last;
+    }
+    const fresh = createBatch(position.segment, position.next);
+    batches.push(fresh);
+    return fresh;
+  }
+
+  /** Arguments are hashed before redaction: two card numbers must give two hashes. They go no further than this. */
+  function hashAction(event: Event): Entry['action'] {
+    if (event.action === undefined) return undefined;
+    const { args, args_note, ...action } = event.action;
+    return { ...action, ...fingerprint.action(options.tenant, action, args, args_note) };
+  }
+
+  function append(event: Event, producer: Producer): Sequenced {
+    const nowMs = options.now();
+    startSegmentIfDue(nowMs);
+    const snapshot = event.decision?.snapshot;
+    while (snapshot !== undefined && !position.announced.has(snapshot.hash)) {
+      announce(snapshot.hash, event);
+      // The announcement may have filled its segment; then the next one needs an announcement of its own.
+      startSegmentIfDue(nowMs);
+    }
+
+    const ended = event.phase === 'post_exec' && event.parent_id !== undefined ? pending.find(event.parent_id) : undefined;
+    const receiptId = event.id ?? `log_${options.ulid(nowMs)}`;
+    const entry: Entry = {
+      ...ended?.action?.repeats,
+      ...event,
+      v: ENTRY_VERSION,
+      id: receiptId,
+      index: position.next,
+      prev: position.prev,
+      ts: timestamp(nowMs),
+      tenant_id: options.tenant,
+      action: hashAction(event) ?? (ended?.action?.repeats.action as Entry['action']),
+      source: {
+        surface: producer.surface,
+        assurance: producer.assurance,
+        recorder_id: options.recorderId,
+        recorder_version: options.recorderVersion,
+        seq,
+      },
+    };
+    if (nowMs < position.lastMs) entry.clock = 'back';
+    if (ended?.late === true && entry.outcome !== undefined) entry.outcome = { ...entry.outcome, late: true };
+    if (entry.step_id === undefined && entry.action !== undefined) entry.step_id = `step_${seq}`;
+
+    const text = redactor.redactEntry(entry);
+    const target = batch();
+    const before = target.bytes().length;
+    const spare = INDEX_DIGITS - String(position.next).length;
+    checkParts(entry, text.length);
+    const hash = target.add(text, LIMITS.entryBytes - spare);
+    if (hash === undefined) {
+      throw new TallyError('ENTRY_TOO_LARGE', `the entry is larger than ${LIMITS.entryBytes} bytes`, {
+        hint: 'put large arguments and results into the payload, not into metadata; nothing was recorded for this event',
+      });
+    }
+    queued += target.bytes().length - before;
+    if (position.next === position.segment) position.segmentMs = nowMs;
+    position.next++;
+    position.prev = hash;
+    position.lastMs = nowMs;
+    seq++;
+    if (ended !== undefined) pending.close(event.parent_id ?? '');
+    if (entry.phase === 'pre_exec') {
+      const { run_id, step_id, session_id, project_id, environment, actor, credentials, action } = entry;
+      pending.open({
+        id: receiptId,
+        index: entry.index,
+        type: entry.type,
+        surface: producer.surface,
+        repeats: dropUndefined({ run_id, step_id, session_id, project_id, environment, actor, credentials, action }),
+      });
+    }
+    return { receipt: { id: receiptId, index: entry.index, ts: entry.ts }, done: target.done };
+  }
+
+  /** A reader of one segment finds every snapshot that its decisions cite announced in it, before its first use. */
+  function announce(hash: string, first: Event): void {
+    position.announced.add(hash);
+    const policy = first.decision?.policy;
+    append({ type: 'policy.snapshot', phase: 'point', metadata: { hash, ...(policy === undefined ? {} : { policy }) } }, INTERNAL);
+  }
+
+  return {
+    position,
+    queuedBytes: () => queued,
+    take() {
+      const taken = batches;
+      batches = [];
+      queued = 0;
+      return taken;
+    },
+    sequence(event, producer) {
+      const parsed = EventSchema.safeParse(event);
+      if (!parsed.success) {
+        const issue = parsed.error.issues[0];
+        invariant(issue !== undefined, 'zod reports at least one issue');
+        throw new TallyError('BAD_EVENT', `not an event: ${issue.path.join('.') || 'event'}: ${issue.message}`, {
+          hint: 'spec/entry.md lists the fields and their types; nothing was recorded',
+        });
+      }
+      return append(parsed.data, producer);
+    },
+  };
+}
+
+function dropUndefined<T extends object>(object: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}
+
+/** Parts with bounds of their own. An entry smaller than a bound cannot break it, so most entries pay one comparison. */
+function checkParts(entry: Entry, units: number): void {
+  if (entry.reason !== undefined) checkBytes('reason', entry.reason, LIMITS.reasonBytes);
+  if (units > LIMITS.decisionInputsBytes && entry.decision?.inputs !== undefined) {
+    checkBytes('decision.inputs', JSON.stringify(entry.decision.inputs), LIMITS.decisionInputsBytes);
+  }
+  if (units > LIMITS.freeObjectBytes) {
+    if (entry.metadata !== undefined) checkBytes('metadata', JSON.stringify(entry.metadata), LIMITS.freeObjectBytes);
+    if (entry.risk !== undefined) checkBytes('risk', JSON.stringify(entry.risk), LIMITS.freeObjectBytes);
+  }
+}
+
+function checkBytes(name: string, text: string, most: number): void {
+  if (text.length * 3 <= most) return;
+  const bytes = Buffer.byteLength(text);
+  if (bytes > most) {
+    throw new TallyError('ENTRY_TOO_LARGE', `${name} has ${bytes} bytes; at most ${most} are kept`, {
+      hint: `shorten ${name}; nothing was recorded for this event`,
+    });
+  }
+}
+

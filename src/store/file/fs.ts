@@ -1,0 +1,86 @@
+/** File-system steps that the durability of the log rests on. Everything is 0600 in 0700. */
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { TallyError } from '../../core/error.ts';
+
+export const FILE_MODE = 0o600;
+export const DIRECTORY_MODE = 0o700;
+
+/** A name is durable only when its directory is: without this a crash can lose a file whose bytes were fsynced. */
+export async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes `path` and its missing parents, each durable in its own parent. */
+export async function makeDirectory(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+  if (first === undefined) return;
+  for (let made = path; ; made = dirname(made)) {
+    await syncDirectory(dirname(made));
+    if (made === first) return;
+  }
+}
+
+export async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, null);
+    done += bytesWritten;
+  }
+}
+
+let temporary = 0;
+
+/** Writes beside `path` and renames over it. The directory is not yet synced: the caller does that once a batch. */
+export async function replaceFile(path: string, bytes: Uint8Array, durable: boolean): Promise<void> {
+  const beside = `${path}.${process.pid}-${temporary++}.tmp`;
+  const handle = await open(beside, 'wx', FILE_MODE);
+  try {
+    await writeAll(handle, bytes);
+    if (durable) await handle.sync();
+  } catch (error) {
+    await handle.close();
+    await unlink(beside).catch((cleanup: unknown) => {
+      throw new AggregateError([error, cleanup], `cannot write ${path}`);
+    });
+    throw error;
+  }
+  await handle.close();
+  await rename(beside, path);
+}
+
+export function errno(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** Turns what the kernel says into what a person can act on. */
+export function storeError(error: unknown, doing: string): TallyError {
+  if (error instanceof TallyError) return error;
+  const code = errno(error);
+  const message = `${doing}: ${error instanceof Error ? error.message : String(error)}`;
+  switch (code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new TallyError('LOG_FULL', message, {
+        hint: 'free disk space, then start the recorder again: it replays from what is on disk',
+        cause: error,
+      });
+    case 'EROFS':
+    case 'EACCES':
+    case 'EPERM':
+      return new TallyError('LOG_READ_ONLY', message, {
+        hint: 'make the log directory writable for this user (files 0600 in directories 0700); `tally doctor` names it',
+        cause: error,
+      });
+    default:
+      return new TallyError('LOG_WRITE_FAILED', message, {
+        hint: 'check the disk (`dmesg`, `tally doctor`), then start the recorder again: it replays from what is on disk',
+        cause: error,
+      });
+  }
+}

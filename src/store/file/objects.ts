@@ -1,0 +1,64 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { invariant } from '../../core/error.ts';
+import type { ObjectStore } from '../../core/ports.ts';
+import { errno, makeDirectory, replaceFile, storeError, syncDirectory } from './fs.ts';
+
+function checkName(name: string): void {
+  const bad = name === '' || name.split('/').some((part) => part === '' || part === '.' || part === '..');
+  invariant(!bad, `object name ${JSON.stringify(name)}`);
+}
+
+/** Named objects as files below `root`. */
+export function fileObjects(root: string): ObjectStore {
+  const known = new Set<string>();
+
+  async function directory(path: string): Promise<void> {
+    if (known.has(path)) return;
+    await makeDirectory(path);
+    known.add(path);
+  }
+
+  async function putMany(objects: readonly (readonly [string, Uint8Array])[], durable: boolean): Promise<void> {
+    const directories = new Set<string>();
+    for (const [name] of objects) {
+      checkName(name);
+      directories.add(dirname(join(root, name)));
+    }
+    try {
+      for (const path of directories) await directory(path);
+      await Promise.all(objects.map(([name, bytes]) => replaceFile(join(root, name), bytes, durable)));
+      if (durable) await Promise.all([...directories].map(syncDirectory));
+    } catch (error) {
+      throw storeError(error, 'cannot write an object of the log');
+    }
+  }
+
+  return {
+    async get(name) {
+      checkName(name);
+      try {
+        return await readFile(join(root, name));
+      } catch (error) {
+        if (errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR') return undefined;
+        throw storeError(error, `cannot read ${name}`);
+      }
+    },
+    put: (name, bytes, options) => putMany([[name, bytes]], options?.durable ?? true),
+    putMany: (objects) => putMany(objects, true),
+    async list(prefix) {
+      const base = prefix.includes('/') ? prefix.slice(0, prefix.lastIndexOf('/')) : '';
+      try {
+        const found = await readdir(join(root, base), { recursive: true, withFileTypes: true });
+        return found
+          .filter((file) => file.isFile() && !file.name.endsWith('.tmp'))
+          .map((file) => join(file.parentPath, file.name).slice(join(root, '/').length))
+          .filter((name) => name.startsWith(prefix))
+          .sort();
+      } catch (error) {
+        if (errno(error) === 'ENOENT') return [];
+        throw storeError(error, `cannot list ${prefix}`);
+      }
+    },
+  };
+}

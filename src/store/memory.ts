@@ -1,0 +1,68 @@
+import { invariant } from '../core/error.ts';
+import { sha256Hex } from '../core/hash.ts';
+import type { LogStore, ObjectStore } from '../core/ports.ts';
+
+export function memoryObjects(objects = new Map<string, Uint8Array>()): ObjectStore {
+  return {
+    async get(name) {
+      return objects.get(name)?.slice();
+    },
+    async put(name, bytes) {
+      objects.set(name, bytes.slice());
+    },
+    async putMany(many) {
+      for (const [name, bytes] of many) objects.set(name, bytes.slice());
+    },
+    async list(prefix) {
+      return [...objects.keys()].filter((name) => name.startsWith(prefix)).sort();
+    },
+  };
+}
+
+/** The bytes of a log in memory. Handing the same `disk` to a new store is a restart. */
+export interface MemoryDisk {
+  readonly objects: Map<string, Uint8Array>;
+  readonly segments: Map<number, Buffer>;
+  readonly torn: Map<string, Buffer>;
+}
+
+export function memoryDisk(): MemoryDisk {
+  return { objects: new Map(), segments: new Map(), torn: new Map() };
+}
+
+/** Same contract as the file store, nothing durable: for tests and for recording that may vanish. */
+export function openMemoryStore(disk: MemoryDisk = memoryDisk()): LogStore {
+  let target: number | undefined;
+  return {
+    objects: memoryObjects(disk.objects),
+    async segments() {
+      return [...disk.segments].map(([first, bytes]) => ({ first, bytes: bytes.length })).sort((a, b) => a.first - b.first);
+    },
+    async *read(first, offset = 0) {
+      const bytes = disk.segments.get(first);
+      invariant(bytes !== undefined, `segment ${first} does not exist`);
+      if (offset < bytes.length) yield Buffer.from(bytes.subarray(offset));
+    },
+    async openSegment(first) {
+      if (!disk.segments.has(first)) disk.segments.set(first, Buffer.alloc(0));
+      target = first;
+    },
+    async append(bytes) {
+      invariant(target !== undefined, 'append before openSegment');
+      disk.segments.set(target, Buffer.concat([disk.segments.get(target) ?? Buffer.alloc(0), bytes]));
+    },
+    async setAside(first, offset) {
+      const bytes = disk.segments.get(first);
+      invariant(bytes !== undefined, `segment ${first} does not exist`);
+      const name = `${String(first).padStart(12, '0')}.jsonl.torn-${disk.torn.size}`;
+      const tail = Buffer.from(bytes.subarray(offset));
+      disk.torn.set(name, tail);
+      disk.segments.set(first, Buffer.from(bytes.subarray(0, offset)));
+      target = undefined;
+      return { name, bytes: tail.length, sha256: sha256Hex(tail) };
+    },
+    async close() {
+      target = undefined;
+    },
+  };
+}
