@@ -121,8 +121,14 @@ describe('tests switched off', () => {
       "it('a', (t) => { t.skip(); });",
       "it('a', { skip: true }, f);",
       "it('a', { only }, f);",
+      "it('a', { skip: true && 'later' }, f);",
     ],
-    ["it('skip.only(', f);", "it('a', { timeout: 1 }, f);", 'const a = { skip: 1 };'],
+    [
+      "it('skip.only(', f);",
+      "it('a', { timeout: 1 }, f);",
+      'const a = { skip: 1 };',
+      "it('a', { skip: uid !== 0 && 'needs root' }, f);",
+    ],
   );
 });
 
