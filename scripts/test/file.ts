@@ -1,7 +1,7 @@
 /** Runs one test file in a process group of its own and says everything that can be wrong with it. */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -58,6 +58,8 @@ export async function runFile(
 ): Promise<FileResult> {
   const started = performance.now();
   const report = join(folder, `${randomUUID()}.jsonl`);
+  // Node opens the report only once the file has loaded; one that does not load reports nothing.
+  writeFileSync(report, '');
   const mark = randomUUID();
   const child = spawn(
     process.execPath,
@@ -88,6 +90,7 @@ export async function runFile(
   clearTimeout(bound);
   const left = await leftOver(group, mark);
   for (const { pid } of left) kill(pid);
+  if (left.length > 0) await leftOver(group, mark);
   runningGroups.delete(group);
 
   const lines = readLines(report);

@@ -21,6 +21,16 @@ function read(path: string): string | undefined {
   }
 }
 
+/** State and process group, or undefined for one that is no process any more. */
+function look(pid: number): { readonly group: number } | undefined {
+  // "pid (comm) state ppid pgrp …": comm may hold spaces and brackets, so the fields start after the last one.
+  const stat = read(`/proc/${pid}/stat`);
+  const [state, , group] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+  return state === undefined || state === 'Z' || state === 'X' ? undefined : { group: Number(group) };
+}
+
+export const isAlive = (pid: number): boolean => look(pid) !== undefined;
+
 /** Linux only; elsewhere nothing is found, and the runner says that it did not look. */
 export const canLook = process.platform === 'linux';
 
@@ -30,12 +40,10 @@ export function survivors(group: number, mark: string): readonly Survivor[] {
   for (const name of readdirSync('/proc')) {
     const pid = Number(name);
     if (!Number.isInteger(pid) || pid === process.pid) continue;
-    // "pid (comm) state ppid pgrp …": comm may hold spaces and brackets, so the fields start after the last one.
-    const stat = read(`/proc/${pid}/stat`);
-    const [state, , pgrp] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
-    if (state === undefined || state === 'Z' || state === 'X') continue;
+    const seen = look(pid);
+    if (seen === undefined) continue;
     const marked = read(`/proc/${pid}/environ`)?.split('\0').includes(`${MARK}=${mark}`) ?? false;
-    if (!marked && Number(pgrp) !== group) continue;
+    if (!marked && seen.group !== group) continue;
     const command = read(`/proc/${pid}/cmdline`)?.split('\0').join(' ').trim() ?? '';
     found.push({ pid, command: command.slice(0, 200) });
   }
