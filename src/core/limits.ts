@@ -17,6 +17,8 @@ export const LIMITS = {
   jsonDepth: 64,
   /** Members and elements of any JSON that we walk in one event. */
   jsonNodes: 20_000,
+  /** Members and elements of one canonical text. A policy file of `policyBytes` has fewer; a value that shares its parts could double at every level. */
+  canonicalNodes: 4_194_304,
   /** Delegation chains longer than this are a loop or an attack. */
   delegationDepth: 32,
   /** Credentials that one call may carry; each is one header, query, form or body field. */
@@ -75,6 +77,10 @@ export const LIMITS = {
   secretMinBytes: 6,
   /** One secret value; certificates and service-account files fit. */
   secretMaxBytes: 65_536,
+  /** The local credential file, read whole at each change: 500 of the largest secrets. */
+  vaultBytes: 64 * 1024 * 1024,
+  /** A writer of the credential file waits this long for another one; a write takes a few milliseconds. */
+  vaultLockMs: 10_000,
   /** The policy file. */
   policyBytes: 4 * 1024 * 1024,
 } as const;
