@@ -1,0 +1,129 @@
+/** What every command is handed: the world, read once. Commands touch `process` through this only. */
+import { homedir, hostname, tmpdir, userInfo } from 'node:os';
+import type { openReader, openSession, Session } from '../open.ts';
+import { locate, type Paths } from '../paths.ts';
+import type { Client } from '../recorder/ops.ts';
+import { type Agent, detectAgent } from './agent.ts';
+import { createOutput, type Output } from './output/stream.ts';
+
+export type Env = Readonly<Record<string, string | undefined>>;
+type SessionOptions = Parameters<typeof openSession>[0];
+type ReaderOptions = NonNullable<Parameters<typeof openReader>[1]>;
+
+export interface Context {
+  readonly env: Env;
+  readonly version: string;
+  readonly paths: Paths;
+  /** Data, and nothing else. */
+  readonly stdout: Output;
+  /** Everything else: progress, notes, warnings, prompts. */
+  readonly stderr: Output;
+  readonly stdin: NodeJS.ReadStream;
+  /** Prompts may be shown: a person sits at a terminal. */
+  readonly interactive: boolean;
+  /** A coding agent found in the environment. Inferred, never proof of anything. */
+  readonly agent: Agent | undefined;
+  /** Whether failures are printed as JSON: asked for, or nobody reads standard error on a terminal. */
+  readonly json: boolean;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** What this process says about itself to the writer. */
+  client(surface?: Client['surface']): Client;
+  /** Writes through the one writer, or becomes it. The caller closes it. */
+  openSession(options?: Partial<Omit<SessionOptions, 'paths'>>): Promise<Session>;
+  /** Lock-free reading of the raw files. `log`: another log directory than the current one. */
+  openReader(options?: ReaderOptions): ReturnType<typeof openReader>;
+  /** Sets the exit code of the process; a later failure may still replace it. */
+  exit(code: number): void;
+  warn(line: string): void;
+  /** Aborted by the first SIGINT or SIGTERM, for commands that have something to close. A second one ends at once. */
+  interrupted(): AbortSignal;
+}
+
+export async function createContext(argv: readonly string[], version: string): Promise<Context> {
+  const env: Env = process.env;
+  const agent = await detectAgent(env);
+  const plain = agent !== undefined;
+  const stdout = createOutput(process.stdout, { env, plain });
+  const stderr = createOutput(process.stderr, { env, plain });
+  const paths = locate({ env, home: homedir(), tmp: tmpdir(), uid: process.getuid?.() ?? 0 });
+  const signal = interruption();
+
+  function warn(line: string): void {
+    void stderr.line(`${stderr.style.yellow('warning:')} ${line}`);
+  }
+
+  function client(surface: Client['surface'] = 'cli'): Client {
+    const { username, uid } = whoAmI();
+    return {
+      surface,
+      ...(username === undefined ? {} : { user: username }),
+      ...(uid === undefined ? {} : { uid }),
+      pid: process.pid,
+      host: hostname(),
+      ...(agent === undefined ? {} : { detected: { agent: agent.name, signals: [...agent.signals] } }),
+      ...(env.TALLY_RUN_TOKEN === undefined ? {} : { run_token: env.TALLY_RUN_TOKEN }),
+      ...(env.TALLY_OPERATOR_TOKEN === undefined ? {} : { operator_token: env.TALLY_OPERATOR_TOKEN }),
+    };
+  }
+
+  return {
+    env,
+    version,
+    paths,
+    stdout,
+    stderr,
+    stdin: process.stdin,
+    interactive: process.stdin.isTTY === true && stderr.isTTY && agent === undefined,
+    agent,
+    json: wantsJson(argv, stderr.isTTY),
+    now: Date.now,
+    client,
+    async openSession(options = {}) {
+      const open = await import('../open.ts');
+      return open.openSession({ paths, client: client(), onWarning: warn, ...options });
+    },
+    async openReader(options = {}) {
+      const open = await import('../open.ts');
+      return open.openReader(paths, options);
+    },
+    exit(code) {
+      process.exitCode = code;
+    },
+    warn,
+    interrupted: signal,
+  };
+}
+
+/** Looked at before any parsing, since a failure of the parser has to be told in the right form too. */
+export function wantsJson(argv: readonly string[], stderrIsTTY: boolean): boolean {
+  const end = argv.indexOf('--');
+  const own = end === -1 ? argv : argv.slice(0, end);
+  return !stderrIsTTY || own.includes('--json') || own.includes('--jsonl');
+}
+
+/** In a container the uid may have no name; that is no reason to fail. */
+function whoAmI(): { username?: string; uid?: number } {
+  const uid = process.getuid?.();
+  const known = uid === undefined ? {} : { uid };
+  try {
+    return { ...known, username: userInfo().username };
+  } catch {
+    // ENOENT from getpwuid_r: the uid has to do.
+    return known;
+  }
+}
+
+function interruption(): () => AbortSignal {
+  const controller = new AbortController();
+  let installed = false;
+  return () => {
+    if (installed) return controller.signal;
+    installed = true;
+    for (const name of ['SIGINT', 'SIGTERM'] as const) {
+      // `once`: the second signal meets the default handler, for a command that does not come to its end.
+      process.once(name, () => controller.abort());
+    }
+    return controller.signal;
+  };
+}

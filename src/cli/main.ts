@@ -1,0 +1,112 @@
+/**
+ * The program `tally`. Loads the command that was called and nothing else, and turns whatever goes wrong into one
+ * clear message and an exit code.
+ */
+import type { Command, CommanderError } from 'commander';
+import { TallyError } from '../core/error.ts';
+import { COMMANDS } from './table.ts';
+import { packageVersion } from './version.ts';
+
+/** Runs the command line. Never rejects; the outcome is in `process.exitCode`. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const args = argv.slice(2);
+  const version = packageVersion();
+  // Before anything else is loaded: this is what editors and shells call on every start.
+  if (args[0] === '--version' || args[0] === '-V') {
+    process.stdout.write(`${version}\n`);
+    return;
+  }
+  const [{ createContext }, { printFailure }] = await Promise.all([
+    import('./context.ts'),
+    import('./output/failure.ts'),
+  ]);
+  const context = await createContext(args, version);
+  const options = { json: context.json, debug: truthy(context.env.TALLY_DEBUG) };
+  const fail = (error: unknown): void => context.exit(printFailure(error, context.stderr, options));
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => {
+      fail(error);
+      // State is unknown from here on; what was acknowledged is durable.
+      process.exit();
+    });
+  }
+
+  try {
+    await run(args, context);
+  } catch (error) {
+    fail(error);
+  }
+  if (context.stdout.failure !== undefined) {
+    fail(
+      new TallyError('INTERNAL', `cannot write the output: ${context.stdout.failure.message}`, {
+        hint: 'the output is not complete; check where it goes (disk full?)',
+      }),
+    );
+  }
+}
+
+function truthy(value: string | undefined): boolean {
+  return value !== undefined && value !== '' && value !== '0';
+}
+
+type Context = Awaited<ReturnType<typeof import('./context.ts').createContext>>;
+
+async function run(args: readonly string[], context: Context): Promise<void> {
+  const { Command, CommanderError } = await import('commander');
+  const program = new Command('tally')
+    .description('The flight recorder for AI agents: decides beforehand, records durably, proves afterwards.')
+    .option('-V, --version', 'the version')
+    .enablePositionalOptions()
+    .helpCommand('help [command]', 'help for a command');
+  const wanted = args[0] === 'help' ? args[1] : args[0];
+  for (const entry of COMMANDS) {
+    program.commandsGroup(entry.group);
+    if (entry.name === wanted) program.addCommand((await entry.load()).build(context).summary(entry.summary));
+    else program.command(entry.name).summary(entry.summary).description(entry.summary);
+  }
+
+  let complaint = '';
+  adopt(program, {
+    writeOut: (text) => void context.stdout.write(text),
+    writeErr: (text) => {
+      complaint += text;
+    },
+  });
+  try {
+    if (args.length === 0) await context.stdout.write(program.helpInformation());
+    else await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Shown because it was asked for, or because a command needs a subcommand.
+    if (error.code === 'commander.help') {
+      await context.stderr.write(complaint);
+      context.exit(2);
+    } else if (error.exitCode !== 0) throw asUsage(error, args);
+  }
+}
+
+interface Writers {
+  writeOut(text: string): void;
+  writeErr(text: string): void;
+}
+
+/** Settings that commander gives only to commands it made itself. */
+function adopt(command: Command, writers: Writers): void {
+  command
+    .exitOverride()
+    .configureOutput({ ...writers, outputError: () => undefined })
+    .configureHelp({ showGlobalOptions: false });
+  for (const child of command.commands) adopt(child, writers);
+}
+
+/** "error: unknown option '--jsn'\n(Did you mean --json?)" → message and hint. */
+function asUsage(error: CommanderError, args: readonly string[]): TallyError {
+  const [first = '', ...rest] = error.message.split('\n');
+  const suggestion = /^\((.*)\)$/.exec(rest.join(' ').trim())?.[1];
+  const command = args.find((arg) => COMMANDS.some(({ name }) => name === arg));
+  const help =
+    command === undefined ? '`tally --help` lists the commands' : `see \`tally ${command} --help\``;
+  return new TallyError('USAGE', first.replace(/^error: /, ''), {
+    hint: suggestion === undefined ? help : `${suggestion} (${help})`,
+  });
+}

@@ -1,0 +1,85 @@
+import { type Paint, plainText } from './style.ts';
+import { fit, textWidth } from './width.ts';
+
+export interface Column {
+  readonly header: string;
+  readonly align?: 'left' | 'right';
+  /** Where a text that is too long is cut. */
+  readonly cut?: 'end' | 'middle';
+  /** Columns it may shrink to when the terminal is narrow; absent: it never shrinks. */
+  readonly shrinkTo?: number;
+  /** Left out, highest number first, when shrinking is not enough. Absent: always there. */
+  readonly optional?: number;
+}
+
+/** `text` without escape sequences; `paint` colours it after it was cut and padded. */
+export interface Cell {
+  readonly text: string;
+  readonly paint?: Paint;
+}
+
+export interface Layout {
+  /** Which columns are shown, and how wide. */
+  readonly shown: readonly { readonly at: number; readonly width: number }[];
+  header(paint: Paint): string;
+  row(cells: readonly Cell[]): string;
+}
+
+const GAP = '  ';
+
+/** Chooses columns and widths for `rows`, within `width` columns (undefined: no limit). Later rows may use it too. */
+export function layOut(
+  columns: readonly Column[],
+  rows: readonly (readonly Cell[])[],
+  width: number | undefined,
+): Layout {
+  const natural = columns.map((column, i) =>
+    rows.reduce((most, row) => Math.max(most, textWidth(row[i]?.text ?? '')), textWidth(column.header)),
+  );
+  const shown = choose(columns, natural, width);
+
+  function line(cellAt: (at: number) => Cell): string {
+    const texts = shown.map(({ at, width: most }) => {
+      const column = columns[at];
+      const { text, paint = plainText } = cellAt(at);
+      const cut = fit(text, most, column?.cut);
+      const space = ' '.repeat(Math.max(0, most - textWidth(cut)));
+      return column?.align === 'right' ? space + paint(cut) : paint(cut) + space;
+    });
+    // Trailing spaces wrap on a narrow terminal and end up in what people copy.
+    return texts.join(GAP).trimEnd();
+  }
+
+  return {
+    shown,
+    header: (paint) => line((at) => ({ text: columns[at]?.header ?? '', paint })),
+    row: (cells) => line((at) => cells[at] ?? { text: '' }),
+  };
+}
+
+function choose(columns: readonly Column[], natural: readonly number[], width: number | undefined) {
+  let shown = columns.map((_, at) => ({ at, width: natural[at] ?? 0 }));
+  if (width === undefined) return shown;
+  const total = (): number =>
+    shown.reduce((sum, column) => sum + column.width, 0) + GAP.length * (shown.length - 1);
+  const least = (): number =>
+    shown.reduce((sum, { at, width: w }) => sum + Math.min(w, columns[at]?.shrinkTo ?? w), 0) +
+    GAP.length * (shown.length - 1);
+  // First decide which columns there is room for at all, then give the room that is left.
+  for (;;) {
+    if (least() <= width) break;
+    const drop = shown
+      .filter(({ at }) => columns[at]?.optional !== undefined)
+      .sort((a, b) => (columns[b.at]?.optional ?? 0) - (columns[a.at]?.optional ?? 0))[0];
+    if (drop === undefined) break;
+    shown = shown.filter((column) => column !== drop);
+  }
+  for (let over = total() - width; over > 0; over--) {
+    const widest = shown
+      .filter((column) => column.width > (columns[column.at]?.shrinkTo ?? column.width))
+      .sort((a, b) => b.width - a.width)[0];
+    if (widest === undefined) break;
+    shown = shown.map((column) => (column === widest ? { ...column, width: column.width - 1 } : column));
+  }
+  return shown;
+}

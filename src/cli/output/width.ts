@@ -1,0 +1,50 @@
+/** How many columns a text takes on a terminal, and cutting it to a number of them. */
+const ASCII = /^[\u0020-\u007e]*$/;
+const GRAPHEMES = new Intl.Segmenter('en', { granularity: 'grapheme' });
+/** East Asian wide and fullwidth blocks, and everything shown as an emoji. */
+const WIDE =
+  /^[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|^[\u{1b000}-\u{1b2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}|\ufe0f/u;
+const ZERO = /^\p{Mark}+$/u;
+
+function graphemeWidth(grapheme: string): number {
+  if (ZERO.test(grapheme)) return 0;
+  return WIDE.test(grapheme) ? 2 : 1;
+}
+
+/** For text without escape sequences. */
+export function textWidth(text: string): number {
+  if (ASCII.test(text)) return text.length;
+  let width = 0;
+  for (const { segment } of GRAPHEMES.segment(text)) width += graphemeWidth(segment);
+  return width;
+}
+
+/** At most `width` columns; what is cut off shows as "…". `from: 'middle'` keeps the end too (paths, ids). */
+export function fit(text: string, width: number, from: 'end' | 'middle' = 'end'): string {
+  if (textWidth(text) <= width) return text;
+  if (width <= 1) return width === 1 ? '…' : '';
+  const graphemes = [...GRAPHEMES.segment(text)].map(({ segment }) => segment);
+  const tail = from === 'middle' ? takeColumns(graphemes.toReversed(), Math.floor((width - 1) / 3)) : [];
+  const head = takeColumns(graphemes, width - 1 - columns(tail));
+  return `${head.join('')}…${tail.toReversed().join('')}`;
+}
+
+function columns(graphemes: readonly string[]): number {
+  return graphemes.reduce((sum, grapheme) => sum + graphemeWidth(grapheme), 0);
+}
+
+function takeColumns(graphemes: readonly string[], width: number): string[] {
+  const taken: string[] = [];
+  let used = 0;
+  for (const grapheme of graphemes) {
+    used += graphemeWidth(grapheme);
+    if (used > width) break;
+    taken.push(grapheme);
+  }
+  return taken;
+}
+
+export function pad(text: string, width: number, align: 'left' | 'right' = 'left'): string {
+  const space = ' '.repeat(Math.max(0, width - textWidth(text)));
+  return align === 'left' ? text + space : space + text;
+}

@@ -1,0 +1,25 @@
+/**
+ * The commands, in the order of the help. Each is loaded only when it is called. To add one: a line here, and
+ * `commands/<name>.ts` with `export function build(context: Context): Command`.
+ */
+import type { Command } from 'commander';
+import type { Context } from './context.ts';
+
+export interface CommandModule {
+  build(context: Context): Command;
+}
+
+export interface CommandEntry {
+  readonly name: string;
+  /** One line, for the list of commands. */
+  readonly summary: string;
+  readonly group: 'Record:' | 'Read:' | 'Manage:';
+  load(): Promise<CommandModule>;
+}
+
+// biome-ignore format: one line a command
+export const COMMANDS: readonly CommandEntry[] = [
+  { name: 'log', summary: 'list, show, follow, publish the log', group: 'Read:', load: () => import('./commands/log.ts') },
+  { name: 'verify', summary: 'prove that nothing was altered (short for log verify)', group: 'Read:', load: () => import('./commands/verify.ts') },
+  { name: 'key', summary: 'the public keys that verify this log', group: 'Read:', load: () => import('./commands/key.ts') },
+];
