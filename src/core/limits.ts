@@ -49,6 +49,8 @@ export const LIMITS = {
   orphanGraceMs: 30_000,
   /** Ids remembered for idempotent retries. */
   rememberedIds: 100_000,
+  /** Ended runs kept in the registry: a token of one of them is told to be revoked, an older one is just unknown. */
+  rememberedRuns: 1_000,
 
   /** One message on the hand-over socket: the largest entry, escaped, with room for its envelope. */
   socketMessageBytes: 1024 * 1024,
@@ -83,4 +85,13 @@ export const LIMITS = {
   vaultLockMs: 10_000,
   /** The policy file. */
   policyBytes: 4 * 1024 * 1024,
+
+  /** An operator's unlock lasts this long in one terminal: enough for a handful of commands, not for a forgotten desk. */
+  operatorUnlockMs: 10 * 60_000,
+  /** `keys/operator.json` and an unlock: a few hundred bytes each. */
+  operatorFileBytes: 16_384,
+  /** Shorter passphrases are guessed offline whatever the key derivation costs. */
+  passphraseMinChars: 8,
+  /** Memory for one key derivation; a file that asks for more is an attack on ours. */
+  scryptBytes: 256 * 1024 * 1024,
 } as const;

@@ -42,6 +42,8 @@ export interface CompiledPolicy {
   readonly allowlist: readonly AllowedHost[];
   readonly credentials: { readonly [ref: string]: CredentialRule };
   readonly agents: { readonly [agentId: string]: { readonly requires?: 'issued' } };
+  /** Set when the file could not be read or parsed: the snapshot then replays to the same stop. */
+  readonly unreadable?: string;
 }
 
 /** A policy with its snapshot, ready to decide with. */
@@ -72,6 +74,9 @@ export interface Identity {
   readonly agent_id?: string;
   readonly token_id?: string;
   readonly run_id?: string;
+  /** What the token is bound to. A call whose claims are silent belongs to these. */
+  readonly project_id?: string;
+  readonly environment?: string;
   readonly failure?: IdentityFailure;
 }
 

@@ -1,0 +1,188 @@
+/**
+ * Agents, tokens and runs as the log tells them: a fold over the entries, so the log stays the only truth and the
+ * saved state is a cache that can be thrown away. No secret is in it: tokens are SHA-256 of their secret part.
+ */
+import type { Entry } from '../entry.ts';
+import { invariant } from '../error.ts';
+import { LIMITS } from '../limits.ts';
+import type { TokenKind } from './token.ts';
+
+/** What binds a token besides its agent. */
+interface Scope {
+  readonly project_id?: string;
+  readonly environment?: string;
+  /** RFC 3339. One that does not parse has expired. */
+  readonly expires_at?: string;
+}
+
+export interface TokenRecord extends Scope {
+  readonly token_id: string;
+  readonly token_hash: string;
+  readonly kind: TokenKind;
+  readonly tenant_id: string;
+  /** Absent only for the token of a run that names no agent. */
+  readonly agent_id?: string;
+  readonly run_id?: string;
+  readonly label?: string;
+  readonly issued_at: string;
+  readonly revoked_at?: string;
+}
+
+export interface AgentRecord {
+  readonly agent_id: string;
+  readonly label?: string;
+  /** Absent: the agent got a token and was never registered. */
+  readonly registered_at?: string;
+}
+
+export interface RunRecord {
+  readonly run_id: string;
+  readonly token_id?: string;
+  readonly ended_at?: string;
+}
+
+export interface RegistryState {
+  /** Entries of the log that this reflects: indices 0 to size - 1. */
+  size: number;
+  readonly agents: Map<string, AgentRecord>;
+  readonly tokens: Map<string, TokenRecord>;
+  readonly runs: Map<string, RunRecord>;
+  /** Ended runs, oldest first. */
+  readonly ended: string[];
+}
+
+export function emptyRegistry(): RegistryState {
+  return { size: 0, agents: new Map(), tokens: new Map(), runs: new Map(), ended: [] };
+}
+
+const text = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== '' && value.length <= LIMITS.idChars ? value : undefined;
+
+function optional<K extends string>(key: K, value: string | undefined): { readonly [P in K]?: string } {
+  return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]?: string });
+}
+
+/** True when the entry says that the thing was done, not that somebody wanted it or was refused. */
+function happened(entry: Entry): boolean {
+  const { decision, outcome, source } = entry;
+  // A client without a token may record events about itself; it may not make itself an agent.
+  if (source.assurance === 'self_reported') return false;
+  if (decision !== undefined && decision.outcome !== 'allow') return false;
+  return outcome === undefined || outcome.status === 'ok' || outcome.status === 'started';
+}
+
+function addToken(state: RegistryState, entry: Entry, bound: Partial<TokenRecord>, kind: TokenKind): void {
+  const { metadata = {} } = entry;
+  const token_id = text(metadata.token_id);
+  const token_hash = text(metadata.token_hash);
+  // The first entry of an id stands: no later one may put another hash under it.
+  if (token_id === undefined || token_hash === undefined || state.tokens.has(token_id)) return;
+  state.tokens.set(token_id, {
+    token_id,
+    token_hash,
+    kind,
+    tenant_id: entry.tenant_id,
+    ...bound,
+    ...optional('expires_at', metadata.expires_at === undefined ? undefined : String(metadata.expires_at)),
+    issued_at: entry.ts,
+  });
+}
+
+function revoke(state: RegistryState, tokenId: string | undefined, ts: string): void {
+  const token = tokenId === undefined ? undefined : state.tokens.get(tokenId);
+  if (token !== undefined && token.revoked_at === undefined)
+    state.tokens.set(token.token_id, { ...token, revoked_at: ts });
+}
+
+function registerAgent(state: RegistryState, entry: Entry): void {
+  const agent_id = text(entry.metadata?.agent_id);
+  if (agent_id === undefined) return;
+  const known = state.agents.get(agent_id);
+  state.agents.set(agent_id, {
+    ...known,
+    agent_id,
+    ...optional('label', text(entry.metadata?.label)),
+    registered_at: known?.registered_at ?? entry.ts,
+  });
+}
+
+function issueToken(state: RegistryState, entry: Entry): void {
+  const { metadata = {} } = entry;
+  const agent_id = text(metadata.agent_id);
+  if (agent_id === undefined) return;
+  if (!state.agents.has(agent_id)) state.agents.set(agent_id, { agent_id });
+  addToken(
+    state,
+    entry,
+    {
+      agent_id,
+      ...optional('project_id', text(metadata.project_id)),
+      ...optional('environment', text(metadata.environment)),
+      ...optional('label', text(metadata.label)),
+    },
+    'agent',
+  );
+}
+
+function startRun(state: RegistryState, entry: Entry): void {
+  const { run_id } = entry;
+  if (run_id === undefined || state.runs.has(run_id)) return;
+  const token_id = text(entry.metadata?.token_id);
+  state.runs.set(run_id, { run_id, ...optional('token_id', token_id) });
+  addToken(
+    state,
+    entry,
+    {
+      run_id,
+      ...optional('agent_id', entry.actor?.agent_id),
+      ...optional('project_id', entry.project_id),
+      ...optional('environment', entry.environment),
+    },
+    'run',
+  );
+}
+
+function endRun(state: RegistryState, entry: Entry): void {
+  const run = entry.run_id === undefined ? undefined : state.runs.get(entry.run_id);
+  if (run === undefined || run.ended_at !== undefined) return;
+  state.runs.set(run.run_id, { ...run, ended_at: entry.ts });
+  revoke(state, run.token_id, entry.ts);
+  state.ended.push(run.run_id);
+  while (state.ended.length > LIMITS.rememberedRuns) {
+    const oldest = state.runs.get(state.ended.shift() ?? '');
+    invariant(oldest !== undefined, 'an ended run is among the runs');
+    state.runs.delete(oldest.run_id);
+    if (oldest.token_id !== undefined) state.tokens.delete(oldest.token_id);
+  }
+}
+
+/**
+ * Folds one entry into the state, in place. Entries are handed in by rising index; one below `size` is already
+ * reflected and changes nothing, so a tail may be replayed over a saved state. Entries of other types may be left out.
+ */
+export function applyEntry(state: RegistryState, entry: Entry): void {
+  if (entry.index < state.size) return;
+  state.size = entry.index + 1;
+  switch (entry.type) {
+    case 'agent.register':
+      if (entry.phase !== 'pre_exec' && happened(entry)) registerAgent(state, entry);
+      break;
+    case 'token.issue':
+      if (entry.phase !== 'pre_exec' && happened(entry)) issueToken(state, entry);
+      break;
+    case 'token.revoke':
+      if (entry.phase !== 'pre_exec' && happened(entry))
+        revoke(state, text(entry.metadata?.token_id), entry.ts);
+      break;
+    case 'run.start':
+      // Live from its first entry on: the child process starts right after it.
+      if (entry.phase !== 'post_exec' && happened(entry)) startRun(state, entry);
+      break;
+    case 'run.end':
+      // However it ended.
+      if (entry.source.assurance !== 'self_reported') endRun(state, entry);
+      break;
+    default:
+      break;
+  }
+}

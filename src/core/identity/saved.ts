@@ -1,0 +1,71 @@
+/** The registry as text, so that a start replays only the tail of the log. A cache: losing it loses nothing. */
+import { z } from 'zod';
+import { canonicalize } from '../canonical.ts';
+import type { RegistryState } from './registry.ts';
+
+const text = z.string();
+
+const SavedSchema = z.strictObject({
+  format: z.literal(1),
+  size: z.int().nonnegative(),
+  agents: z.array(
+    z.strictObject({ agent_id: text, label: text.exactOptional(), registered_at: text.exactOptional() }),
+  ),
+  tokens: z.array(
+    z.strictObject({
+      token_id: text,
+      token_hash: text,
+      kind: z.enum(['agent', 'run']),
+      tenant_id: text,
+      agent_id: text.exactOptional(),
+      run_id: text.exactOptional(),
+      project_id: text.exactOptional(),
+      environment: text.exactOptional(),
+      expires_at: text.exactOptional(),
+      label: text.exactOptional(),
+      issued_at: text,
+      revoked_at: text.exactOptional(),
+    }),
+  ),
+  runs: z.array(
+    z.strictObject({ run_id: text, token_id: text.exactOptional(), ended_at: text.exactOptional() }),
+  ),
+  ended: z.array(text),
+});
+
+/** Equal states give equal text. Holds hashes of tokens, no secret; still for a 0600 file. */
+export function serializeRegistry(state: RegistryState): string {
+  return canonicalize({
+    format: 1,
+    size: state.size,
+    agents: [...state.agents.values()],
+    tokens: [...state.tokens.values()],
+    runs: [...state.runs.values()],
+    ended: state.ended,
+  });
+}
+
+/**
+ * Undefined when the text is not a saved state of this format, or refers to runs it does not hold: start from
+ * `emptyRegistry()` and replay the log. The caller must also do so when `size` is beyond its log.
+ */
+export function parseRegistry(saved: string): RegistryState | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(saved);
+  } catch {
+    // Any damage has the same answer as no file at all.
+    return undefined;
+  }
+  const parsed = SavedSchema.safeParse(value);
+  if (!parsed.success) return undefined;
+  const { size, agents, tokens, runs, ended } = parsed.data;
+  const state: RegistryState = {
+    size,
+    agents: new Map(agents.map((agent) => [agent.agent_id, agent])),
+    tokens: new Map(tokens.map((token) => [token.token_id, token])),
+    runs: new Map(runs.map((run) => [run.run_id, run])),
+    ended,
+  };
+  return ended.every((id) => state.runs.has(id)) ? state : undefined;
+}

@@ -1,0 +1,129 @@
+/**
+ * The policy file as a plain value, with the line and column of every part of it. The file decides what agents may
+ * do, so everything that YAML lets two readers read differently is refused: duplicate keys, aliases, keys that are
+ * not text, tags, directives that change the meaning of scalars, several documents.
+ */
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
+import { LIMITS } from '../limits.ts';
+import { shown } from './hosts.ts';
+
+export interface Problem {
+  /** From 1. */
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface PolicyDocument {
+  readonly value: unknown;
+  /** Where the value at `path` stands; with `key`, where that key of the mapping at `path` stands. */
+  locate(path: readonly PropertyKey[], key?: string): Place;
+}
+
+/** What `parseDocument` is called with everywhere, so that the editor reads what the loader reads. */
+export const YAML_OPTIONS = {
+  version: '1.2',
+  schema: 'core',
+  merge: false,
+  // The library compares every key with every other; we do it with a set, so that many keys stay cheap.
+  uniqueKeys: false,
+  prettyErrors: false,
+  // Not 'silent': that would also silence the error about a second document.
+  logLevel: 'error',
+} as const;
+
+type Report = (offset: number, message: string, hint?: string) => void;
+
+const startOf = (node: Node | null | undefined): number => node?.range?.[0] ?? 0;
+
+function checkNode(node: unknown, depth: number, report: Report): void {
+  if (isAlias(node))
+    report(startOf(node), 'aliases (*name) are not supported', 'write the value out where it is used');
+  if (!isMap(node) && !isSeq(node) && !isScalar(node)) return;
+  if (node.anchor !== undefined)
+    report(startOf(node), 'anchors (&name) are not supported', 'write the value out where it is used');
+  if (isScalar(node)) {
+    if (typeof node.value === 'string' && !node.value.isWellFormed())
+      report(startOf(node), 'half of a surrogate pair is not text');
+    return;
+  }
+  if (depth > LIMITS.jsonDepth) {
+    report(startOf(node), 'nested too deeply');
+    return;
+  }
+  if (isSeq(node)) for (const item of node.items) checkNode(item, depth + 1, report);
+  else checkMap(node, depth, report);
+}
+
+function checkMap(map: YAMLMap, depth: number, report: Report): void {
+  const seen = new Set<string>();
+  for (const { key, value } of map.items) {
+    if (!isScalar(key) || typeof key.value !== 'string') {
+      const at = isScalar(key) || isMap(key) || isSeq(key) || isAlias(key) ? startOf(key) : startOf(map);
+      report(at, 'a key has to be text', 'put it in quotes');
+    } else {
+      checkNode(key, depth + 1, report);
+      if (seen.has(key.value)) report(startOf(key), `the key ${shown(key.value)} stands here twice`);
+      if (key.value === '__proto__') report(startOf(key), 'the key "__proto__" is not allowed');
+      seen.add(key.value);
+    }
+    checkNode(value, depth + 1, report);
+  }
+}
+
+/** Never throws. The value is plain JSON-like data whose objects have text keys. */
+export function parsePolicyDocument(
+  text: string,
+): PolicyDocument | { readonly problems: readonly Problem[] } {
+  // A UTF-16 unit is at least one byte of UTF-8.
+  if (text.length > LIMITS.policyBytes || new TextEncoder().encode(text).length > LIMITS.policyBytes)
+    return { problems: [{ line: 1, column: 1, message: `over ${LIMITS.policyBytes} bytes` }] };
+
+  const lineCounter = new LineCounter();
+  const place = (offset: number): Place => {
+    const { line, col } = lineCounter.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  const problems: Problem[] = [];
+  const report: Report = (offset, message, hint) => {
+    problems.push({ ...place(offset), message, ...(hint === undefined ? {} : { hint }) });
+  };
+
+  const doc = parseDocument(text, { ...YAML_OPTIONS, lineCounter });
+  for (const { code, pos, message } of [...doc.errors, ...doc.warnings]) {
+    if (code === 'MULTIPLE_DOCS') report(pos[0], 'a policy is one document, and a second one starts here');
+    else report(pos[0], message.length > 200 ? `${message.slice(0, 200)}…` : message);
+  }
+  // "%YAML 1.1" would turn `no` into false and 010 into 8.
+  if (doc.directives.yaml.explicit === true) report(0, 'a %YAML directive is not supported', 'remove it');
+  if (problems.length === 0) checkNode(doc.contents, 0, report);
+  if (problems.length > 0) return { problems };
+
+  return {
+    value: doc.toJS({ maxAliasCount: 0 }) as unknown,
+    locate(path, key) {
+      let node: unknown = doc.contents;
+      let offset = startOf(doc.contents);
+      for (const step of key === undefined ? path : [...path, key]) {
+        if (isMap(node)) {
+          const pair = node.items.find((item) => isScalar(item.key) && item.key.value === step);
+          if (pair === undefined) break;
+          if (isScalar(pair.key)) offset = startOf(pair.key);
+          node = pair.value;
+        } else if (isSeq(node)) {
+          node = node.items[Number(step)];
+          if (isMap(node) || isSeq(node) || isScalar(node)) offset = startOf(node);
+        } else break;
+      }
+      if (key === undefined && (isMap(node) || isSeq(node) || (isScalar(node) && node.value !== null)))
+        offset = startOf(node);
+      return place(offset);
+    },
+  };
+}
