@@ -51,7 +51,7 @@ export interface LogStore extends LogReader {
   append(bytes: Uint8Array): Promise<void>;
   /**
    * Moves everything from byte `offset` of segment `first` on into `entries/<first>.torn-<k>` (durable before the
-   * segment is cut). Nothing is deleted.
+   * segment is cut). Nothing is deleted; at offset 0 the segment itself is gone afterwards.
    */
   setAside(
     first: number,

@@ -54,12 +54,11 @@ export function createBatch(segment: number, firstIndex: number): Batch {
       }
       const length = buffer.write(entry, end, 'utf8');
       if (length > most) return undefined;
-      const hash = leafHashInPlace(buffer, end, end + length);
+      if ((count + 1) * HASH_BYTES > leaves.length) leaves = Buffer.concat([leaves], leaves.length * 2);
+      const hash = leafHashInPlace(buffer, end, end + length, leaves, count * HASH_BYTES);
       if (count > 0) buffer[end - 1] = 0x0a;
       end += length;
       buffer[end++] = 0x0a;
-      if ((count + 1) * HASH_BYTES > leaves.length) leaves = Buffer.concat([leaves], leaves.length * 2);
-      leaves.write(hash, count * HASH_BYTES, 'base64');
       count++;
       return hash;
     },

@@ -13,8 +13,12 @@ import type { Sequencer } from './sequencer.ts';
 export interface Committer {
   /** Something was sequenced: a flush follows as soon as the current turn of the event loop is over. */
   wake(): void;
+  /** Whether nothing waits for the disk. */
+  isIdle(): boolean;
   /** Resolves when nothing waits for the disk. */
   idle(): Promise<void>;
+  /** Resolves after another turn of the event loop, in which the disk may have become free. */
+  turn(): Promise<void>;
   /** Ends the writer: everything waiting and everything later is rejected with `error`. */
   fail(error: TallyError): void;
   /** Why the writer is dead, if it is. */
@@ -24,10 +28,9 @@ export interface Committer {
 export function createCommitter(
   store: LogStore,
   sequencer: Sequencer,
-  openSegment: number | undefined,
   onDurable: (batch: Batch) => void,
 ): Committer {
-  let segment = openSegment;
+  let segment: number | undefined;
   let scheduled = false;
   let busy = false;
   let dead: TallyError | undefined;
@@ -66,12 +69,18 @@ export function createCommitter(
       scheduled = true;
       setImmediate(flush);
     },
+    isIdle: () => !scheduled && !busy,
     async idle() {
-      while (scheduled || busy) await new Promise((resolve) => setImmediate(resolve));
+      while (scheduled || busy) await turn();
     },
+    turn,
     fail,
     failure: () => dead,
   };
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function asFailure(error: unknown): TallyError {

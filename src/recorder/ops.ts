@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { EventSchema, OutcomeSchema } from '../core/entry.ts';
+import type { ListedAgent, ListedToken } from '../core/identity/list.ts';
 import { LIMITS } from '../core/limits.ts';
 
 const id = z.string().min(1).max(LIMITS.idChars);
@@ -94,20 +95,9 @@ export interface OpResults {
   'agent.register': { readonly agent_id: string; readonly id: string };
   'token.issue': { readonly token_id: string; readonly token: string; readonly expires_at?: string; readonly id: string };
   'token.revoke': { readonly token_id: string; readonly id: string };
-  'agent.list': { readonly agents: readonly AgentRow[] };
+  'agent.list': { readonly agents: readonly ListedAgent[]; readonly tokens: readonly ListedToken[] };
   'policy.set': { readonly version: string; readonly hash: string; readonly changed: boolean };
   'log.acknowledge': { readonly id: string };
-}
-
-export interface AgentRow {
-  readonly agent_id: string;
-  readonly registered_at: string;
-  readonly tokens: readonly {
-    readonly token_id: string;
-    readonly label?: string;
-    readonly status: 'live' | 'expired' | 'revoked';
-    readonly expires_at?: string;
-  }[];
 }
 
 /** Sends one request to the writer, wherever it is, and gives its answer; a failure is a `TallyError`. */

@@ -9,6 +9,7 @@ import { LIMITS } from '../core/limits.ts';
 import type { Redactor } from '../core/redact/redact.ts';
 import type { Producer, Receipt } from './api.ts';
 import { type Batch, createBatch } from './batch.ts';
+import { toOpenAction } from './orphans.ts';
 import type { Pending } from './pending.ts';
 
 /** Where the log stands. Only the sequencer changes it. */
@@ -37,6 +38,8 @@ export interface SequencerOptions {
   readonly now: () => number;
   readonly position: Position;
   readonly pending: Pending;
+  /** Told of every entry as it gets its place, before it is durable. */
+  readonly observe: (entry: Entry) => void;
 }
 
 export interface Sequenced {
@@ -158,16 +161,8 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     position.lastMs = nowMs;
     seq++;
     if (ended !== undefined) pending.close(event.parent_id ?? '');
-    if (entry.phase === 'pre_exec') {
-      const { run_id, step_id, session_id, project_id, environment, actor, credentials, action } = entry;
-      pending.open({
-        id: receiptId,
-        index: entry.index,
-        type: entry.type,
-        surface: producer.surface,
-        repeats: dropUndefined({ run_id, step_id, session_id, project_id, environment, actor, credentials, action }),
-      });
-    }
+    if (entry.phase === 'pre_exec') pending.open(toOpenAction(entry));
+    options.observe(entry);
     return { receipt: { id: receiptId, index: entry.index, ts: entry.ts }, done: target.done };
   }
 
@@ -198,12 +193,6 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       }
       return append(parsed.data, producer);
     },
-  };
-}
-
-function dropUndefined<T extends object>(object: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
   };
 }
 

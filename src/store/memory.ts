@@ -57,7 +57,8 @@ export function openMemoryStore(disk: MemoryDisk = memoryDisk()): LogStore {
       const name = `${String(first).padStart(12, '0')}.jsonl.torn-${disk.torn.size}`;
       const tail = Buffer.from(bytes.subarray(offset));
       disk.torn.set(name, tail);
-      disk.segments.set(first, Buffer.from(bytes.subarray(0, offset)));
+      if (offset === 0) disk.segments.delete(first);
+      else disk.segments.set(first, Buffer.from(bytes.subarray(0, offset)));
       target = undefined;
       return { name, bytes: tail.length, sha256: sha256Hex(tail) };
     },

@@ -1,5 +1,5 @@
 import { closeSync, constants, fdatasync, fdatasyncSync, openSync, write, writeSync } from 'node:fs';
-import { type FileHandle, open, readdir } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { invariant } from '../../core/error.ts';
@@ -92,6 +92,7 @@ export async function openFileStore(directory: string): Promise<LogStore> {
 async function moveTail(entries: string, first: number, offset: number) {
   const taken = (await readdir(entries)).filter((name) => name.startsWith(`${segmentName(first)}.torn-`)).length;
   const name = `${segmentName(first)}.torn-${taken}`;
+  if (offset === 0) return moveWhole(entries, segmentName(first), name);
   const source = await open(join(entries, segmentName(first)), 'r+');
   try {
     const { size } = await source.stat();
@@ -115,4 +116,12 @@ async function moveTail(entries: string, first: number, offset: number) {
   } finally {
     await source.close();
   }
+}
+
+/** A segment without one good line goes as a whole. */
+async function moveWhole(entries: string, from: string, name: string) {
+  const bytes = await readFile(join(entries, from));
+  await rename(join(entries, from), join(entries, name));
+  await syncDirectory(entries);
+  return { name, bytes: bytes.length, sha256: sha256Hex(bytes) };
 }

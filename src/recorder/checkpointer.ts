@@ -1,0 +1,110 @@
+/**
+ * Turns durable entries into a signed tree, behind the acknowledgement's back: leaves join the tree, full tiles are
+ * stored, then the checkpoint is signed and replaced, then the head is remembered outside the log.
+ *
+ * The order is what a crash relies on: a checkpoint never covers a tile that is not durable, and a remembered head is
+ * never ahead of the log.
+ */
+import { TallyError } from '../core/error.ts';
+import { HASH_BYTES } from '../core/hash.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { LogStore } from '../core/ports.ts';
+import { signCheckpoint } from '../core/tlog/checkpoint.ts';
+import type { Signer } from '../core/tlog/key.ts';
+import { TILE_WIDTH, tilePath } from '../core/tlog/tile.ts';
+import type { FullTile, Tree } from '../core/tlog/tiling.ts';
+
+export interface Checkpointer {
+  /** Adds leaf hashes (32 bytes each) of durable entries, in order. The bytes are copied at once. */
+  integrate(leaves: Uint8Array): void;
+  /** Signs everything integrated before the call. Resolves when the checkpoint and the head are durable. */
+  checkpoint(): Promise<number>;
+  /** Entries under the newest durable checkpoint. */
+  signed(): number;
+  /** Stops the timer; whatever runs is finished. */
+  stop(): Promise<void>;
+}
+
+export function createCheckpointer(options: {
+  readonly origin: string;
+  readonly signer: Signer;
+  readonly store: Pick<LogStore, 'objects'>;
+  readonly tree: Tree;
+  /** Full tiles that recovery found unsaved. */
+  readonly tiles: readonly FullTile[];
+  readonly signed: number;
+  /** Where the newest head of this log is remembered, outside of it. */
+  readonly rememberHead: (checkpoint: Uint8Array) => Promise<void>;
+  /** Tells whether nothing waits for the disk. */
+  readonly idle: () => boolean;
+  readonly onFailure: (error: TallyError) => void;
+}): Checkpointer {
+  const { tree, store } = options;
+  let signed = options.signed;
+  let timer: NodeJS.Timeout | undefined;
+  let dueAt = 0;
+  let running: Promise<void> = Promise.resolve();
+  let stopped = false;
+  let unsaved: readonly FullTile[] = options.tiles;
+
+  async function sign(): Promise<void> {
+    const size = tree.size;
+    if (size === signed) return;
+    unsaved = [...unsaved, ...tree.takeTiles()];
+    const tiles = unsaved.map(({ level, index, bytes }) => [tilePath({ level, index, width: TILE_WIDTH }), bytes] as const);
+    unsaved = [];
+    const note = signCheckpoint({ origin: options.origin, size, root: tree.root() }, [options.signer]);
+    if (tiles.length > 0) await store.objects.putMany(tiles);
+    await store.objects.put('checkpoint', note);
+    await options.rememberHead(note);
+    signed = size;
+  }
+
+  /** One at a time; a failure ends the writer, because what is durable is then unknown. */
+  function run(): Promise<void> {
+    running = running.then(sign).catch((error: unknown) => {
+      options.onFailure(asFailure(error));
+    });
+    return running;
+  }
+
+  /** Soon when the log is quiet, and never later than the bound under load. */
+  function schedule(): void {
+    if (timer !== undefined || stopped || tree.size === signed) return;
+    const now = performance.now();
+    if (dueAt === 0) dueAt = now + LIMITS.checkpointMs;
+    timer = setTimeout(() => {
+      timer = undefined;
+      if (!options.idle() && performance.now() < dueAt) return schedule();
+      dueAt = 0;
+      void run().then(schedule);
+    }, Math.min(LIMITS.checkpointIdleMs, Math.max(0, dueAt - now)));
+    timer.unref();
+  }
+
+  return {
+    integrate(leaves) {
+      for (let at = 0; at < leaves.length; at += HASH_BYTES) tree.append(leaves.subarray(at, at + HASH_BYTES));
+      schedule();
+    },
+    async checkpoint() {
+      await run();
+      return signed;
+    },
+    signed: () => signed,
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      timer = undefined;
+      await running;
+    },
+  };
+}
+
+function asFailure(error: unknown): TallyError {
+  if (error instanceof TallyError) return error;
+  return new TallyError('LOG_WRITE_FAILED', `cannot sign the log: ${error instanceof Error ? error.message : String(error)}`, {
+    hint: 'start the recorder again: it replays from what is on disk',
+    cause: error,
+  });
+}

@@ -1,0 +1,53 @@
+/** Lines of a segment with their places, from raw blocks. Flat memory: one line that straddles two blocks is copied. */
+import { leafHashInPlace } from '../core/tlog/tree.ts';
+import type { LogReader } from '../core/ports.ts';
+
+export interface Line {
+  /** `bytes[start, end)` is the line without its newline; `bytes[start - 1]` exists and may be overwritten. */
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+  /** Byte offset of the line in its segment. */
+  readonly offset: number;
+  /** False for the last line when no newline ends it. */
+  readonly whole: boolean;
+}
+
+const NEWLINE = 0x0a;
+
+/** Calls `onLine` for each line in order, and stops when it returns false. */
+export async function scanLines(reader: LogReader, first: number, onLine: (line: Line) => boolean): Promise<void> {
+  let carry: Buffer | undefined;
+  let offset = 0;
+  for await (const raw of reader.read(first)) {
+    // One spare byte in front: the first line of a block is hashed in place too.
+    const block = Buffer.concat([Buffer.of(0), ...(carry === undefined ? [] : [carry]), raw]);
+    carry = undefined;
+    let start = 1;
+    for (let end = block.indexOf(NEWLINE, start); end !== -1; end = block.indexOf(NEWLINE, start)) {
+      if (!onLine({ bytes: block, start, end, offset, whole: true })) return;
+      offset += end + 1 - start;
+      start = end + 1;
+    }
+    if (start < block.length) carry = Buffer.from(block.subarray(start));
+  }
+  if (carry !== undefined) {
+    const bytes = Buffer.concat([Buffer.of(0), carry]);
+    onLine({ bytes, start: 1, end: bytes.length, offset, whole: false });
+  }
+}
+
+export function lineText({ bytes, start, end }: Line): string {
+  return bytes.toString('utf8', start, end);
+}
+
+/** The line's leaf hash: base64, and its 32 bytes into `out`. */
+export function lineLeaf({ bytes, start, end }: Line, out: Uint8Array): string {
+  return leafHashInPlace(bytes, start, end, out);
+}
+
+/** Whether the line contains `text`. A cheap first look: nested fields can say the same, so parse before believing. */
+export function lineMentions({ bytes, start, end }: Line, text: string): boolean {
+  const at = bytes.indexOf(text, start, 'latin1');
+  return at !== -1 && at + text.length <= end;
+}

@@ -1,0 +1,55 @@
+/**
+ * Actions that a dead recorder left open: pre_exec without post_exec since the last clean close. Found by reading back
+ * from the end of the log, never from a file that a crash could have lost.
+ */
+import { type Entry, EntrySchema } from '../core/entry.ts';
+import type { LogReader } from '../core/ports.ts';
+import { type Line, lineMentions, lineText, scanLines } from './lines.ts';
+import type { OpenAction } from './pending.ts';
+
+/** Newest last. */
+export async function findOrphans(reader: LogReader): Promise<readonly OpenAction[]> {
+  const open = new Map<string, OpenAction>();
+  const closed = new Set<string>();
+  // Newest segment first; within one, what follows the last clean close.
+  for (const { first } of (await reader.segments()).toReversed()) {
+    const { entries, cleanClose } = await sinceCleanClose(reader, first);
+    for (const entry of entries) if (entry.phase === 'post_exec' && entry.parent_id !== undefined) closed.add(entry.parent_id);
+    for (const entry of entries) if (entry.phase === 'pre_exec' && !closed.has(entry.id)) open.set(entry.id, toOpenAction(entry));
+    if (cleanClose) break;
+  }
+  return [...open.values()].sort((a, b) => a.index - b.index);
+}
+
+async function sinceCleanClose(reader: LogReader, first: number): Promise<{ entries: Entry[]; cleanClose: boolean }> {
+  let texts: string[] = [];
+  let cleanClose = false;
+  await scanLines(reader, first, (line: Line) => {
+    if (lineMentions(line, '"type":"log.close"') && entryOf(lineText(line))?.type === 'log.close') {
+      texts = [];
+      cleanClose = true;
+    } else if (lineMentions(line, '"phase":"pre_exec"') || lineMentions(line, '"phase":"post_exec"')) {
+      texts.push(lineText(line));
+    }
+    return true;
+  });
+  return { entries: texts.map(entryOf).filter((entry) => entry !== undefined), cleanClose };
+}
+
+function entryOf(text: string): Entry | undefined {
+  const parsed = EntrySchema.safeParse(JSON.parse(text));
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** The part of an entry that its post_exec repeats. */
+export function toOpenAction(entry: Entry): OpenAction {
+  const { run_id, step_id, session_id, project_id, environment, actor, credentials, action } = entry;
+  const repeats = { run_id, step_id, session_id, project_id, environment, actor, credentials, action };
+  return {
+    id: entry.id,
+    index: entry.index,
+    type: entry.type,
+    surface: entry.source.surface,
+    repeats: Object.fromEntries(Object.entries(repeats).filter(([, value]) => value !== undefined)),
+  };
+}

@@ -1,0 +1,261 @@
+/**
+ * The writer of one log: decide, redact, sequence, append, recover. The only code that appends.
+ *
+ * Order of writes and what a crash means at each step: spec/log.md. In short: nothing is acknowledged before fdatasync;
+ * tiles, checkpoint and remembered head follow behind; whatever a crash leaves half done is redone or set aside at the
+ * next start, and said so in the log.
+ */
+import type { Event } from '../core/entry.ts';
+import { TallyError } from '../core/error.ts';
+import { createFingerprint } from '../core/fingerprint.ts';
+import { LIMITS } from '../core/limits.ts';
+import { encodeLogInfo, type LogInfo } from '../core/loginfo.ts';
+import type { Clock, LogStore, ObjectStore, Random } from '../core/ports.ts';
+import { decide } from '../core/policy/decide.ts';
+import type { PolicyInForce } from '../core/policy/types.ts';
+import { createRedactor } from '../core/redact/redact.ts';
+import type { Signer } from '../core/tlog/key.ts';
+import { ulidSource } from '../core/ulid.ts';
+import type { Producer, Receipt, Recorder } from './api.ts';
+import { createCheckpointer } from './checkpointer.ts';
+import { createCommitter } from './committer.ts';
+import { idMemory } from './ids.ts';
+import { findOrphans } from './orphans.ts';
+import { createPending, type OpenAction, unknownEnd } from './pending.ts';
+import { recover } from './recover.ts';
+import { loadRegistry, type RegistryHolder } from './registry.ts';
+import { createSequencer, type Sequenced } from './sequencer.ts';
+
+export interface RecorderOptions {
+  readonly tenant: string;
+  /** Directory name of the log: the tenant, with "@<n>" from the second epoch on. Names its head and its registry. */
+  readonly name: string;
+  readonly version: string;
+  readonly store: LogStore;
+  /** Heads of all logs, outside of them. */
+  readonly heads: ObjectStore;
+  /** Registry snapshots: derived from the log, disposable. */
+  readonly registry: ObjectStore;
+  readonly info: LogInfo;
+  readonly signer: Signer;
+  /** The tenant's master key: arguments are hashed under a key derived from it. */
+  readonly masterKey: Uint8Array;
+  readonly policy: PolicyInForce;
+  readonly allowObserve?: boolean;
+  readonly now: Clock;
+  readonly random: Random;
+  /** Facts about this start for `log.open` (pid, host, Node version). */
+  readonly about?: Readonly<Record<string, string | number>>;
+  /** How long clients of a dead writer have to come back; tests shorten it. */
+  readonly orphanGraceMs?: number;
+}
+
+export interface LocalRecorder extends Recorder {
+  /** Entries that have their place; `durable` ones are acknowledged. */
+  readonly size: () => number;
+  readonly signed: () => number;
+  readonly openActions: () => number;
+  readonly failure: () => TallyError | undefined;
+  readonly registry: RegistryHolder;
+  /** Makes `policy` the one in force for the next call. Its snapshot is durable when this resolves. */
+  usePolicy(policy: PolicyInForce): Promise<void>;
+  /** Signs everything durable so far; returns the signed size. */
+  checkpoint(): Promise<number>;
+  /** Ends open actions as unknown, writes log.close, signs. Safe to call twice. */
+  close(reason: string): Promise<void>;
+}
+
+const OWN: Producer = { surface: 'server', assurance: 'enforced' };
+
+/** Creates `log.json` of a new log, durable. The caller has made sure that no head of that name is remembered. */
+export async function createLog(store: LogStore, info: LogInfo): Promise<void> {
+  await store.objects.put('log.json', encodeLogInfo(info));
+}
+
+/**
+ * Recovers the log in `store` and goes on with it. The caller holds the writer's lock.
+ *
+ * Errors: `LOG_DAMAGED`, `LOG_ROLLED_BACK` (nothing written then); `LOG_READ_ONLY`, `LOG_FULL`, `LOG_WRITE_FAILED`.
+ */
+export async function openRecorder(options: RecorderOptions): Promise<LocalRecorder> {
+  const { store, now, random, tenant, name } = options;
+  const headName = `${name}/checkpoint`;
+  const recovered = await recover(store, options.info, await options.heads.get(headName));
+  const registry = await loadRegistry(options.registry, `${name}.json`, store, recovered.position.next);
+  const orphans = await findOrphans(store);
+
+  const ulid = ulidSource(random);
+  const recorderId = `rec_${ulid(now())}`;
+  const redactor = createRedactor();
+  const fingerprint = createFingerprint(options.masterKey);
+  const pending = createPending();
+  const ids = idMemory(store);
+  const sequencer = createSequencer({
+    tenant,
+    recorderId,
+    recorderVersion: options.version,
+    redactor,
+    fingerprint,
+    ulid,
+    now,
+    position: recovered.position,
+    pending,
+    observe: (entry) => registry.apply(entry),
+  });
+  const committer = createCommitter(store, sequencer, (batch) => checkpointer.integrate(batch.leaves()));
+  const checkpointer = createCheckpointer({
+    origin: options.info.origin,
+    signer: options.signer,
+    store,
+    tree: recovered.tree,
+    tiles: recovered.tiles,
+    signed: recovered.signed,
+    rememberHead: (note) => options.heads.put(headName, note),
+    idle: committer.isIdle,
+    onFailure: committer.fail,
+  });
+
+  let inForce = options.policy;
+  let closing: Promise<void> | undefined;
+  let graceTimer: NodeJS.Timeout | undefined;
+
+  /** Sequences at once when there is room; otherwise waits for the disk first. */
+  async function record(event: Event, producer: Producer): Promise<Receipt> {
+    for (;;) {
+      const failure = committer.failure();
+      if (failure !== undefined) throw failure;
+      if (sequencer.queuedBytes() < LIMITS.queuedBytes) break;
+      await committer.turn();
+    }
+    if (event.id !== undefined) await ids.ready();
+    // From here to `sequence` nothing may wait: two copies of one event must not both find their id unknown.
+    const sequenced = (event.id === undefined ? undefined : ids.find(event.id)) ?? sequence(event, producer);
+    await sequenced.done;
+    return sequenced.receipt;
+  }
+
+  function sequence(event: Event, producer: Producer): Sequenced {
+    const sequenced = sequencer.sequence(event, producer);
+    if (event.id !== undefined) ids.remember(sequenced);
+    committer.wake();
+    return sequenced;
+  }
+
+  async function recordWhileOpen(event: Event, producer: Producer): Promise<Receipt> {
+    if (closing !== undefined) {
+      throw new TallyError('LOG_CLOSED', 'the recorder is closing', { hint: 'start it again with `tally up`' });
+    }
+    return record(event, producer);
+  }
+
+  async function usePolicy(policy: PolicyInForce): Promise<void> {
+    const file = `policies/${policy.hash}.json`;
+    if ((await store.objects.get(file)) === undefined) await store.objects.put(file, policy.snapshot);
+    inForce = policy;
+  }
+
+  async function endOrphans(actions: readonly OpenAction[], why: string): Promise<void> {
+    await Promise.all(
+      actions.map(async (action) => {
+        pending.closedAsUnknown(action.id);
+        await record(unknownEnd(action, why), { surface: action.surface, assurance: 'observed' });
+      }),
+    );
+  }
+
+  async function announceStart(): Promise<void> {
+    await usePolicy(options.policy);
+    const { torn } = recovered;
+    if (torn !== undefined) {
+      for (const file of torn.files) {
+        await record({ type: 'log.recover', phase: 'point', metadata: { torn: file.name, bytes: file.bytes, sha256: file.sha256, at: torn.at } }, OWN);
+      }
+    }
+    await record(
+      {
+        type: 'log.open',
+        phase: 'point',
+        metadata: {
+          recovered_at: recovered.position.next,
+          signed: recovered.signed,
+          policy: { version: inForce.compiled.version, hash: inForce.hash },
+          ...(options.info.continues === undefined ? {} : { continues: options.info.continues }),
+          ...options.about,
+        },
+      },
+      OWN,
+    );
+    // The broker lived and died with the writer: its calls cannot come back. A client of the socket may.
+    const gone = orphans.filter(({ surface }) => surface === 'proxy');
+    const away = orphans.filter(({ surface }) => surface !== 'proxy');
+    await endOrphans(gone, 'the recorder ended before the action did');
+    for (const action of away) pending.open(action);
+    if (away.length > 0) {
+      graceTimer = setTimeout(() => {
+        const still = new Set(pending.list().map(({ id }) => id));
+        endOrphans(
+          away.filter(({ id }) => still.has(id)),
+          'its producer did not come back after the recorder had ended',
+        ).catch((error: unknown) => committer.fail(asTallyError(error)));
+      }, options.orphanGraceMs ?? LIMITS.orphanGraceMs);
+      graceTimer.unref();
+    }
+  }
+
+  async function close(reason: string): Promise<void> {
+    clearTimeout(graceTimer);
+    try {
+      if (committer.failure() === undefined) {
+        await endOrphans(pending.list(), 'the recorder was closed before the action ended');
+        await record({ type: 'log.close', phase: 'point', metadata: { reason } }, OWN);
+        await committer.idle();
+        await checkpointer.checkpoint();
+        await registry.save(sequencer.position.next);
+      }
+    } finally {
+      await checkpointer.stop();
+      await store.close();
+    }
+    const failure = committer.failure();
+    committer.fail(new TallyError('LOG_CLOSED', 'the recorder is closed', { hint: 'start it again with `tally up`' }));
+    if (failure !== undefined) throw failure;
+  }
+
+  await announceStart();
+  return {
+    tenant,
+    origin: options.info.origin,
+    recorderId,
+    registry,
+    record: recordWhileOpen,
+    policy: () => inForce,
+    identify: (claims) => registry.identify(claims, now(), tenant),
+    decide: (request, read) =>
+      decide(request, inForce, {
+        decided_at: new Date(now()).toISOString(),
+        identity: read.identity,
+        ...(read.addresses === undefined ? {} : { addresses: read.addresses }),
+        ...(options.allowObserve === undefined ? {} : { allow_observe: options.allowObserve }),
+      }),
+    secrets: { set: redactor.setSecret, delete: redactor.deleteSecret },
+    now,
+    size: () => sequencer.position.next,
+    signed: checkpointer.signed,
+    openActions: () => pending.list().length,
+    failure: committer.failure,
+    usePolicy,
+    async checkpoint() {
+      await committer.idle();
+      const size = await checkpointer.checkpoint();
+      const failure = committer.failure();
+      if (failure !== undefined) throw failure;
+      return size;
+    },
+    close: (reason) => (closing ??= close(reason)),
+  };
+}
+
+function asTallyError(error: unknown): TallyError {
+  if (error instanceof TallyError) return error;
+  return new TallyError('INTERNAL', error instanceof Error ? error.message : String(error), { cause: error });
+}

@@ -1,0 +1,188 @@
+/**
+ * Start-up: find out what is on disk, refuse what cannot be honest, set a torn tail aside, and say where the log goes
+ * on. Nothing is written before everything below the signed size and below the remembered head is known to be there.
+ *
+ * What it checks: both signed roots, and every entry of the segments that hold the tail against its tile or its chain.
+ * Older segments are `verify`'s business: opening must not read the whole log.
+ */
+import { type Entry, EntrySchema, GENESIS_PREV } from '../core/entry.ts';
+import { encodeBase64, equalBytes } from '../core/bytes.ts';
+import { HASH_BYTES } from '../core/hash.ts';
+import type { LogInfo } from '../core/loginfo.ts';
+import type { LogStore, Segment } from '../core/ports.ts';
+import { TILE_WIDTH, tilePath } from '../core/tlog/tile.ts';
+import { createTree, loadTreeState, type FullTile, type TileReader, type Tree } from '../core/tlog/tiling.ts';
+import { type Claims, damaged, openClaims, rolledBack } from './claims.ts';
+import { type Line, lineLeaf, lineMentions, lineText, scanLines } from './lines.ts';
+import type { Position } from './sequencer.ts';
+
+export interface TornTail {
+  /** Files that the tail was moved to, in order. */
+  readonly files: readonly { readonly name: string; readonly bytes: number; readonly sha256: string }[];
+  /** Index of the first entry that was not good: the log goes on there. */
+  readonly at: number;
+}
+
+export interface Recovered {
+  readonly position: Position;
+  readonly tree: Tree;
+  /** Full tiles of entries that no stored checkpoint covers yet. */
+  readonly tiles: readonly FullTile[];
+  /** Size of the log's own checkpoint. */
+  readonly signed: number;
+  readonly torn: TornTail | undefined;
+}
+
+/** A tile's stored bytes, cut to the width that a tree of some size has there. */
+function tileReader(store: LogStore): TileReader {
+  return async (level, index, width) => {
+    const tile = await store.objects.get(tilePath({ level, index, width: TILE_WIDTH }));
+    return tile?.subarray(0, width * HASH_BYTES);
+  };
+}
+
+/** Throws `LOG_DAMAGED` or `LOG_ROLLED_BACK`, with nothing written. */
+export async function recover(store: LogStore, info: LogInfo, head: Uint8Array | undefined): Promise<Recovered> {
+  const claims = openClaims(info, await store.objects.get('checkpoint'), head);
+  const tiles = tileReader(store);
+  const segments = await store.segments();
+  const tail = tailSegments(segments, claims.signed);
+  const base = tail[0]?.first ?? 0;
+  if (base % TILE_WIDTH !== 0) throw damaged(`a segment starts at ${base}, which is no multiple of ${TILE_WIDTH}`);
+  if (segments.length > 0 && segments[0]?.first !== 0) throw damaged('the first segment of the log is missing', 0);
+
+  await claims.checkBelow(base, tiles);
+  const tree = createTree(await loadTreeState(base, new Uint8Array(0), tiles));
+  const position: Position = {
+    next: base,
+    prev: base === 0 ? GENESIS_PREV : await lastLeaf(base, tiles),
+    lastMs: 0,
+    segment: base,
+    segmentMs: 0,
+    announced: new Set(),
+  };
+
+  let cut: { readonly segment: number; readonly offset: number } | undefined;
+  for (const { first } of tail) {
+    if (first !== position.next) throw damaged(`segment ${first} does not follow entry ${position.next - 1}`, position.next);
+    position.segment = first;
+    position.announced.clear();
+    const offset = await scanSegment(store, first, position, tree, claims, tiles);
+    if (offset !== undefined) {
+      cut = { segment: first, offset };
+      break;
+    }
+  }
+  if (position.next < claims.floor) throw rolledBack(position.next, claims.floor);
+  const torn = cut === undefined ? undefined : await setAside(store, tail, cut, position.next);
+  const unsaved = tree.takeTiles().filter(({ level, index }) => (index + 1) * TILE_WIDTH ** (level + 1) > claims.signed);
+  return { position, tree, tiles: unsaved, signed: claims.signed, torn };
+}
+
+/** The segments from the one that holds the first unsigned entry on; at least the last one. */
+function tailSegments(segments: readonly Segment[], signed: number): readonly Segment[] {
+  const from = segments.findLastIndex(({ first }) => first <= signed);
+  return segments.slice(Math.max(0, Math.min(from, segments.length - 1)));
+}
+
+async function lastLeaf(size: number, tiles: TileReader): Promise<string> {
+  const tile = await tiles(0, size / TILE_WIDTH - 1, TILE_WIDTH);
+  if (tile?.length !== TILE_WIDTH * HASH_BYTES) throw damaged(`the hash tile before entry ${size} is missing`, size - 1);
+  return encodeBase64(tile.subarray(-HASH_BYTES));
+}
+
+/** Takes every good entry of a segment into `position` and `tree`; returns the offset of the first bad line, if any. */
+async function scanSegment(
+  store: LogStore,
+  first: number,
+  position: Position,
+  tree: Tree,
+  claims: Claims,
+  tiles: TileReader,
+): Promise<number | undefined> {
+  const fullBelow = claims.signed - (claims.signed % TILE_WIDTH);
+  const signedLeaves = await leavesBetween(first, fullBelow, tiles);
+  const leaf = new Uint8Array(HASH_BYTES);
+  let bad: number | undefined;
+  let last: Line | undefined;
+
+  await scanLines(store, first, (line) => {
+    const index = position.next;
+    const hash = line.whole ? lineLeaf(line, leaf) : '';
+    const stored = signedLeaves(index);
+    const good = stored === undefined ? line.whole && follows(line, position) : equalBytes(leaf, stored);
+    if (!good) {
+      if (index < claims.floor) throw damaged(`entry ${index} is not the one that was signed`, index);
+      bad = line.offset;
+      return false;
+    }
+    if (lineMentions(line, '"policy.snapshot"')) noteAnnouncement(parse(line), position);
+    if (index === first) position.segmentMs = timeOf(parse(line));
+    tree.append(leaf);
+    position.prev = hash;
+    position.next++;
+    claims.check(position.next, () => tree.root());
+    last = line;
+    return true;
+  });
+  if (last !== undefined) position.lastMs = timeOf(parse(last));
+  return bad;
+}
+
+/** Leaf hashes that full tiles hold for entries of one segment. */
+async function leavesBetween(
+  from: number,
+  to: number,
+  tiles: TileReader,
+): Promise<(index: number) => Uint8Array | undefined> {
+  const held: Uint8Array[] = [];
+  for (let at = from; at < to; at += TILE_WIDTH) {
+    const tile = await tiles(0, at / TILE_WIDTH, TILE_WIDTH);
+    if (tile?.length !== TILE_WIDTH * HASH_BYTES) throw damaged(`the hash tile of entry ${at} is missing`, at);
+    held.push(tile);
+  }
+  return (index) => {
+    const tile = held[Math.floor((index - from) / TILE_WIDTH)];
+    const at = (index % TILE_WIDTH) * HASH_BYTES;
+    return tile?.subarray(at, at + HASH_BYTES);
+  };
+}
+
+function parse(line: Line): Entry | undefined {
+  try {
+    const parsed = EntrySchema.safeParse(JSON.parse(lineText(line)));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    // Not JSON: the caller treats it as the torn line that it is.
+    return undefined;
+  }
+}
+
+function follows(line: Line, position: Position): boolean {
+  const entry = parse(line);
+  return entry !== undefined && entry.index === position.next && entry.prev === position.prev;
+}
+
+function timeOf(entry: Entry | undefined): number {
+  return entry === undefined ? 0 : Date.parse(entry.ts);
+}
+
+function noteAnnouncement(entry: Entry | undefined, position: Position): void {
+  const hash = entry?.type === 'policy.snapshot' ? entry.metadata?.['hash'] : undefined;
+  if (typeof hash === 'string') position.announced.add(hash);
+}
+
+/** Moves the bad line and everything after it, the last file first: a crash in between leaves a shorter torn tail. */
+async function setAside(
+  store: LogStore,
+  tail: readonly Segment[],
+  cut: { readonly segment: number; readonly offset: number },
+  at: number,
+): Promise<TornTail> {
+  const files: { name: string; bytes: number; sha256: string }[] = [];
+  for (const { first } of tail.toReversed()) {
+    if (first > cut.segment) files.unshift(await store.setAside(first, 0));
+    else if (first === cut.segment) files.unshift(await store.setAside(first, cut.offset));
+  }
+  return { files, at };
+}
