@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { operatorPath, readOperatorFile } from '../../src/cli/operator/file.ts';
+import { operatorGate } from '../../src/cli/operator/gate.ts';
 import { isBoundedKdf } from '../../src/cli/operator/seal.ts';
 import { terminalId } from '../../src/cli/operator/terminal.ts';
 import { openOperator } from '../../src/cli/operator.ts';
@@ -60,6 +61,29 @@ test('a passphrase locks the secret until it is given, and replaces the token th
   assert.notEqual(token, old);
   assert.equal(sha256Hex(token), readOperatorFile(file)?.token_hash);
   for (const value of [token, secret, old]) assert.ok(!readFileSync(file, 'utf8').includes(value));
+});
+
+test('the writer takes the unlocked token and no other, and sees a new passphrase at once', async (t) => {
+  const { open, paths } = fixture(t);
+  const gate = operatorGate(paths.keys);
+  assert.equal(await gate.isProtected(), false);
+  assert.equal(await gate.check('opr_x'), false);
+  open().ensure();
+  const old = open().token() ?? '';
+  assert.equal(await gate.check(old), true);
+  const secret = passphrase();
+  await open().protect(secret);
+  assert.equal(await gate.isProtected(), true);
+  assert.equal(await gate.check(old), false);
+  await open().unlock(secret);
+  assert.equal(await gate.check(open().token() ?? ''), true);
+});
+
+test('the writer does not take a damaged file for an unprotected one', async (t) => {
+  const { open, paths, file } = fixture(t);
+  open().ensure();
+  writeFileSync(file, '{}');
+  await assert.rejects(operatorGate(paths.keys).isProtected(), { code: 'BAD_CONFIG' });
 });
 
 test('a wrong passphrase unlocks nothing', async (t) => {
