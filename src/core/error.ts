@@ -37,6 +37,7 @@ export const ERROR_CODES = {
   // credentials
   SECRET_NOT_FOUND: { exit: 3 },
   VAULT_UNREADABLE: { exit: 1 },
+  VAULT_WRITE_FAILED: { exit: 1 },
   // the rest
   ADDRESS_IN_USE: { exit: 1 },
   INTERNAL: { exit: 1 },
