@@ -1,0 +1,94 @@
+/**
+ * `config.yaml`: what this machine allows. It lies in the user's configuration directory and is never read from a
+ * working tree, so a cloned repository cannot change it. Whatever is not understood is refused: a setting that somebody
+ * relies on and that does nothing is worse than an error.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { z } from 'zod';
+import { TallyError } from '../core/error.ts';
+import { type PolicyDocument, parsePolicyDocument } from '../core/policy/document.ts';
+import { didYouMean } from '../core/policy/suggest.ts';
+
+const ConfigSchema = z.strictObject({
+  /** A policy with `mode: observe` takes effect; otherwise it decides as if it said `enforce`. */
+  allow_observe: z.boolean().optional(),
+  /** The broker's port. TALLY_PORT and --port come first. */
+  port: z.int().min(1).max(65_535).optional(),
+});
+
+export interface MachineConfig {
+  readonly allow_observe: boolean;
+  readonly port?: number;
+}
+
+const KEYS = Object.keys(ConfigSchema.shape);
+/** Settings of the design that this version does not carry out. */
+const NOT_YET = ['failure_modes', 'retention', 'anchors', 'sinks', 'webhooks'];
+
+/** Throws BAD_CONFIG with the place of the first problem (details.line, details.column). */
+export function parseConfig(text: string, path: string): MachineConfig {
+  const doc = parsePolicyDocument(text);
+  if ('problems' in doc) {
+    const [first] = doc.problems;
+    throw badConfig(
+      path,
+      first ?? { line: 1, column: 1 },
+      first?.message ?? 'it does not parse',
+      first?.hint,
+    );
+  }
+  // An empty file, or one of comments only, sets nothing.
+  const parsed = ConfigSchema.safeParse(doc.value ?? {});
+  if (!parsed.success) throw firstProblem(path, doc, parsed.error.issues[0]);
+  const { allow_observe = false, port } = parsed.data;
+  return { allow_observe, ...(port === undefined ? {} : { port }) };
+}
+
+/** A missing file means the defaults. */
+export function loadConfig(path: string): MachineConfig {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return { allow_observe: false };
+  // Whoever can write it can switch enforcement off.
+  const uid = process.geteuid?.() ?? stat.uid;
+  if ((stat.uid !== uid && stat.uid !== 0) || (stat.mode & 0o022) !== 0) {
+    throw new TallyError('BAD_CONFIG', `${path} can be written by other users`, {
+      hint: `look through it, then: chown ${uid} '${path}' && chmod 600 '${path}'`,
+    });
+  }
+  return parseConfig(readFileSync(path, 'utf8'), path);
+}
+
+function firstProblem(path: string, doc: PolicyDocument, issue: z.core.$ZodIssue | undefined): TallyError {
+  if (issue === undefined) return badConfig(path, { line: 1, column: 1 }, 'it is not a configuration');
+  if (issue.code === 'unrecognized_keys') {
+    const key = issue.keys[0] ?? '';
+    const place = doc.locate(issue.path, key);
+    const shown = JSON.stringify(key.slice(0, 80));
+    if (NOT_YET.includes(key))
+      return badConfig(path, place, `${shown} is not carried out by this version`, `remove ${shown}`);
+    const guess = didYouMean(key, KEYS);
+    const hint = guess === undefined ? `known keys: ${KEYS.join(', ')}` : `did you mean ${guess}?`;
+    return badConfig(path, place, `unknown key ${shown}`, hint);
+  }
+  const where = issue.path.join('.');
+  const place = doc.locate(issue.path);
+  return badConfig(path, place, `${where === '' ? 'the file' : where}: ${issue.message}`, MEANINGS[where]);
+}
+
+const MEANINGS: Readonly<Record<string, string>> = {
+  '': 'one setting a line, for example `port: 8765`',
+  allow_observe: 'true or false',
+  port: 'a whole number from 1 to 65535',
+};
+
+function badConfig(
+  path: string,
+  { line, column }: { readonly line: number; readonly column: number },
+  message: string,
+  hint = 'mend the file; it is YAML',
+): TallyError {
+  return new TallyError('BAD_CONFIG', `${path}:${line}:${column}: ${message}`, {
+    hint,
+    details: { path, line, column },
+  });
+}

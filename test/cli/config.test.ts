@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { loadConfig, parseConfig } from '../../src/cli/config.ts';
+import { TallyError } from '../../src/core/error.ts';
+
+function failure(text: string): TallyError {
+  try {
+    parseConfig(text, 'config.yaml');
+  } catch (error) {
+    assert.ok(error instanceof TallyError);
+    assert.equal(error.code, 'BAD_CONFIG');
+    assert.ok(error.hint);
+    return error;
+  }
+  throw new assert.AssertionError({ message: `accepted: ${text}` });
+}
+
+test('a missing, empty or commented-out file means the defaults', () => {
+  assert.deepEqual(loadConfig(join(tmpdir(), 'no-such-tally-config.yaml')), { allow_observe: false });
+  assert.deepEqual(parseConfig('', 'c'), { allow_observe: false });
+  assert.deepEqual(parseConfig('# port: 1\n', 'c'), { allow_observe: false });
+});
+
+test('every setting is read', () => {
+  assert.deepEqual(parseConfig('allow_observe: true\nport: 9000\n', 'c'), {
+    allow_observe: true,
+    port: 9000,
+  });
+});
+
+test('an unknown key is refused with its line and what was probably meant', () => {
+  const error = failure('port: 9000\nallow_obsrve: true\n');
+  assert.match(error.message, /^config\.yaml:2:1: unknown key "allow_obsrve"/);
+  assert.match(error.hint ?? '', /did you mean allow_observe/);
+  assert.deepEqual(error.details, { path: 'config.yaml', line: 2, column: 1 });
+});
+
+test('a setting that this version does not carry out is refused, not ignored', () => {
+  assert.match(failure('failure_modes: { proxy: open }\n').message, /not carried out/);
+});
+
+test('a value of the wrong kind is refused where it stands', () => {
+  assert.match(failure('\nport: "high"\n').message, /config\.yaml:2:7: port/);
+  assert.match(failure('port: 70000\n').message, /config\.yaml:1:7: port/);
+  assert.match(failure('allow_observe: yes\n').hint ?? '', /true or false/);
+  assert.match(failure('- port\n').message, /config\.yaml:1:1/);
+});
+
+test('YAML that two readers would read differently is refused', () => {
+  for (const text of ['port: 1\nport: 2\n', 'a: &x 1\nb: *x\n', 'port: [', '%YAML 1.1\n---\nport: 1\n'])
+    failure(text);
+});
+
+test('no text makes it fail in another way', () => {
+  const word = fc.constantFrom(
+    'port',
+    'allow_observe',
+    ':',
+    ' ',
+    '\n',
+    '-',
+    '{',
+    '}',
+    '"',
+    '*',
+    '&',
+    '1',
+    'true',
+    '\t',
+  );
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.array(word).map((parts) => parts.join('')),
+      ),
+      (text) => {
+        try {
+          assert.equal(typeof parseConfig(text, 'c').allow_observe, 'boolean');
+        } catch (error) {
+          assert.ok(error instanceof TallyError && error.code === 'BAD_CONFIG');
+        }
+      },
+    ),
+  );
+});
+
+test('a file that other users could have written is refused', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'tally-config-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const path = join(directory, 'config.yaml');
+  writeFileSync(path, 'port: 9000\n', { mode: 0o600 });
+  assert.equal(loadConfig(path).port, 9000);
+  chmodSync(path, 0o622);
+  assert.throws(() => loadConfig(path), { code: 'BAD_CONFIG' });
+});
