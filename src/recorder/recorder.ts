@@ -87,7 +87,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   const ulid = ulidSource(random);
   const recorderId = `rec_${ulid(now())}`;
   const redactor = createRedactor();
-  const fingerprint = createFingerprint(options.masterKey);
+  const fingerprint = createFingerprint({ masterKey: options.masterKey });
   const pending = createPending();
   const ids = idMemory(store);
   const sequencer = createSequencer({

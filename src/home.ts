@@ -1,0 +1,108 @@
+/** The state directory of one machine: which log is current, and its keys. Edges only. */
+import { existsSync, readdirSync } from 'node:fs';
+import { chmod, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { TallyError } from './core/error.ts';
+import { sha256Hex } from './core/hash.ts';
+import type { Random } from './core/ports.ts';
+import { makeKeyPair, type Signer, signerFromSkey } from './core/tlog/key.ts';
+import type { Paths } from './paths.ts';
+import { TENANT } from './paths.ts';
+import { errno, makeDirectory, replaceFile, syncDirectory } from './store/file/fs.ts';
+
+const MASTER_KEY_BYTES = 32;
+
+/** "local", then "local@2", "local@3" … for every log that went on after a restore. */
+export function logName(epoch: number): string {
+  return epoch === 1 ? TENANT : `${TENANT}@${epoch}`;
+}
+
+/**
+ * The newest epoch that a log or a remembered head tells of: deleting a log's directory does not bring back the one
+ * before it.
+ */
+export function currentEpoch(paths: Paths): number {
+  const names = [paths.logs, paths.heads].flatMap((directory) => (existsSync(directory) ? readdirSync(directory) : []));
+  const epochs = names.map((name) => (name === TENANT ? 1 : Number(new RegExp(`^${TENANT}@(\\d+)$`).exec(name)?.[1] ?? 0)));
+  return Math.max(1, ...epochs);
+}
+
+export async function makeHome(paths: Paths): Promise<void> {
+  for (const directory of [paths.state, paths.logs, paths.heads, paths.keys, paths.registry, paths.runtime]) {
+    try {
+      await makeDirectory(directory);
+    } catch (error) {
+      throw new TallyError('LOG_READ_ONLY', `cannot make ${directory}: ${error instanceof Error ? error.message : String(error)}`, {
+        hint: 'make its parent writable for this user, or set TALLY_HOME to a directory that is',
+        cause: error,
+      });
+    }
+  }
+  // Others must not even list what is here; a directory made by hand may be wider.
+  await chmod(paths.keys, 0o700);
+  await chmod(paths.runtime, 0o700);
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (errno(error) === 'ENOENT') return undefined;
+    throw new TallyError('BAD_CONFIG', `cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`, {
+      hint: 'the file belongs to the user who runs tally, mode 0600',
+      cause: error,
+    });
+  }
+}
+
+async function writeSecretFile(directory: string, name: string, text: string): Promise<void> {
+  await replaceFile(join(directory, name), Buffer.from(text), true);
+  await syncDirectory(directory);
+}
+
+/** The key that signs the log `name`. Made with a new log; a log without its key cannot go on under its name. */
+export async function signingKey(paths: Paths, name: string, origin: string, random: Random | undefined): Promise<Signer> {
+  const file = join(paths.keys, `${name}.key`);
+  const stored = await readIfThere(file);
+  if (stored !== undefined) return signerFromSkey(stored.trim());
+  if (random === undefined) {
+    throw new TallyError('BAD_CONFIG', `the signing key of this log is missing: ${file}`, {
+      hint: 'restore the key file from a backup; without it, `tally log continue --reason …` starts a new log that cites this one',
+    });
+  }
+  const { skey } = makeKeyPair(origin, random(MASTER_KEY_BYTES));
+  await writeSecretFile(paths.keys, `${name}.key`, `${skey}\n`);
+  return signerFromSkey(skey);
+}
+
+/** The tenant's master key: argument hashes and wrapped data keys derive from it. Made once. */
+export async function masterKey(paths: Paths, random: Random): Promise<Uint8Array> {
+  const name = `${TENANT}.master`;
+  const stored = (await readIfThere(join(paths.keys, name)))?.trim();
+  if (stored === undefined) {
+    const key = random(MASTER_KEY_BYTES);
+    await writeSecretFile(paths.keys, name, `${Buffer.from(key).toString('hex')}\n`);
+    return key;
+  }
+  if (!/^[0-9a-f]{64}$/.test(stored)) {
+    throw new TallyError('KEY_MALFORMED', `the master key is not 64 hex digits: ${join(paths.keys, name)}`, {
+      hint: 'restore the key file from a backup: without it, arguments of old and new entries cannot be compared',
+    });
+  }
+  return Buffer.from(stored, 'hex');
+}
+
+const OperatorFileSchema = z.looseObject({ protected: z.boolean(), token_hash: z.string() });
+
+/** What the writer has to know of the operator's secret: whether it is asked for, and whether a token is the one. */
+export function operatorGate(paths: Paths): { isProtected(): Promise<boolean>; check(token: string): Promise<boolean> } {
+  async function read(): Promise<z.infer<typeof OperatorFileSchema> | undefined> {
+    const text = await readIfThere(join(paths.keys, 'operator.json'));
+    return text === undefined ? undefined : OperatorFileSchema.parse(JSON.parse(text));
+  }
+  return {
+    isProtected: async () => (await read())?.protected ?? false,
+    check: async (token) => (await read())?.token_hash === sha256Hex(token),
+  };
+}
