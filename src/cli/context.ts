@@ -1,9 +1,10 @@
 /** What every command is handed: the world, read once. Commands touch `process` through this only. */
 import { homedir, hostname, tmpdir, userInfo } from 'node:os';
-import type { openReader, openSession, Session } from '../open.ts';
+import type { OpenedReader, openReader, openSession, Session } from '../open.ts';
 import { locate, type Paths } from '../paths.ts';
 import type { Client } from '../recorder/ops.ts';
 import { type Agent, detectAgent } from './agent.ts';
+import { safe } from './output/safe.ts';
 import { createOutput, type Output } from './output/stream.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -27,12 +28,12 @@ export interface Context {
   readonly json: boolean;
   /** Milliseconds since the epoch. */
   now(): number;
-  /** What this process says about itself to the writer. */
-  client(surface?: Client['surface']): Client;
+  /** What this process says about itself to the writer, with the operator's token when this terminal may use it. */
+  client(surface?: Client['surface']): Promise<Client>;
   /** Writes through the one writer, or becomes it. The caller closes it. */
   openSession(options?: Partial<Omit<SessionOptions, 'paths'>>): Promise<Session>;
   /** Lock-free reading of the raw files. `log`: another log directory than the current one. */
-  openReader(options?: ReaderOptions): ReturnType<typeof openReader>;
+  openReader(options?: ReaderOptions): Promise<OpenedReader>;
   /** Sets the exit code of the process; a later failure may still replace it. */
   exit(code: number): void;
   warn(line: string): void;
@@ -50,10 +51,12 @@ export async function createContext(argv: readonly string[], version: string): P
   const signal = interruption();
 
   function warn(line: string): void {
-    void stderr.line(`${stderr.style.yellow('warning:')} ${line}`);
+    void stderr.line(`${stderr.style.yellow('warning:')} ${line.split('\n').map(safe).join('\n')}`);
   }
 
-  function client(surface: Client['surface'] = 'cli'): Client {
+  async function client(surface: Client['surface'] = 'cli'): Promise<Client> {
+    const { openOperator } = await import('./operator.ts');
+    const operator = openOperator(paths).token();
     const { username, uid } = whoAmI();
     return {
       surface,
@@ -63,7 +66,7 @@ export async function createContext(argv: readonly string[], version: string): P
       host: hostname(),
       ...(agent === undefined ? {} : { detected: { agent: agent.name, signals: [...agent.signals] } }),
       ...(env.TALLY_RUN_TOKEN === undefined ? {} : { run_token: env.TALLY_RUN_TOKEN }),
-      ...(env.TALLY_OPERATOR_TOKEN === undefined ? {} : { operator_token: env.TALLY_OPERATOR_TOKEN }),
+      ...(operator === undefined ? {} : { operator_token: operator }),
     };
   }
 
@@ -79,9 +82,9 @@ export async function createContext(argv: readonly string[], version: string): P
     json: wantsJson(argv, stderr.isTTY),
     now: Date.now,
     client,
-    async openSession(options = {}) {
-      const open = await import('../open.ts');
-      return open.openSession({ paths, client: client(), onWarning: warn, ...options });
+    async openSession({ client: who, ...options } = {}) {
+      const { openConfiguredSession } = await import('./session.ts');
+      return openConfiguredSession({ paths, stderr, warn }, who ?? (await client()), options);
     },
     async openReader(options = {}) {
       const open = await import('../open.ts');

@@ -4,8 +4,8 @@
  */
 import type { Command, CommanderError } from 'commander';
 import { TallyError } from '../core/error.ts';
-import { COMMANDS } from './table.ts';
 import { packageVersion } from '../version.ts';
+import { COMMANDS } from './table.ts';
 
 /** Runs the command line. Never rejects; the outcome is in `process.exitCode`. */
 export async function main(argv: readonly string[]): Promise<void> {

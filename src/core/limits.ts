@@ -92,6 +92,15 @@ export const LIMITS = {
   operatorFileBytes: 16_384,
   /** Shorter passphrases are guessed offline whatever the key derivation costs. */
   passphraseMinChars: 8,
+  /** A passphrase is typed; more is a file piped in by mistake. */
+  passphraseMaxBytes: 1_024,
   /** Memory for one key derivation; a file that asks for more is an attack on ours. */
   scryptBytes: 256 * 1024 * 1024,
+
+  /** Malformed lines that one reading names; the rest are counted. */
+  malformedShown: 20,
+  /** Entries older than `--since`, one after the other, after which a reading newest first ends: clocks jump back. */
+  olderInARow: 1_024,
+  /** Halves of calls that a reading keeps while it looks for the other half; more calls are seldom open at once. */
+  rememberedCalls: 10_000,
 } as const;

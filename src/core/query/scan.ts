@@ -1,0 +1,199 @@
+/**
+ * Finds calls in lines that come newest first. Pure: lines go in, calls come out.
+ *
+ * A call is two entries, and the newer one, its post_exec, is met first. It waits for its pre_exec; the row stands where
+ * the call started. A post_exec that a filter did not let through is remembered by its place only, in case its pre_exec
+ * turns out to be wanted. Both memories are bounded: what falls out is shown as a row of its own, never lost.
+ */
+
+import type { JsonObject } from '../json.ts';
+import { LIMITS } from '../limits.ts';
+import { type Call, factsOf } from './call.ts';
+import { numberAt, textAt } from './fields.ts';
+import { type LogFilter, matches, needlesOf } from './filter.ts';
+import { lineId, lineParent, linePhase, lineTime, parseLine } from './line.ts';
+
+/** Where a line starts. */
+export interface Place {
+  /** First index of its segment. */
+  readonly first: number;
+  readonly offset: number;
+}
+
+/** Whole lines of one segment, in the order of the file. */
+export interface LineBlock {
+  readonly first: number;
+  /** Byte offset of `bytes[0]` in the segment. */
+  readonly offset: number;
+  readonly bytes: Buffer;
+  /** Start and end (without the newline) of each line: `[start0, end0, start1, end1, …]`. */
+  readonly bounds: readonly number[];
+}
+
+export interface Malformed extends Place {
+  readonly why: string;
+}
+
+export interface Hit {
+  readonly call: Call;
+  /** The stored lines, in the order of the log. */
+  readonly lines: readonly Buffer[];
+}
+
+export interface ScanOptions {
+  readonly filter: LogFilter;
+  /** One row an entry instead of one a call. */
+  readonly raw: boolean;
+  /** Rows wanted; the scan is over when there are as many. */
+  readonly limit: number;
+  /** Reads the line that starts there again. */
+  readonly lineAt: (place: Place) => Promise<Buffer>;
+}
+
+export interface Scan {
+  /** Takes the next block (older than all before); true when the scan is over. */
+  take(block: LineBlock): Promise<boolean>;
+  /** Ends the scan; rows newest first. */
+  finish(): readonly Hit[];
+  readonly scanned: () => number;
+  readonly malformed: () => { readonly count: number; readonly some: readonly Malformed[] };
+}
+
+interface Waiting {
+  readonly entry: JsonObject;
+  readonly line: Buffer;
+}
+
+export function createScan(options: ScanOptions): Scan {
+  const { filter, raw, limit } = options;
+  const mayMatch = candidates(filter, raw);
+  const waiting = new Map<string, Waiting>();
+  const places = new Map<string, Place>();
+  const rows: Hit[] = [];
+  const some: Malformed[] = [];
+  let malformed = 0;
+  let scanned = 0;
+  let older = 0;
+
+  function parse(line: Buffer, place: Place): JsonObject | undefined {
+    const parsed = parseLine(line);
+    if ('entry' in parsed) return parsed.entry;
+    malformed++;
+    if (some.length < LIMITS.malformedShown) some.push({ ...place, why: parsed.malformed });
+    return undefined;
+  }
+
+  function offer(call: Call, lines: readonly Buffer[]): void {
+    // Blocks are reused memory to their reader: what is kept is copied.
+    if (matches(factsOf(call), filter)) rows.push({ call, lines: lines.map((line) => Buffer.from(line)) });
+  }
+
+  /** Nothing in the line says that it can match: it counts only as the other half of a call. */
+  async function glance(line: Buffer, place: Place): Promise<void> {
+    const id = waiting.size === 0 ? '' : lineId(line);
+    if (id === undefined || waiting.has(id)) {
+      const entry = parse(line, place);
+      if (entry !== undefined && waiting.has(textAt(entry, 'id') ?? '')) await join(entry, line);
+    } else if (linePhase(line) === 'post') {
+      const parent = lineParent(line);
+      if (parent !== undefined) remember(places, parent, place);
+    }
+  }
+
+  async function look(line: Buffer, place: Place): Promise<void> {
+    const entry = parse(line, place);
+    if (entry === undefined) return;
+    const phase = raw ? undefined : textAt(entry, 'phase');
+    const parent = textAt(entry, 'parent_id');
+    if (phase === 'pre_exec') await join(entry, line);
+    else if (phase === 'post_exec' && parent !== undefined) {
+      const evicted = remember(waiting, parent, { entry, line: Buffer.from(line) });
+      if (evicted !== undefined) offer({ first: evicted.entry }, [evicted.line]);
+    } else offer({ first: entry }, [line]);
+  }
+
+  async function join(first: JsonObject, line: Buffer): Promise<void> {
+    const id = textAt(first, 'id') ?? '';
+    const last = waiting.get(id) ?? (await fromPlace(id));
+    waiting.delete(id);
+    if (last === undefined) offer({ first }, [line]);
+    else offer({ first, last: last.entry }, [line, last.line]);
+  }
+
+  async function fromPlace(id: string): Promise<Waiting | undefined> {
+    const place = places.get(id);
+    if (place === undefined) return undefined;
+    places.delete(id);
+    const line = await options.lineAt(place);
+    const entry = parse(line, place);
+    return entry === undefined ? undefined : { entry, line };
+  }
+
+  return {
+    scanned: () => scanned,
+    malformed: () => ({ count: malformed, some }),
+    async take(block) {
+      const flags = mayMatch(block);
+      for (let i = block.bounds.length / 2 - 1; i >= 0; i--) {
+        const start = block.bounds[2 * i] ?? 0;
+        const line = block.bytes.subarray(start, block.bounds[2 * i + 1]);
+        scanned++;
+        const ts = filter.since === undefined && filter.until === undefined ? undefined : lineTime(line);
+        if (ts !== undefined && filter.since !== undefined) {
+          older = ts < filter.since ? older + 1 : 0;
+          // Clocks go back now and then; a long unbroken row of older entries is the past.
+          if (older >= LIMITS.olderInARow) return true;
+          if (older > 0) continue;
+        }
+        if (ts !== undefined && filter.until !== undefined && raw && ts >= filter.until) continue;
+        const place = { first: block.first, offset: block.offset + start };
+        await (flags[i] === 1 ? look(line, place) : glance(line, place));
+        if (rows.length >= limit) return true;
+      }
+      return false;
+    },
+    finish() {
+      // The start of these calls lies before everything that was looked at.
+      if (rows.length < limit)
+        for (const { entry, line } of waiting.values()) offer({ first: entry }, [line]);
+      return rows.sort((a, b) => indexOf(b) - indexOf(a)).slice(0, limit);
+    },
+  };
+}
+
+/** Adds to a bounded memory, and gives back what had to leave it. */
+function remember<T>(memory: Map<string, T>, id: string, value: T): T | undefined {
+  const replaced = memory.get(id);
+  memory.set(id, value);
+  if (replaced !== undefined) return replaced;
+  if (memory.size <= LIMITS.rememberedCalls) return undefined;
+  const [oldest] = memory;
+  if (oldest === undefined) return undefined;
+  memory.delete(oldest[0]);
+  return oldest[1];
+}
+
+const indexOf = ({ call }: Hit): number => numberAt(call.first, 'index') ?? 0;
+
+/**
+ * Marks the lines of a block that contain everything the filter needs. Each needle is searched forwards through the
+ * block once, whatever the number of lines. A call's outcome is in its post_exec and its decision in its pre_exec, so
+ * one of the two leads to the other: the outcome does when it is asked for, since it is met first.
+ */
+function candidates(filter: LogFilter, raw: boolean): (block: LineBlock) => Uint8Array {
+  const { both, pre, post } = needlesOf(filter);
+  const needles = [...both, ...(post.length === 0 || raw ? pre : []), ...post];
+  return ({ bytes, bounds }) => {
+    const lines = bounds.length / 2;
+    const flags = new Uint8Array(lines).fill(1);
+    for (const needle of needles) {
+      let at = bytes.indexOf(needle);
+      for (let i = 0; i < lines; i++) {
+        const start = bounds[2 * i] ?? 0;
+        if (at !== -1 && at < start) at = bytes.indexOf(needle, start);
+        if (at === -1 || at + needle.length > (bounds[2 * i + 1] ?? 0)) flags[i] = 0;
+      }
+    }
+    return flags;
+  };
+}
