@@ -1,0 +1,25 @@
+/** A session of this machine's log, with what a first start makes and what the machine's configuration says. */
+import { openSession, type Session, type SessionOptions } from '../open.ts';
+import type { Client } from '../recorder/ops.ts';
+import { loadConfig } from './config.ts';
+import type { Context } from './context.ts';
+import { firstStartNote, setUp } from './setup.ts';
+
+export async function openConfiguredSession(
+  { paths, stderr, warn }: Pick<Context, 'paths' | 'stderr' | 'warn'>,
+  client: Client,
+  options: Partial<Omit<SessionOptions, 'paths' | 'client'>>,
+): Promise<Session> {
+  const config = loadConfig(paths.configFile);
+  const { first } = setUp(paths);
+  const session = await openSession({
+    paths,
+    client,
+    onWarning: warn,
+    allowObserve: config.allow_observe,
+    ...options,
+  });
+  // A program reads our standard error too; it is told only by the commands that start the recorder.
+  if (first && stderr.isTTY) firstStartNote({ paths, stderr });
+  return session;
+}
