@@ -32,8 +32,10 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   sink: driver,
   capture: { layers: ['core', 'recorder'], packages: 'any', builtins: 'any' },
   server: { layers: ['core', 'recorder'], packages: 'any', builtins: 'any' },
-  // Where things are on this machine, from an environment it is handed.
+  // Parts of the composition root: where things are on this machine, from an environment they are handed.
   'paths.ts': { layers: ['core'], packages: [], builtins: ['node:path'] },
+  'home.ts': { layers: ['core', 'store', 'paths.ts'], packages: ['zod'], builtins: 'any' },
+  'version.ts': { layers: [], packages: [], builtins: ['node:fs'] },
   cli: { layers: 'any', packages: 'any', builtins: 'any' },
   'open.ts': { layers: 'any', packages: 'any', builtins: 'any' },
 };
