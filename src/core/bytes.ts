@@ -64,3 +64,9 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && Buffer.compare(a, b) === 0;
 }
+
+/** Searches one block natively (memchr): `find(from)` is the next place of `byte` at or after `from`, or -1. */
+export function byteFinder(bytes: Uint8Array, byte: number): (from: number) => number {
+  const buffer = view(bytes);
+  return (from) => buffer.indexOf(byte, from);
+}

@@ -5,10 +5,10 @@ import { invariant, TallyError } from '../error.ts';
 import { HASH_BYTES } from '../hash.ts';
 import type { HashReader } from './proof.ts';
 import { MAX_TILE_LEVEL, TILE_BYTES, TILE_WIDTH, tileWidth } from './tile.ts';
-import { createRange, type RangeState, rootOfHashes, subtreeHeights } from './tree.ts';
+import { createRange, type OnSubtree, type RangeState, rootOfHashes, subtreeHeights } from './tree.ts';
 
 /** 2^8 leaves are one step up a level of tiles. */
-const TILE_HEIGHT = 8;
+export const TILE_HEIGHT = 8;
 
 export interface FullTile {
   readonly level: number;
@@ -57,40 +57,56 @@ function rangeState({ size, partials }: TreeState): RangeState {
   return { size, hashes };
 }
 
-/** The append-only tree of a log's writer. It keeps at most 7 open tiles, whatever the size. */
-export function createTree(state: TreeState = { size: 0, partials: [] }): Tree {
-  const open = Array.from({ length: MAX_TILE_LEVEL + 1 }, () => new Uint8Array(TILE_BYTES));
-  state.partials.forEach((partial, level) => {
-    open[level]?.set(partial);
+export interface TileCollector {
+  readonly onSubtree: OnSubtree;
+  /** Full tiles completed since the last call, lower levels before the ones built on them. */
+  take(): FullTile[];
+  /** The first `width` hashes of the level's open tile, packed. A copy. */
+  open(level: number, width: number): Uint8Array;
+}
+
+/** Gathers the subtree roots of a growing range into tiles, from `minLevel` up. It keeps one open tile a level. */
+export function collectTiles(minLevel = 0, partials: readonly Uint8Array[] = []): TileCollector {
+  const open = Array.from({ length: MAX_TILE_LEVEL + 1 }, (_, level) => {
+    const tile = new Uint8Array(TILE_BYTES);
+    tile.set(partials[level] ?? []);
+    return tile;
   });
   let done: FullTile[] = [];
+  return {
+    onSubtree(height, index, hash) {
+      const level = height / TILE_HEIGHT;
+      const tile = open[level];
+      if (tile === undefined || level < minLevel) return;
+      const place = index % TILE_WIDTH;
+      tile.set(hash, place * HASH_BYTES);
+      if (place === TILE_WIDTH - 1)
+        done.push({ level, index: Math.floor(index / TILE_WIDTH), bytes: tile.slice() });
+    },
+    take() {
+      const taken = done;
+      done = [];
+      return taken;
+    },
+    open: (level, width) => open[level]?.slice(0, width * HASH_BYTES) ?? new Uint8Array(0),
+  };
+}
 
-  const range = createRange(rangeState(state), (height, index, hash) => {
-    if (height % TILE_HEIGHT !== 0) return;
-    const level = height / TILE_HEIGHT;
-    const tile = open[level];
-    if (tile === undefined) return;
-    const place = index % TILE_WIDTH;
-    tile.set(hash, place * HASH_BYTES);
-    if (place === TILE_WIDTH - 1)
-      done.push({ level, index: Math.floor(index / TILE_WIDTH), bytes: tile.slice() });
-  });
-
+/** The append-only tree of a log's writer. It keeps at most 7 open tiles, whatever the size. */
+export function createTree(state: TreeState = { size: 0, partials: [] }): Tree {
+  const tiles = collectTiles(0, state.partials);
+  const range = createRange(rangeState(state), tiles.onSubtree);
   return {
     get size() {
       return range.size;
     },
     append: (leaf) => range.append(leaf),
     root: () => range.root(),
-    takeTiles() {
-      const taken = done;
-      done = [];
-      return taken;
-    },
+    takeTiles: () => tiles.take(),
     state: () => ({
       size: range.size,
-      partials: open.map((tile, level) =>
-        tile.slice(0, (Math.floor(range.size / TILE_WIDTH ** level) % TILE_WIDTH) * HASH_BYTES),
+      partials: Array.from({ length: MAX_TILE_LEVEL + 1 }, (_, level) =>
+        tiles.open(level, Math.floor(range.size / TILE_WIDTH ** level) % TILE_WIDTH),
       ),
     }),
   };

@@ -1,0 +1,141 @@
+/**
+ * What verification answers: separate verdicts, never one flag. A verdict that is not configured says so and is
+ * neutral; one that could not be reached is incomplete. The shape is printed by `tally verify --json`.
+ */
+
+/** Listed particulars stop here; every list has a count beside it that does not. */
+export const LISTED = 1_000;
+
+export type Status = 'pass' | 'fail' | 'neutral' | 'incomplete';
+
+/**
+ * How an entry was found bad.
+ *
+ *     bytes        its leaf hash is not the one in the stored hash tile
+ *     index        it carries another index than its place in the log (`carries`)
+ *     unreadable   it is no entry: `index` and `prev` cannot be read from it
+ *     too_long     its line is longer than an entry can be
+ *     chain        the entry after it names another leaf hash as `prev`
+ *     elimination  all others agree with one another, the signed root does not
+ */
+export type BadReason = 'bytes' | 'index' | 'unreadable' | 'too_long' | 'chain' | 'elimination';
+
+export interface BadEntry {
+  readonly index: number;
+  readonly reason: BadReason;
+  readonly carries?: number;
+}
+
+/** Entries `from` to `to - 1` are not in the log. */
+export interface MissingEntries {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A line that stands before the entry `before` and is not that entry, nor in its place. */
+export interface ExtraLine {
+  readonly before: number;
+  readonly carries?: number;
+}
+
+/** A stored hash tile that disagrees with the entries. */
+export interface DamagedTile {
+  readonly level: number;
+  readonly index: number;
+}
+
+export interface IntegrityVerdict {
+  readonly status: Status;
+  /** The lowest index of anything below; absent when nothing is wrong or it cannot be localised. */
+  readonly first_bad?: number;
+  readonly bad: readonly BadEntry[];
+  readonly bad_count: number;
+  readonly missing: readonly MissingEntries[];
+  readonly missing_count: number;
+  readonly extra: readonly ExtraLine[];
+  readonly extra_count: number;
+  readonly damaged_tiles: readonly DamagedTile[];
+  readonly damaged_tile_count: number;
+  /** Full tiles below the checkpoint that are not stored. The root decides without them; localisation needs them. */
+  readonly absent_tile_count: number;
+  /** Base64 of the recomputed root at the checkpoint's size, when the log reaches it. */
+  readonly root?: string;
+  readonly note?: string;
+}
+
+export interface ChainVerdict {
+  readonly status: Status;
+  /** Indexes of entries whose `prev` is not the leaf hash of the entry before, or that cannot be read. */
+  readonly breaks: readonly number[];
+  readonly break_count: number;
+  readonly note?: string;
+}
+
+/** Where a head comes from decides who could have forged it: the verdict names it. */
+export type Ground = 'local' | 'given' | 'witness' | 'anchor';
+
+export interface HeadVerdict {
+  readonly ground: Ground;
+  readonly name?: string;
+  readonly status: 'pass' | 'fail' | 'incomplete';
+  readonly size?: number;
+  readonly note?: string;
+}
+
+export interface AppendOnlyVerdict {
+  readonly status: Status;
+  readonly heads: readonly HeadVerdict[];
+  readonly note?: string;
+}
+
+export interface SignaturesVerdict {
+  readonly status: Status;
+  /** `pinned`: a key the caller gave. `self-declared`: only the log's own word, which is no pass. */
+  readonly key?: 'pinned' | 'self-declared';
+  readonly signed_by: readonly string[];
+  readonly note?: string;
+}
+
+export interface AnchoredVerdict {
+  readonly status: Status;
+  readonly note: string;
+}
+
+export interface CompletenessVerdict {
+  readonly status: Status;
+  /** Files that recovery set aside and nobody has acknowledged. */
+  readonly set_aside: readonly string[];
+  readonly note?: string;
+}
+
+export interface Report {
+  readonly origin: string;
+  /** Of the checkpoint; absent when there is none that parses. */
+  readonly size?: number;
+  /** Whole lines read. */
+  readonly entries: number;
+  readonly bytes: number;
+  /** Entries after the checkpoint: chained, not yet signed, never called verified. */
+  readonly unsigned: number;
+  /** Bytes after the last newline: a write in progress or cut off. */
+  readonly torn_bytes: number;
+  readonly integrity: IntegrityVerdict;
+  readonly chain: ChainVerdict;
+  readonly append_only: AppendOnlyVerdict;
+  readonly signatures: SignaturesVerdict;
+  readonly anchored: AnchoredVerdict;
+  readonly completeness: CompletenessVerdict;
+}
+
+/**
+ * 6 tampering shown; 2 could not find out (no checkpoint, no pinned key, a head that does not parse); 7 incomplete,
+ * only when completeness was asked for; 0 integrity, chain, append-only and signatures hold.
+ */
+export function exitCodeOf(report: Report, options: { readonly completeness?: boolean } = {}): 0 | 2 | 6 | 7 {
+  const decisive = [report.integrity, report.chain, report.append_only, report.signatures];
+  if (decisive.some(({ status }) => status === 'fail')) return 6;
+  if (decisive.some(({ status }) => status === 'incomplete')) return 2;
+  // Without a pinned key anybody could have signed: that is not an answer. Without heads append-only is neutral.
+  if (report.signatures.status !== 'pass') return 2;
+  return options.completeness === true && report.completeness.status === 'incomplete' ? 7 : 0;
+}

@@ -1,0 +1,159 @@
+/**
+ * Verification of a whole log: an answer, not an exception. It needs raw bytes and public keys only, reads the log once
+ * in memory that does not grow with it, and ends on any input. Errors of the source itself (a disk that cannot be read)
+ * pass through.
+ */
+import { encodeBase64, equalBytes } from '../bytes.ts';
+import { verifierFromVkey } from './key.ts';
+import { createEntriesPass, type EntriesFindings } from './verify-entries.ts';
+import { type Head, judgeHeads, readHead } from './verify-heads.ts';
+import { localise } from './verify-localise.ts';
+import {
+  type BadEntry,
+  type IntegrityVerdict,
+  LISTED,
+  type MissingEntries,
+  type Report,
+} from './verify-report.ts';
+import { declaredVerifiers, readSigned, type Signed } from './verify-signed.ts';
+
+/** One log as it lies there. */
+export interface LogSource {
+  /** From log.json. */
+  readonly origin: string;
+  /** From log.json. */
+  readonly vkeys: readonly string[];
+  /** Files that recovery set aside and nobody acknowledged. */
+  readonly setAside?: readonly string[];
+  /** Read before the entries, so that entries written meanwhile only lengthen the unsigned tail. */
+  checkpoint(): Promise<Uint8Array | undefined>;
+  /** All entries from index 0, one a line, in blocks cut anywhere. A block may be overwritten by the verifier. */
+  blocks(): AsyncIterable<Uint8Array>;
+  /** Stored full hash tiles. */
+  tile(level: number, index: number): Promise<Uint8Array | undefined>;
+}
+
+export interface VerifyOptions {
+  /** Keys that the caller trusts to be this log's. Throws `KEY_MALFORMED` for one that is no key. */
+  readonly pinned?: readonly string[];
+  /** Taken before the call: a head newer than the checkpoint that is read would look like a rollback. */
+  readonly heads?: readonly Head[];
+  /** Called after each block. */
+  readonly onProgress?: (entries: number, bytes: number) => void;
+}
+
+/** A limit no index reaches: without a root to hold them against, all entries count as signed. */
+const ALL = Number.POSITIVE_INFINITY;
+
+export async function verifyLog(source: LogSource, options: VerifyOptions = {}): Promise<Report> {
+  const { origin } = source;
+  const pinned = (options.pinned ?? []).map(verifierFromVkey);
+  const declared = declaredVerifiers(source.vkeys);
+  const note = await source.checkpoint();
+  const signed = readSigned(note, origin, pinned, declared);
+  const heads = (options.heads ?? []).map((head) => readHead(head, origin, [...pinned, ...declared]));
+
+  // Without any checkpoint everything is unsigned tail; with one that is not authentic nobody knows where it starts.
+  const signedSize = signed.authentic ? (signed.checkpoint?.size ?? 0) : note === undefined ? 0 : ALL;
+  const pass = createEntriesPass({
+    signedSize,
+    rootsAt: heads.flatMap(({ checkpoint }) => checkpoint?.size ?? []),
+    tile: (level, index) => source.tile(level, index),
+  });
+  for await (const block of source.blocks()) {
+    pass.push(block);
+    await pass.settle();
+    options.onProgress?.(pass.lines, pass.bytes);
+  }
+  const findings = await pass.finish();
+  const setAside = source.setAside ?? [];
+
+  return {
+    origin,
+    ...(signed.checkpoint === undefined ? {} : { size: signed.checkpoint.size }),
+    entries: findings.lines,
+    bytes: findings.bytes,
+    unsigned: Math.max(0, findings.end - (signed.checkpoint?.size ?? 0)),
+    torn_bytes: findings.tornBytes,
+    integrity: judgeIntegrity(findings, signed),
+    chain: {
+      status: findings.breaks.count > 0 ? 'fail' : 'pass',
+      breaks: findings.breaks.list.toSorted((a, b) => a - b),
+      break_count: findings.breaks.count,
+    },
+    append_only: judgeHeads(heads, findings.roots, findings.lines),
+    signatures: signed.verdict,
+    anchored: { status: 'neutral', note: 'no anchor is configured' },
+    completeness:
+      setAside.length > 0
+        ? {
+            status: 'incomplete',
+            set_aside: setAside,
+            note: 'recovery set entries aside that nobody has acknowledged',
+          }
+        : { status: 'neutral', set_aside: [], note: 'not judged here' },
+  };
+}
+
+function judgeIntegrity(findings: EntriesFindings, { authentic, checkpoint }: Signed): IntegrityVerdict {
+  const signed = authentic ? checkpoint : undefined;
+  const root = signed === undefined ? undefined : findings.roots.get(signed.size);
+  const rootHolds = signed !== undefined && root !== undefined && equalBytes(root, signed.root);
+
+  const missing: MissingEntries[] = [...findings.missing.list];
+  let missingCount = findings.missing.count;
+  if (signed !== undefined && findings.end < signed.size) {
+    missing.push({ from: findings.end, to: signed.size });
+    missingCount += signed.size - findings.end;
+  }
+
+  // A root that holds vouches for every byte of the entries: then it is the tiles that are wrong.
+  const contradicted = rootHolds ? { list: [], count: 0 } : findings.contradicted;
+  let bad: BadEntry[] = [...findings.bad.list, ...contradicted.list];
+  let badCount = findings.bad.count + contradicted.count;
+  const nothingNamed = badCount + missingCount + findings.extra.count === 0;
+  if (signed !== undefined && root !== undefined && !rootHolds && nothingNamed) {
+    bad = localise(findings, signed.size, signed.root);
+    badCount = bad.length;
+  }
+  bad.sort((a, b) => a.index - b.index);
+
+  const places = [bad[0]?.index, missing[0]?.from, findings.extra.list[0]?.before];
+  const firstBad = Math.min(...places.filter((place) => place !== undefined));
+  const damaged = findings.damagedTiles.count;
+  const wrong =
+    badCount + missingCount + findings.extra.count + damaged > 0 || (signed !== undefined && !rootHolds);
+  const note = integrityNote({
+    authentic: signed !== undefined,
+    rootHolds,
+    wrong,
+    named: Number.isFinite(firstBad),
+  });
+  return {
+    status: wrong ? 'fail' : rootHolds ? 'pass' : 'incomplete',
+    ...(Number.isFinite(firstBad) ? { first_bad: firstBad } : {}),
+    bad: bad.slice(0, LISTED),
+    bad_count: badCount,
+    missing,
+    missing_count: missingCount,
+    extra: findings.extra.list,
+    extra_count: findings.extra.count,
+    damaged_tiles: findings.damagedTiles.list,
+    damaged_tile_count: damaged,
+    absent_tile_count: findings.absentTiles,
+    ...(root === undefined ? {} : { root: encodeBase64(root) }),
+    ...(note === undefined ? {} : { note }),
+  };
+}
+
+function integrityNote(state: {
+  readonly authentic: boolean;
+  readonly rootHolds: boolean;
+  readonly wrong: boolean;
+  readonly named: boolean;
+}): string | undefined {
+  if (!state.authentic) return 'no authentic checkpoint: the entries agree with one another at best';
+  if (state.rootHolds)
+    return state.wrong && !state.named ? 'stored hash tiles are damaged; the entries are not' : undefined;
+  return state.named ? undefined : 'the entries agree with one another, but the signed root is of others';
+}
