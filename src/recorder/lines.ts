@@ -1,6 +1,7 @@
 /** Lines of a segment with their places, from raw blocks. Flat memory: one line that straddles two blocks is copied. */
-import { leafHashInPlace } from '../core/tlog/tree.ts';
+
 import type { LogReader } from '../core/ports.ts';
+import { leafHashInPlace } from '../core/tlog/tree.ts';
 
 export interface Line {
   /** `bytes[start, end)` is the line without its newline; `bytes[start - 1]` exists and may be overwritten. */
@@ -16,7 +17,11 @@ export interface Line {
 const NEWLINE = 0x0a;
 
 /** Calls `onLine` for each line in order, and stops when it returns false. */
-export async function scanLines(reader: LogReader, first: number, onLine: (line: Line) => boolean): Promise<void> {
+export async function scanLines(
+  reader: LogReader,
+  first: number,
+  onLine: (line: Line) => boolean,
+): Promise<void> {
   let carry: Buffer | undefined;
   let offset = 0;
   for await (const raw of reader.read(first)) {
@@ -48,6 +53,6 @@ export function lineLeaf({ bytes, start, end }: Line, out: Uint8Array): string {
 
 /** Whether the line contains `text`. A cheap first look: nested fields can say the same, so parse before believing. */
 export function lineMentions({ bytes, start, end }: Line, text: string): boolean {
-  const at = bytes.indexOf(text, start, 'latin1');
-  return at !== -1 && at + text.length <= end;
+  // Within the line only: searching on to the end of the block would be quadratic in its lines.
+  return bytes.subarray(start, end).includes(text, 0, 'latin1');
 }
