@@ -23,8 +23,12 @@ export function logName(epoch: number): string {
  * before it.
  */
 export function currentEpoch(paths: Paths): number {
-  const names = [paths.logs, paths.heads].flatMap((directory) => (existsSync(directory) ? readdirSync(directory) : []));
-  const epochs = names.map((name) => (name === TENANT ? 1 : Number(new RegExp(`^${TENANT}@(\\d+)$`).exec(name)?.[1] ?? 0)));
+  const names = [paths.logs, paths.heads].flatMap((directory) =>
+    existsSync(directory) ? readdirSync(directory) : [],
+  );
+  const epochs = names.map((name) =>
+    name === TENANT ? 1 : Number(new RegExp(`^${TENANT}@(\\d+)$`).exec(name)?.[1] ?? 0),
+  );
   return Math.max(1, ...epochs);
 }
 
@@ -33,10 +37,14 @@ export async function makeHome(paths: Paths): Promise<void> {
     try {
       await makeDirectory(directory);
     } catch (error) {
-      throw new TallyError('LOG_READ_ONLY', `cannot make ${directory}: ${error instanceof Error ? error.message : String(error)}`, {
-        hint: 'make its parent writable for this user, or set TALLY_HOME to a directory that is',
-        cause: error,
-      });
+      throw new TallyError(
+        'LOG_READ_ONLY',
+        `cannot make ${directory}: ${error instanceof Error ? error.message : String(error)}`,
+        {
+          hint: 'make its parent writable for this user, or set TALLY_HOME to a directory that is',
+          cause: error,
+        },
+      );
     }
   }
   // Others must not even list what is here; a directory made by hand may be wider.
@@ -49,10 +57,14 @@ async function readIfThere(path: string): Promise<string | undefined> {
     return await readFile(path, 'utf8');
   } catch (error) {
     if (errno(error) === 'ENOENT') return undefined;
-    throw new TallyError('BAD_CONFIG', `cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`, {
-      hint: 'the file belongs to the user who runs tally, mode 0600',
-      cause: error,
-    });
+    throw new TallyError(
+      'BAD_CONFIG',
+      `cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`,
+      {
+        hint: 'the file belongs to the user who runs tally, mode 0600',
+        cause: error,
+      },
+    );
   }
 }
 
@@ -62,7 +74,12 @@ async function writeSecretFile(directory: string, name: string, text: string): P
 }
 
 /** The key that signs the log `name`. Made with a new log; a log without its key cannot go on under its name. */
-export async function signingKey(paths: Paths, name: string, origin: string, random: Random | undefined): Promise<Signer> {
+export async function signingKey(
+  paths: Paths,
+  name: string,
+  origin: string,
+  random: Random | undefined,
+): Promise<Signer> {
   const file = join(paths.keys, `${name}.key`);
   const stored = await readIfThere(file);
   if (stored !== undefined) return signerFromSkey(stored.trim());
@@ -96,7 +113,10 @@ export async function masterKey(paths: Paths, random: Random): Promise<Uint8Arra
 const OperatorFileSchema = z.looseObject({ protected: z.boolean(), token_hash: z.string() });
 
 /** What the writer has to know of the operator's secret: whether it is asked for, and whether a token is the one. */
-export function operatorGate(paths: Paths): { isProtected(): Promise<boolean>; check(token: string): Promise<boolean> } {
+export function operatorGate(paths: Paths): {
+  isProtected(): Promise<boolean>;
+  check(token: string): Promise<boolean>;
+} {
   async function read(): Promise<z.infer<typeof OperatorFileSchema> | undefined> {
     const text = await readIfThere(join(paths.keys, 'operator.json'));
     return text === undefined ? undefined : OperatorFileSchema.parse(JSON.parse(text));

@@ -10,9 +10,9 @@ import { connectHandover } from './capture/handover.ts';
 import { openVault, type Vault } from './capture/secrets/vault.ts';
 import { TallyError } from './core/error.ts';
 import { type LogInfo, parseLogInfo } from './core/loginfo.ts';
-import type { LogReader, ObjectStore } from './core/ports.ts';
 import { compilePolicy, defaultPolicyText, unreadablePolicy } from './core/policy/load.ts';
 import type { PolicyInForce } from './core/policy/types.ts';
+import type { LogReader, ObjectStore } from './core/ports.ts';
 import { ulidSource } from './core/ulid.ts';
 import { currentEpoch, logName, makeHome, masterKey, operatorGate, signingKey } from './home.ts';
 import { type Paths, TENANT } from './paths.ts';
@@ -58,7 +58,10 @@ const VERSION = packageVersion();
 const random = (size: number): Uint8Array => randomBytes(size);
 
 function vaultOf(paths: Paths): Vault {
-  return openVault({ path: join(paths.vault, 'secrets.vault'), key: { path: join(paths.keys, 'vault.key') } });
+  return openVault({
+    path: join(paths.vault, 'secrets.vault'),
+    key: { path: join(paths.keys, 'vault.key') },
+  });
 }
 
 function lockPath(paths: Paths): string {
@@ -140,7 +143,10 @@ async function openWriter(options: SessionOptions, vault: Vault, release: () => 
     handover = await serveHandover({
       path: paths.socket,
       handle,
-      onError: (error) => onWarning(`a request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+      onError: (error) =>
+        onWarning(
+          `a request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+        ),
     });
     const served = handover;
     return {
@@ -166,7 +172,11 @@ async function openWriter(options: SessionOptions, vault: Vault, release: () => 
 }
 
 /** Opens log `epoch`, making it when it is new. The caller holds the lock. */
-async function openLog(options: SessionOptions, epoch: number, continues?: LogInfo['continues']): Promise<LocalRecorder> {
+async function openLog(
+  options: SessionOptions,
+  epoch: number,
+  continues?: LogInfo['continues'],
+): Promise<LocalRecorder> {
   const { paths } = options;
   const name = logName(epoch);
   const heads = fileObjects(paths.heads);
@@ -220,7 +230,12 @@ async function openLog(options: SessionOptions, epoch: number, continues?: LogIn
 }
 
 /** A log that is remembered but not there was removed: a new one under its name would hide that. */
-async function refuseWiped(store: LogReader, heads: ObjectStore, name: string, pinned: boolean): Promise<void> {
+async function refuseWiped(
+  store: LogReader,
+  heads: ObjectStore,
+  name: string,
+  pinned: boolean,
+): Promise<void> {
   const head = await heads.get(`${name}/checkpoint`);
   const entries = await store.segments();
   if (!pinned && head === undefined && entries.every(({ bytes }) => bytes === 0)) return;
@@ -239,7 +254,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 
   /** Asked again after a lost answer: harmless for reads, and for events because they carry an id. */
   async function ask<O extends Op>(op: O, params: OpParams<O>): Promise<OpResults[O]> {
-    const request = op === 'record' ? withId(params as OpParams<'record'>, `log_${ulid(Date.now())}`) : params;
+    const request =
+      op === 'record' ? withId(params as OpParams<'record'>, `log_${ulid(Date.now())}`) : params;
     const repeatable = ['hello', 'status', 'checkpoint', 'agent.list', 'record'].includes(op);
     for (;;) {
       try {
@@ -307,7 +323,11 @@ async function connect(options: SessionOptions, vault: Vault): Promise<Link> {
     const lock = options.require === 'client' ? undefined : tryLock(lockPath(paths));
     if (lock !== undefined) {
       const writer = await openWriter(options, vault, () => lock.release());
-      return { writer, ask: (op, params) => writer.handle(op, params, client), close: (reason) => writer.close(reason) };
+      return {
+        writer,
+        ask: (op, params) => writer.handle(op, params, client),
+        close: (reason) => writer.close(reason),
+      };
     }
     const socket = options.require === 'writer' ? undefined : await connectHandover(paths.socket, client);
     if (socket !== undefined) {
@@ -327,9 +347,13 @@ async function unavailable(options: SessionOptions): Promise<TallyError> {
   const other = await connectHandover(options.paths.socket, options.client);
   const pid = other === undefined ? undefined : (await other.ask('status', {}).catch(() => undefined))?.pid;
   other?.close();
-  return new TallyError('LOG_LOCKED', `another recorder writes this log${pid === undefined ? '' : ` (pid ${pid})`}`, {
-    hint: 'use the one that runs (`tally status` shows it), or stop it first; TALLY_HOME gives this one a log of its own',
-  });
+  return new TallyError(
+    'LOG_LOCKED',
+    `another recorder writes this log${pid === undefined ? '' : ` (pid ${pid})`}`,
+    {
+      hint: 'use the one that runs (`tally status` shows it), or stop it first; TALLY_HOME gives this one a log of its own',
+    },
+  );
 }
 
 export interface OpenedReader {
@@ -364,7 +388,11 @@ export function openReader(paths: Paths, options: { readonly log?: string } = {}
 export async function continueLog(
   paths: Paths,
   options: { readonly reason: string; readonly client: Client; readonly onWarning: (line: string) => void },
-): Promise<{ readonly name: string; readonly origin: string; readonly cites: NonNullable<LogInfo['continues']> }> {
+): Promise<{
+  readonly name: string;
+  readonly origin: string;
+  readonly cites: NonNullable<LogInfo['continues']>;
+}> {
   await makeHome(paths);
   const refused = options.client.run_token !== undefined || options.client.detected !== undefined;
   const gate = operatorGate(paths);
@@ -377,7 +405,9 @@ export async function continueLog(
   }
   const lock = tryLock(lockPath(paths));
   if (lock === undefined) {
-    throw new TallyError('LOG_LOCKED', 'another recorder writes this log, so it is not lost', { hint: 'tally status' });
+    throw new TallyError('LOG_LOCKED', 'another recorder writes this log, so it is not lost', {
+      hint: 'tally status',
+    });
   }
   try {
     const epoch = currentEpoch(paths);
@@ -402,7 +432,11 @@ export async function continueLog(
 }
 
 /** Why the current log does not open. Throws USAGE when it does: a healthy log goes on as it is. */
-async function whyRefused(options: { readonly client: Client; readonly onWarning: (line: string) => void }, paths: Paths, epoch: number): Promise<string> {
+async function whyRefused(
+  options: { readonly client: Client; readonly onWarning: (line: string) => void },
+  paths: Paths,
+  epoch: number,
+): Promise<string> {
   try {
     const recorder = await openLog({ ...options, paths }, epoch);
     await recorder.close('nothing to continue from');
@@ -410,7 +444,9 @@ async function whyRefused(options: { readonly client: Client; readonly onWarning
     if (error instanceof TallyError) return `${error.code}: ${error.message}`;
     throw error;
   }
-  throw new TallyError('USAGE', 'the log opens as it is: there is nothing to continue from', { hint: 'tally up' });
+  throw new TallyError('USAGE', 'the log opens as it is: there is nothing to continue from', {
+    hint: 'tally up',
+  });
 }
 
 function originFrom(checkpoint: Uint8Array | undefined): string | undefined {

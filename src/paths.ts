@@ -28,11 +28,12 @@ export interface Surroundings {
 export const TENANT = 'local';
 
 export function locate({ env, home, tmp, uid }: Surroundings): Paths {
-  const root = env['TALLY_HOME'];
-  const config = root ?? join(env['XDG_CONFIG_HOME'] ?? join(home, '.config'), 'tallystick');
-  const state = root ?? join(env['XDG_STATE_HOME'] ?? join(home, '.local', 'state'), 'tallystick');
-  const runtimeBase = env['XDG_RUNTIME_DIR'];
-  const runtime = runtimeBase === undefined ? join(tmp, `tallystick-${uid}`) : join(runtimeBase, 'tallystick');
+  const root = env.TALLY_HOME;
+  const config = root ?? join(env.XDG_CONFIG_HOME ?? join(home, '.config'), 'tallystick');
+  const state = root ?? join(env.XDG_STATE_HOME ?? join(home, '.local', 'state'), 'tallystick');
+  const runtimeBase = env.XDG_RUNTIME_DIR;
+  const runtime =
+    runtimeBase === undefined ? join(tmp, `tallystick-${uid}`) : join(runtimeBase, 'tallystick');
   return {
     configFile: join(config, 'config.yaml'),
     policyFile: join(config, 'tally.policy.yaml'),

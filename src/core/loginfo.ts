@@ -18,10 +18,14 @@ export function parseLogInfo(bytes: Uint8Array): LogInfo {
   try {
     return LogInfoSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
   } catch (error) {
-    throw new TallyError('LOG_DAMAGED', `log.json does not parse: ${error instanceof Error ? error.message.split('\n')[0] : ''}`, {
-      hint: 'restore log.json from a backup of the same log; `tally verify --key VKEY` checks the entries without it',
-      cause: error,
-    });
+    throw new TallyError(
+      'LOG_DAMAGED',
+      `log.json does not parse: ${error instanceof Error ? error.message.split('\n')[0] : ''}`,
+      {
+        hint: 'restore log.json from a backup of the same log; `tally verify --key VKEY` checks the entries without it',
+        cause: error,
+      },
+    );
   }
 }
 

@@ -50,5 +50,9 @@ export function errorFromWire(error: { code: string; message: string; hint?: str
 /** What may be told to the other side of a socket: our own errors whole, anything else without its particulars. */
 export function errorToWire(error: unknown): ReturnType<TallyError['toJSON']> {
   if (error instanceof TallyError) return error.toJSON();
-  return { code: 'INTERNAL', message: 'the recorder failed on this request', hint: 'see the output of `tally up`' };
+  return {
+    code: 'INTERNAL',
+    message: 'the recorder failed on this request',
+    hint: 'see the output of `tally up`',
+  };
 }

@@ -51,7 +51,9 @@ export function createCheckpointer(options: {
     const size = tree.size;
     if (size === signed) return;
     unsaved = [...unsaved, ...tree.takeTiles()];
-    const tiles = unsaved.map(({ level, index, bytes }) => [tilePath({ level, index, width: TILE_WIDTH }), bytes] as const);
+    const tiles = unsaved.map(
+      ({ level, index, bytes }) => [tilePath({ level, index, width: TILE_WIDTH }), bytes] as const,
+    );
     unsaved = [];
     const note = signCheckpoint({ origin: options.origin, size, root: tree.root() }, [options.signer]);
     if (tiles.length > 0) await store.objects.putMany(tiles);
@@ -73,18 +75,22 @@ export function createCheckpointer(options: {
     if (timer !== undefined || stopped || tree.size === signed) return;
     const now = performance.now();
     if (dueAt === 0) dueAt = now + LIMITS.checkpointMs;
-    timer = setTimeout(() => {
-      timer = undefined;
-      if (!options.idle() && performance.now() < dueAt) return schedule();
-      dueAt = 0;
-      void run().then(schedule);
-    }, Math.min(LIMITS.checkpointIdleMs, Math.max(0, dueAt - now)));
+    timer = setTimeout(
+      () => {
+        timer = undefined;
+        if (!options.idle() && performance.now() < dueAt) return schedule();
+        dueAt = 0;
+        void run().then(schedule);
+      },
+      Math.min(LIMITS.checkpointIdleMs, Math.max(0, dueAt - now)),
+    );
     timer.unref();
   }
 
   return {
     integrate(leaves) {
-      for (let at = 0; at < leaves.length; at += HASH_BYTES) tree.append(leaves.subarray(at, at + HASH_BYTES));
+      for (let at = 0; at < leaves.length; at += HASH_BYTES)
+        tree.append(leaves.subarray(at, at + HASH_BYTES));
       schedule();
     },
     async checkpoint() {
@@ -103,8 +109,12 @@ export function createCheckpointer(options: {
 
 function asFailure(error: unknown): TallyError {
   if (error instanceof TallyError) return error;
-  return new TallyError('LOG_WRITE_FAILED', `cannot sign the log: ${error instanceof Error ? error.message : String(error)}`, {
-    hint: 'start the recorder again: it replays from what is on disk',
-    cause: error,
-  });
+  return new TallyError(
+    'LOG_WRITE_FAILED',
+    `cannot sign the log: ${error instanceof Error ? error.message : String(error)}`,
+    {
+      hint: 'start the recorder again: it replays from what is on disk',
+      cause: error,
+    },
+  );
 }

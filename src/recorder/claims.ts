@@ -18,10 +18,14 @@ export function damaged(message: string, index?: number): TallyError {
 }
 
 export function rolledBack(size: number, signed: number): TallyError {
-  return new TallyError('LOG_ROLLED_BACK', `the log ends at entry ${size}, but ${signed} entries were signed before`, {
-    hint: CONTINUE_HINT,
-    details: { size, signed },
-  });
+  return new TallyError(
+    'LOG_ROLLED_BACK',
+    `the log ends at entry ${size}, but ${signed} entries were signed before`,
+    {
+      hint: CONTINUE_HINT,
+      details: { size, signed },
+    },
+  );
 }
 
 export interface Claims {
@@ -36,12 +40,17 @@ export interface Claims {
 }
 
 /** `head` is the newest checkpoint that was remembered outside the log; it is never ahead after a mere crash. */
-export function openClaims(info: LogInfo, stored: Uint8Array | undefined, head: Uint8Array | undefined): Claims {
+export function openClaims(
+  info: LogInfo,
+  stored: Uint8Array | undefined,
+  head: Uint8Array | undefined,
+): Claims {
   const verifiers = info.keys.map(({ vkey }) => verifierFromVkey(vkey));
   const open = (note: Uint8Array | undefined, what: string): VerifiedCheckpoint | undefined => {
     if (note === undefined) return undefined;
     const checkpoint = openCheckpoint(note, verifiers);
-    if (checkpoint.origin !== info.origin) throw damaged(`${what} is of ${checkpoint.origin}, not of ${info.origin}`);
+    if (checkpoint.origin !== info.origin)
+      throw damaged(`${what} is of ${checkpoint.origin}, not of ${info.origin}`);
     return checkpoint;
   };
   const own = open(stored, 'the checkpoint in the log');

@@ -85,8 +85,12 @@ function turn(): Promise<void> {
 
 function asFailure(error: unknown): TallyError {
   if (error instanceof TallyError) return error;
-  return new TallyError('LOG_WRITE_FAILED', `cannot append to the log: ${error instanceof Error ? error.message : String(error)}`, {
-    hint: 'start the recorder again: it replays from what is on disk',
-    cause: error,
-  });
+  return new TallyError(
+    'LOG_WRITE_FAILED',
+    `cannot append to the log: ${error instanceof Error ? error.message : String(error)}`,
+    {
+      hint: 'start the recorder again: it replays from what is on disk',
+      cause: error,
+    },
+  );
 }

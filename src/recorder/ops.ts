@@ -9,7 +9,9 @@ import { LIMITS } from '../core/limits.ts';
 
 const id = z.string().min(1).max(LIMITS.idChars);
 /** Names become file names, YAML keys and header values: letters, digits and `._-:@/` only. */
-const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$/, 'letters, digits and . _ : @ / - only, at most 128');
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$/, 'letters, digits and . _ : @ / - only, at most 128');
 const reason = z.string().max(LIMITS.reasonBytes).optional();
 
 /** What a client says about itself. Nothing here raises an identity level. */
@@ -46,7 +48,12 @@ export const OPS = {
   'token.issue': z.object({
     agent_id: name,
     label: z.string().max(128).optional(),
-    expires_in_s: z.number().int().positive().max(10 * 365 * 86_400).optional(),
+    expires_in_s: z
+      .number()
+      .int()
+      .positive()
+      .max(10 * 365 * 86_400)
+      .optional(),
     project_id: id.optional(),
     environment: id.optional(),
   }),
@@ -93,7 +100,12 @@ export interface OpResults {
   'run.start': { readonly run_id: string; readonly token: string; readonly id: string };
   'run.end': { readonly id: string };
   'agent.register': { readonly agent_id: string; readonly id: string };
-  'token.issue': { readonly token_id: string; readonly token: string; readonly expires_at?: string; readonly id: string };
+  'token.issue': {
+    readonly token_id: string;
+    readonly token: string;
+    readonly expires_at?: string;
+    readonly id: string;
+  };
   'token.revoke': { readonly token_id: string; readonly id: string };
   'agent.list': { readonly agents: readonly ListedAgent[]; readonly tokens: readonly ListedToken[] };
   'policy.set': { readonly version: string; readonly hash: string; readonly changed: boolean };

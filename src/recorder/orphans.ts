@@ -14,14 +14,19 @@ export async function findOrphans(reader: LogReader): Promise<readonly OpenActio
   // Newest segment first; within one, what follows the last clean close.
   for (const { first } of (await reader.segments()).toReversed()) {
     const { entries, cleanClose } = await sinceCleanClose(reader, first);
-    for (const entry of entries) if (entry.phase === 'post_exec' && entry.parent_id !== undefined) closed.add(entry.parent_id);
-    for (const entry of entries) if (entry.phase === 'pre_exec' && !closed.has(entry.id)) open.set(entry.id, toOpenAction(entry));
+    for (const entry of entries)
+      if (entry.phase === 'post_exec' && entry.parent_id !== undefined) closed.add(entry.parent_id);
+    for (const entry of entries)
+      if (entry.phase === 'pre_exec' && !closed.has(entry.id)) open.set(entry.id, toOpenAction(entry));
     if (cleanClose) break;
   }
   return [...open.values()].sort((a, b) => a.index - b.index);
 }
 
-async function sinceCleanClose(reader: LogReader, first: number): Promise<{ entries: Entry[]; cleanClose: boolean }> {
+async function sinceCleanClose(
+  reader: LogReader,
+  first: number,
+): Promise<{ entries: Entry[]; cleanClose: boolean }> {
   let texts: string[] = [];
   let cleanClose = false;
   await scanLines(reader, first, (line: Line) => {

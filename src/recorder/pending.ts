@@ -10,7 +10,10 @@ export interface OpenAction {
   readonly type: string;
   readonly surface: Surface;
   /** What its post_exec repeats: run, step, action, actor. */
-  readonly repeats: Pick<Event, 'run_id' | 'step_id' | 'session_id' | 'project_id' | 'environment' | 'actor' | 'credentials'> & {
+  readonly repeats: Pick<
+    Event,
+    'run_id' | 'step_id' | 'session_id' | 'project_id' | 'environment' | 'actor' | 'credentials'
+  > & {
     readonly action?: Event['action'];
   };
 }

@@ -10,9 +10,9 @@ import { TallyError } from '../core/error.ts';
 import { createFingerprint } from '../core/fingerprint.ts';
 import { LIMITS } from '../core/limits.ts';
 import { encodeLogInfo, type LogInfo } from '../core/loginfo.ts';
-import type { Clock, LogStore, ObjectStore, Random } from '../core/ports.ts';
 import { decide } from '../core/policy/decide.ts';
 import type { PolicyInForce } from '../core/policy/types.ts';
+import type { Clock, LogStore, ObjectStore, Random } from '../core/ports.ts';
 import { createRedactor } from '../core/redact/redact.ts';
 import type { Signer } from '../core/tlog/key.ts';
 import { ulidSource } from '../core/ulid.ts';
@@ -143,7 +143,9 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
 
   async function recordWhileOpen(event: Event, producer: Producer): Promise<Receipt> {
     if (closing !== undefined) {
-      throw new TallyError('LOG_CLOSED', 'the recorder is closing', { hint: 'start it again with `tally up`' });
+      throw new TallyError('LOG_CLOSED', 'the recorder is closing', {
+        hint: 'start it again with `tally up`',
+      });
     }
     return record(event, producer);
   }
@@ -157,8 +159,8 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   async function endOrphans(actions: readonly OpenAction[], why: string): Promise<void> {
     await Promise.all(
       actions.map(async (action) => {
-        pending.closedAsUnknown(action.id);
         await record(unknownEnd(action, why), { surface: action.surface, assurance: 'observed' });
+        pending.closedAsUnknown(action.id);
       }),
     );
   }
@@ -168,7 +170,14 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     const { torn } = recovered;
     if (torn !== undefined) {
       for (const file of torn.files) {
-        await record({ type: 'log.recover', phase: 'point', metadata: { torn: file.name, bytes: file.bytes, sha256: file.sha256, at: torn.at } }, OWN);
+        await record(
+          {
+            type: 'log.recover',
+            phase: 'point',
+            metadata: { torn: file.name, bytes: file.bytes, sha256: file.sha256, at: torn.at },
+          },
+          OWN,
+        );
       }
     }
     await record(
@@ -217,7 +226,9 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
       await store.close();
     }
     const failure = committer.failure();
-    committer.fail(new TallyError('LOG_CLOSED', 'the recorder is closed', { hint: 'start it again with `tally up`' }));
+    committer.fail(
+      new TallyError('LOG_CLOSED', 'the recorder is closed', { hint: 'start it again with `tally up`' }),
+    );
     if (failure !== undefined) throw failure;
   }
 

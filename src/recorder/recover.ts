@@ -5,13 +5,14 @@
  * What it checks: both signed roots, and every entry of the segments that hold the tail against its tile or its chain.
  * Older segments are `verify`'s business: opening must not read the whole log.
  */
-import { type Entry, EntrySchema, GENESIS_PREV } from '../core/entry.ts';
+
 import { encodeBase64, equalBytes } from '../core/bytes.ts';
+import { type Entry, EntrySchema, GENESIS_PREV } from '../core/entry.ts';
 import { HASH_BYTES } from '../core/hash.ts';
 import type { LogInfo } from '../core/loginfo.ts';
 import type { LogStore, Segment } from '../core/ports.ts';
 import { TILE_WIDTH, tilePath } from '../core/tlog/tile.ts';
-import { createTree, loadTreeState, type FullTile, type TileReader, type Tree } from '../core/tlog/tiling.ts';
+import { createTree, type FullTile, loadTreeState, type TileReader, type Tree } from '../core/tlog/tiling.ts';
 import { type Claims, damaged, openClaims, rolledBack } from './claims.ts';
 import { type Line, lineLeaf, lineMentions, lineText, scanLines } from './lines.ts';
 import type { Position } from './sequencer.ts';
@@ -42,14 +43,20 @@ function tileReader(store: LogStore): TileReader {
 }
 
 /** Throws `LOG_DAMAGED` or `LOG_ROLLED_BACK`, with nothing written. */
-export async function recover(store: LogStore, info: LogInfo, head: Uint8Array | undefined): Promise<Recovered> {
+export async function recover(
+  store: LogStore,
+  info: LogInfo,
+  head: Uint8Array | undefined,
+): Promise<Recovered> {
   const claims = openClaims(info, await store.objects.get('checkpoint'), head);
   const tiles = tileReader(store);
   const segments = await store.segments();
   const tail = tailSegments(segments, claims.signed);
   const base = tail[0]?.first ?? 0;
-  if (base % TILE_WIDTH !== 0) throw damaged(`a segment starts at ${base}, which is no multiple of ${TILE_WIDTH}`);
-  if (segments.length > 0 && segments[0]?.first !== 0) throw damaged('the first segment of the log is missing', 0);
+  if (base % TILE_WIDTH !== 0)
+    throw damaged(`a segment starts at ${base}, which is no multiple of ${TILE_WIDTH}`);
+  if (segments.length > 0 && segments[0]?.first !== 0)
+    throw damaged('the first segment of the log is missing', 0);
 
   await claims.checkBelow(base, tiles);
   const tree = createTree(await loadTreeState(base, new Uint8Array(0), tiles));
@@ -64,7 +71,8 @@ export async function recover(store: LogStore, info: LogInfo, head: Uint8Array |
 
   let cut: { readonly segment: number; readonly offset: number } | undefined;
   for (const { first } of tail) {
-    if (first !== position.next) throw damaged(`segment ${first} does not follow entry ${position.next - 1}`, position.next);
+    if (first !== position.next)
+      throw damaged(`segment ${first} does not follow entry ${position.next - 1}`, position.next);
     position.segment = first;
     position.announced.clear();
     const offset = await scanSegment(store, first, position, tree, claims, tiles);
@@ -75,7 +83,9 @@ export async function recover(store: LogStore, info: LogInfo, head: Uint8Array |
   }
   if (position.next < claims.floor) throw rolledBack(position.next, claims.floor);
   const torn = cut === undefined ? undefined : await setAside(store, tail, cut, position.next);
-  const unsaved = tree.takeTiles().filter(({ level, index }) => (index + 1) * TILE_WIDTH ** (level + 1) > claims.signed);
+  const unsaved = tree
+    .takeTiles()
+    .filter(({ level, index }) => (index + 1) * TILE_WIDTH ** (level + 1) > claims.signed);
   return { position, tree, tiles: unsaved, signed: claims.signed, torn };
 }
 
@@ -87,7 +97,8 @@ function tailSegments(segments: readonly Segment[], signed: number): readonly Se
 
 async function lastLeaf(size: number, tiles: TileReader): Promise<string> {
   const tile = await tiles(0, size / TILE_WIDTH - 1, TILE_WIDTH);
-  if (tile?.length !== TILE_WIDTH * HASH_BYTES) throw damaged(`the hash tile before entry ${size} is missing`, size - 1);
+  if (tile?.length !== TILE_WIDTH * HASH_BYTES)
+    throw damaged(`the hash tile before entry ${size} is missing`, size - 1);
   return encodeBase64(tile.subarray(-HASH_BYTES));
 }
 
@@ -138,7 +149,8 @@ async function leavesBetween(
   const held: Uint8Array[] = [];
   for (let at = from; at < to; at += TILE_WIDTH) {
     const tile = await tiles(0, at / TILE_WIDTH, TILE_WIDTH);
-    if (tile?.length !== TILE_WIDTH * HASH_BYTES) throw damaged(`the hash tile of entry ${at} is missing`, at);
+    if (tile?.length !== TILE_WIDTH * HASH_BYTES)
+      throw damaged(`the hash tile of entry ${at} is missing`, at);
     held.push(tile);
   }
   return (index) => {
@@ -168,7 +180,7 @@ function timeOf(entry: Entry | undefined): number {
 }
 
 function noteAnnouncement(entry: Entry | undefined, position: Position): void {
-  const hash = entry?.type === 'policy.snapshot' ? entry.metadata?.['hash'] : undefined;
+  const hash = entry?.type === 'policy.snapshot' ? entry.metadata?.hash : undefined;
   if (typeof hash === 'string') position.announced.add(hash);
 }
 

@@ -6,8 +6,8 @@ import { type Entry, EntrySchema } from '../core/entry.ts';
 import { identify } from '../core/identity/identify.ts';
 import { applyEntry, emptyRegistry, type RegistryState } from '../core/identity/registry.ts';
 import { parseRegistry, serializeRegistry } from '../core/identity/saved.ts';
-import type { LogReader, ObjectStore } from '../core/ports.ts';
 import type { Identity } from '../core/policy/types.ts';
+import type { LogReader, ObjectStore } from '../core/ports.ts';
 import type { Claims } from './api.ts';
 import { lineMentions, lineText, scanLines } from './lines.ts';
 

@@ -2,7 +2,7 @@
  * Gives each event its place: index, prev, final bytes, leaf hash. Synchronous from the first check to the last byte,
  * so the order of calls is the order of entries, and nothing that is refused ever takes an index.
  */
-import { type Entry, ENTRY_VERSION, type Event, EventSchema } from '../core/entry.ts';
+import { ENTRY_VERSION, type Entry, type Event, EventSchema } from '../core/entry.ts';
 import { invariant, TallyError } from '../core/error.ts';
 import type { Fingerprint } from '../core/fingerprint.ts';
 import { LIMITS } from '../core/limits.ts';
@@ -81,7 +81,8 @@ export function createSequencer(options: SequencerOptions): Sequencer {
 
   function startSegmentIfDue(nowMs: number): void {
     const held = position.next - position.segment;
-    const old = held > 0 && position.next % LIMITS.tileWidth === 0 && nowMs - position.segmentMs >= SEGMENT_AGE_MS;
+    const old =
+      held > 0 && position.next % LIMITS.tileWidth === 0 && nowMs - position.segmentMs >= SEGMENT_AGE_MS;
     if (held < LIMITS.segmentEntries && !old) return;
     position.segment = position.next;
     position.announced.clear();
@@ -119,7 +120,10 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       startSegmentIfDue(nowMs);
     }
 
-    const ended = event.phase === 'post_exec' && event.parent_id !== undefined ? pending.find(event.parent_id) : undefined;
+    const ended =
+      event.phase === 'post_exec' && event.parent_id !== undefined
+        ? pending.find(event.parent_id)
+        : undefined;
     const receiptId = event.id ?? `log_${options.ulid(nowMs)}`;
     const entry: Entry = {
       ...ended?.action?.repeats,
@@ -170,7 +174,14 @@ export function createSequencer(options: SequencerOptions): Sequencer {
   function announce(hash: string, first: Event): void {
     position.announced.add(hash);
     const policy = first.decision?.policy;
-    append({ type: 'policy.snapshot', phase: 'point', metadata: { hash, ...(policy === undefined ? {} : { policy }) } }, INTERNAL);
+    append(
+      {
+        type: 'policy.snapshot',
+        phase: 'point',
+        metadata: { hash, ...(policy === undefined ? {} : { policy }) },
+      },
+      INTERNAL,
+    );
   }
 
   return {
@@ -187,9 +198,13 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       if (!parsed.success) {
         const issue = parsed.error.issues[0];
         invariant(issue !== undefined, 'zod reports at least one issue');
-        throw new TallyError('BAD_EVENT', `not an event: ${issue.path.join('.') || 'event'}: ${issue.message}`, {
-          hint: 'spec/entry.md lists the fields and their types; nothing was recorded',
-        });
+        throw new TallyError(
+          'BAD_EVENT',
+          `not an event: ${issue.path.join('.') || 'event'}: ${issue.message}`,
+          {
+            hint: 'spec/entry.md lists the fields and their types; nothing was recorded',
+          },
+        );
       }
       return append(parsed.data, producer);
     },
@@ -203,7 +218,8 @@ function checkParts(entry: Entry, units: number): void {
     checkBytes('decision.inputs', JSON.stringify(entry.decision.inputs), LIMITS.decisionInputsBytes);
   }
   if (units > LIMITS.freeObjectBytes) {
-    if (entry.metadata !== undefined) checkBytes('metadata', JSON.stringify(entry.metadata), LIMITS.freeObjectBytes);
+    if (entry.metadata !== undefined)
+      checkBytes('metadata', JSON.stringify(entry.metadata), LIMITS.freeObjectBytes);
     if (entry.risk !== undefined) checkBytes('risk', JSON.stringify(entry.risk), LIMITS.freeObjectBytes);
   }
 }
@@ -217,4 +233,3 @@ function checkBytes(name: string, text: string, most: number): void {
     });
   }
 }
-

@@ -10,7 +10,15 @@ import { mintToken, TOKEN_RANDOM_BYTES } from '../core/identity/token.ts';
 import { compilePolicy } from '../core/policy/load.ts';
 import type { Random } from '../core/ports.ts';
 import type { Producer } from './api.ts';
-import { type Client, OPERATOR_OPS, OPS, type Op, type OpParams, type OpResults, type RecorderStatus } from './ops.ts';
+import {
+  type Client,
+  OPERATOR_OPS,
+  OPS,
+  type Op,
+  type OpParams,
+  type OpResults,
+  type RecorderStatus,
+} from './ops.ts';
 import type { LocalRecorder } from './recorder.ts';
 
 export interface ServiceOptions {
@@ -30,7 +38,8 @@ export interface ServiceOptions {
 export type Handle = <O extends Op>(op: O, params: unknown, client: Client) => Promise<OpResults[O]>;
 
 /** Types that only the recorder itself, or an operator's request, may write. */
-const RESERVED = /^(policy|allowlist|role|agent|token|key|killswitch|config|log|anchor|sink|alert|approval)\./;
+const RESERVED =
+  /^(policy|allowlist|role|agent|token|key|killswitch|config|log|anchor|sink|alert|approval)\./;
 
 export function createService(options: ServiceOptions): Handle {
   const { recorder } = options;
@@ -67,7 +76,9 @@ export function createService(options: ServiceOptions): Handle {
           hint: 'use the command or request that causes it; custom events have the type "custom"',
         });
       }
-      const identity = recorder.identify({ ...(client.run_token === undefined ? {} : { run_token: client.run_token }) });
+      const identity = recorder.identify({
+        ...(client.run_token === undefined ? {} : { run_token: client.run_token }),
+      });
       if (identity.failure !== undefined) {
         throw new TallyError('TOKEN_INVALID', `the run token is not good: ${identity.failure}`, {
           hint: 'start the program again under `tally run`',
@@ -94,9 +105,17 @@ export function createService(options: ServiceOptions): Handle {
           run_id: token.id,
           ...rest,
           ...(reason === undefined ? {} : { reason }),
-          actor: { ...actorOf(client), identity_level: agent_id === undefined ? 'anonymous' : 'declared', ...(agent_id === undefined ? {} : { agent_id }) },
+          actor: {
+            ...actorOf(client),
+            identity_level: agent_id === undefined ? 'anonymous' : 'declared',
+            ...(agent_id === undefined ? {} : { agent_id }),
+          },
           quality: said(client),
-          metadata: { token_id: token.id, token_hash: token.hash, ...(command === undefined ? {} : { command }) },
+          metadata: {
+            token_id: token.id,
+            token_hash: token.hash,
+            ...(command === undefined ? {} : { command }),
+          },
         },
         doneFor(client),
       );
@@ -105,28 +124,54 @@ export function createService(options: ServiceOptions): Handle {
     async 'run.end'({ run_id, run_token, outcome }, client) {
       const identity = recorder.identify({ run_token });
       if (identity.failure !== undefined || identity.run_id !== run_id) {
-        throw new TallyError('TOKEN_INVALID', 'this token is not of that run', { hint: 'a run is ended by the program that started it' });
+        throw new TallyError('TOKEN_INVALID', 'this token is not of that run', {
+          hint: 'a run is ended by the program that started it',
+        });
       }
       const agent = identity.agent_id === undefined ? {} : { agent_id: identity.agent_id };
       const receipt = await recorder.record(
-        { type: 'run.end', phase: 'point', run_id, actor: { ...actorOf(client), ...agent }, quality: said(client), outcome },
+        {
+          type: 'run.end',
+          phase: 'point',
+          run_id,
+          actor: { ...actorOf(client), ...agent },
+          quality: said(client),
+          outcome,
+        },
         doneFor(client),
       );
       return { id: receipt.id };
     },
     async 'agent.register'({ agent_id, description }, client) {
       const metadata = { agent_id, ...(description === undefined ? {} : { description }) };
-      const { id } = await recorder.record(operatorEvent('agent.register', client, metadata), doneFor(client));
+      const { id } = await recorder.record(
+        operatorEvent('agent.register', client, metadata),
+        doneFor(client),
+      );
       return { agent_id, id };
     },
     async 'token.issue'(params, client) {
       const { agent_id, expires_in_s, ...rest } = params;
-      if (!listAgents(recorder.registry.current(), recorder.now()).some((agent) => agent.agent_id === agent_id)) {
-        throw new TallyError('NOT_FOUND', `no agent is registered as ${agent_id}`, { hint: `tally agent register ${agent_id}` });
+      if (
+        !listAgents(recorder.registry.current(), recorder.now()).some((agent) => agent.agent_id === agent_id)
+      ) {
+        throw new TallyError('NOT_FOUND', `no agent is registered as ${agent_id}`, {
+          hint: `tally agent register ${agent_id}`,
+        });
       }
       const token = mintToken('agent', options.random(TOKEN_RANDOM_BYTES), recorder.now());
-      const expires = expires_in_s === undefined ? {} : { expires_at: new Date(recorder.now() + expires_in_s * 1000).toISOString() };
-      const metadata = { kind: 'agent', agent_id, token_id: token.id, token_hash: token.hash, ...rest, ...expires };
+      const expires =
+        expires_in_s === undefined
+          ? {}
+          : { expires_at: new Date(recorder.now() + expires_in_s * 1000).toISOString() };
+      const metadata = {
+        kind: 'agent',
+        agent_id,
+        token_id: token.id,
+        token_hash: token.hash,
+        ...rest,
+        ...expires,
+      };
       const { id } = await recorder.record(operatorEvent('token.issue', client, metadata), doneFor(client));
       return { token_id: token.id, token: token.token, ...expires, id };
     },
@@ -136,19 +181,26 @@ export function createService(options: ServiceOptions): Handle {
         throw new TallyError('NOT_FOUND', `no token has the id ${token_id}`, { hint: 'tally agent list' });
       }
       const event = operatorEvent('token.revoke', client, { token_id });
-      const { id } = await recorder.record(reason === undefined ? event : { ...event, reason }, doneFor(client));
+      const { id } = await recorder.record(
+        reason === undefined ? event : { ...event, reason },
+        doneFor(client),
+      );
       return { token_id, id };
     },
     async 'agent.list'() {
       const state = recorder.registry.current();
       const now = recorder.now();
-      return { agents: listAgents(state, now), tokens: listTokens(state, now).filter(({ kind }) => kind === 'agent') };
+      return {
+        agents: listAgents(state, now),
+        tokens: listTokens(state, now).filter(({ kind }) => kind === 'agent'),
+      };
     },
     async 'policy.set'({ text, reason }, client) {
       const before = recorder.policy();
       const policy = compilePolicy(text, { id: recorder.tenant });
       const { version } = policy.compiled;
-      if (policy.hash === before.hash && before.unreadable === undefined) return { version, hash: policy.hash, changed: false };
+      if (policy.hash === before.hash && before.unreadable === undefined)
+        return { version, hash: policy.hash, changed: false };
       const event = operatorEvent('policy.change', client, {
         before: { version: before.compiled.version, hash: before.hash },
         after: { version, hash: policy.hash },
@@ -202,7 +254,9 @@ export function createService(options: ServiceOptions): Handle {
     if (client.detected !== undefined) return `it was asked by a coding agent (${client.detected.agent})`;
     if (!(await options.operator.isProtected())) return undefined;
     if (client.operator_token === undefined) return 'the operator passphrase was not given';
-    return (await options.operator.check(client.operator_token)) ? undefined : 'the operator token is not good';
+    return (await options.operator.check(client.operator_token))
+      ? undefined
+      : 'the operator token is not good';
   }
 
   return async <O extends Op>(op: O, params: unknown, client: Client): Promise<OpResults[O]> => {
@@ -210,7 +264,9 @@ export function createService(options: ServiceOptions): Handle {
     if (!parsed.success) {
       const issue = parsed.error.issues[0];
       invariant(issue !== undefined, 'zod reports at least one issue');
-      throw new TallyError('USAGE', `${op}: ${issue.path.join('.') || 'request'}: ${issue.message}`, { hint: `tally help` });
+      throw new TallyError('USAGE', `${op}: ${issue.path.join('.') || 'request'}: ${issue.message}`, {
+        hint: `tally help`,
+      });
     }
     if (OPERATOR_OPS.has(op)) await refuseUnlessOperator(op, client);
     return handlers[op](parsed.data as OpParams<O>, client);

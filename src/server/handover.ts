@@ -8,7 +8,7 @@ import { dirname } from 'node:path';
 import { TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import { errorToWire, lineSplitter, type WireReply } from '../core/wire.ts';
-import { type Client, ClientSchema, type Op, OPS } from '../recorder/ops.ts';
+import { type Client, ClientSchema, OPS, type Op } from '../recorder/ops.ts';
 
 export type Handler = (op: Op, params: unknown, client: Client) => Promise<unknown>;
 
@@ -26,9 +26,13 @@ export async function serveHandover(options: {
 }): Promise<Handover> {
   const { path } = options;
   if (Buffer.byteLength(path) > LIMITS.socketPathBytes) {
-    throw new TallyError('BAD_CONFIG', `the socket path is longer than ${LIMITS.socketPathBytes} bytes: ${path}`, {
-      hint: 'set XDG_RUNTIME_DIR to a short directory',
-    });
+    throw new TallyError(
+      'BAD_CONFIG',
+      `the socket path is longer than ${LIMITS.socketPathBytes} bytes: ${path}`,
+      {
+        hint: 'set XDG_RUNTIME_DIR to a short directory',
+      },
+    );
   }
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -107,5 +111,7 @@ function parseClient(value: unknown): Client {
 }
 
 function badMessage(why: string): TallyError {
-  return new TallyError('USAGE', `not a request: ${why}`, { hint: 'spec/log.md describes the hand-over socket' });
+  return new TallyError('USAGE', `not a request: ${why}`, {
+    hint: 'spec/log.md describes the hand-over socket',
+  });
 }

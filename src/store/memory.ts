@@ -5,13 +5,14 @@ import type { LogStore, ObjectStore } from '../core/ports.ts';
 export function memoryObjects(objects = new Map<string, Uint8Array>()): ObjectStore {
   return {
     async get(name) {
-      return objects.get(name)?.slice();
+      const bytes = objects.get(name);
+      return bytes === undefined ? undefined : new Uint8Array(bytes);
     },
     async put(name, bytes) {
-      objects.set(name, bytes.slice());
+      objects.set(name, new Uint8Array(bytes));
     },
     async putMany(many) {
-      for (const [name, bytes] of many) objects.set(name, bytes.slice());
+      for (const [name, bytes] of many) objects.set(name, new Uint8Array(bytes));
     },
     async list(prefix) {
       return [...objects.keys()].filter((name) => name.startsWith(prefix)).sort();
@@ -36,7 +37,9 @@ export function openMemoryStore(disk: MemoryDisk = memoryDisk()): LogStore {
   return {
     objects: memoryObjects(disk.objects),
     async segments() {
-      return [...disk.segments].map(([first, bytes]) => ({ first, bytes: bytes.length })).sort((a, b) => a.first - b.first);
+      return [...disk.segments]
+        .map(([first, bytes]) => ({ first, bytes: bytes.length }))
+        .sort((a, b) => a.first - b.first);
     },
     async *read(first, offset = 0) {
       const bytes = disk.segments.get(first);

@@ -21,10 +21,14 @@ export function tryLock(path: string): { release(): void } | undefined {
   } catch (error) {
     database.close();
     if (error instanceof Error && /database is locked|busy/.test(error.message)) return undefined;
-    throw new TallyError('LOG_READ_ONLY', `cannot take the writer's lock: ${error instanceof Error ? error.message : String(error)}`, {
-      hint: 'the log directory must be writable for this user; `tally doctor` names it',
-      cause: error,
-    });
+    throw new TallyError(
+      'LOG_READ_ONLY',
+      `cannot take the writer's lock: ${error instanceof Error ? error.message : String(error)}`,
+      {
+        hint: 'the log directory must be writable for this user; `tally doctor` names it',
+        cause: error,
+      },
+    );
   }
   return {
     release() {

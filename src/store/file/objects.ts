@@ -19,7 +19,10 @@ export function fileObjects(root: string): ObjectStore {
     known.add(path);
   }
 
-  async function putMany(objects: readonly (readonly [string, Uint8Array])[], durable: boolean): Promise<void> {
+  async function putMany(
+    objects: readonly (readonly [string, Uint8Array])[],
+    durable: boolean,
+  ): Promise<void> {
     const directories = new Set<string>();
     for (const [name] of objects) {
       checkName(name);

@@ -28,7 +28,8 @@ export function fileReader(directory: string): LogReader {
       const found: Segment[] = [];
       for (const name of names) {
         const first = SEGMENT.exec(name)?.[1];
-        if (first !== undefined) found.push({ first: Number(first), bytes: (await stat(join(entries, name))).size });
+        if (first !== undefined)
+          found.push({ first: Number(first), bytes: (await stat(join(entries, name))).size });
       }
       return found.sort((a, b) => a.first - b.first);
     },

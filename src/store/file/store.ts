@@ -90,7 +90,9 @@ export async function openFileStore(directory: string): Promise<LogStore> {
 
 /** Copies, makes the copy durable, and only then cuts: a crash in between leaves the tail twice, never nowhere. */
 async function moveTail(entries: string, first: number, offset: number) {
-  const taken = (await readdir(entries)).filter((name) => name.startsWith(`${segmentName(first)}.torn-`)).length;
+  const taken = (await readdir(entries)).filter((name) =>
+    name.startsWith(`${segmentName(first)}.torn-`),
+  ).length;
   const name = `${segmentName(first)}.torn-${taken}`;
   if (offset === 0) return moveWhole(entries, segmentName(first), name);
   const source = await open(join(entries, segmentName(first)), 'r+');

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { tryLock } from '../../src/store/file/lock.ts';
+import { openFileStore } from '../../src/store/file/store.ts';
+import { storeSuite } from '../suites/store.ts';
+
+async function scratch(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'tally-store-'));
+}
+
+storeSuite('file store', async () => {
+  const directory = await scratch();
+  return {
+    open: () => openFileStore(join(directory, 'logs', 'local')),
+    cleanUp: () => rm(directory, { recursive: true }),
+  };
+});
+
+test('everything the file store writes is readable by its owner only', async () => {
+  const directory = await scratch();
+  const store = await openFileStore(join(directory, 'log'));
+  await store.openSegment(0);
+  await store.append(Buffer.from('x\n'));
+  await store.objects.put('tile/0/000', Buffer.from('t'));
+  await store.setAside(0, 1);
+  await store.close();
+  for (const file of await readdir(join(directory, 'log'), { recursive: true, withFileTypes: true })) {
+    const { mode } = await stat(join(file.parentPath, file.name));
+    assert.equal((mode & 0o777).toString(8), file.isDirectory() ? '700' : '600', file.name);
+  }
+  await rm(directory, { recursive: true });
+});
+
+test('a directory that cannot be made is refused with a code and a hint', async () => {
+  const directory = await scratch();
+  // A file where a directory should be fails for root too, unlike a missing permission.
+  const store = await openFileStore(join(directory, 'file-store'));
+  await store.objects.put('in-the-way', Buffer.from('x'));
+  await assert.rejects(
+    openFileStore(join(directory, 'file-store', 'in-the-way')),
+    (error: { code?: string; hint?: string }) => {
+      assert.equal(error.code, 'LOG_WRITE_FAILED');
+      assert.ok(error.hint);
+      return true;
+    },
+  );
+  await rm(directory, { recursive: true });
+});
+
+test('the lock has one holder, and a released lock can be taken again', async () => {
+  const directory = await scratch();
+  const path = join(directory, 'lock.sqlite');
+  const first = tryLock(path);
+  assert.ok(first);
+  assert.equal(tryLock(path), undefined);
+  first.release();
+  const second = tryLock(path);
+  assert.ok(second);
+  second.release();
+  await mkdir(join(directory, 'not-a-file'));
+  await chmod(join(directory, 'not-a-file'), 0o700);
+  assert.throws(() => tryLock(join(directory, 'not-a-file')), { name: 'TallyError' });
+  await rm(directory, { recursive: true });
+});

@@ -1,0 +1,97 @@
+/** A recorder over bytes that outlive it: stop it, look at the bytes, start it again. */
+
+import { createHash } from 'node:crypto';
+import type { Entry } from '../../src/core/entry.ts';
+import type { LogInfo } from '../../src/core/loginfo.ts';
+import { compilePolicy } from '../../src/core/policy/load.ts';
+import type { LogStore, ObjectStore } from '../../src/core/ports.ts';
+import { makeKeyPair, signerFromSkey } from '../../src/core/tlog/key.ts';
+import { createLog, type LocalRecorder, openRecorder } from '../../src/recorder/recorder.ts';
+import { type MemoryDisk, memoryDisk, memoryObjects, openMemoryStore } from '../../src/store/memory.ts';
+
+export const ORIGIN = 'test.example/local';
+export const POLICY = `version: "1"
+identity: { anonymous: allow, declared: allow }
+allowlist:
+  - api.example.com
+`;
+
+export interface Machine {
+  readonly disk: MemoryDisk;
+  readonly heads: Map<string, Uint8Array>;
+  readonly registry: Map<string, Uint8Array>;
+  readonly vkey: string;
+  readonly info: LogInfo;
+  /** Milliseconds; tests move it. */
+  clock: { ms: number };
+  open(options?: {
+    readonly wrap?: (store: LogStore) => LogStore;
+    readonly heads?: ObjectStore;
+    readonly orphanGraceMs?: number;
+  }): Promise<LocalRecorder>;
+}
+
+/** Deterministic bytes: a failing property can be run again. */
+export function countingRandom(seed: string): (size: number) => Uint8Array {
+  let counter = 0;
+  return (size) => {
+    const blocks = Array.from({ length: Math.ceil(size / 32) }, () =>
+      createHash('sha256').update(`${seed}:${counter++}`).digest(),
+    );
+    return new Uint8Array(Buffer.concat(blocks).subarray(0, size));
+  };
+}
+
+export async function machine(disk: MemoryDisk = memoryDisk()): Promise<Machine> {
+  const random = countingRandom('machine');
+  const { skey, vkey } = makeKeyPair(ORIGIN, random(32));
+  const info: LogInfo = {
+    format: 1,
+    tenant: 'local',
+    origin: ORIGIN,
+    keys: [{ vkey, from: 0 }],
+    created: '2026-01-01T00:00:00.000Z',
+  };
+  const heads = new Map<string, Uint8Array>();
+  const registry = new Map<string, Uint8Array>();
+  const clock = { ms: Date.UTC(2026, 0, 1) };
+  await createLog(openMemoryStore(disk), info);
+  let starts = 0;
+  return {
+    disk,
+    heads,
+    registry,
+    vkey,
+    info,
+    clock,
+    open: (options = {}) =>
+      openRecorder({
+        tenant: 'local',
+        name: 'local',
+        version: '0.0.0-test',
+        store: (options.wrap ?? ((store) => store))(openMemoryStore(disk)),
+        heads: options.heads ?? memoryObjects(heads),
+        registry: memoryObjects(registry),
+        info,
+        signer: signerFromSkey(skey),
+        masterKey: countingRandom('master')(32),
+        policy: compilePolicy(POLICY, { id: 'local' }),
+        now: () => clock.ms,
+        random: countingRandom(`start ${starts++}`),
+        ...(options.orphanGraceMs === undefined ? {} : { orphanGraceMs: options.orphanGraceMs }),
+      }),
+  };
+}
+
+/** Every entry on the disk, parsed, in order. */
+export function entriesOf(disk: MemoryDisk): Entry[] {
+  return [...disk.segments]
+    .sort(([a], [b]) => a - b)
+    .flatMap(([, bytes]) =>
+      bytes
+        .toString('utf8')
+        .split('\n')
+        .filter((line) => line !== ''),
+    )
+    .map((line) => JSON.parse(line) as Entry);
+}

@@ -1,0 +1,36 @@
+/** After every recorder test the whole log is verified from its bytes. */
+import assert from 'node:assert/strict';
+import { TILE_WIDTH, tilePath } from '../../src/core/tlog/tile.ts';
+import { verifyLog } from '../../src/core/tlog/verify.ts';
+import { exitCodeOf } from '../../src/core/tlog/verify-report.ts';
+import { openMemoryStore } from '../../src/store/memory.ts';
+import type { Machine } from './recorder.ts';
+
+export async function assertVerifies(
+  box: Machine,
+  expected: { readonly tornTails?: boolean } = {},
+): Promise<void> {
+  const store = openMemoryStore(box.disk);
+  const head = box.heads.get('local/checkpoint');
+  const report = await verifyLog(
+    {
+      origin: box.info.origin,
+      vkeys: box.info.keys.map(({ vkey }) => vkey),
+      setAside: [...box.disk.torn.keys()],
+      checkpoint: () => store.objects.get('checkpoint'),
+      tile: (level, index) => store.objects.get(tilePath({ level, index, width: TILE_WIDTH })),
+      async *blocks() {
+        for (const { first } of await store.segments()) yield* store.read(first);
+      },
+    },
+    {
+      pinned: [box.vkey],
+      heads: head === undefined ? [] : [{ name: 'heads/local', ground: 'local', checkpoint: head }],
+    },
+  );
+  assert.equal(exitCodeOf(report), 0, JSON.stringify(report));
+  assert.equal(
+    report.completeness.set_aside.length > 0,
+    expected.tornTails ?? report.completeness.set_aside.length > 0,
+  );
+}
