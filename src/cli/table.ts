@@ -22,4 +22,9 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'log', summary: 'list, show, follow, publish the log', group: 'Read:', load: () => import('./commands/log.ts') },
   { name: 'verify', summary: 'prove that nothing was altered (short for log verify)', group: 'Read:', load: () => import('./commands/verify.ts') },
   { name: 'key', summary: 'the public keys that verify this log', group: 'Read:', load: () => import('./commands/key.ts') },
+  { name: 'init', summary: 'set up this machine', group: 'Manage:', load: () => import('./commands/init.ts') },
+  { name: 'policy', summary: 'what agents may do', group: 'Manage:', load: () => import('./commands/policy.ts') },
+  { name: 'secrets', summary: 'credentials that agents name and never see', group: 'Manage:', load: () => import('./commands/secrets.ts') },
+  { name: 'agent', summary: 'agents and their tokens', group: 'Manage:', load: () => import('./commands/agent.ts') },
+  { name: 'operator', summary: 'the passphrase of who may change all this', group: 'Manage:', load: () => import('./commands/operator.ts') },
 ];

@@ -1,4 +1,5 @@
 import { LIMITS } from '../../core/limits.ts';
+import type { Ask } from '../../recorder/ops.ts';
 import type { Context } from '../context.ts';
 import { readHidden } from '../input.ts';
 import { openOperator } from '../operator.ts';
@@ -20,4 +21,15 @@ export async function unlockIfAsked(context: Context): Promise<void> {
     pipe: 'tally operator unlock < passphrase-file',
   });
   await operator.unlock(passphrase.toString('utf8'));
+}
+
+/** One request that only the operator may make. */
+export async function asOperator<T>(context: Context, request: (ask: Ask) => Promise<T>): Promise<T> {
+  await unlockIfAsked(context);
+  const session = await context.openSession();
+  try {
+    return await request(session.ask);
+  } finally {
+    await session.close();
+  }
 }

@@ -1,0 +1,55 @@
+import { TallyError } from '../../../core/error.ts';
+import { allowHost } from '../../../core/policy/edit.ts';
+import { formatHostPort, parseHostPort } from '../../../core/policy/hosts.ts';
+import type { Context } from '../../context.ts';
+import { asOperator } from '../../operator/prompt.ts';
+import { toJson } from '../../output/safe.ts';
+import { setUp } from '../../setup.ts';
+import { readPolicyText, whilePolicyLocked } from './file.ts';
+
+export interface AllowOptions {
+  readonly http?: boolean;
+  readonly internal?: boolean;
+  readonly reason?: string;
+  readonly json?: boolean;
+}
+
+/** Idempotent: a host that is allowed already changes nothing and is no error. */
+export async function allow(context: Context, text: string, options: AllowOptions): Promise<void> {
+  const host = parseHostPort(text);
+  if ('problem' in host) {
+    throw new TallyError('USAGE', host.problem, host.hint === undefined ? {} : { hint: host.hint });
+  }
+  const grant = {
+    ...host,
+    ...(options.http === true ? { http: true } : {}),
+    ...(options.internal === true ? { internal: true } : {}),
+  };
+  setUp(context.paths);
+  const today = new Date(context.now()).toISOString().slice(0, 10);
+  const reason = options.reason === undefined ? {} : { reason: options.reason };
+  const done = await asOperator(context, (ask) =>
+    whilePolicyLocked(context, async () => {
+      const edited = allowHost(await readPolicyText(context, context.paths.policyFile), grant, today);
+      // Asked also when the file allows it already: the recorder may still decide by an older one.
+      const answer = await ask('policy.set', { text: edited.text, ...reason });
+      return { ...answer, edited: edited.changed };
+    }),
+  );
+  const flags = [options.http === true ? 'http' : '', options.internal === true ? 'internal' : ''].filter(
+    Boolean,
+  );
+  const named = formatHostPort(host.host, host.port);
+  if (options.json === true) {
+    const { version, hash } = done;
+    const changed = done.changed || done.edited;
+    await context.stdout.line(toJson({ allowed: { ...grant }, changed, policy: { version, hash } }));
+    return;
+  }
+  const what = flags.length === 0 ? named : `${named} (${flags.join(', ')})`;
+  await context.stdout.line(
+    done.edited
+      ? `allowed ${what}; the policy is now version ${done.version}, in force with the next call`
+      : `${what} was allowed already; the policy stays version ${done.version}`,
+  );
+}

@@ -1,0 +1,27 @@
+import { compilePolicy } from '../../../core/policy/load.ts';
+import { TENANT } from '../../../paths.ts';
+import type { Context } from '../../context.ts';
+import { counted } from '../../facts.ts';
+import { safe, toJson } from '../../output/safe.ts';
+import { readPolicyText } from './file.ts';
+
+/** POLICY_INVALID with line, column and hint when it does not compile. */
+export async function check(context: Context, file: string | undefined, json: boolean): Promise<void> {
+  const path = file ?? context.paths.policyFile;
+  const { compiled, hash } = compilePolicy(await readPolicyText(context, path), { id: TENANT });
+  const observing = compiled.mode === 'observe';
+  if (json) {
+    const { version, mode, allowlist } = compiled;
+    await context.stdout.line(toJson({ ok: true, file: path, version, hash, mode, hosts: allowlist.length }));
+    return;
+  }
+  const hosts =
+    compiled.allowlist.length === 0
+      ? 'no host: every call is stopped'
+      : counted(compiled.allowlist.length, 'host');
+  await context.stdout.line(
+    `${safe(path)}: good. Version ${safe(compiled.version)}, mode ${compiled.mode}, ${hosts}.`,
+  );
+  if (observing)
+    await context.stderr.line('note: observe stops nothing; it needs allow_observe in config.yaml');
+}

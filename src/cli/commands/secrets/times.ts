@@ -1,0 +1,37 @@
+import { field, textAt } from '../../../core/query/fields.ts';
+import { parseLine } from '../../../core/query/line.ts';
+import { lineMentions, scanLines } from '../../../recorder/lines.ts';
+import type { Context } from '../../context.ts';
+
+const MARK = '"type":"secret.access"';
+
+/**
+ * When each of `names` was last set, by the log: the vault keeps values, the log keeps history. Reads newest segments
+ * first and stops when all are found. A name that was set elsewhere is not in the answer.
+ */
+export async function setTimes(
+  context: Context,
+  names: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, string>> {
+  const times = new Map<string, string>();
+  if (names.size === 0) return times;
+  const { reader } = await context.openReader();
+  for (const { first } of (await reader.segments()).toReversed()) {
+    const here = new Map<string, string>();
+    await scanLines(reader, first, (line) => {
+      // A line without its newline may still be being written.
+      if (!line.whole || !lineMentions(line, MARK)) return true;
+      const parsed = parseLine(line.bytes.subarray(line.start, line.end));
+      if ('malformed' in parsed) return true;
+      const { entry } = parsed;
+      const key = textAt(entry, 'secret', 'key');
+      const ts = textAt(entry, 'ts');
+      if (field(entry, 'secret', 'found') !== 'written' || key === undefined || ts === undefined) return true;
+      if (names.has(key)) here.set(key, ts);
+      return true;
+    });
+    for (const [key, ts] of here) if (!times.has(key)) times.set(key, ts);
+    if (times.size === names.size) break;
+  }
+  return times;
+}

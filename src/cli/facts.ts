@@ -1,0 +1,36 @@
+import { safe } from './output/safe.ts';
+import type { Output } from './output/stream.ts';
+import { textWidth } from './output/width.ts';
+
+/** A label and what is to say about it; a fact without text is left out. */
+export type Fact = readonly [label: string, text: string | undefined];
+
+/** Facts under each other, labels dimmed and aligned. Nothing is cut: paths and keys are for copying. */
+export function factLines(facts: readonly Fact[], { style }: Pick<Output, 'style'>): string[] {
+  const told = facts.filter((fact): fact is [string, string] => fact[1] !== undefined);
+  const width = told.reduce((most, [label]) => Math.max(most, textWidth(label)), 0);
+  return told.map(([label, text]) => `${style.dim(label.padEnd(width))}  ${text}`);
+}
+
+/** `12 entries`, `1 entry`. */
+export function counted(n: number, one: string, many = `${one}s`): string {
+  return `${n.toLocaleString('en-US')} ${n === 1 ? one : many}`;
+}
+
+/** Text that somebody else wrote, or `undefined`. */
+export function shown(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : safe(text);
+}
+
+const SIZES = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/** `812 B`, `1.4 MiB`. */
+export function formatBytes(bytes: number): string {
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1024 && unit < SIZES.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${SIZES[unit]}`;
+}
