@@ -76,18 +76,21 @@ export function createService(options: ServiceOptions): Handle {
           hint: 'use the command or request that causes it; custom events have the type "custom"',
         });
       }
+      const claimed = event.actor?.agent_id;
       const identity = recorder.identify({
         ...(client.run_token === undefined ? {} : { run_token: client.run_token }),
+        ...(claimed === undefined ? {} : { agent_id: claimed }),
       });
       if (identity.failure !== undefined) {
         throw new TallyError('TOKEN_INVALID', `the run token is not good: ${identity.failure}`, {
           hint: 'start the program again under `tally run`',
         });
       }
-      const { decision: _decidedByTheClient, ...facts } = event;
+      const { decision: _decidedByTheClient, actor: saidActor, ...facts } = event;
+      const { agent_token_id: _unchecked, ...saidToBe } = saidActor ?? {};
       const actor = {
         ...actorOf(client),
-        ...event.actor,
+        ...saidToBe,
         identity_level: identity.level,
         ...(identity.token_id === undefined ? {} : { agent_token_id: identity.token_id }),
         ...(identity.agent_id === undefined ? {} : { agent_id: identity.agent_id }),

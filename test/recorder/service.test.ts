@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Client } from '../../src/recorder/ops.ts';
+import type { LocalRecorder } from '../../src/recorder/recorder.ts';
+import { createService, type Handle } from '../../src/recorder/service.ts';
+import { countingRandom, entriesOf, type Machine, machine, POLICY } from '../support/recorder.ts';
+import { assertVerifies } from '../support/verify.ts';
+
+const PERSON: Client = { surface: 'cli', user: 'ada', uid: 1000, pid: 4242 };
+
+interface Served {
+  readonly box: Machine;
+  readonly recorder: LocalRecorder;
+  readonly handle: Handle;
+  readonly written: string[];
+}
+
+async function serve(box: Machine, operator: { protected?: boolean; token?: string } = {}): Promise<Served> {
+  const recorder = await box.open();
+  const written: string[] = [];
+  const handle = createService({
+    recorder,
+    random: countingRandom('service'),
+    version: '0.0.0-test',
+    vkey: box.vkey,
+    pid: 1,
+    proxyUrl: () => undefined,
+    writePolicy: async (text) => {
+      written.push(text);
+    },
+    operator: {
+      isProtected: async () => operator.protected ?? false,
+      check: async (token) => token === operator.token,
+    },
+  });
+  return { box, recorder, handle, written };
+}
+
+test('an agent token is good until it is revoked, also after a restart that has only the log', async () => {
+  const box = await machine();
+  let { recorder, handle } = await serve(box);
+  await handle('agent.register', { agent_id: 'billing-tool' }, PERSON);
+  const issued = await handle('token.issue', { agent_id: 'billing-tool', label: 'laptop' }, PERSON);
+  assert.equal(recorder.identify({ agent_token: issued.token }).level, 'issued');
+  await recorder.close('test');
+  assert.equal(
+    JSON.stringify(entriesOf(box.disk)).includes(issued.token.split('.')[1] ?? ''),
+    false,
+    'the secret is in the log',
+  );
+
+  box.registry.clear();
+  ({ recorder, handle } = await serve(box));
+  assert.deepEqual(recorder.identify({ agent_token: issued.token }), {
+    level: 'issued',
+    agent_id: 'billing-tool',
+    token_id: issued.token_id,
+  });
+  await handle('token.revoke', { token_id: issued.token_id, reason: 'lost laptop' }, PERSON);
+  assert.equal(recorder.identify({ agent_token: issued.token }).failure, 'token_revoked');
+  await recorder.close('test');
+
+  ({ recorder } = await serve(box));
+  assert.equal(recorder.identify({ agent_token: issued.token }).failure, 'token_revoked');
+  await recorder.close('test');
+  await assertVerifies(box);
+});
+
+test('a run token is bound to its run and ends with it', async () => {
+  const { recorder, handle, box } = await serve(await machine());
+  const run = await handle('run.start', { agent_id: 'coder', reason: 'tidy up' }, PERSON);
+  assert.equal(recorder.identify({ run_token: run.token }).run_id, run.run_id);
+  await assert.rejects(
+    handle('run.end', { run_id: 'run_other', run_token: run.token, outcome: { status: 'ok' } }, PERSON),
+    { code: 'TOKEN_INVALID' },
+  );
+  await handle(
+    'run.end',
+    { run_id: run.run_id, run_token: run.token, outcome: { status: 'ok', duration_ms: 5 } },
+    PERSON,
+  );
+  assert.equal(recorder.identify({ run_token: run.token }).failure, 'token_revoked');
+  await recorder.close('test');
+  await assertVerifies(box);
+});
+
+for (const [why, client] of [
+  ['inside a recorded run', { ...PERSON, run_token: 'run_x.y' }],
+  ['by a detected coding agent', { ...PERSON, detected: { agent: 'some-agent', signals: ['SOME_AGENT'] } }],
+] as const) {
+  test(`operator requests ${why} are refused and recorded`, async () => {
+    const { recorder, handle, box, written } = await serve(await machine());
+    await assert.rejects(handle('policy.set', { text: `${POLICY}  - evil.example\n` }, client), {
+      code: 'OPERATOR_REQUIRED',
+    });
+    await assert.rejects(handle('token.issue', { agent_id: 'x' }, client), { code: 'OPERATOR_REQUIRED' });
+    await recorder.close('test');
+    assert.deepEqual(written, []);
+    const stopped = entriesOf(box.disk).filter(({ decision }) => decision?.outcome === 'stop');
+    assert.deepEqual(
+      stopped.map(({ type, decision, outcome }) => [type, decision?.reason, outcome?.status]),
+      [
+        ['policy.change', 'role_denied', 'blocked'],
+        ['token.issue', 'role_denied', 'blocked'],
+      ],
+    );
+  });
+}
+
+test('behind a passphrase, operator requests need the operator token', async () => {
+  const { recorder, handle } = await serve(await machine(), { protected: true, token: 'op-secret-token' });
+  await assert.rejects(handle('agent.register', { agent_id: 'x' }, PERSON), { code: 'OPERATOR_REQUIRED' });
+  await assert.rejects(handle('agent.register', { agent_id: 'x' }, { ...PERSON, operator_token: 'wrong' }), {
+    code: 'OPERATOR_REQUIRED',
+  });
+  await handle('agent.register', { agent_id: 'x' }, { ...PERSON, operator_token: 'op-secret-token' });
+  await recorder.close('test');
+});
+
+test('a policy change is on record before the file changes, and in force for the next call', async () => {
+  const { recorder, handle, box, written } = await serve(await machine());
+  const text = POLICY.replace('"1"', '"2"').concat('  - new.example.com\n');
+  const decide = () =>
+    recorder.decide(
+      {
+        tenant_id: 'local',
+        action: {
+          name: 'http.call',
+          target: { scheme: 'https', host: 'new.example.com', port: 443, method: 'GET' },
+        },
+        credentials: [],
+      },
+      { identity: { level: 'anonymous' } },
+    ).outcome;
+  assert.equal(decide(), 'stop');
+  const set = await handle('policy.set', { text, reason: 'the new supplier' }, PERSON);
+  assert.equal(set.changed, true);
+  assert.equal(decide(), 'allow');
+  assert.deepEqual(written, [text]);
+  assert.equal((await handle('policy.set', { text }, PERSON)).changed, false);
+  await assert.rejects(handle('policy.set', { text: 'allowlist: {' }, PERSON), { code: 'POLICY_INVALID' });
+  assert.equal(decide(), 'allow');
+  await recorder.close('test');
+  assert.equal(entriesOf(box.disk).filter(({ type }) => type === 'policy.change').length, 1);
+});
+
+test('a client cannot write the entries of the recorder, nor decide for itself, nor raise its identity', async () => {
+  const { recorder, handle, box } = await serve(await machine());
+  for (const type of [
+    'policy.change',
+    'token.issue',
+    'agent.register',
+    'log.open',
+    'key.rotate',
+    'approval.grant',
+  ]) {
+    await assert.rejects(handle('record', { event: { type, phase: 'point' } }, PERSON), {
+      code: 'BAD_EVENT',
+    });
+  }
+  await handle(
+    'record',
+    {
+      event: {
+        type: 'tool.call',
+        phase: 'point',
+        actor: { identity_level: 'issued', agent_id: 'root', agent_token_id: 'agt_1' },
+        decision: { outcome: 'allow', layers: [] },
+      },
+    },
+    PERSON,
+  );
+  await recorder.close('test');
+  const entry = entriesOf(box.disk).find(({ type }) => type === 'tool.call');
+  assert.equal(entry?.decision, undefined);
+  assert.equal(entry?.actor?.identity_level, 'declared');
+  assert.equal(entry?.actor?.agent_token_id, undefined);
+  assert.equal(entry?.source.assurance, 'self_reported');
+});
+
+test('a request that does not fit its shape is refused with the field', async () => {
+  const { recorder, handle } = await serve(await machine());
+  await assert.rejects(handle('token.revoke', {}, PERSON), { code: 'USAGE', message: /token_id/ });
+  await assert.rejects(handle('agent.register', { agent_id: '../../etc' }, PERSON), {
+    code: 'USAGE',
+    message: /agent_id/,
+  });
+  await recorder.close('test');
+});
