@@ -84,10 +84,11 @@ test('a run token is bound to its run and ends with it', async () => {
   await assertVerifies(box);
 });
 
-for (const [why, client] of [
+const REFUSED: readonly (readonly [string, Client])[] = [
   ['inside a recorded run', { ...PERSON, run_token: 'run_x.y' }],
   ['by a detected coding agent', { ...PERSON, detected: { agent: 'some-agent', signals: ['SOME_AGENT'] } }],
-] as const) {
+];
+for (const [why, client] of REFUSED) {
   test(`operator requests ${why} are refused and recorded`, async () => {
     const { recorder, handle, box, written } = await serve(await machine());
     await assert.rejects(handle('policy.set', { text: `${POLICY}  - evil.example\n` }, client), {
