@@ -75,6 +75,38 @@ export const LIMITS = {
   upstreamHeadersMs: 300_000,
   /** Silence inside an upstream body; server-sent events send heartbeats well below it. */
   upstreamIdleMs: 300_000,
+  /** Header bytes of one response from an upstream: some send dozens of cookies and policies. */
+  responseHeaderBytes: 65_536,
+  /** Silence inside a request body: a client that stalls holds a place. */
+  requestBodyIdleMs: 60_000,
+  /** A client that takes nothing of its response for this long holds an upstream connection for nothing. */
+  clientStallMs: 300_000,
+  /** Time between two requests on one client connection; longer than the idle pools of common HTTP clients. */
+  clientKeepAliveMs: 65_000,
+  /** Client connections to the broker: each call needs one, the rest are idle. */
+  clientConnections: 4_096,
+  /** A refused request may still be sending its body: this long its connection is drained, so that it reads the answer. */
+  lingerMs: 2_000,
+  /** A response up to this size that is complete in time is sent in one piece, with its length and X-AS-Redacted. */
+  heldResponseBytes: 65_536,
+  /** How long a response of known, small length is waited for before it is streamed instead. */
+  holdResponseMs: 20,
+  /** Content codings on one response; more is an attack on our time. */
+  contentCodings: 3,
+  /** Idle connections to upstreams kept for the next call, over all origins. */
+  idleUpstreams: 256,
+  /** How long an idle upstream connection is kept, unless the upstream says less (undici's default). */
+  idleUpstreamMs: 4_000,
+  /** An upstream that promises to keep idle connections longer is not believed beyond this. */
+  idleUpstreamMaxMs: 60_000,
+  /** Resolved names are remembered this long; their addresses are checked again for every call. */
+  resolveCacheMs: 5_000,
+  /** Names remembered. */
+  resolveCacheNames: 1_024,
+  /** Searchers for sets of injected credentials, kept because building one costs as much as a small call. */
+  scrubberCache: 256,
+  /** At close, calls under way have this long to end on their own. */
+  brokerDrainMs: 10_000,
   /** Secret values shorter than this are not searched for: they would match by chance. The vault warns. */
   secretMinBytes: 6,
   /** One secret value; certificates and service-account files fit. */

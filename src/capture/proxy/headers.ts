@@ -1,0 +1,234 @@
+/**
+ * The control headers of a header-addressed call, and what of the caller's headers goes on to the upstream.
+ *
+ * Strict: a header that is doubled, unknown or malformed refuses the call, because guessing what a caller meant is how
+ * a credential ends up in the wrong place. Control headers never travel upstream, whatever their spelling.
+ */
+import type { InjectionStyle } from '../../core/entry.ts';
+import { LIMITS } from '../../core/limits.ts';
+import { shown } from '../../core/policy/hosts.ts';
+import type { Claims } from '../../recorder/api.ts';
+import { parseTarget, type TargetUrl } from './target.ts';
+
+export interface Injection {
+  readonly style: Exclude<InjectionStyle, 'env_inject'>;
+  readonly ref: string;
+  /** Header name (lower case), query parameter, form field, or JSON path with "." between its members. */
+  readonly name: string;
+}
+
+export interface ControlHeaders {
+  /** The first thing that was wrong. The other members then hold what could be read, for the record. */
+  readonly problem: string | undefined;
+  readonly claims: Claims;
+  readonly target: TargetUrl | undefined;
+  readonly method: string;
+  readonly injections: readonly Injection[];
+  /** End-to-end headers for the upstream: name, value, name, value… as the caller wrote them. */
+  readonly forward: readonly string[];
+  readonly contentType: string | undefined;
+  readonly contentLength: number | undefined;
+  readonly chunked: boolean;
+  /** The body has a content coding, so we cannot read it. */
+  readonly encoded: boolean;
+}
+
+const PREFIX = 'x-as-';
+const INJECT = 'x-as-inject-';
+
+/** RFC 9110 section 7.6.1, and what we write ourselves. */
+const NOT_FORWARDED = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+  'expect',
+  'host',
+  'content-length',
+  // Asked anew as identity: what is compressed cannot be scrubbed in passing.
+  'accept-encoding',
+]);
+
+const REF = /^[A-Za-z0-9_][A-Za-z0-9_.:/@-]*$/;
+const PRINTABLE = /^[!-~](?:[ -~]*[!-~])?$/;
+const METHOD = /^[A-Z]{1,20}$/;
+/** CONNECT opens a tunnel, TRACE has the upstream send back every header. */
+const REFUSED_METHODS = new Set(['CONNECT', 'TRACE']);
+const UNSAFE_SEGMENTS = new Set(['__proto__', 'constructor', 'prototype']);
+
+function readInjection(suffix: string, ref: string): Injection | string {
+  if (ref.length > LIMITS.idChars || !REF.test(ref))
+    return `the name of the credential ${shown(ref)} is malformed`;
+  const lower = suffix.toLowerCase();
+  if (lower === 'bearer' || lower === 'basic') return { style: lower, ref, name: 'authorization' };
+  const [, style, name = ''] = /^(header|query|body|form)-(.+)$/i.exec(suffix) ?? [];
+  switch (style?.toLowerCase()) {
+    case 'header': {
+      const header = name.toLowerCase();
+      if (NOT_FORWARDED.has(header) || header.startsWith(PREFIX) || header.startsWith('x-tally-'))
+        return `a credential cannot be put into the header ${shown(name)}`;
+      return { style: 'header', ref, name: header };
+    }
+    case 'query':
+      return { style: 'query', ref, name };
+    case 'form':
+      return { style: 'form', ref, name };
+    case 'body': {
+      const segments = name.split('-');
+      if (segments.some((segment) => segment === '' || UNSAFE_SEGMENTS.has(segment)))
+        return `the JSON path ${shown(name)} is malformed`;
+      return { style: 'body', ref, name: segments.join('.') };
+    }
+    default:
+      return `the injection X-AS-Inject-${shown(suffix)} is not one of Bearer, Basic, Header-<Name>, Query-<param>, Body-<path>, Form-<field>`;
+  }
+}
+
+/** Where an injection writes; two that write to one place, or one into another, contradict each other. */
+function collide(a: Injection, b: Injection): boolean {
+  const inHeader = (i: Injection): boolean =>
+    i.style === 'bearer' || i.style === 'basic' || i.style === 'header';
+  if (inHeader(a) && inHeader(b)) return a.name === b.name;
+  // A body is JSON or a form, not both.
+  if ((a.style === 'body' && b.style === 'form') || (a.style === 'form' && b.style === 'body')) return true;
+  if (a.style !== b.style) return false;
+  if (a.style === 'body')
+    return `${a.name}.`.startsWith(`${b.name}.`) || `${b.name}.`.startsWith(`${a.name}.`);
+  return a.name === b.name;
+}
+
+function connectionTokens(value: string): readonly string[] {
+  return value
+    .toLowerCase()
+    .split(',')
+    .map((token) => token.trim());
+}
+
+/** `raw`: name, value, name, value… in order, as node:http gives them (control characters are already refused there). */
+export function parseControl(raw: readonly string[], inboundMethod: string): ControlHeaders {
+  let problem: string | undefined;
+  const bad = (text: string): void => {
+    problem ??= text;
+  };
+  const seen = new Set<string>();
+  const claims: { -readonly [K in keyof Claims]: Claims[K] } = {};
+  const injections: Injection[] = [];
+  const forward: string[] = [];
+  let drop: readonly string[] = [];
+  let target: TargetUrl | undefined;
+  let method = inboundMethod;
+  let contentType: string | undefined;
+  let contentLength: number | undefined;
+  let chunked = false;
+  let encoded = false;
+  let hosts = 0;
+
+  function control(name: string, lower: string, value: string): string | undefined {
+    const inject = lower.startsWith(INJECT);
+    // Parameter and field names are case-sensitive; everything else about a header name is not.
+    const key =
+      inject && /^(query|form|body)-/.test(lower.slice(INJECT.length)) ? name.slice(INJECT.length) : lower;
+    if (seen.has(key)) return `${shown(name)} is given twice`;
+    seen.add(key);
+    if (inject) {
+      const injection = readInjection(name.slice(INJECT.length), value);
+      if (typeof injection === 'string') return injection;
+      if (injections.length === LIMITS.credentialsPerCall)
+        return `one call carries at most ${LIMITS.credentialsPerCall} credentials`;
+      if (injections.some((other) => collide(other, injection)))
+        return `two credentials are to go to the same place: ${shown(name)}`;
+      injections.push(injection);
+      return undefined;
+    }
+    switch (lower) {
+      case 'x-as-target-url': {
+        const parsed = parseTarget(value);
+        if ('problem' in parsed) return parsed.problem;
+        target = parsed;
+        return undefined;
+      }
+      case 'x-as-method':
+        method = value.toUpperCase();
+        return undefined;
+      case 'x-as-agent-id':
+        if (value.length > LIMITS.idChars || !PRINTABLE.test(value)) return 'X-AS-Agent-ID is malformed';
+        claims.agent_id = value;
+        return undefined;
+      case 'x-as-agent-token':
+        claims.agent_token = value;
+        return undefined;
+      case 'x-as-session-token':
+        claims.run_token = value;
+        return undefined;
+      default:
+        return `the control header ${shown(name)} is not known`;
+    }
+  }
+
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] as string;
+    const value = raw[i + 1] as string;
+    const lower = name.toLowerCase();
+    if (lower.startsWith(PREFIX)) {
+      problem ??= control(name, lower, value);
+      continue;
+    }
+    switch (lower) {
+      case 'connection':
+        drop = [...drop, ...connectionTokens(value)];
+        break;
+      case 'content-length':
+        contentLength = Number(value);
+        break;
+      case 'transfer-encoding':
+        chunked = true;
+        // Anything but plain chunked leaves it open where the body ends (RFC 9112 section 6.1).
+        if (value.toLowerCase() !== 'chunked') bad('the transfer coding is not supported');
+        break;
+      case 'content-type':
+        contentType = value;
+        break;
+      case 'content-encoding':
+        encoded = value.toLowerCase() !== 'identity';
+        break;
+      case 'host':
+        if (++hosts > 1) bad('Host is given twice');
+        break;
+    }
+    if (!NOT_FORWARDED.has(lower)) forward.push(name, value);
+  }
+
+  if (!METHOD.test(method) || REFUSED_METHODS.has(method))
+    bad(`the method ${shown(method)} cannot be called`);
+  if (target === undefined) bad('X-AS-Target-URL header is required');
+  if (injections.length === 0) bad('At least one X-AS-Inject-* header is required');
+  return {
+    problem,
+    claims,
+    target,
+    method: METHOD.test(method) ? method : 'INVALID',
+    injections,
+    forward: withoutNamed(forward, drop),
+    contentType,
+    contentLength,
+    chunked,
+    encoded,
+  };
+}
+
+/** Drops what the Connection header names: it is meant for us alone (RFC 9110 section 7.6.1). */
+function withoutNamed(headers: readonly string[], names: readonly string[]): readonly string[] {
+  if (names.every((name) => name === 'keep-alive' || name === 'close' || name === '')) return headers;
+  const kept: string[] = [];
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (!names.includes(name.toLowerCase())) kept.push(name, headers[i + 1] as string);
+  }
+  return kept;
+}
