@@ -11,7 +11,7 @@ import { type Budget, writeValue } from './write.ts';
 
 type Members = Readonly<Record<string, unknown>>;
 
-const ENTRY = shapeOf(ENTRY_SHAPES.entry);
+export const ENTRY_SHAPE = shapeOf(ENTRY_SHAPES.entry);
 
 /** Thrown and caught in this file only; the general path then says where the fault is. */
 const UNWRITABLE = new Error('no JSON form');
@@ -19,7 +19,7 @@ const UNWRITABLE = new Error('no JSON form');
 /** The canonical text, or undefined when the entry holds something that has no JSON form. */
 export function writeEntry(entry: object): string | undefined {
   try {
-    return writeShape(entry as Members, ENTRY);
+    return writeShape(entry as Members, ENTRY_SHAPE);
   } catch {
     return undefined;
   }

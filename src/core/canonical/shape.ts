@@ -23,6 +23,7 @@ export interface Field {
 export interface Shape {
   /** In RFC 8785 order. */
   readonly fields: readonly Field[];
+  readonly byKey: ReadonlyMap<string, Field>;
   /** Stand-ins for the frames of the general path, so that depth is counted on from here. */
   readonly outside: Frame | undefined;
   readonly inside: Frame;
@@ -62,7 +63,12 @@ export function shapeOf(schema: z.ZodObject, depth = 1): Shape {
         schema: inner.schema,
       };
     });
-  return { fields, outside: depth === 1 ? undefined : frameAt(depth - 1), inside: frameAt(depth) };
+  return {
+    fields,
+    byKey: new Map(fields.map((field) => [field.key, field])),
+    outside: depth === 1 ? undefined : frameAt(depth - 1),
+    inside: frameAt(depth),
+  };
 }
 
 function frameAt(depth: number): Frame {

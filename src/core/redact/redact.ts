@@ -1,0 +1,141 @@
+/**
+ * Redaction: runs before anything is stored, hashed for display, or sent. Three steps, in this order: the exact values
+ * of every secret known to the process in all their encodings, member names that stand for a secret, and patterns.
+ * Each replaced value reads "[REDACTED:rule]"; an exact value is replaced under its secret's name.
+ *
+ * Kept although a rule would fit: `actor.user.email` (who the user is belongs into the record), words that the schema
+ * itself lists, and `id`, `prev` and `ts`, which the writer makes. Exact values are removed from everything else, names
+ * of members included.
+ *
+ * Buffers, dates and other class instances are refused (`BAD_EVENT`), not converted: base64 of a buffer would hide
+ * what is in it from every rule.
+ */
+
+import { ENTRY_SHAPE } from '../canonical/entry.ts';
+import { serializeEntry } from '../canonical.ts';
+import type { Entry } from '../entry.ts';
+import { CREDENTIAL_RULES } from './credentials.ts';
+import { createGate } from './gate.ts';
+import { createSecretNames } from './keys.ts';
+import { assignmentRule } from './names-in-text.ts';
+import { PERSONAL_RULES } from './personal.ts';
+import { applyRules, type Counts, newCounts, type Rule } from './rules.ts';
+import { createSecrets } from './secrets.ts';
+import { createScratch, replaceExact } from './text.ts';
+import { URL_RULES } from './urls.ts';
+import { type TextMode, walk } from './walk.ts';
+
+declare const redacted: unique symbol;
+/** Only a redactor makes it, and only it may be stored or sent. */
+export type Redacted<T> = T & { readonly [redacted]: true };
+
+export interface Redaction<T> {
+  readonly value: Redacted<T>;
+  /** How many places were replaced, and by which rule or secret. */
+  readonly count: number;
+  readonly rules: Readonly<Record<string, number>>;
+}
+
+export interface RedactorOptions {
+  /** Member names whose value is replaced, besides the built-in ones. */
+  readonly names?: readonly string[];
+}
+
+export interface Redactor {
+  /**
+   * From now on this value is replaced wherever it occurs. A value that was set under the name before is forgotten.
+   * False: it is shorter than `LIMITS.secretMinBytes` and not searched for. Throws `USAGE` beyond
+   * `LIMITS.secretMaxBytes`.
+   */
+  setSecret(name: string, value: string): boolean;
+  deleteSecret(name: string): void;
+  /**
+   * The canonical text of an entry without anything that must not be stored. What was replaced is added to
+   * `outcome.redaction`; an entry without an outcome carries its markers only. Costs one pass over the text when there
+   * is nothing to replace. Throws `BAD_EVENT` for what has no JSON form, is nested deeper than `LIMITS.jsonDepth` or,
+   * when something is found, has more than `LIMITS.jsonNodes` members: nothing is stored unsearched.
+   */
+  redactEntry(entry: Entry): Redacted<string>;
+  /** An event or entry, or a part of one that is shaped like it. The given object is not changed. */
+  redact<T extends object>(value: T): Redaction<T>;
+  /** Any JSON value, none of whose members is known: arguments, results, payloads. */
+  redactValue<T>(value: T): Redaction<T>;
+  redactText(text: string): Redaction<string>;
+}
+
+export function createRedactor(options: RedactorOptions = {}): Redactor {
+  const names = createSecretNames(options.names);
+  const rules: readonly Rule[] = [
+    ...CREDENTIAL_RULES,
+    ...URL_RULES,
+    assignmentRule(names),
+    ...PERSONAL_RULES,
+  ];
+  const withoutEmail = rules.filter((rule) => rule.name !== 'email');
+  const mayMatch = createGate(rules, names);
+  const secrets = createSecrets();
+  const scratch = createScratch();
+
+  /** Over JSON text. Never false when the walk would change something. */
+  function needsWalk(json: string, identities: number): boolean {
+    const { bytes, view, length } = scratch.encode(json);
+    const found =
+      secrets.inJson().find(view, 0, length, length) !== undefined || mayMatch(bytes, length, identities);
+    if (found) scratch.wipe();
+    return found;
+  }
+
+  function redactText(text: string, counts: Counts, mode: TextMode): string {
+    if (!needsWalk(JSON.stringify(text), 0)) return text;
+    const exact = replaceExact(text, secrets.plain(), scratch, counts);
+    if (mode === 'exact') return exact;
+    return applyRules(exact, mode === 'identity' ? withoutEmail : rules, counts);
+  }
+
+  const walkOptions = { redactText, isSecretName: names.has };
+
+  function walked<T>(value: T, shape: typeof ENTRY_SHAPE | undefined): Redaction<T> {
+    const counts = newCounts();
+    const result = walk(value, shape, walkOptions, counts);
+    return { value: result as Redacted<T>, count: counts.count, rules: counts.rules };
+  }
+
+  return {
+    setSecret: secrets.set,
+    deleteSecret: secrets.delete,
+    redactEntry(entry) {
+      const json = serializeEntry(entry);
+      if (!needsWalk(json, atSigns(entry.actor?.user?.email))) return json as Redacted<string>;
+      const { value, count, rules: replaced } = walked(entry, ENTRY_SHAPE);
+      if (count === 0) return json as Redacted<string>;
+      return serializeEntry(withCounts(value, count, replaced)) as Redacted<string>;
+    },
+    redact: (value) => walked(value, ENTRY_SHAPE),
+    redactValue: (value) => walked(value, undefined),
+    redactText(text) {
+      const counts = newCounts();
+      return {
+        value: redactText(text, counts, 'all') as Redacted<string>,
+        count: counts.count,
+        rules: counts.rules,
+      };
+    },
+  };
+}
+
+function atSigns(text: unknown): number {
+  return typeof text === 'string' ? text.split('@').length - 1 : 0;
+}
+
+/** Whoever scrubbed the response may have counted already. */
+function withCounts(entry: Entry, count: number, rules: Readonly<Record<string, number>>): Entry {
+  const { outcome } = entry;
+  if (outcome === undefined) return entry;
+  const before = outcome.redaction;
+  const sum: Record<string, number> = Object.assign(Object.create(null), before?.rules);
+  for (const [name, times] of Object.entries(rules)) sum[name] = (sum[name] ?? 0) + times;
+  return {
+    ...entry,
+    outcome: { ...outcome, redaction: { ...before, count: (before?.count ?? 0) + count, rules: sum } },
+  };
+}

@@ -1,0 +1,87 @@
+/**
+ * The exact values that must never be stored or sent, each under the name that replaces it. The tables for the search
+ * are built when they are first needed after a change: loading a vault of 500 values builds them once.
+ */
+import { encodeUtf8 } from '../bytes.ts';
+import { TallyError } from '../error.ts';
+import { LIMITS } from '../limits.ts';
+import { formsOf, jsonEscape } from './encodings.ts';
+import { createMatcher, type Matcher, type Pattern, viewOf } from './matcher.ts';
+import { markerOf } from './rules.ts';
+
+export interface Secrets {
+  /** False: shorter than `LIMITS.secretMinBytes`, so it is not searched for: it would match by chance. */
+  set(name: string, value: string): boolean;
+  delete(name: string): void;
+  /** Finds every form of every value in text as it is. */
+  plain(): Matcher;
+  /** Finds everything that `plain` would find, in the JSON text of the same strings. */
+  inJson(): Matcher;
+}
+
+/** What a value is called when its own name would give it away. */
+const ANONYMOUS = 'secret';
+
+export function createSecrets(): Secrets {
+  const forms = new Map<string, readonly string[]>();
+  let plain: Matcher | undefined;
+  let inJson: Matcher | undefined;
+
+  function patterns(): readonly (readonly [form: string, name: string])[] {
+    // A value that is part of every marker cannot be hidden by one.
+    const all = [...forms].flatMap(([name, list]) =>
+      list.filter((form) => !markerOf(ANONYMOUS).includes(form)).map((form) => [form, name] as const),
+    );
+    const values = createMatcher(all.map(([form, name]) => ({ bytes: encodeUtf8(form), name })));
+    const shown = new Map<string, string>();
+    for (const name of forms.keys()) {
+      const marker = encodeUtf8(markerOf(name));
+      const leaks = values.find(viewOf(marker), 0, marker.length, marker.length) !== undefined;
+      shown.set(name, leaks ? ANONYMOUS : name);
+    }
+    return all.map(([form, name]) => [form, shown.get(name) ?? ANONYMOUS] as const);
+  }
+
+  const compile = (pick: (form: string) => readonly string[]): Matcher =>
+    createMatcher(
+      patterns().flatMap(([form, name]) =>
+        pick(form).map((text): Pattern => ({ bytes: encodeUtf8(text), name })),
+      ),
+    );
+
+  return {
+    set(name, value) {
+      if (Buffer.byteLength(value) > LIMITS.secretMaxBytes) {
+        throw new TallyError('USAGE', `the value of ${name} is larger than ${LIMITS.secretMaxBytes} bytes`, {
+          hint: 'a value that cannot be searched for cannot be kept out of the log; store it as a file instead',
+        });
+      }
+      plain = undefined;
+      inJson = undefined;
+      const found = new Set(partsOf(value).flatMap((part) => formsOf(part, LIMITS.secretMinBytes)));
+      if (found.size === 0) forms.delete(name);
+      else forms.set(name, [...found]);
+      return found.size > 0;
+    },
+    delete(name) {
+      plain = undefined;
+      inJson = undefined;
+      forms.delete(name);
+    },
+    plain: () => (plain ??= compile((form) => [form])),
+    inJson: () => (inJson ??= compile((form) => [form, jsonEscape(form)])),
+  };
+}
+
+/**
+ * What of a value gives access: all of it without the blanks around it (a line break comes with many a file), and the
+ * password of "user:password" or of a URL with one.
+ */
+function partsOf(value: string): readonly string[] {
+  const whole = value.trim();
+  const url = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s:@/?#]*:([^\s@]*)@/.exec(whole);
+  const pair = /^[^\s:@/]{1,256}:(?!\/\/)([^\s]+)$/.exec(whole);
+  const password = url?.[1] ?? pair?.[1];
+  const parts = password === undefined ? [whole] : [whole, password];
+  return parts.filter((part) => Buffer.byteLength(part) >= LIMITS.secretMinBytes);
+}
