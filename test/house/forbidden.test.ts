@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import {
+  muchTooLong,
   processImported,
   swallowed,
   switchedOff,
@@ -209,14 +210,8 @@ describe('the tree', () => {
   holds('knows process by one name only', processImported, 'src');
   holds('has no any and no silenced type error', untyped, 'src', 'test', 'scripts', 'bench');
   holds('has no test switched off or focused', switchedOff, 'test');
-  holds(
-    'has no file of more than 500 lines, and a reason past 300',
-    tooLong,
-    'src',
-    'test',
-    'scripts',
-    'bench',
-  );
+  holds('has no file of more than 500 lines, and a reason past 300', tooLong, 'src', 'scripts', 'bench');
+  holds('has no test file of more than 500 lines', muchTooLong, 'test');
   holds('swallows no error without a reason', swallowed, 'src', 'scripts');
   holds('tells how to mend every failure', withoutHint, 'src');
 

@@ -148,9 +148,17 @@ export const switchedOff: Check = (source) =>
 const LONG = 300;
 const TOO_LONG = 500;
 
+const countLines = (source: Source): number => source.text.trimEnd().split('\n').length;
+
+/** A test file may be a long table of cases, up to a bound. */
+export const muchTooLong: Check = (source) =>
+  countLines(source) > TOO_LONG
+    ? [{ path: source.path, line: TOO_LONG, what: `${countLines(source)} lines: split it` }]
+    : [];
+
 /** Past 300 lines a file says why it is one file; past 500 it is two. */
 export const tooLong: Check = (source) => {
-  const lines = source.text.trimEnd().split('\n').length;
+  const lines = countLines(source);
   const what =
     lines > TOO_LONG
       ? `${lines} lines: split it`
