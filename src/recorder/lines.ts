@@ -16,15 +16,16 @@ export interface Line {
 
 const NEWLINE = 0x0a;
 
-/** Calls `onLine` for each line in order, and stops when it returns false. */
+/** Calls `onLine` for each line in order from byte `from`, the start of a line, and stops when it returns false. */
 export async function scanLines(
   reader: LogReader,
   first: number,
   onLine: (line: Line) => boolean,
+  from = 0,
 ): Promise<void> {
   let carry: Buffer | undefined;
-  let offset = 0;
-  for await (const raw of reader.read(first)) {
+  let offset = from;
+  for await (const raw of reader.read(first, from)) {
     // One spare byte in front: the first line of a block is hashed in place too.
     const block = Buffer.concat([Buffer.of(0), ...(carry === undefined ? [] : [carry]), raw]);
     carry = undefined;
@@ -53,6 +54,22 @@ export function lineLeaf({ bytes, start, end }: Line, out: Uint8Array): string {
 
 /** Whether the line contains `text`. A cheap first look: nested fields can say the same, so parse before believing. */
 export function lineMentions({ bytes, start, end }: Line, text: string): boolean {
-  // Within the line only: searching on to the end of the block would be quadratic in its lines.
+  // The view bounds the search: without it each miss would scan to the end of the block.
   return bytes.subarray(start, end).includes(text, 0, 'latin1');
+}
+
+const TYPE_KEY = Buffer.from('"type":"');
+const QUOTE = 0x22;
+
+/**
+ * The entry's type, without parsing it. In canonical JSON `type` and `v` are the last keys of ours, so the search from
+ * the end finds it at once. A field from the future that sorts behind them and has a `type` inside would hide it: fine
+ * for the recorder's own entries, which have no such field; never a basis for anything a client wrote.
+ */
+export function lineType({ bytes, start, end }: Line): string {
+  const line = bytes.subarray(start, end);
+  const key = line.lastIndexOf(TYPE_KEY);
+  if (key === -1) return '';
+  const from = key + TYPE_KEY.length;
+  return line.toString('latin1', from, line.indexOf(QUOTE, from));
 }

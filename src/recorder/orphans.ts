@@ -4,7 +4,7 @@
  */
 import { type Entry, EntrySchema } from '../core/entry.ts';
 import type { LogReader } from '../core/ports.ts';
-import { type Line, lineMentions, lineText, scanLines } from './lines.ts';
+import { lineText, lineType, scanLines } from './lines.ts';
 import type { OpenAction } from './pending.ts';
 
 /** Newest last. */
@@ -27,18 +27,23 @@ async function sinceCleanClose(
   reader: LogReader,
   first: number,
 ): Promise<{ entries: Entry[]; cleanClose: boolean }> {
-  let texts: string[] = [];
-  let cleanClose = false;
-  await scanLines(reader, first, (line: Line) => {
-    if (lineMentions(line, '"type":"log.close"') && entryOf(lineText(line))?.type === 'log.close') {
-      texts = [];
-      cleanClose = true;
-    } else if (lineMentions(line, '"phase":"pre_exec"') || lineMentions(line, '"phase":"post_exec"')) {
-      texts.push(lineText(line));
-    }
+  let from = -1;
+  await scanLines(reader, first, (line) => {
+    if (lineType(line) === 'log.close') from = line.offset;
     return true;
   });
-  return { entries: texts.map(entryOf).filter((entry) => entry !== undefined), cleanClose };
+  const entries: Entry[] = [];
+  await scanLines(
+    reader,
+    first,
+    (line) => {
+      const entry = line.whole ? entryOf(lineText(line)) : undefined;
+      if (entry !== undefined) entries.push(entry);
+      return true;
+    },
+    Math.max(0, from),
+  );
+  return { entries, cleanClose: from !== -1 };
 }
 
 function entryOf(text: string): Entry | undefined {

@@ -14,7 +14,7 @@ import type { LogStore, Segment } from '../core/ports.ts';
 import { TILE_WIDTH, tilePath } from '../core/tlog/tile.ts';
 import { createTree, type FullTile, loadTreeState, type TileReader, type Tree } from '../core/tlog/tiling.ts';
 import { type Claims, damaged, openClaims, rolledBack } from './claims.ts';
-import { type Line, lineLeaf, lineMentions, lineText, scanLines } from './lines.ts';
+import { type Line, lineLeaf, lineText, lineType, scanLines } from './lines.ts';
 import type { Position } from './sequencer.ts';
 
 export interface TornTail {
@@ -127,7 +127,7 @@ async function scanSegment(
       bad = line.offset;
       return false;
     }
-    if (lineMentions(line, '"policy.snapshot"')) noteAnnouncement(parse(line), position);
+    if (lineType(line) === 'policy.snapshot') noteAnnouncement(parse(line), position);
     if (index === first) position.segmentMs = timeOf(parse(line));
     tree.append(leaf);
     position.prev = hash;

@@ -9,7 +9,7 @@ import { parseRegistry, serializeRegistry } from '../core/identity/saved.ts';
 import type { Identity } from '../core/policy/types.ts';
 import type { LogReader, ObjectStore } from '../core/ports.ts';
 import type { Claims } from './api.ts';
-import { lineMentions, lineText, scanLines } from './lines.ts';
+import { lineText, lineType, scanLines } from './lines.ts';
 
 export interface RegistryHolder {
   /** Takes note of an entry as it is sequenced: a revocation is effective at once. */
@@ -50,7 +50,7 @@ async function* registryEntries(log: LogReader, from: number): AsyncGenerator<En
   for (const { first } of segments.slice(Math.max(0, start))) {
     const texts: string[] = [];
     await scanLines(log, first, (line) => {
-      if (MARKS.some((mark) => lineMentions(line, mark))) texts.push(lineText(line));
+      if (REGISTRY_TYPES.has(lineType(line))) texts.push(lineText(line));
       return true;
     });
     for (const text of texts) {
@@ -60,4 +60,10 @@ async function* registryEntries(log: LogReader, from: number): AsyncGenerator<En
   }
 }
 
-const MARKS = ['"type":"agent.', '"type":"token.', '"type":"run.'];
+const REGISTRY_TYPES: ReadonlySet<string> = new Set([
+  'agent.register',
+  'token.issue',
+  'token.revoke',
+  'run.start',
+  'run.end',
+]);

@@ -1,6 +1,7 @@
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { TallyError } from '../../core/error.ts';
-import { storeError } from './fs.ts';
+import { FILE_MODE, storeError } from './fs.ts';
 
 /**
  * One writer per log. Node has no flock, so the lock is an exclusive SQLite transaction on a file of its own: the
@@ -11,6 +12,8 @@ import { storeError } from './fs.ts';
 export function tryLock(path: string): { release(): void } | undefined {
   let database: DatabaseSync;
   try {
+    // SQLite would make it readable for everybody.
+    closeSync(openSync(path, 'a', FILE_MODE));
     database = new DatabaseSync(path, { timeout: 0 });
   } catch (error) {
     throw storeError(error, `cannot open the writer's lock ${path}`);
