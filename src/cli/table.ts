@@ -22,6 +22,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'log', summary: 'list, show, follow, publish the log', group: 'Read:', load: () => import('./commands/log.ts') },
   { name: 'verify', summary: 'prove that nothing was altered (short for log verify)', group: 'Read:', load: () => import('./commands/verify.ts') },
   { name: 'key', summary: 'the public keys that verify this log', group: 'Read:', load: () => import('./commands/key.ts') },
+  { name: 'status', summary: 'whether it runs, and what is signed and in force', group: 'Manage:', load: () => import('./commands/status.ts') },
   { name: 'init', summary: 'set up this machine', group: 'Manage:', load: () => import('./commands/init.ts') },
   { name: 'policy', summary: 'what agents may do', group: 'Manage:', load: () => import('./commands/policy.ts') },
   { name: 'secrets', summary: 'credentials that agents name and never see', group: 'Manage:', load: () => import('./commands/secrets.ts') },

@@ -1,6 +1,6 @@
 import { field, textAt } from '../../../core/query/fields.ts';
 import { parseLine } from '../../../core/query/line.ts';
-import { lineMentions, scanLines } from '../../../recorder/lines.ts';
+import { scanLines } from '../../../recorder/lines.ts';
 import type { Context } from '../../context.ts';
 
 const MARK = '"type":"secret.access"';
@@ -19,9 +19,10 @@ export async function setTimes(
   for (const { first } of (await reader.segments()).toReversed()) {
     const here = new Map<string, string>();
     await scanLines(reader, first, (line) => {
+      const bytes = line.bytes.subarray(line.start, line.end);
       // A line without its newline may still be being written.
-      if (!line.whole || !lineMentions(line, MARK)) return true;
-      const parsed = parseLine(line.bytes.subarray(line.start, line.end));
+      if (!line.whole || !bytes.includes(MARK)) return true;
+      const parsed = parseLine(bytes);
       if ('malformed' in parsed) return true;
       const { entry } = parsed;
       const key = textAt(entry, 'secret', 'key');

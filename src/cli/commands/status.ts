@@ -1,0 +1,95 @@
+import { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { counted, type Fact, factLines, formatBytes } from '../facts.ts';
+import { examples } from '../help.ts';
+import { safe, toJson } from '../output/safe.ts';
+import type { Style } from '../output/style.ts';
+import { formatDuration } from '../output/time.ts';
+import { gatherStatus, type LogStatus, type PolicyStatus, type Status } from './status/gather.ts';
+
+export function build(context: Context): Command {
+  return examples(
+    new Command('status')
+      .description(
+        'Whether the recorder runs, where the log is, what is signed, what is in force. Changes nothing.',
+      )
+      .option('--json', 'one JSON document'),
+    [
+      ['tally status', 'at a glance'],
+      ['tally status --json', 'for programs'],
+    ],
+  ).action(async (options: { json?: boolean }) => {
+    const status = await gatherStatus(context);
+    if (options.json === true) return context.stdout.line(toJson(status));
+    for (const line of factLines(statusFacts(status, context.stdout.style), context.stdout))
+      await context.stdout.line(line);
+    if (status.log === undefined)
+      await context.stderr.line('There is no log yet: tally up (or tally init, or tally demo)');
+  });
+}
+
+function statusFacts(status: Status, style: Style): readonly Fact[] {
+  const { recorder, broker, log, disk } = status;
+  return [
+    ['recorder', recorderText(recorder, style)],
+    [
+      'broker',
+      broker.url ??
+        (recorder.running ? style.yellow('none: this recorder was started without one') : 'not running'),
+    ],
+    ...(log === undefined ? [] : logFacts(log, style)),
+    ['open', status.open_actions === undefined ? undefined : counted(status.open_actions, 'action')],
+    ['policy', policyText(status.policy, style)],
+    ['disk', `${formatBytes(disk.used_bytes)} used, ${formatBytes(disk.free_bytes)} free`],
+  ];
+}
+
+function recorderText(recorder: Status['recorder'], style: Style): string {
+  if (!recorder.running) return 'not running; start it: tally up';
+  const running = `running, pid ${recorder.pid}, version ${safe(recorder.version)}`;
+  if (recorder.failure === undefined) return `${style.green('●')} ${running}`;
+  return `${style.red('● it has stopped recording:')} ${safe(recorder.failure)}; start it again: tally up`;
+}
+
+function logFacts(log: LogStatus, style: Style): readonly Fact[] {
+  const unsigned = log.entries - log.signed;
+  const signed =
+    unsigned <= 0 ? 'all signed' : `${log.signed.toLocaleString('en-US')} signed, ${unsigned} not yet`;
+  const age =
+    log.checkpoint_age_ms === undefined ? 'none yet' : `${formatDuration(log.checkpoint_age_ms)} ago`;
+  return [
+    ['log', log.directory],
+    ['entries', `${counted(log.entries, 'entry', 'entries')}, ${signed}, ${formatBytes(log.bytes)}`],
+    [
+      'checkpoint',
+      log.checkpoint_problem === undefined
+        ? age
+        : style.red(`not to be believed: ${safe(log.checkpoint_problem)}`),
+    ],
+    [
+      'torn',
+      log.torn.length === 0
+        ? undefined
+        : style.yellow(
+            `${counted(log.torn.length, 'tail')} set aside after a crash: ${log.torn.map(safe).join(', ')}`,
+          ),
+    ],
+    ['origin', safe(log.origin)],
+    ['verifier', safe(log.vkey)],
+  ];
+}
+
+function policyText(policy: PolicyStatus, style: Style): string {
+  const { file, version, problem, in_force } = policy;
+  const hosts = policy.hosts === 0 ? 'allows nothing yet' : counted(policy.hosts ?? 0, 'host');
+  if (problem !== undefined) {
+    const stays =
+      in_force === undefined
+        ? 'every call will be stopped'
+        : `version ${safe(in_force.version)} stays in force`;
+    return `${style.red('broken')}: ${safe(problem)}; ${stays}. Check it: tally policy check`;
+  }
+  const told = `version ${safe(version ?? '?')}, ${hosts}, ${file}`;
+  if (in_force === undefined || in_force.same_as_file) return told;
+  return `${told} ${style.yellow(`(not in force: the recorder decides by version ${safe(in_force.version)})`)}`;
+}

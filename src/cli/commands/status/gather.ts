@@ -1,0 +1,190 @@
+/** What `tally status` tells, read without a lock: a running recorder is asked, the files are looked at. */
+import { readdir, readFile, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isTallyError } from '../../../core/error.ts';
+import type { LogInfo } from '../../../core/loginfo.ts';
+import { compilePolicy } from '../../../core/policy/load.ts';
+import { numberAt } from '../../../core/query/fields.ts';
+import { parseLine } from '../../../core/query/line.ts';
+import { openCheckpoint } from '../../../core/tlog/checkpoint.ts';
+import { verifierFromVkey } from '../../../core/tlog/key.ts';
+import { type Paths, TENANT } from '../../../paths.ts';
+import type { OpResults } from '../../../recorder/ops.ts';
+import { readBackwards } from '../../../store/file/backwards.ts';
+import { errno } from '../../../store/file/fs.ts';
+import type { Context } from '../../context.ts';
+import { askRunning } from '../../running.ts';
+import { readPolicyText } from '../policy/file.ts';
+
+export interface Status {
+  readonly recorder:
+    | { readonly running: false }
+    | ({ readonly running: true } & Pick<OpResults['status'], 'pid' | 'version' | 'recorder_id' | 'failure'>);
+  readonly broker: { readonly url?: string };
+  /** Absent before the first start. */
+  readonly log?: LogStatus;
+  /** Known to a running recorder only. */
+  readonly open_actions?: number;
+  readonly policy: PolicyStatus;
+  readonly disk: { readonly used_bytes: number; readonly free_bytes: number };
+}
+
+export interface LogStatus {
+  readonly directory: string;
+  readonly origin: string;
+  readonly vkey: string;
+  readonly entries: number;
+  readonly signed: number;
+  readonly bytes: number;
+  readonly checkpoint_at?: string;
+  readonly checkpoint_age_ms?: number;
+  /** What keeps the checkpoint from being believed. */
+  readonly checkpoint_problem?: string;
+  /** Tails that recovery set aside; a person should look at them. */
+  readonly torn: readonly string[];
+}
+
+export interface PolicyStatus {
+  readonly file: string;
+  readonly version?: string;
+  readonly hosts?: number;
+  /** Why the file cannot be used. */
+  readonly problem?: string;
+  /** What the running recorder decides by. */
+  readonly in_force?: OpResults['status']['policy'] & { readonly same_as_file: boolean };
+}
+
+export async function gatherStatus(context: Context): Promise<Status> {
+  const running = await askRunning(context, (ask) => ask('status', {}));
+  const { directory, logInfo } = await context.openReader();
+  const info = await logInfo().catch((error: unknown) => {
+    if (isTallyError(error) && error.code === 'LOG_MISSING') return undefined;
+    throw error;
+  });
+  const log = info === undefined ? undefined : await logStatus(directory, info, running, context.now());
+  return {
+    recorder:
+      running === undefined
+        ? { running: false }
+        : {
+            running: true,
+            pid: running.pid,
+            version: running.version,
+            recorder_id: running.recorder_id,
+            ...(running.failure === undefined ? {} : { failure: running.failure }),
+          },
+    broker: running?.proxy_url === undefined ? {} : { url: running.proxy_url },
+    ...(log === undefined ? {} : { log }),
+    ...(running === undefined ? {} : { open_actions: running.open_actions }),
+    policy: await policyStatus(context, running),
+    disk: await diskStatus(context.paths),
+  };
+}
+
+async function logStatus(
+  directory: string,
+  info: LogInfo,
+  running: OpResults['status'] | undefined,
+  now: number,
+): Promise<LogStatus> {
+  const key = info.keys.at(-1)?.vkey ?? '';
+  const { bytes } = await readBackwards(directory);
+  return {
+    directory,
+    origin: info.origin,
+    vkey: key,
+    entries: running?.size ?? (await countEntries(directory)),
+    bytes,
+    torn: await tornTails(directory),
+    ...(await checkpointStatus(directory, info, now)),
+    ...(running === undefined ? {} : { signed: running.signed }),
+  };
+}
+
+/** Entries are numbered without holes, so the newest one tells how many there are. */
+async function countEntries(directory: string): Promise<number> {
+  for await (const { bytes, bounds } of (await readBackwards(directory)).blocks()) {
+    const start = bounds.at(-2);
+    if (start === undefined) continue;
+    const parsed = parseLine(bytes.subarray(start, bounds.at(-1)));
+    return ('entry' in parsed ? (numberAt(parsed.entry, 'index') ?? -1) : -1) + 1;
+  }
+  return 0;
+}
+
+async function tornTails(directory: string): Promise<readonly string[]> {
+  const names = await readdir(join(directory, 'entries')).catch((error: unknown) => {
+    if (errno(error) === 'ENOENT') return [];
+    throw error;
+  });
+  return names.filter((name) => name.includes('.torn-')).sort();
+}
+
+type CheckpointStatus = Pick<
+  LogStatus,
+  'signed' | 'checkpoint_at' | 'checkpoint_age_ms' | 'checkpoint_problem'
+>;
+
+async function checkpointStatus(directory: string, info: LogInfo, now: number): Promise<CheckpointStatus> {
+  const path = join(directory, 'checkpoint');
+  const found = await stat(path).catch((error: unknown) => {
+    if (errno(error) === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (found === undefined) return { signed: 0 };
+  const age = {
+    checkpoint_at: found.mtime.toISOString(),
+    checkpoint_age_ms: Math.max(0, Math.round(now - found.mtimeMs)),
+  };
+  try {
+    const verifiers = info.keys.map(({ vkey }) => verifierFromVkey(vkey));
+    return { signed: openCheckpoint(await readFile(path), verifiers).size, ...age };
+  } catch (error) {
+    if (!isTallyError(error)) throw error;
+    return { signed: 0, ...age, checkpoint_problem: error.message };
+  }
+}
+
+async function policyStatus(
+  context: Context,
+  running: OpResults['status'] | undefined,
+): Promise<PolicyStatus> {
+  const file = context.paths.policyFile;
+  let told: Omit<PolicyStatus, 'in_force'> = { file };
+  let hash: string | undefined;
+  try {
+    const policy = compilePolicy(await readPolicyText(context, file), { id: TENANT });
+    hash = policy.hash;
+    told = { file, version: policy.compiled.version, hosts: policy.compiled.allowlist.length };
+  } catch (error) {
+    if (!isTallyError(error)) throw error;
+    told = { file, problem: error.message };
+  }
+  if (running === undefined) return told;
+  return { ...told, in_force: { ...running.policy, same_as_file: running.policy.hash === hash } };
+}
+
+async function diskStatus(paths: Paths): Promise<Status['disk']> {
+  const free = await statfs(paths.state).catch(() => undefined);
+  return {
+    used_bytes: await bytesBelow(paths.state),
+    free_bytes: free === undefined ? 0 : free.bavail * free.bsize,
+  };
+}
+
+async function bytesBelow(directory: string): Promise<number> {
+  const found = await readdir(directory, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
+    if (errno(error) === 'ENOENT') return [];
+    throw error;
+  });
+  let bytes = 0;
+  for (const file of found) {
+    if (!file.isFile()) continue;
+    // A file may go while we look: a checkpoint is replaced several times a second.
+    bytes += await stat(join(file.parentPath, file.name)).then(
+      ({ size }) => size,
+      () => 0,
+    );
+  }
+  return bytes;
+}
