@@ -113,7 +113,13 @@ export const ED25519_SIGNATURE_BYTES = 64;
 
 function requireKeyBytes(key: Uint8Array): void {
   if (key.length !== ED25519_KEY_BYTES)
-    throw new TallyError('KEY_MALFORMED', `an Ed25519 key has ${ED25519_KEY_BYTES} bytes, not ${key.length}`);
+    throw new TallyError(
+      'KEY_MALFORMED',
+      `an Ed25519 key has ${ED25519_KEY_BYTES} bytes, not ${key.length}`,
+      {
+        hint: 'give the raw key; a vkey or skey is decoded first',
+      },
+    );
 }
 
 export interface Ed25519Signer {

@@ -34,7 +34,9 @@ export interface Signer {
 
 function malformed(what: string): TallyError {
   // The text is not quoted: it may be a private key.
-  return new TallyError('KEY_MALFORMED', what);
+  return new TallyError('KEY_MALFORMED', what, {
+    hint: 'give the key exactly as it was printed, on one line',
+  });
 }
 
 /** Non-empty, no white space, no "+", no control character: what a signature line and a vkey can carry. */

@@ -127,5 +127,8 @@ export function decodeBundle(bytes: Uint8Array, width: number): Uint8Array[] {
 }
 
 function damaged(what: string, entry: number): TallyError {
-  return new TallyError('LOG_DAMAGED', `this entry bundle does not decode: ${what}`, { details: { entry } });
+  return new TallyError('LOG_DAMAGED', `this entry bundle does not decode: ${what}`, {
+    hint: 'fetch or publish it again; tally verify shows whether the log itself is whole',
+    details: { entry },
+  });
 }

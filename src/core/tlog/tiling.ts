@@ -121,16 +121,13 @@ export type TileReader = (
 
 async function requireTile(read: TileReader, level: number, index: number, width: number) {
   const bytes = await read(level, index, width);
-  const details = { level, index };
-  if (bytes === undefined)
-    throw new TallyError('LOG_DAMAGED', `hash tile ${index} of level ${level} is missing`, { details });
-  if (bytes.length !== width * HASH_BYTES)
-    throw new TallyError(
-      'LOG_DAMAGED',
-      `hash tile ${index} of level ${level} has ${bytes.length} bytes instead of ${width * HASH_BYTES}`,
-      { details },
-    );
-  return bytes;
+  if (bytes?.length === width * HASH_BYTES) return bytes;
+  const what =
+    bytes === undefined ? 'is missing' : `has ${bytes.length} bytes instead of ${width * HASH_BYTES}`;
+  throw new TallyError('LOG_DAMAGED', `hash tile ${index} of level ${level} ${what}`, {
+    hint: 'tally verify shows what else is wrong',
+    details: { level, index },
+  });
 }
 
 /** Nodes of a tree of `size` leaves out of its full and partial tiles. Throws `LOG_DAMAGED` when one is missing. */
