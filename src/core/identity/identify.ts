@@ -19,12 +19,15 @@ type Check =
 
 export type TokenStatus = 'live' | 'expired' | 'revoked';
 
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/;
+
 export function tokenStatus(token: TokenRecord, nowMs: number): TokenStatus {
   if (token.revoked_at !== undefined) return 'revoked';
   if (token.expires_at === undefined) return 'live';
-  const end = Date.parse(token.expires_at);
-  // An end that does not parse has passed: a token must not live for ever because of a typing error.
-  return Number.isNaN(end) || nowMs >= end ? 'expired' : 'live';
+  // Only the form that we write: Date.parse takes "42" for the year 2042. An end that cannot be read has passed, so
+  // that no token lives for ever because of a typing error.
+  const end = INSTANT.test(token.expires_at) ? Date.parse(token.expires_at) : Number.NaN;
+  return nowMs < end ? 'live' : 'expired';
 }
 
 function checkToken(

@@ -30,7 +30,7 @@ export interface TokenRecord extends Scope {
 
 export interface AgentRecord {
   readonly agent_id: string;
-  readonly label?: string;
+  readonly description?: string;
   /** Absent: the agent got a token and was never registered. */
   readonly registered_at?: string;
 }
@@ -75,6 +75,7 @@ function addToken(state: RegistryState, entry: Entry, bound: Partial<TokenRecord
   const { metadata = {} } = entry;
   const token_id = text(metadata.token_id);
   const token_hash = text(metadata.token_hash);
+  const { expires_at } = metadata;
   // The first entry of an id stands: no later one may put another hash under it.
   if (token_id === undefined || token_hash === undefined || state.tokens.has(token_id)) return;
   state.tokens.set(token_id, {
@@ -83,7 +84,9 @@ function addToken(state: RegistryState, entry: Entry, bound: Partial<TokenRecord
     kind,
     tenant_id: entry.tenant_id,
     ...bound,
-    ...optional('expires_at', metadata.expires_at === undefined ? undefined : String(metadata.expires_at)),
+    ...(expires_at === undefined
+      ? {}
+      : { expires_at: typeof expires_at === 'string' ? expires_at : 'unreadable' }),
     issued_at: entry.ts,
   });
 }
@@ -98,10 +101,11 @@ function registerAgent(state: RegistryState, entry: Entry): void {
   const agent_id = text(entry.metadata?.agent_id);
   if (agent_id === undefined) return;
   const known = state.agents.get(agent_id);
+  const { description } = entry.metadata ?? {};
   state.agents.set(agent_id, {
     ...known,
     agent_id,
-    ...optional('label', text(entry.metadata?.label)),
+    ...(typeof description === 'string' ? { description } : {}),
     registered_at: known?.registered_at ?? entry.ts,
   });
 }

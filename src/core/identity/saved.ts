@@ -9,7 +9,11 @@ const SavedSchema = z.strictObject({
   format: z.literal(1),
   size: z.int().nonnegative(),
   agents: z.array(
-    z.strictObject({ agent_id: text, label: text.exactOptional(), registered_at: text.exactOptional() }),
+    z.strictObject({
+      agent_id: text,
+      description: text.exactOptional(),
+      registered_at: text.exactOptional(),
+    }),
   ),
   tokens: z.array(
     z.strictObject({

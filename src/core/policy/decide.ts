@@ -4,7 +4,7 @@
  * policy, a bug of ours. The same three values give the same decision for ever (replay).
  */
 import type { Decision, LayerResult, Target } from '../entry.ts';
-import type { Json, JsonObject } from '../json.ts';
+import type { Json } from '../json.ts';
 import { normalizeHost } from './hosts.ts';
 import { indexOf } from './index-of.ts';
 import { inputsFit, readInputs, recordInputs } from './inputs.ts';
@@ -29,7 +29,8 @@ type Cited = Pick<Decision, 'policy' | 'snapshot'>;
 function cite(policy: PolicyInForce, decidedAt: string): Cited {
   const { compiled, hash } = policy;
   return {
-    policy: { id: compiled.id, version: compiled.version, hash },
+    // The hash of the file as it stands on disk, which anybody can recompute; the snapshot is what was evaluated.
+    policy: { id: compiled.id, version: compiled.version, hash: compiled.source_hash },
     snapshot: { hash, captured_at: decidedAt },
   };
 }
@@ -81,19 +82,19 @@ function isRequest(request: Partial<DecisionRequest> | undefined | null): reques
 
 function evaluate(request: DecisionRequest, policy: PolicyInForce, inputs: DecisionInputs): Decision {
   const cited = cite(policy, inputs.decided_at);
-  if (policy.unreadable !== undefined || policy.compiled.unreadable !== undefined) {
-    const why = policy.unreadable ?? policy.compiled.unreadable ?? '';
-    return stopBefore(
-      'policy',
-      'policy_unreadable',
-      `the policy in force cannot be used: ${why.slice(0, WHY_CHARS)}`,
-      {
-        ...cited,
-        inputs: recordInputs(inputs, {}),
-      },
-    );
+  const unreadable = policy.unreadable ?? policy.compiled.unreadable;
+  if (unreadable !== undefined) {
+    const message = `the policy in force cannot be used: ${unreadable.slice(0, WHY_CHARS)}`;
+    return stopBefore('policy', 'policy_unreadable', message, {
+      ...cited,
+      inputs: recordInputs(inputs, {}),
+    });
   }
-  if (!isRequest(request)) return stopBefore('engine', 'internal_error', 'the request is malformed', cited);
+  if (!isRequest(request))
+    return stopBefore('engine', 'internal_error', 'the request is malformed', {
+      ...cited,
+      inputs: recordInputs(inputs, {}),
+    });
 
   const context: LayerContext = {
     request,
@@ -118,21 +119,12 @@ function evaluate(request: DecisionRequest, policy: PolicyInForce, inputs: Decis
     break;
   }
 
-  const recorded: JsonObject = recordInputs(inputs, read);
-  // Without all of its inputs a decision cannot be replayed, so what cannot be recorded is not decided on.
-  if (!inputsFit(recorded))
-    return stopBefore(
-      'engine',
-      'inputs_too_large',
-      'too much was read for this decision to record it',
-      cited,
-    );
   return {
     outcome: failed === undefined ? 'allow' : 'stop',
     ...failed,
     layers,
     ...cited,
-    inputs: recorded,
+    inputs: recordInputs(inputs, read),
     engine: ENGINE,
     enforced: !(policy.compiled.mode === 'observe' && inputs.allow_observe === true),
   };
@@ -152,7 +144,13 @@ export const decide: Decide = (request, policy, inputs) => {
     const known = readInputs(inputs);
     if (known === undefined)
       return stopBefore('engine', 'internal_error', 'what was read for this decision is malformed', {});
-    return evaluate(request, policy, known);
+    const decision = evaluate(request, policy, known);
+    if (decision.inputs === undefined || inputsFit(decision.inputs)) return decision;
+    // Without all of its inputs a decision cannot be replayed, so what cannot be recorded is not decided on.
+    return stopBefore('engine', 'inputs_too_large', 'too much was read for this decision to record it', {
+      ...cite(policy, known.decided_at),
+      inputs: { decided_at: known.decided_at },
+    });
   } catch (error) {
     // Total by contract: whoever asks gets a stop with its reason, never an exception that a caller might let pass.
     return stopBefore('engine', 'internal_error', `the decision failed: ${messageOf(error)}`, {});

@@ -48,6 +48,7 @@ function checkNode(node: unknown, depth: number, report: Report): void {
   if (!isMap(node) && !isSeq(node) && !isScalar(node)) return;
   if (node.anchor !== undefined)
     report(startOf(node), 'anchors (&name) are not supported', 'write the value out where it is used');
+  if (node.tag !== undefined) report(startOf(node), 'tags (!name) are not supported', 'remove the tag');
   if (isScalar(node)) {
     if (typeof node.value === 'string' && !node.value.isWellFormed())
       report(startOf(node), 'half of a surrogate pair is not text');

@@ -4,38 +4,42 @@ import type { Json, JsonObject } from '../json.ts';
 import { LIMITS } from '../limits.ts';
 import type { DecisionInputs, Identity, IdentityFailure } from './types.ts';
 
-const IDENTITY_FIELDS = ['agent_id', 'token_id', 'run_id', 'project_id', 'environment', 'failure'] as const;
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-function recordIdentity(identity: Identity): JsonObject {
-  const out: Record<string, Json> = { level: identity.level };
-  for (const field of IDENTITY_FIELDS) {
-    const value = identity[field];
-    if (value !== undefined) out[field] = value;
-  }
-  return out;
-}
+const IDENTITY_FIELDS = ['agent_id', 'token_id', 'run_id', 'project_id', 'environment', 'failure'] as const;
 
 /** Everything `decide` was given besides request and policy, and what the layers read from the policy for this call. */
 export function recordInputs(inputs: DecisionInputs, read: JsonObject): JsonObject {
-  return {
-    decided_at: inputs.decided_at,
-    identity: recordIdentity(inputs.identity),
-    ...(inputs.addresses === undefined ? {} : { addresses: inputs.addresses }),
-    ...(inputs.allow_observe === true ? { allow_observe: true } : {}),
-    ...(inputs.facts === undefined ? {} : { facts: inputs.facts }),
-    ...read,
-  };
+  const { decided_at, identity, addresses, allow_observe, facts } = inputs;
+  const out: Record<string, Json | undefined> = { decided_at, identity: { ...identity } };
+  if (addresses !== undefined) out.addresses = addresses;
+  if (allow_observe === true) out.allow_observe = true;
+  if (facts !== undefined) out.facts = facts;
+  return Object.assign(out, read);
 }
 
 const encoder = new TextEncoder();
 
-/** Size as the entry will carry it. */
-export function inputsFit(recorded: JsonObject): boolean {
-  const text = JSON.stringify(recorded);
-  // A UTF-16 unit is at most three bytes of UTF-8.
-  return (
-    text.length * 3 <= LIMITS.decisionInputsBytes || encoder.encode(text).length <= LIMITS.decisionInputsBytes
-  );
+/** The most bytes that one UTF-16 unit takes in JSON: a control character as \u0000. */
+const UNIT_BYTES = 6;
+/** Quotes, brackets, colon and comma around a value, and `false`. */
+const AROUND_BYTES = 16;
+
+/** An upper bound of a value's size, two levels deep; infinity below, where measuring costs as much as serialising. */
+function roughBytes(value: unknown, levels = 2): number {
+  if (typeof value === 'string') return AROUND_BYTES + value.length * UNIT_BYTES;
+  if (typeof value === 'boolean') return AROUND_BYTES;
+  if (typeof value !== 'object' || value === null || levels === 0) return Number.POSITIVE_INFINITY;
+  let bytes = AROUND_BYTES;
+  for (const key in value)
+    bytes += key.length * UNIT_BYTES + roughBytes((value as Record<string, unknown>)[key], levels - 1);
+  return bytes;
+}
+
+/** True when the entry has room for them. Most are far below the limit and need no serialising to see it. */
+export function inputsFit(recorded: { readonly [name: string]: unknown }): boolean {
+  if (roughBytes(recorded) <= LIMITS.decisionInputsBytes) return true;
+  return encoder.encode(JSON.stringify(recorded)).length <= LIMITS.decisionInputsBytes;
 }
 
 /** RFC 3339 in UTC with milliseconds, as every `ts` of an entry. */
@@ -61,7 +65,7 @@ function readIdentity(value: unknown): Identity | undefined {
   const from = value as Record<string, unknown>;
   const level = IDENTITY_LEVELS.find((known) => known === from.level);
   if (level === undefined) return undefined;
-  const out: { -readonly [K in keyof Identity]: Identity[K] } = { level };
+  const out: Mutable<Identity> = { level };
   for (const field of IDENTITY_FIELDS) {
     const text = from[field];
     if (text === undefined) continue;
@@ -88,11 +92,10 @@ export function readInputs(value: unknown): DecisionInputs | undefined {
   if (allow_observe !== undefined && typeof allow_observe !== 'boolean') return undefined;
   if (facts !== undefined && (typeof facts !== 'object' || facts === null || Array.isArray(facts)))
     return undefined;
-  return {
-    decided_at,
-    identity,
-    ...(addresses === undefined ? {} : { addresses: [...addresses] }),
-    ...(allow_observe === true ? { allow_observe } : {}),
-    ...(facts === undefined ? {} : { facts: JSON.parse(JSON.stringify(facts)) as { [name: string]: Json } }),
-  };
+  const out: Mutable<DecisionInputs> = { decided_at, identity };
+  if (addresses !== undefined) out.addresses = [...addresses];
+  if (allow_observe === true) out.allow_observe = true;
+  // Through text: what is decided on is what will be read back, without the tricks that a live object can play.
+  if (facts !== undefined) out.facts = JSON.parse(JSON.stringify(facts)) as { [name: string]: Json };
+  return out;
 }

@@ -16,33 +16,41 @@ export function isEnvironmentOnly(request: DecisionRequest): boolean {
 }
 
 function check(use: Use, { inputs: { identity }, index, to }: LayerContext): LayerAnswer {
-  const name = shown(use.ref);
   const known = index.credentials.get(use.ref);
   if (to === undefined && known?.rule.styles?.includes(use.injection_style) !== true)
     return fail(
       'credential_not_allowed',
-      `${name} may go into a program's environment only when the policy says so: credentials: { ${name}: { styles: [env_inject] } }`,
+      `${shown(use.ref)} may go into a program's environment only when the policy says so: credentials: { ${shown(use.ref)}: { styles: [env_inject] } }`,
     );
   if (known === undefined) return PASS;
   const { rule, hosts, agents, methods } = known;
   if (rule.requires === 'issued' && identity.level !== 'issued')
-    return fail('identity_not_issued', `${name} is only for callers with a checked token`);
+    return fail('identity_not_issued', `${shown(use.ref)} is only for callers with a checked token`);
   if (agents !== undefined && (identity.agent_id === undefined || !agents.has(identity.agent_id)))
     return fail(
       'credential_not_allowed',
       identity.agent_id === undefined
-        ? `${name} is only for certain agents, and the caller named none`
-        : `${name} is not for the agent ${shown(identity.agent_id)}`,
+        ? `${shown(use.ref)} is only for certain agents, and the caller named none`
+        : `${shown(use.ref)} is not for the agent ${shown(identity.agent_id)}`,
     );
   if (rule.styles !== undefined && !rule.styles.includes(use.injection_style))
-    return fail('credential_not_allowed', `${name} may not be injected as ${shown(use.injection_style)}`);
+    return fail(
+      'credential_not_allowed',
+      `${shown(use.ref)} may not be injected as ${shown(use.injection_style)}`,
+    );
   if (to === undefined) return PASS;
   const { host = '', port, target } = to;
   // A bare host stands for every port that the allowlist opens on it.
   if (hosts !== undefined && !hosts.has(formatHostPort(host)) && !hosts.has(formatHostPort(host, port)))
-    return fail('credential_not_allowed', `${name} may not be sent to ${formatHostPort(host, port)}`);
+    return fail(
+      'credential_not_allowed',
+      `${shown(use.ref)} may not be sent to ${formatHostPort(host, port)}`,
+    );
   if (methods !== undefined && methods.get(target.method?.toUpperCase() ?? '') !== 'allow')
-    return fail('method_not_allowed', `${name} may not be used with ${shown(target.method ?? 'no method')}`);
+    return fail(
+      'method_not_allowed',
+      `${shown(use.ref)} may not be used with ${shown(target.method ?? 'no method')}`,
+    );
   return PASS;
 }
 

@@ -1,0 +1,205 @@
+/**
+ * Adds a host to the text of a policy file. A person wrote that file, so only the bytes that have to change do:
+ * comments, order, columns and quoting stay. The result is compiled and compared with what was meant before it is
+ * handed out; a file laid out in a way that this cannot edit is refused with the line to add by hand.
+ */
+import {
+  isMap,
+  isScalar,
+  isSeq,
+  type Node,
+  type Pair,
+  parseDocument,
+  type YAMLMap,
+  type YAMLSeq,
+} from 'yaml';
+import { invariant, isTallyError, TallyError } from '../error.ts';
+import { YAML_OPTIONS } from './document.ts';
+import { formatHostPort, normalizeHost } from './hosts.ts';
+import { compilePolicy } from './load.ts';
+import type { AllowedHost } from './types.ts';
+
+export interface EditedPolicy {
+  readonly text: string;
+  /** False: the file allows it already, and the text is the one that was handed in. */
+  readonly changed: boolean;
+  readonly version: string;
+}
+
+interface Splice {
+  readonly from: number;
+  readonly to: number;
+  readonly text: string;
+}
+
+const FLAGS = ['http', 'internal'] as const;
+
+/** Plain only where no reader could take it for anything but text. */
+const scalarText = (host: string): string =>
+  /^[a-z][a-z0-9-]*([.:][a-z0-9-]+)*$/.test(host) && !/^(true|false|yes|no|on|off|null|y|n)$/.test(host)
+    ? host
+    : JSON.stringify(host);
+
+function lineText(line: AllowedHost): string {
+  const flags = FLAGS.filter((flag) => line[flag] === true).map((flag) => `${flag}: true`);
+  if (flags.length === 0) return scalarText(formatHostPort(line.host, line.port));
+  const port = line.port === undefined ? [] : [`port: ${line.port}`];
+  return `{ ${[`host: ${scalarText(line.host)}`, ...port, ...flags].join(', ')} }`;
+}
+
+const rangeOf = (node: unknown): readonly [number, number] => {
+  const range = (node as Node | null | undefined)?.range;
+  return range === null || range === undefined ? [0, 0] : [range[0], range[1]];
+};
+
+const pairOf = (map: YAMLMap, key: string): Pair | undefined =>
+  map.items.find((pair) => isScalar(pair.key) && pair.key.value === key);
+
+const columnOf = (text: string, offset: number): number => offset - (text.lastIndexOf('\n', offset - 1) + 1);
+
+/** A new line after the one that holds `offset` (or ends there), indented by `column`. */
+function newLine(text: string, offset: number, column: number, content: string): Splice {
+  const eol = text.includes('\r\n') ? '\r\n' : '\n';
+  const line = `${' '.repeat(column)}${content}`;
+  const ended = offset > 0 && text[offset - 1] === '\n';
+  const end = ended ? offset : text.indexOf('\n', offset) + 1;
+  if (end === 0) return { from: text.length, to: text.length, text: `${eol}${line}${eol}` };
+  return { from: end, to: end, text: `${line}${eol}` };
+}
+
+function appendItem(text: string, seq: YAMLSeq, line: AllowedHost): readonly Splice[] {
+  const [start, end] = rangeOf(seq);
+  const last = seq.items.at(-1);
+  if (last === undefined) {
+    // "[]" becomes a block list below its key; what stands between the brackets (a comment) is not ours to drop.
+    if (text.slice(start + 1, end - 1).trim() !== '')
+      return [{ from: start + 1, to: start + 1, text: ` ${lineText(line)},` }];
+    const before = text.slice(0, start).trimEnd().length;
+    return [{ from: before, to: end, text: '' }, newLine(text, end, 2, `- ${lineText(line)}`)];
+  }
+  const [, lastEnd] = rangeOf(last);
+  if (seq.flow === true) return [{ from: lastEnd, to: lastEnd, text: `, ${lineText(line)}` }];
+  return [newLine(text, lastEnd, columnOf(text, start), `- ${lineText(line)}`)];
+}
+
+/** Sets the flags of a line that is there already. */
+function raiseFlags(text: string, item: unknown, had: AllowedHost, line: AllowedHost): readonly Splice[] {
+  if (!isMap(item)) {
+    const [from, to] = rangeOf(item);
+    return [{ from, to, text: lineText(line) }];
+  }
+  const splices: Splice[] = [];
+  const [, lastEnd] = rangeOf(item.items.at(-1)?.value);
+  for (const flag of FLAGS) {
+    if (line[flag] === had[flag]) continue;
+    const pair = pairOf(item, flag);
+    const [from, to] = rangeOf(pair?.value);
+    if (pair !== undefined) splices.push({ from, to, text: 'true' });
+    else if (item.flow === true) splices.push({ from: lastEnd, to: lastEnd, text: `, ${flag}: true` });
+    else splices.push(newLine(text, lastEnd, columnOf(text, rangeOf(item)[0]), `${flag}: true`));
+  }
+  return splices;
+}
+
+function addToList(text: string, top: YAMLMap, line: AllowedHost): readonly Splice[] {
+  const pair = pairOf(top, 'allowlist');
+  if (pair === undefined) {
+    const head = newLine(text, text.length, 0, 'allowlist:');
+    const item = newLine(head.text, head.text.length, 2, `- ${lineText(line)}`);
+    return [{ ...head, text: head.text + item.text }];
+  }
+  if (isSeq(pair.value)) return appendItem(text, pair.value, line);
+  // No list yet: nothing after the key, or a null that is written out.
+  const [, keyEnd] = rangeOf(pair.key);
+  const [from, to] = rangeOf(pair.value);
+  const item = newLine(text, keyEnd, 2, `- ${lineText(line)}`);
+  return from === to ? [item] : [{ from: text.slice(0, from).trimEnd().length, to, text: '' }, item];
+}
+
+/** "2026-11-20.3": counted up on the same day, else started anew; never back, also when the clock went back. */
+function nextVersion(version: string, today: string): string {
+  const [, date = '', count = ''] = /^(\d{4}-\d\d-\d\d)\.(\d{1,9})$/.exec(version) ?? [];
+  return date >= today ? `${date}.${Number(count) + 1}` : `${today}.1`;
+}
+
+function applySplices(text: string, splices: readonly Splice[]): string {
+  let out = text;
+  // From the end, so that earlier offsets stay true; of two at one place the first in the list comes first.
+  const order = splices.map((splice, i) => ({ splice, i }));
+  order.sort((a, b) => b.splice.from - a.splice.from || b.i - a.i);
+  for (const { splice } of order) out = out.slice(0, splice.from) + splice.text + out.slice(splice.to);
+  return out;
+}
+
+function sameLines(a: readonly AllowedHost[], b: readonly AllowedHost[]): boolean {
+  const texts = (lines: readonly AllowedHost[]): string => lines.map(lineText).join('\n');
+  return texts(a) === texts(b);
+}
+
+function compiles(text: string, lines: readonly AllowedHost[], version: string): boolean {
+  try {
+    const { compiled } = compilePolicy(text, { id: 'edited' });
+    return compiled.version === version && sameLines(compiled.allowlist, lines);
+  } catch (error) {
+    if (isTallyError(error)) return false;
+    throw error;
+  }
+}
+
+/**
+ * Allows a host, or marks one that is allowed already as http or internal; flags are only ever added. Idempotent.
+ * `today` ("2026-11-20") makes the new version.
+ * Errors: POLICY_INVALID when the text does not compile or cannot be edited; USAGE when the host is none.
+ */
+export function allowHost(
+  text: string,
+  grant: {
+    readonly host: string;
+    readonly port?: number;
+    readonly http?: boolean;
+    readonly internal?: boolean;
+  },
+  today: string,
+): EditedPolicy {
+  invariant(/^\d{4}-\d\d-\d\d$/.test(today), 'today is a date');
+  const { compiled } = compilePolicy(text, { id: 'edited' });
+  const named = normalizeHost(grant.host);
+  if ('problem' in named)
+    throw new TallyError('USAGE', named.problem, named.hint === undefined ? {} : { hint: named.hint });
+  const { port } = grant;
+  if (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= 65_535))
+    throw new TallyError('USAGE', `${port} is not a port`, { hint: 'a port is between 1 and 65535' });
+
+  const at = compiled.allowlist.findIndex((line) => line.host === named.host && line.port === port);
+  const had = compiled.allowlist[at];
+  const line: AllowedHost = {
+    host: named.host,
+    ...(port === undefined ? {} : { port }),
+    ...(had?.http === true || grant.http === true ? { http: true } : {}),
+    ...(had?.internal === true || grant.internal === true ? { internal: true } : {}),
+  };
+  if (had !== undefined && sameLines([had], [line]))
+    return { text, changed: false, version: compiled.version };
+
+  const doc = parseDocument(text, YAML_OPTIONS);
+  const top = doc.contents;
+  invariant(isMap(top), 'a policy that compiles is a mapping');
+  const list = pairOf(top, 'allowlist')?.value;
+  const version = nextVersion(compiled.version, today);
+  const [from, to] = rangeOf(pairOf(top, 'version')?.value);
+  const splices =
+    had === undefined
+      ? addToList(text, top, line)
+      : raiseFlags(text, isSeq(list) ? list.items[at] : undefined, had, line);
+  const edited = applySplices(text, [{ from, to, text: JSON.stringify(version) }, ...splices]);
+  const lines = had === undefined ? [...compiled.allowlist, line] : compiled.allowlist.with(at, line);
+  if (!compiles(edited, lines, version))
+    throw new TallyError(
+      'POLICY_INVALID',
+      'this policy file is laid out in a way that cannot be edited here',
+      {
+        hint: `add this line to its allowlist by hand: - ${lineText(line)}`,
+      },
+    );
+  return { text: edited, changed: true, version };
+}
