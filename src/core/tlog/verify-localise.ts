@@ -8,7 +8,8 @@
 import { equalBytes } from '../bytes.ts';
 import { HASH_BYTES } from '../hash.ts';
 import { createRange } from './tree.ts';
-import type { EntriesFindings, SignedTail } from './verify-entries.ts';
+import type { EntriesResult } from './verify-entries.ts';
+import type { SignedTail } from './verify-findings.ts';
 import type { BadEntry } from './verify-report.ts';
 
 function rootWith(tail: SignedTail, claims: ReadonlyMap<number, Uint8Array>): Uint8Array {
@@ -41,16 +42,15 @@ function accusedByBreaks(breaks: readonly number[], size: number): number[] {
   return [...accused].filter((index) => index < size);
 }
 
-/** `findings` name nothing below `size`, and their root there is not `root`. Empty when it cannot be told. */
-export function localise(findings: EntriesFindings, size: number, root: Uint8Array): BadEntry[] {
-  const { tail, breaks } = findings;
+/** The findings name nothing below `size`, and the root there is not `root`. Empty when it cannot be told. */
+export function localise({ findings, tail }: EntriesResult, size: number, root: Uint8Array): BadEntry[] {
   if (tail !== undefined && tail.claims.size > 0) {
     for (const claims of explanations(tail.claims))
       if (equalBytes(rootWith(tail, claims), root))
         return [...claims.keys()].map((index): BadEntry => ({ index, reason: 'chain' }));
   }
   // The signed size itself may break: the entry after the last signed one accuses it.
-  const within = breaks.list.filter((index) => index <= size);
+  const within = findings.breaks.list.filter((index) => index <= size);
   if (within.length > 0) return accusedByBreaks(within, size).map((index) => ({ index, reason: 'chain' }));
   // All entries chain up to the last one, which nothing but the root vouches for. A last full tile would have named it.
   if (tail !== undefined || findings.absentTiles > 0) return [{ index: size - 1, reason: 'elimination' }];

@@ -5,7 +5,7 @@
  */
 import { encodeBase64, equalBytes } from '../bytes.ts';
 import { verifierFromVkey } from './key.ts';
-import { createEntriesPass, type EntriesFindings } from './verify-entries.ts';
+import { createEntriesPass, type EntriesResult } from './verify-entries.ts';
 import { type Head, judgeHeads, readHead } from './verify-heads.ts';
 import { localise } from './verify-localise.ts';
 import {
@@ -65,23 +65,24 @@ export async function verifyLog(source: LogSource, options: VerifyOptions = {}):
     await pass.settle();
     options.onProgress?.(pass.lines, pass.bytes);
   }
-  const findings = await pass.finish();
+  const result = await pass.finish();
+  const { breaks } = result.findings;
   const setAside = source.setAside ?? [];
 
   return {
     origin,
     ...(signed.checkpoint === undefined ? {} : { size: signed.checkpoint.size }),
-    entries: findings.lines,
-    bytes: findings.bytes,
-    unsigned: Math.max(0, findings.end - (signed.checkpoint?.size ?? 0)),
-    torn_bytes: findings.tornBytes,
-    integrity: judgeIntegrity(findings, signed),
+    entries: result.lines,
+    bytes: result.bytes,
+    unsigned: Math.max(0, result.end - (signed.checkpoint?.size ?? 0)),
+    torn_bytes: result.tornBytes,
+    integrity: judgeIntegrity(result, signed),
     chain: {
-      status: findings.breaks.count > 0 ? 'fail' : 'pass',
-      breaks: findings.breaks.list.toSorted((a, b) => a - b),
-      break_count: findings.breaks.count,
+      status: breaks.count > 0 ? 'fail' : 'pass',
+      breaks: breaks.list.toSorted((a, b) => a - b),
+      break_count: breaks.count,
     },
-    append_only: judgeHeads(heads, findings.roots, findings.lines),
+    append_only: judgeHeads(heads, result.roots, result.lines),
     signatures: signed.verdict,
     anchored: { status: 'neutral', note: 'no anchor is configured' },
     completeness:
@@ -95,16 +96,17 @@ export async function verifyLog(source: LogSource, options: VerifyOptions = {}):
   };
 }
 
-function judgeIntegrity(findings: EntriesFindings, { authentic, checkpoint }: Signed): IntegrityVerdict {
+function judgeIntegrity(result: EntriesResult, { authentic, checkpoint }: Signed): IntegrityVerdict {
+  const { findings } = result;
   const signed = authentic ? checkpoint : undefined;
-  const root = signed === undefined ? undefined : findings.roots.get(signed.size);
+  const root = signed === undefined ? undefined : result.roots.get(signed.size);
   const rootHolds = signed !== undefined && root !== undefined && equalBytes(root, signed.root);
 
   const missing: MissingEntries[] = [...findings.missing.list];
   let missingCount = findings.missing.count;
-  if (signed !== undefined && findings.end < signed.size) {
-    missing.push({ from: findings.end, to: signed.size });
-    missingCount += signed.size - findings.end;
+  if (signed !== undefined && result.end < signed.size) {
+    missing.push({ from: result.end, to: signed.size });
+    missingCount += signed.size - result.end;
   }
 
   // A root that holds vouches for every byte of the entries: then it is the tiles that are wrong.
@@ -113,7 +115,7 @@ function judgeIntegrity(findings: EntriesFindings, { authentic, checkpoint }: Si
   let badCount = findings.bad.count + contradicted.count;
   const nothingNamed = badCount + missingCount + findings.extra.count === 0;
   if (signed !== undefined && root !== undefined && !rootHolds && nothingNamed) {
-    bad = localise(findings, signed.size, signed.root);
+    bad = localise(result, signed.size, signed.root);
     badCount = bad.length;
   }
   bad.sort((a, b) => a.index - b.index);
