@@ -3,7 +3,17 @@
  * do, so everything that YAML lets two readers read differently is refused: duplicate keys, aliases, keys that are
  * not text, tags, directives that change the meaning of scalars, several documents.
  */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  type YAMLMap,
+} from 'yaml';
 import { LIMITS } from '../limits.ts';
 import { shown } from './hosts.ts';
 
@@ -106,6 +116,15 @@ export function parsePolicyDocument(
   if (problems.length === 0) checkNode(doc.contents, 0, report);
   if (problems.length > 0) return { problems };
 
+  // A file with many wrong keys is asked for the place of each: by map, or the refusal takes minutes.
+  const known = new WeakMap<YAMLMap, ReadonlyMap<unknown, Pair>>();
+  const pairsOf = (map: YAMLMap): ReadonlyMap<unknown, Pair> => {
+    const pairs =
+      known.get(map) ?? new Map(map.items.map((pair) => [isScalar(pair.key) ? pair.key.value : pair, pair]));
+    known.set(map, pairs);
+    return pairs;
+  };
+
   return {
     value: doc.toJS({ maxAliasCount: 0 }) as unknown,
     locate(path, key) {
@@ -113,7 +132,7 @@ export function parsePolicyDocument(
       let offset = startOf(doc.contents);
       for (const step of key === undefined ? path : [...path, key]) {
         if (isMap(node)) {
-          const pair = node.items.find((item) => isScalar(item.key) && item.key.value === step);
+          const pair = pairsOf(node).get(step);
           if (pair === undefined) break;
           if (isScalar(pair.key)) offset = startOf(pair.key);
           node = pair.value;
