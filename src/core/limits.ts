@@ -126,6 +126,12 @@ export const LIMITS = {
   passphraseMinChars: 8,
   /** A passphrase is typed; more is a file piped in by mistake. */
   passphraseMaxBytes: 1_024,
+  /** `tally doctor` fails below this: one busy hour can fill it, and a full disk stops every call. */
+  diskFailBytes: 256 * 1024 * 1024,
+  /** `tally doctor` warns below this. */
+  diskWarnBytes: 2 * 1024 * 1024 * 1024,
+  /** `tally doctor` warns above this: every call waits for one flush. */
+  slowFlushMs: 25,
   /** Memory for one key derivation; a file that asks for more is an attack on ours. */
   scryptBytes: 256 * 1024 * 1024,
 

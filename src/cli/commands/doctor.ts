@@ -1,0 +1,119 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { isTallyError } from '../../core/error.ts';
+import { factsOf } from '../../core/query/call.ts';
+import { TENANT } from '../../paths.ts';
+import type { Context } from '../context.ts';
+import { counted } from '../facts.ts';
+import { examples } from '../help.ts';
+import { safe, toJson } from '../output/safe.ts';
+import { readLog } from '../reading.ts';
+import { askRunning } from '../running.ts';
+import { checkBroker } from './doctor/broker.ts';
+import type { Check } from './doctor/check.ts';
+import { fail, skip } from './doctor/check.ts';
+import { checkFiles } from './doctor/files.ts';
+import { checkMasterKey, checkOperator, checkSigningKey, checkVault } from './doctor/keys.ts';
+import { checkHead, checkRecovery } from './doctor/log.ts';
+import { checkConfig, checkPolicy } from './doctor/settings.ts';
+import { checkClock, checkDisk, checkFlush, checkNode } from './doctor/system.ts';
+
+export function build(context: Context): Command {
+  return examples(
+    new Command('doctor')
+      .description(
+        'Looks at everything a recording rests on. Each failure says how to mend it. Exit code 1 when one fails.',
+      )
+      .option('--json', 'one JSON document'),
+    [['tally doctor', 'what is wrong, and how to mend it']],
+  ).action(async (options: { json?: boolean }) => {
+    const checks = await examine(context);
+    const failed = checks.filter(({ status }) => status === 'fail').length;
+    if (options.json === true) await context.stdout.line(toJson({ ok: failed === 0, checks }));
+    else await print(context, checks, failed);
+    if (failed > 0) context.exit(1);
+  });
+}
+
+async function examine(context: Context): Promise<readonly Check[]> {
+  const { paths } = context;
+  const opened = await context.openReader();
+  const running = await askRunning(context, (ask) => ask('status', {}));
+  const machine = [
+    checkNode(process.versions.node),
+    checkConfig(context),
+    checkFiles(paths, process.geteuid?.()),
+  ];
+  let info: Awaited<ReturnType<typeof opened.logInfo>>;
+  try {
+    info = await opened.logInfo();
+  } catch (error) {
+    if (!isTallyError(error)) throw error;
+    const log =
+      error.code === 'LOG_MISSING'
+        ? skip('log', 'there is none yet (tally init)')
+        : fail('log', error.message, error.hint ?? 'restore it from a backup');
+    return [...machine, log, await checkPolicy(context, running), ...(await checkBroker(running))];
+  }
+  const newest = await newestOf(opened.directory, undefined);
+  return [
+    ...machine,
+    checkFlush(paths.logs),
+    await checkDisk(paths.logs),
+    checkClock(context.now(), newest === undefined ? undefined : Date.parse(newest)),
+    await checkSigningKey(paths, opened.name, info),
+    await checkMasterKey(paths, TENANT),
+    checkVault(paths),
+    checkOperator(paths),
+    await checkHead(opened, info),
+    checkRecovery(
+      await unacknowledged(opened.directory),
+      await newestOf(opened.directory, ['log.recover']),
+      await newestOf(opened.directory, ['log.gap']),
+    ),
+    await checkPolicy(context, running),
+    ...(await checkBroker(running)),
+  ];
+}
+
+/** Time of the newest entry, or of the newest of these types. */
+async function newestOf(
+  directory: string,
+  types: readonly string[] | undefined,
+): Promise<string | undefined> {
+  const filter = types === undefined ? {} : { types };
+  const reading = await readLog(directory, { filter, raw: true, limit: 1 });
+  for await (const { call } of reading.hits()) return factsOf(call).ts;
+  return undefined;
+}
+
+async function unacknowledged(directory: string): Promise<readonly string[]> {
+  const names = (await readdir(join(directory, 'entries'))).filter((name) => name.includes('.torn-'));
+  if (names.length === 0) return [];
+  const acknowledged = new Set<string>();
+  const reading = await readLog(directory, {
+    filter: { types: ['log.recover'] },
+    raw: true,
+    limit: Number.MAX_SAFE_INTEGER,
+  });
+  for await (const { call } of reading.hits()) {
+    const name = (call.first.metadata as { acknowledges?: unknown } | undefined)?.acknowledges;
+    if (typeof name === 'string') acknowledged.add(name);
+  }
+  return names.filter((name) => !acknowledged.has(name)).sort();
+}
+
+async function print({ stdout, stderr }: Context, checks: readonly Check[], failed: number): Promise<void> {
+  const { green, yellow, red, dim, bold } = stdout.style;
+  const marks = { ok: green('ok  '), warn: yellow('warn'), fail: red(bold('FAIL')), skip: dim('--  ') };
+  const width = Math.max(...checks.map(({ name }) => name.length));
+  for (const { name, status, detail, mend } of checks) {
+    await stdout.line(`${marks[status]}  ${name.padEnd(width)}  ${safe(detail)}`);
+    if (mend !== undefined) await stdout.line(`${' '.repeat(width + 8)}${dim('mend:')} ${safe(mend)}`);
+  }
+  const warned = checks.filter(({ status }) => status === 'warn').length;
+  if (failed > 0) await stderr.line(red(`${counted(failed, 'check')} failed.`));
+  else if (warned > 0) await stderr.line(yellow(`Nothing failed; ${counted(warned, 'warning')}.`));
+  else await stderr.line(green('All is well.'));
+}
