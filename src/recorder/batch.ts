@@ -3,6 +3,7 @@
  * Each line is written with its newline in FRONT of the next one's place, so that the leaf hash H(0x00 || entry) can be
  * taken in place: the byte before an entry holds the 0x00 while it is hashed and the newline afterwards.
  */
+import type { Redacted } from '../core/redact/redact.ts';
 import { leafHashInPlace } from '../core/tlog/tree.ts';
 
 const INITIAL_BYTES = 64 * 1024;
@@ -25,7 +26,7 @@ export interface Batch {
    * Writes one entry and returns its leaf hash in base64, or undefined when it is longer than `most` bytes (nothing is
    * added then).
    */
-  readonly add: (entry: string, most: number) => string | undefined;
+  readonly add: (entry: Redacted<string>, most: number) => string | undefined;
 }
 
 export function createBatch(segment: number, firstIndex: number): Batch {

@@ -35,14 +35,11 @@ export function createCheckpointer(options: {
   readonly signed: number;
   /** Where the newest head of this log is remembered, outside of it. */
   readonly rememberHead: (checkpoint: Uint8Array) => Promise<void>;
-  /** Tells whether nothing waits for the disk. */
-  readonly idle: () => boolean;
   readonly onFailure: (error: TallyError) => void;
 }): Checkpointer {
   const { tree, store } = options;
   let signed = options.signed;
   let timer: NodeJS.Timeout | undefined;
-  let dueAt = 0;
   let running: Promise<void> = Promise.resolve();
   let stopped = false;
   let unsaved: readonly FullTile[] = options.tiles;
@@ -70,21 +67,19 @@ export function createCheckpointer(options: {
     return running;
   }
 
-  /** Soon when the log is quiet, and never later than the bound under load. */
+  /** Soon after the last entry of a burst, and never later than the bound while entries keep coming. */
   function schedule(): void {
     if (timer !== undefined || stopped || tree.size === signed) return;
-    const now = performance.now();
-    if (dueAt === 0) dueAt = now + LIMITS.checkpointMs;
-    timer = setTimeout(
-      () => {
+    const dueAt = performance.now() + LIMITS.checkpointMs;
+    const wait = (seen: number): void => {
+      timer = setTimeout(() => {
+        if (tree.size !== seen && performance.now() < dueAt) return wait(tree.size);
         timer = undefined;
-        if (!options.idle() && performance.now() < dueAt) return schedule();
-        dueAt = 0;
         void run().then(schedule);
-      },
-      Math.min(LIMITS.checkpointIdleMs, Math.max(0, dueAt - now)),
-    );
-    timer.unref();
+      }, LIMITS.checkpointIdleMs);
+      timer.unref();
+    };
+    wait(tree.size);
   }
 
   return {

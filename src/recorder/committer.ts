@@ -13,8 +13,6 @@ import type { Sequencer } from './sequencer.ts';
 export interface Committer {
   /** Something was sequenced: a flush follows as soon as the current turn of the event loop is over. */
   wake(): void;
-  /** Whether nothing waits for the disk. */
-  isIdle(): boolean;
   /** Resolves when nothing waits for the disk. */
   idle(): Promise<void>;
   /** Resolves after another turn of the event loop, in which the disk may have become free. */
@@ -69,7 +67,6 @@ export function createCommitter(
       scheduled = true;
       setImmediate(flush);
     },
-    isIdle: () => !scheduled && !busy,
     async idle() {
       while (scheduled || busy) await turn();
     },

@@ -111,7 +111,6 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     tiles: recovered.tiles,
     signed: recovered.signed,
     rememberHead: (note) => options.heads.put(headName, note),
-    idle: committer.isIdle,
     onFailure: committer.fail,
   });
 
