@@ -1,6 +1,27 @@
 import { Command } from 'commander';
 import type { Context } from '../context.ts';
+import { examples } from '../help.ts';
+import { buildAcknowledge } from './log/acknowledge.ts';
+import { buildContinue } from './log/continue.ts';
+import { buildList } from './log/list.ts';
+import { buildPublish } from './log/publish.ts';
+import { buildShow } from './log/show.ts';
+import { buildTail } from './log/tail.ts';
+import { buildVerify } from './log/verify.ts';
 
-export function build(_context: Context): Command {
-  return new Command('log');
+export function build(context: Context): Command {
+  const command = new Command('log')
+    .description('Read, follow, prove and publish the log.')
+    .addCommand(buildList(context))
+    .addCommand(buildShow(context))
+    .addCommand(buildTail(context))
+    .addCommand(buildVerify(context, 'log verify'))
+    .addCommand(buildPublish(context))
+    .addCommand(buildContinue(context))
+    .addCommand(buildAcknowledge(context));
+  return examples(command, [
+    ['tally log list --failed --since 1h', 'what went wrong'],
+    ['tally log show 41', 'why a call was stopped, and its proof'],
+    ['tally log tail -f', 'watch live'],
+  ]);
 }

@@ -1,6 +1,7 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import type { Context } from '../context.ts';
+import { buildVerify } from './log/verify.ts';
 
-export function build(_context: Context): Command {
-  return new Command('verify');
+export function build(context: Context): Command {
+  return buildVerify(context, 'verify');
 }

@@ -42,7 +42,8 @@ export function layOut(
     const texts = shown.map(({ at, width: most }) => {
       const column = columns[at];
       const { text, paint = plainText } = cellAt(at);
-      const cut = fit(text, most, column?.cut);
+      // Only a terminal has an edge to cut at.
+      const cut = width === undefined ? text : fit(text, most, column?.cut);
       const space = ' '.repeat(Math.max(0, most - textWidth(cut)));
       return column?.align === 'right' ? space + paint(cut) : paint(cut) + space;
     });

@@ -9,7 +9,7 @@
 import type { JsonObject } from '../json.ts';
 import { LIMITS } from '../limits.ts';
 import { type Call, factsOf } from './call.ts';
-import { numberAt, textAt } from './fields.ts';
+import { textAt } from './fields.ts';
 import { type LogFilter, matches, needlesOf } from './filter.ts';
 import { lineId, lineParent, linePhase, lineTime, parseLine } from './line.ts';
 
@@ -51,11 +51,15 @@ export interface ScanOptions {
 }
 
 export interface Scan {
-  /** Takes the next block (older than all before); true when the scan is over. */
-  take(block: LineBlock): Promise<boolean>;
-  /** Ends the scan; rows newest first. */
+  /** Takes the next block, older than all before; gives the rows that are complete with it, newest first. */
+  take(block: LineBlock): Promise<readonly Hit[]>;
+  /** Nothing older can add a row: there are enough, or everything older is before `since`. */
+  readonly over: () => boolean;
+  /** Rows whose start lies before everything that was taken. */
   finish(): readonly Hit[];
   readonly scanned: () => number;
+  /** Whether `since` ended the scan. */
+  readonly reachedSince: () => boolean;
   readonly malformed: () => { readonly count: number; readonly some: readonly Malformed[] };
 }
 
@@ -69,7 +73,8 @@ export function createScan(options: ScanOptions): Scan {
   const mayMatch = candidates(filter, raw);
   const waiting = new Map<string, Waiting>();
   const places = new Map<string, Place>();
-  const rows: Hit[] = [];
+  let rows: Hit[] = [];
+  let found = 0;
   const some: Malformed[] = [];
   let malformed = 0;
   let scanned = 0;
@@ -84,8 +89,9 @@ export function createScan(options: ScanOptions): Scan {
   }
 
   function offer(call: Call, lines: readonly Buffer[]): void {
-    // Blocks are reused memory to their reader: what is kept is copied.
-    if (matches(factsOf(call), filter)) rows.push({ call, lines: lines.map((line) => Buffer.from(line)) });
+    if (found >= limit || !matches(factsOf(call), filter)) return;
+    found++;
+    rows.push({ call, lines });
   }
 
   /** Nothing in the line says that it can match: it counts only as the other half of a call. */
@@ -132,7 +138,10 @@ export function createScan(options: ScanOptions): Scan {
   return {
     scanned: () => scanned,
     malformed: () => ({ count: malformed, some }),
+    over: () => found >= limit || older >= LIMITS.olderInARow,
+    reachedSince: () => older >= LIMITS.olderInARow,
     async take(block) {
+      rows = [];
       const flags = mayMatch(block);
       for (let i = block.bounds.length / 2 - 1; i >= 0; i--) {
         const start = block.bounds[2 * i] ?? 0;
@@ -142,21 +151,21 @@ export function createScan(options: ScanOptions): Scan {
         if (ts !== undefined && filter.since !== undefined) {
           older = ts < filter.since ? older + 1 : 0;
           // Clocks go back now and then; a long unbroken row of older entries is the past.
-          if (older >= LIMITS.olderInARow) return true;
+          if (older >= LIMITS.olderInARow) break;
           if (older > 0) continue;
         }
         if (ts !== undefined && filter.until !== undefined && raw && ts >= filter.until) continue;
         const place = { first: block.first, offset: block.offset + start };
         await (flags[i] === 1 ? look(line, place) : glance(line, place));
-        if (rows.length >= limit) return true;
+        if (found >= limit) break;
       }
-      return false;
+      return rows;
     },
     finish() {
-      // The start of these calls lies before everything that was looked at.
-      if (rows.length < limit)
-        for (const { entry, line } of waiting.values()) offer({ first: entry }, [line]);
-      return rows.sort((a, b) => indexOf(b) - indexOf(a)).slice(0, limit);
+      rows = [];
+      for (const { entry, line } of waiting.values()) offer({ first: entry }, [line]);
+      waiting.clear();
+      return rows;
     },
   };
 }
@@ -172,8 +181,6 @@ function remember<T>(memory: Map<string, T>, id: string, value: T): T | undefine
   memory.delete(oldest[0]);
   return oldest[1];
 }
-
-const indexOf = ({ call }: Hit): number => numberAt(call.first, 'index') ?? 0;
 
 /**
  * Marks the lines of a block that contain everything the filter needs. Each needle is searched forwards through the

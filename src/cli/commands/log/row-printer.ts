@@ -1,0 +1,63 @@
+/** A table that never ends: its widths are chosen once, from the first rows and from what is usual. */
+import type { JsonObject } from '../../../core/json.ts';
+import { factsOf } from '../../../core/query/call.ts';
+import type { Context } from '../../context.ts';
+import { rowCells, rowColumns } from '../../output/rows.ts';
+import { type Cell, type Layout, layOut } from '../../output/table.ts';
+import { type Zone, zoneName } from '../../output/time.ts';
+
+export interface StoredEntry {
+  readonly entry: JsonObject;
+  /** The stored bytes, without the newline. */
+  readonly line: Buffer;
+}
+
+export interface RowPrinter {
+  /** The entries to begin with; prints the heading too. */
+  begin(rows: readonly StoredEntry[]): Promise<void>;
+  row(stored: StoredEntry): Promise<void>;
+}
+
+/** What usually comes: index, time, agent, phase, what, decision, status, duration. */
+const USUAL: readonly Cell[] = [
+  '000000',
+  '00:00:00.000',
+  'a-usual-agent',
+  'post',
+  `${'a'.repeat(200)}`,
+  'stop domain_not_in_allowlist',
+  'blocked',
+  '1000 ms',
+].map((text) => ({ text }));
+/** Without an edge to fill, a long template would only push the later columns away. */
+const USUAL_ON_PIPE: readonly Cell[] = USUAL.map((cell, i) => (i === 4 ? { text: 'a'.repeat(48) } : cell));
+
+export function createRowPrinter(context: Context, zone: Zone): RowPrinter {
+  const { stdout } = context;
+  const { style } = stdout;
+  const columns = rowColumns(true).map((column) =>
+    column.header === 'TIME' ? { ...column, header: `TIME (${zoneName(context.now(), zone)})` } : column,
+  );
+  let width: number | undefined;
+  let layout: Layout | undefined;
+
+  const cells = ({ entry }: StoredEntry): readonly Cell[] =>
+    rowCells(factsOf({ first: entry }), { style, zone, nowMs: context.now(), raw: true });
+
+  /** Chosen anew when the window changed. */
+  function current(rows: readonly (readonly Cell[])[] = []): Layout {
+    if (layout !== undefined && width === stdout.width) return layout;
+    width = stdout.width;
+    layout = layOut(columns, [width === undefined ? USUAL_ON_PIPE : USUAL, ...rows], width);
+    return layout;
+  }
+
+  return {
+    async begin(rows) {
+      const all = rows.map(cells);
+      await stdout.line(current(all).header(style.dim));
+      for (const row of all) await stdout.line(current().row(row));
+    },
+    row: (stored) => stdout.line(current().row(cells(stored))),
+  };
+}

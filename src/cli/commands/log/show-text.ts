@@ -1,0 +1,368 @@
+/** The text of `tally log show`: label, value, one thing a line. */
+import type { Json, JsonObject } from '../../../core/json.ts';
+import { isReasonCode, REASONS } from '../../../core/policy/reasons.ts';
+import { targetText } from '../../../core/query/call.ts';
+import { field, isObject, listAt, numberAt, textAt } from '../../../core/query/fields.ts';
+import type { FoundEntry } from '../../find.ts';
+import { grouped } from '../../output/progress.ts';
+import { safe } from '../../output/safe.ts';
+import type { Style } from '../../output/style.ts';
+import { formatDuration, formatTime, type Zone, zoneName } from '../../output/time.ts';
+import type { ProofState } from '../../prove.ts';
+import type { ShownSnapshot } from '../../snapshot.ts';
+
+export interface Shown extends FoundEntry {
+  readonly proof: ProofState;
+  readonly snapshot: ShownSnapshot | undefined;
+}
+
+interface TextOptions {
+  readonly style: Style;
+  readonly zone: Zone;
+}
+
+type Line = readonly [label: string, value: string];
+
+const LABEL = 12;
+
+export function showEntry(shown: Shown, options: TextOptions): string {
+  const { entry, other } = shown;
+  const { style } = options;
+  const title = [
+    style.bold(`entry ${shown.index}`),
+    safe(textAt(entry, 'type') ?? '?'),
+    style.dim(safe(textAt(entry, 'phase') ?? '')),
+    style.dim(safe(textAt(entry, 'id') ?? '')),
+  ];
+  const lines: Line[] = [
+    ...whenLines(entry, options),
+    ...whoLines(entry),
+    ...whatLines(entry),
+    ...credentialLines(entry),
+    ...decisionLines(entry, style),
+    ...(entry.decision === undefined && other !== undefined ? decisionLines(other, style) : []),
+    ...snapshotLines(shown.snapshot, options),
+    ...outcomeLines(entry, style),
+    ...pairLines(shown, style),
+    ...sourceLines(entry),
+    ...restLines(entry),
+    ...proofLines(shown, style),
+  ];
+  return `${title.join('  ')}\n${lines.map(([label, value]) => `  ${style.dim(label.padEnd(LABEL))}${value}\n`).join('')}`;
+}
+
+/** Label on the first of several lines only. */
+function block(label: string, values: readonly string[]): Line[] {
+  return values.map((value, i) => [i === 0 ? label : '', value]);
+}
+
+function join(parts: readonly (string | undefined)[], separator = '  '): string {
+  return parts.filter((part) => part !== undefined && part !== '').join(separator);
+}
+
+function named(name: string, value: string | number | undefined): string | undefined {
+  return value === undefined ? undefined : `${name} ${safe(String(value))}`;
+}
+
+function whenLines(entry: JsonObject, { zone, style }: TextOptions): Line[] {
+  const ts = textAt(entry, 'ts');
+  if (ts === undefined) return [];
+  const ms = Date.parse(ts);
+  const shown = Number.isNaN(ms) ? safe(ts) : `${formatTime(ts, zone)} ${style.dim(zoneName(ms, zone))}`;
+  const back = textAt(entry, 'clock') === 'back' ? style.yellow('the clock went back here') : undefined;
+  return [['time', join([shown, back])]];
+}
+
+function whoLines(entry: JsonObject): Line[] {
+  const actor = field(entry, 'actor');
+  const lines: Line[] = [];
+  const agent = textAt(actor, 'agent_id');
+  const level = textAt(actor, 'identity_level');
+  const token = textAt(actor, 'agent_token_id');
+  if (agent !== undefined || level !== undefined) {
+    const how =
+      level === undefined ? undefined : `(${safe(level)}${token === undefined ? '' : ` by ${safe(token)}`})`;
+    lines.push(['agent', join([safe(agent ?? 'anonymous'), how])]);
+  }
+  const user = join([
+    textAt(actor, 'user', 'id') === undefined ? undefined : safe(textAt(actor, 'user', 'id') ?? ''),
+    named('role', textAt(actor, 'role')),
+    named('os user', textAt(actor, 'os', 'user')),
+    named('pid', numberAt(actor, 'os', 'pid')),
+    named('exe', textAt(actor, 'os', 'exe')),
+    named('on', textAt(actor, 'os', 'host')),
+    named('detected', textAt(actor, 'detected', 'agent')),
+  ]);
+  if (user !== '') lines.push(['user', user]);
+  const place = join([
+    named('run', textAt(entry, 'run_id')),
+    named('step', textAt(entry, 'step_id')),
+    named('session', textAt(entry, 'session_id')),
+    named('tenant', textAt(entry, 'tenant_id')),
+    named('project', textAt(entry, 'project_id')),
+    named('environment', textAt(entry, 'environment')),
+  ]);
+  if (place !== '') lines.push(['part of', place]);
+  const reason = textAt(entry, 'reason');
+  if (reason !== undefined) lines.push(['purpose', safe(reason)]);
+  return lines;
+}
+
+function whatLines(entry: JsonObject): Line[] {
+  const action = field(entry, 'action');
+  if (action === undefined) return [];
+  const target = targetText(field(action, 'target'));
+  const method = textAt(action, 'target', 'method');
+  const what = target === undefined ? textAt(action, 'name') : join([method, target], ' ');
+  const hash = textAt(action, 'args_hash');
+  return [
+    ['action', safe(what ?? '')],
+    ...block(
+      '',
+      [
+        named('key', textAt(action, 'key')),
+        hash === undefined
+          ? undefined
+          : join([named('arguments', hash), named('', textAt(action, 'args_hash_alg'))]),
+      ].filter((text) => text !== undefined),
+    ),
+  ];
+}
+
+function credentialLines(entry: JsonObject): Line[] {
+  const uses = listAt(entry, 'credentials').map((use) =>
+    join([
+      safe(textAt(use, 'ref') ?? '?'),
+      named('as', textAt(use, 'injection_style')),
+      named('from', textAt(use, 'provider')),
+    ]),
+  );
+  return block('credentials', uses);
+}
+
+function decisionLines(entry: JsonObject, style: Style): Line[] {
+  const decision = field(entry, 'decision');
+  if (decision === undefined) return [];
+  const outcome = textAt(decision, 'outcome') ?? '?';
+  const paint = outcome === 'allow' ? style.green : outcome === 'stop' ? style.red : style.yellow;
+  const reason = textAt(decision, 'reason');
+  const means =
+    textAt(decision, 'message') ??
+    (reason !== undefined && isReasonCode(reason) ? REASONS[reason].means : undefined);
+  const observed =
+    field(decision, 'enforced') === false ? style.yellow('(observed, not enforced)') : undefined;
+  const policy = join([
+    named('policy', textAt(decision, 'policy', 'version')),
+    named('layer', textAt(decision, 'layer')),
+    named('rule', textAt(decision, 'rule')),
+    named('engine', textAt(decision, 'engine')),
+  ]);
+  const approval = textAt(decision, 'approval', 'id');
+  const layers = listAt(decision, 'layers').map((layer) => layerText(layer, style));
+  return [
+    [
+      'decision',
+      join([style.bold(paint(safe(outcome))), reason === undefined ? undefined : safe(reason), observed]),
+    ],
+    ...block(
+      '',
+      [
+        means === undefined ? '' : safe(means),
+        policy,
+        approval === undefined ? '' : `approval ${safe(approval)}`,
+      ].filter((text) => text !== ''),
+    ),
+    ...block('layers', layers),
+    ...block('read', inputTexts(field(decision, 'inputs'))),
+  ];
+}
+
+function layerText(layer: Json, style: Style): string {
+  const result = textAt(layer, 'result');
+  const mark = result === 'pass' ? style.green('✓') : result === 'fail' ? style.red('✗') : style.dim('–');
+  const us = numberAt(layer, 'us');
+  return join([
+    `${mark} ${safe(textAt(layer, 'layer') ?? '?')}`,
+    textAt(layer, 'reason') === undefined ? undefined : safe(textAt(layer, 'reason') ?? ''),
+    us === undefined ? undefined : style.dim(`${us} µs`),
+  ]);
+}
+
+/** What was read for this one call besides the policy, member by member, unchanged. */
+function inputTexts(inputs: Json | undefined): string[] {
+  return isObject(inputs)
+    ? Object.entries(inputs).map(([name, value]) =>
+        safe(`${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`),
+      )
+    : [];
+}
+
+const SNAPSHOT_STATES: Readonly<Record<ShownSnapshot['status'], string>> = {
+  checked: 'hash checked',
+  altered: 'ALTERED: the stored document does not have this hash',
+  missing: 'MISSING: the document is not in this log',
+  unreadable: 'the document is no JSON',
+};
+const DOMAINS_SHOWN = 50;
+
+function snapshotLines(snapshot: ShownSnapshot | undefined, { style, zone }: TextOptions): Line[] {
+  if (snapshot === undefined) return [];
+  const good = snapshot.status === 'checked';
+  const state = good
+    ? style.green(`✓ ${SNAPSHOT_STATES.checked}`)
+    : style.red(`✗ ${SNAPSHOT_STATES[snapshot.status]}`);
+  const allowlist = snapshot.allowlist_snapshot;
+  const domains = allowlist?.domains ?? [];
+  const hidden = domains.length - DOMAINS_SHOWN;
+  return [
+    ['snapshot', `${safe(snapshot.hash)}  ${state}`],
+    ...(allowlist === undefined
+      ? []
+      : block('allowlist', [
+          `${style.dim(`as of ${safe(formatTime(allowlist.captured_at, zone))}`)}${domains.length === 0 ? '  empty: stops every call' : ''}`,
+          ...domains.slice(0, DOMAINS_SHOWN).map(safe),
+          ...(hidden > 0 ? [`… and ${hidden} more (--json shows all)`] : []),
+        ])),
+  ];
+}
+
+function outcomeLines(entry: JsonObject, style: Style): Line[] {
+  const outcome = field(entry, 'outcome');
+  if (outcome === undefined) return [];
+  const status = textAt(outcome, 'status') ?? '?';
+  const duration = numberAt(outcome, 'duration_ms');
+  const paint = status === 'ok' ? style.green : style.red;
+  return [
+    [
+      'outcome',
+      join([
+        paint(safe(status)),
+        named('status', numberAt(outcome, 'status_code')),
+        duration === undefined ? undefined : formatDuration(duration),
+        named('in', numberAt(outcome, 'bytes_in')),
+        named('out', numberAt(outcome, 'bytes_out')),
+        field(outcome, 'late') === true ? style.yellow('late') : undefined,
+        field(outcome, 'redacted') === true ? style.yellow('scrubbed') : undefined,
+      ]),
+    ],
+    ...block(
+      '',
+      [
+        join([
+          named('error', textAt(outcome, 'error_kind')),
+          textAt(outcome, 'error') === undefined ? undefined : safe(textAt(outcome, 'error') ?? ''),
+        ]),
+        named('request hash', textAt(outcome, 'request_hash')) ?? '',
+        named('result hash', textAt(outcome, 'result_hash')) ?? '',
+      ].filter((text) => text !== ''),
+    ),
+  ];
+}
+
+function pairLines({ entry, other }: Shown, style: Style): Line[] {
+  const phase = textAt(entry, 'phase');
+  if (phase !== 'pre_exec' && phase !== 'post_exec') return [];
+  const label = phase === 'pre_exec' ? 'ended by' : 'begun by';
+  if (other === undefined) {
+    return [
+      [
+        label,
+        style.yellow(
+          phase === 'pre_exec' ? 'nothing yet: the action is open' : 'its pre_exec is not in this log',
+        ),
+      ],
+    ];
+  }
+  const outcome =
+    phase === 'pre_exec' ? textAt(other, 'outcome', 'status') : textAt(other, 'decision', 'outcome');
+  const code = phase === 'pre_exec' ? numberAt(other, 'outcome', 'status_code') : undefined;
+  const duration = phase === 'pre_exec' ? numberAt(other, 'outcome', 'duration_ms') : undefined;
+  return [
+    [
+      label,
+      join([
+        `entry ${numberAt(other, 'index') ?? '?'}`,
+        outcome === undefined ? undefined : safe(outcome),
+        code === undefined ? undefined : String(code),
+        duration === undefined ? undefined : formatDuration(duration),
+      ]),
+    ],
+  ];
+}
+
+function sourceLines(entry: JsonObject): Line[] {
+  const source = field(entry, 'source');
+  if (source === undefined) return [];
+  return [
+    [
+      'source',
+      join([
+        safe(textAt(source, 'surface') ?? '?'),
+        safe(textAt(source, 'assurance') ?? ''),
+        named('recorder', textAt(source, 'recorder_id')),
+        named('version', textAt(source, 'recorder_version')),
+        named('seq', numberAt(source, 'seq')),
+      ]),
+    ],
+  ];
+}
+
+/** Members that the lines above read. Everything else is shown as it is: nothing in an entry stays hidden. */
+// biome-ignore format: a list
+const READ: ReadonlySet<string> = new Set([
+  'v', 'id', 'index', 'prev', 'ts', 'clock', 'type', 'phase', 'tenant_id', 'project_id', 'environment', 'run_id', 'step_id',
+  'session_id', 'parent_id', 'actor', 'action', 'credentials', 'decision', 'outcome', 'reason', 'source',
+]);
+
+function restLines(entry: JsonObject): Line[] {
+  return Object.entries(entry)
+    .filter(([name]) => !READ.has(name))
+    .map(([name, value]) => [safe(name), safe(JSON.stringify(value))]);
+}
+
+const GROUNDS: Readonly<Record<string, string>> = {
+  given: 'the given key',
+  pinned: 'the key remembered on this machine',
+  'self-declared': 'the key that the log names itself, which proves nothing about who made it',
+};
+
+function proofLines({ proof, prev }: Shown, style: Style): Line[] {
+  const hashes: Line[] = [
+    ['leaf hash', proof.leaf_hash],
+    ['prev', safe(prev ?? 'none')],
+  ];
+  switch (proof.state) {
+    case 'published': {
+      const { checkpoint, key } = proof;
+      const trusted = key.ground !== 'self-declared';
+      return [
+        ...hashes,
+        [
+          'proof',
+          `${trusted ? style.green('✓ published') : style.yellow('✓ published')}  sequenced, integrated, and under the signed checkpoint of ${grouped(checkpoint.size)} entries`,
+        ],
+        [
+          '',
+          `verified now: an inclusion proof of ${proof.proof.length} hashes leads to its root, signed by ${GROUNDS[key.ground]}`,
+        ],
+        ['', style.dim(safe(key.vkey))],
+      ];
+    }
+    case 'sequenced':
+      return [
+        ...hashes,
+        [
+          'proof',
+          `${style.yellow('– sequenced')}  durable, not yet under a signature (${grouped(proof.signed)} entries are)`,
+        ],
+        [
+          '',
+          proof.chained
+            ? 'chained: its prev is the hash of the entry before it'
+            : style.red('NOT chained: its prev is not the hash of the entry before it; run `tally verify`'),
+        ],
+      ];
+    case 'unproved':
+      return [...hashes, ['proof', `${style.red('✗ unproved')}  ${safe(proof.why)}; run \`tally verify\``]];
+  }
+}

@@ -1,0 +1,71 @@
+import { Command } from 'commander';
+import type { Context } from '../../context.ts';
+import { type FoundEntry, findEntry } from '../../find.ts';
+import { examples } from '../../help.ts';
+import { toJson } from '../../output/safe.ts';
+import { proveEntry, trustedKey } from '../../prove.ts';
+import { readSnapshot } from '../../snapshot.ts';
+import { readKey } from '../../verifying.ts';
+import { type Shown, showEntry } from './show-text.ts';
+
+interface ShowOptions {
+  readonly json?: boolean;
+  readonly utc?: boolean;
+  readonly dir?: string;
+  readonly key?: string;
+}
+
+export function buildShow(context: Context): Command {
+  const command = new Command('show')
+    .summary('one entry, with everything that was decided and its proof')
+    .description(
+      'One entry: every layer of its decision, the policy that was in force, the other half of the call, and whether the signed checkpoint covers it. The proof is made and checked for this very call.',
+    )
+    .argument('<entry>', 'its index, or its id (log_…)')
+    .option('--json', 'one JSON document')
+    .option('--utc', 'times in UTC, not in the local zone')
+    .option('--dir <directory>', 'another log directory')
+    .option('--key <vkey>', 'the key to check the signature with; the remembered one otherwise')
+    .addHelpText('after', JSON_HELP);
+  return examples(command, [
+    ['tally log show 41', 'the entry with index 41'],
+    ['tally log show log_01K… --json', 'by id, for a program'],
+  ]).action((which: string, options: ShowOptions) => show(context, which, options));
+}
+
+const JSON_HELP = `
+--json prints {"entry":{…},"other":{…}|null,"snapshot":{"hash","status","allowlist_snapshot":{"domains","captured_at"},
+"policy":{…}}|null,"proof":{"state":"published"|"sequenced"|"unproved",…}}. "entry" and "other" (the other half of the
+call) are the stored entries, unchanged. "published" is said only of an entry whose inclusion proof was checked.`;
+
+async function show(context: Context, which: string, options: ShowOptions): Promise<void> {
+  const opened = await context.openReader(options.dir === undefined ? {} : { log: options.dir });
+  const found = await findEntry(opened, which);
+  const given = options.key === undefined ? undefined : await readKey(options.key);
+  const key = await trustedKey(opened, { current: options.dir === undefined, given });
+  const shown: Shown = {
+    ...found,
+    proof: await proveEntry(opened, found, key),
+    snapshot: await readSnapshot(opened.reader, snapshotBearer(found)),
+  };
+  if (options.json === true) {
+    await context.stdout.line(
+      toJson({
+        entry: found.entry,
+        other: found.other ?? null,
+        snapshot: shown.snapshot ?? null,
+        proof: shown.proof,
+      }),
+    );
+  } else {
+    const text = showEntry(shown, { style: context.stdout.style, zone: { utc: options.utc === true } });
+    await context.stdout.write(text);
+  }
+  // What cannot be proved although a checkpoint should cover it is no answer to build on.
+  if (shown.proof.state === 'unproved') context.exit(6);
+}
+
+/** The half of the call that carries the decision. */
+function snapshotBearer({ entry, other }: FoundEntry): FoundEntry['entry'] {
+  return entry.decision === undefined && other?.decision !== undefined ? other : entry;
+}

@@ -1,0 +1,40 @@
+import { TallyError } from '../core/error.ts';
+import type { LogReader } from '../core/ports.ts';
+
+const NEWLINE = 0x0a;
+
+/**
+ * The stored lines `from` to `to - 1`, by their place in the log (not by what they say of themselves), without their
+ * newlines. Reads one segment from its start: at most some ten megabytes. Fewer lines when the log is shorter.
+ */
+export async function readLines(reader: LogReader, from: number, to: number): Promise<Buffer[]> {
+  const lines: Buffer[] = [];
+  if (from >= to) return lines;
+  const segments = await reader.segments();
+  const start = segments.findLastIndex(({ first }) => first <= from);
+  if (start === -1) {
+    throw new TallyError('NOT_FOUND', `entry ${from} is before the first segment of this log`, {
+      hint: 'that part of the log is not in this directory',
+    });
+  }
+  for (const { first } of segments.slice(start)) {
+    if (first >= to) break;
+    let index = first;
+    let carry: Buffer = Buffer.alloc(0);
+    for await (const block of reader.read(first)) {
+      const bytes =
+        carry.length === 0
+          ? Buffer.from(block.buffer, block.byteOffset, block.length)
+          : Buffer.concat([carry, block]);
+      let at = 0;
+      for (let end = bytes.indexOf(NEWLINE); end !== -1 && index < to; end = bytes.indexOf(NEWLINE, at)) {
+        if (index >= from) lines.push(Buffer.from(bytes.subarray(at, end)));
+        index++;
+        at = end + 1;
+      }
+      if (index >= to) return lines;
+      carry = Buffer.from(bytes.subarray(at));
+    }
+  }
+  return lines;
+}

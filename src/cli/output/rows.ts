@@ -1,0 +1,82 @@
+/** Rows of `log list` and `log tail`. */
+import type { Facts } from '../../core/query/call.ts';
+import { safe } from './safe.ts';
+import { type Paint, plainText, type Style } from './style.ts';
+import type { Cell, Column } from './table.ts';
+import { formatDuration, formatRecent, type Zone } from './time.ts';
+
+export interface RowOptions {
+  readonly style: Style;
+  readonly zone: Zone;
+  readonly nowMs: number;
+  /** One row an entry: the phase is shown, and an absent outcome means nothing. */
+  readonly raw: boolean;
+}
+
+export function rowColumns(raw: boolean): readonly Column[] {
+  return [
+    { header: '#', align: 'right' },
+    { header: 'TIME' },
+    { header: 'AGENT', shrinkTo: 8, cut: 'middle', optional: 1 },
+    ...(raw ? [{ header: 'PHASE', optional: 2 }] : []),
+    { header: 'WHAT', shrinkTo: 20, cut: 'middle' },
+    { header: 'DECISION', shrinkTo: 8 },
+    { header: 'STATUS' },
+    { header: 'TOOK', align: 'right', optional: 3 },
+  ];
+}
+
+export function rowCells(facts: Facts, options: RowOptions): readonly Cell[] {
+  const { style, zone, nowMs, raw } = options;
+  return [
+    { text: facts.index === undefined ? '?' : String(facts.index), paint: style.dim },
+    { text: facts.ts === undefined ? '?' : safe(formatRecent(facts.ts, nowMs, zone)), paint: style.dim },
+    { text: safe(facts.agent ?? ''), paint: facts.identity === 'issued' ? style.bold : plainText },
+    ...(raw ? [{ text: phaseWord(facts.phase), paint: style.dim }] : []),
+    { text: safe(what(facts)) },
+    decisionCell(facts, style),
+    statusCell(facts, style, raw),
+    { text: facts.durationMs === undefined ? '' : formatDuration(facts.durationMs), paint: style.dim },
+  ];
+}
+
+function phaseWord(phase: string | undefined): string {
+  if (phase === 'pre_exec') return 'pre';
+  return phase === 'post_exec' ? 'post' : safe(phase ?? '');
+}
+
+/** A method says that it is an HTTP call; everything else is named by its type. */
+function what({ type, method, subject }: Facts): string {
+  return `${type === 'http.call' && method !== undefined ? method : type} ${subject}`.trimEnd();
+}
+
+const DECISION_PAINT: Readonly<Record<string, 'green' | 'red' | 'yellow'>> = {
+  allow: 'green',
+  stop: 'red',
+  approval_required: 'yellow',
+};
+
+function decisionCell({ decision, reasonCode, enforced }: Facts, style: Style): Cell {
+  if (decision === undefined) return { text: '' };
+  const colour = Object.hasOwn(DECISION_PAINT, decision) ? DECISION_PAINT[decision] : undefined;
+  const words = [decision === 'allow' ? undefined : reasonCode, enforced ? undefined : '(observed)'];
+  const text = [decision, ...words.filter((word) => word !== undefined)].join(' ');
+  return { text: safe(text), paint: colour === undefined ? plainText : style[colour] };
+}
+
+function statusCell({ status, statusCode, phase }: Facts, style: Style, raw: boolean): Cell {
+  if (statusCode !== undefined) return { text: String(statusCode), paint: codePaint(statusCode, style) };
+  if (status !== undefined) return { text: safe(status), paint: statusPaint(status, style) };
+  // A call whose end is not in the log yet.
+  return { text: phase === 'pre_exec' && !raw ? 'open' : '', paint: style.yellow };
+}
+
+function codePaint(code: number, style: Style): Paint {
+  if (code >= 500) return style.red;
+  return code >= 400 ? style.yellow : style.green;
+}
+
+function statusPaint(status: string, style: Style): Paint {
+  if (status === 'ok') return style.green;
+  return status === 'pending' || status === 'started' || status === 'unknown' ? style.yellow : style.red;
+}

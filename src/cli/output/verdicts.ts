@@ -1,0 +1,184 @@
+/** The text of `tally verify`: one line a verdict, then what it stands on, then how to mend it. */
+import type { HeadVerdict, IntegrityVerdict, Status } from '../../core/tlog/verify-report.ts';
+import type { Verification } from '../verifying.ts';
+import { grouped } from './progress.ts';
+import { safe } from './safe.ts';
+import type { Style } from './style.ts';
+
+const LABEL = 14;
+const NAMED = 5;
+
+export function verdictLines(report: Verification, style: Style): string[] {
+  const { integrity, chain, append_only, signatures, anchored, completeness, recovery } = report;
+  const line = (status: Status, label: string, text: string): string =>
+    `${mark(status, style)} ${label.padEnd(LABEL)}${text}`;
+  const lines = [
+    line(integrity.status, 'integrity', integrityText(report)),
+    line(
+      chain.status,
+      'chain',
+      chain.status === 'fail'
+        ? `entries do not follow the one before: ${few(chain.breaks.map(String), chain.break_count)}`
+        : 'every entry names the hash of the one before it',
+    ),
+    line(append_only.status, 'append-only', safe(append_only.note ?? '')),
+    ...append_only.heads
+      .filter(({ status }) => status !== 'pass')
+      .map((head) => `  ${' '.repeat(LABEL)}${headText(head)}`),
+    line(signatures.status, 'signatures', signatureText(report)),
+    line(anchored.status, 'anchored', safe(anchored.note)),
+    line(completeness.status, 'completeness', completenessText(report)),
+  ];
+  if (recovery.status === 'incomplete') {
+    lines.push(
+      line(
+        'incomplete',
+        'recovery',
+        `set aside and not acknowledged: ${few(recovery.unacknowledged.map(safe), recovery.unacknowledged.length)}`,
+      ),
+    );
+  }
+  return [...lines, '', summary(report)];
+}
+
+function mark(status: Status, { green, red, yellow, dim }: Style): string {
+  switch (status) {
+    case 'pass':
+      return green('✓');
+    case 'fail':
+      return red('✗');
+    case 'incomplete':
+      return yellow('✗');
+    case 'neutral':
+      return dim('–');
+  }
+}
+
+/** The first of many, and how many there are in all. */
+function few(texts: readonly string[], count: number): string {
+  const shown = texts.slice(0, NAMED).join(', ');
+  return count > Math.min(texts.length, NAMED) ? `${shown} … (${grouped(count)} in all)` : shown;
+}
+
+function integrityText({ integrity, size }: Verification): string {
+  const first = integrity.first_bad;
+  const parts = [
+    first === undefined ? undefined : `first bad entry: ${first}`,
+    integrity.bad_count > 0 ? `altered: ${few(integrity.bad.map(badText), integrity.bad_count)}` : undefined,
+    integrity.missing_count > 0 ? `missing: ${missingText(integrity)}` : undefined,
+    integrity.extra_count > 0
+      ? `not part of the log: lines before ${few(
+          integrity.extra.map(({ before }) => String(before)),
+          integrity.extra_count,
+        )}`
+      : undefined,
+    integrity.damaged_tile_count > 0
+      ? `damaged hash tiles: ${few(
+          integrity.damaged_tiles.map(({ level, index }) => `${level}/${index}`),
+          integrity.damaged_tile_count,
+        )}`
+      : undefined,
+    integrity.note,
+  ].filter((part) => part !== undefined);
+  if (parts.length > 0) return parts.join('; ');
+  return `all ${grouped(size ?? 0)} signed entries are the ones that were signed`;
+}
+
+function badText({ index, reason, carries }: IntegrityVerdict['bad'][number]): string {
+  if (reason === 'index') return `${index} (says it is ${carries ?? 'none'})`;
+  return reason === 'bytes' || reason === 'elimination' || reason === 'chain'
+    ? String(index)
+    : `${index} (${reason.replace('_', ' ')})`;
+}
+
+function missingText({ missing, missing_count }: IntegrityVerdict): string {
+  const ranges = missing.map(({ from, to }) => (to - from === 1 ? String(from) : `${from}–${to - 1}`));
+  const shown = ranges.slice(0, NAMED).join(', ');
+  return `${shown}${ranges.length > NAMED ? ' …' : ''} (${grouped(missing_count)} in all)`;
+}
+
+function headText({ name, ground, note, size }: HeadVerdict): string {
+  const what = size === undefined ? '' : ` of ${grouped(size)} entries`;
+  return safe(`${name ?? ground}${what}: ${note ?? ''}`);
+}
+
+const GROUNDS = { given: 'the given key', pinned: 'the key remembered on this machine' } as const;
+
+function signatureText({ signatures, key }: Verification): string {
+  if (signatures.status === 'pass' && key !== null) {
+    return safe(`by ${signatures.signed_by.join(', ')}: ${GROUNDS[key.ground]}`);
+  }
+  return safe(signatures.note ?? '');
+}
+
+function completenessText({ completeness }: Verification): string {
+  const { findings, set_aside } = completeness;
+  const aside = set_aside.length > 0 ? 'entries were set aside by recovery' : undefined;
+  if (findings === undefined) return aside ?? 'not asked for (--completeness)';
+  const parts = [
+    aside,
+    findings.without_end_count > 0
+      ? `actions without an end: ${few(
+          findings.without_end.map(({ index }) => String(index)),
+          findings.without_end_count,
+        )}`
+      : undefined,
+    findings.runs_without_end_count > 0
+      ? `runs without an end: ${few(findings.runs_without_end.map(safe), findings.runs_without_end_count)}`
+      : undefined,
+    findings.hole_count > 0
+      ? `holes in a recorder's numbers: before ${few(
+          findings.holes.map(({ before }) => String(before)),
+          findings.hole_count,
+        )}`
+      : undefined,
+    findings.gap_count > 0
+      ? `times without recording: ${few(findings.gaps.map(String), findings.gap_count)}`
+      : undefined,
+  ].filter((part) => part !== undefined);
+  const asides = [
+    findings.open_actions > 0 ? `${grouped(findings.open_actions)} open now` : undefined,
+    findings.unknown_ends > 0 ? `${grouped(findings.unknown_ends)} ended unseen` : undefined,
+    findings.abrupt_ends > 0
+      ? `${grouped(findings.abrupt_ends)} recorder ${findings.abrupt_ends === 1 ? 'start' : 'starts'} without a close`
+      : undefined,
+  ].filter((part) => part !== undefined);
+  const told =
+    parts.length === 0 ? 'every action, run and recorder number is accounted for' : parts.join('; ');
+  return asides.length === 0 ? told : `${told} (${asides.join(', ')})`;
+}
+
+function summary({ origin, entries, size, unsigned, torn_bytes }: Verification): string {
+  const parts = [
+    `${grouped(entries)} entries`,
+    `${grouped(size ?? 0)} signed`,
+    `${grouped(unsigned)} not yet signed`,
+    ...(torn_bytes > 0 ? [`${grouped(torn_bytes)} bytes of an unfinished line`] : []),
+  ];
+  return `${safe(origin)}: ${parts.join(', ')}`;
+}
+
+/** What to do about it; nothing for a log that is as it should be. */
+export function mending(report: Verification): string[] {
+  const lines: string[] = [];
+  if (report.exit_code === 6) {
+    lines.push(
+      'this log is not the one that was written. Keep a copy of the directory as evidence, restore it from a backup,',
+      'then `tally verify` again; after an honest restore `tally log continue --reason …` starts a log that cites this one.',
+    );
+  }
+  if (report.signatures.status === 'neutral') {
+    lines.push(
+      'give the key that you know from elsewhere: `tally verify --key VKEY` (its owner prints it with `tally key list`).',
+    );
+  }
+  if (report.append_only.status === 'neutral') {
+    lines.push(
+      'give a checkpoint that you kept: `tally verify --head FILE`; without one a rollback would not show.',
+    );
+  }
+  for (const name of report.recovery.unacknowledged.slice(0, NAMED)) {
+    lines.push(safe(`look at entries/${name}, then: tally log acknowledge ${name} --reason "…"`));
+  }
+  return lines;
+}
