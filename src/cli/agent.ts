@@ -1,6 +1,5 @@
 /** Which coding agent started this process, judged by its environment. An inference: it never raises an identity. */
 import { detectAgent as detect } from '../capture/agent/detect.ts';
-import type { Env } from './context.ts';
 
 export interface Agent {
   readonly name: string;
@@ -8,7 +7,9 @@ export interface Agent {
   readonly signals: readonly string[];
 }
 
-export async function detectAgent(env: Env): Promise<Agent | undefined> {
+export async function detectAgent(
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Agent | undefined> {
   // It reads the process environment and a file itself; ours adds which signal matched, and agents it does not know.
   const { determineAgent } = await import('@vercel/detect-agent');
   const { agent } = await determineAgent();

@@ -68,7 +68,8 @@ async function askHidden(prompt: HiddenPrompt): Promise<Buffer> {
   ): Promise<string> => {
     // Standard output is data; whoever redirects it still has to see the question.
     const answer = await password({ message, mask: '•', validate, output: process.stderr });
-    if (isCancel(answer)) throw new TallyError('USAGE', 'cancelled; nothing was changed', {});
+    if (isCancel(answer))
+      throw new TallyError('USAGE', 'cancelled; nothing was changed', { hint: 'run the command again' });
     return answer ?? '';
   };
   const first = await ask(upperFirst(prompt.what), (value) => {

@@ -1,12 +1,17 @@
 /** A session of this machine's log, with what a first start makes and what the machine's configuration says. */
 import { openSession, type Session, type SessionOptions } from '../open.ts';
+import type { Paths } from '../paths.ts';
 import type { Client } from '../recorder/ops.ts';
 import { loadConfig } from './config.ts';
-import type { Context } from './context.ts';
+import type { Output } from './output/stream.ts';
 import { firstStartNote, setUp } from './setup.ts';
 
 export async function openConfiguredSession(
-  { paths, stderr, warn }: Pick<Context, 'paths' | 'stderr' | 'warn'>,
+  {
+    paths,
+    stderr,
+    warn,
+  }: { readonly paths: Paths; readonly stderr: Output; readonly warn: (line: string) => void },
   client: Client,
   options: Partial<Omit<SessionOptions, 'paths' | 'client'>>,
 ): Promise<Session> {

@@ -5,8 +5,8 @@ import { createPrivate, makePrivateDirectory } from '../capture/secrets/vault-fi
 import { defaultPolicyText } from '../core/policy/load.ts';
 import { currentEpoch, logName } from '../home.ts';
 import type { Paths } from '../paths.ts';
-import type { Context } from './context.ts';
 import { openOperator } from './operator.ts';
+import type { Output } from './output/stream.ts';
 
 export interface Made {
   /** There was no log before. */
@@ -30,7 +30,7 @@ export function setUp(paths: Paths): Made {
 }
 
 /** Once per machine. On a pipe only where somebody starts the recorder: other commands answer programs there. */
-export function firstStartNote({ paths, stderr }: Pick<Context, 'paths' | 'stderr'>): void {
+export function firstStartNote({ paths, stderr }: { readonly paths: Paths; readonly stderr: Output }): void {
   const { dim } = stderr.style;
   for (const line of [
     `First start on this machine. The log is in ${join(paths.logs, logName(currentEpoch(paths)))}`,

@@ -73,6 +73,7 @@ function keyed(options: { readonly masterKey: Uint8Array; readonly keyId?: strin
     throw new TallyError(
       'KEY_MALFORMED',
       `the master key has ${masterKey.length} bytes; it needs ${MASTER_KEY_BYTES}`,
+      { hint: 'restore the key file from a backup' },
     );
   }
   const keyId = options.keyId ?? encodeHex(hkdfSha256(masterKey, KEY_LABELS.argsId, KEY_ID_BYTES));
