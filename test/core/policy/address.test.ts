@@ -131,6 +131,8 @@ describe('addresses', () => {
       'fe80::a9fe:a9fe%eth0',
     ];
     for (const text of notations) assert.notEqual(addressRefusal(text, true), undefined, text);
+    for (const text of ['::ffff:a9fe:a9fe', '64:ff9b::a9fe:a9fe'])
+      assert.equal(addressRefusal(text, true), 'metadata');
     assert.ok(isMetadataAddress('::ffff:a9fe:a9fe'));
     assert.ok(isMetadataHost('metadata.google.internal'));
     assert.ok(!isMetadataHost('metadata.example.com'));

@@ -52,6 +52,8 @@ allowlist:
   - { host: localhost, port: 9000, http: true, internal: true }
   - { host: both.example, port: 80 }
   - { host: both.example, http: true }
+  - twice.example:443
+  - { host: twice.example, internal: true }
   - 10.0.0.9
   - { host: "::1", port: 9000, internal: true }
   - { host: metadata.google.internal, internal: true, http: true }

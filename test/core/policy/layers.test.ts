@@ -32,6 +32,7 @@ describe('the allowlist layer', () => {
     'allows http where it is marked': ['http://plain.example/', ['93.184.215.14'], 'allow'],
     'still allows https there': ['https://plain.example/', ['93.184.215.14'], 'allow'],
     'takes the list as a union of its lines': ['http://both.example/', ['93.184.215.14'], 'allow'],
+    'takes the line that permits most': ['https://twice.example/', ['10.0.0.1'], 'allow'],
     'stops a scheme that is neither': ['ftp://api.example/', [], 'stop allowlist non_https_blocked'],
     'stops a name that resolves inside': [
       'https://api.example/',
@@ -64,7 +65,7 @@ describe('the allowlist layer', () => {
     'matches IPv6 in brackets': ['https://[0:0::1]:9000/', ['::1'], 'allow'],
     'stops a listed metadata name': [
       'http://metadata.google.internal/',
-      [],
+      ['93.184.215.14'],
       'stop allowlist ssrf_protection_blocked',
     ],
     'stops a listed metadata address': [
