@@ -64,3 +64,13 @@ export function describeProgress(
 export function grouped(n: number): string {
   return n.toLocaleString('en-US');
 }
+
+/** `512 B`, `1.4 kB`, `83 MB`. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  const units = ['kB', 'MB', 'GB', 'TB'];
+  let value = bytes / 1000;
+  let unit = 0;
+  for (; value >= 1000 && unit < units.length - 1; unit++) value /= 1000;
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}

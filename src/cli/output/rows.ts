@@ -17,9 +17,9 @@ export function rowColumns(raw: boolean): readonly Column[] {
   return [
     { header: '#', align: 'right' },
     { header: 'TIME' },
-    { header: 'AGENT', shrinkTo: 8, cut: 'middle', optional: 1 },
+    { header: 'WHO', shrinkTo: 8, cut: 'middle', optional: 1 },
     ...(raw ? [{ header: 'PHASE', optional: 2 }] : []),
-    { header: 'WHAT', shrinkTo: 20, cut: 'middle' },
+    { header: 'WHAT', shrinkTo: 24, weight: 3, cut: 'middle' },
     { header: 'DECISION', shrinkTo: 8 },
     { header: 'STATUS' },
     { header: 'TOOK', align: 'right', optional: 3 },
@@ -31,13 +31,20 @@ export function rowCells(facts: Facts, options: RowOptions): readonly Cell[] {
   return [
     { text: facts.index === undefined ? '?' : String(facts.index), paint: style.dim },
     { text: facts.ts === undefined ? '?' : safe(formatRecent(facts.ts, nowMs, zone)), paint: style.dim },
-    { text: safe(facts.agent ?? ''), paint: facts.identity === 'issued' ? style.bold : plainText },
+    whoCell(facts, style),
     ...(raw ? [{ text: phaseWord(facts.phase), paint: style.dim }] : []),
     { text: safe(what(facts)) },
     decisionCell(facts, style),
     statusCell(facts, style, raw),
     { text: facts.durationMs === undefined ? '' : formatDuration(facts.durationMs), paint: style.dim },
   ];
+}
+
+/** An agent, bold when its token was checked; without one the person, dim. */
+function whoCell({ agent, identity, user }: Facts, style: Style): Cell {
+  if (agent !== undefined)
+    return { text: safe(agent), paint: identity === 'issued' ? style.bold : plainText };
+  return { text: safe(user ?? (identity === undefined ? '' : identity)), paint: style.dim };
 }
 
 function phaseWord(phase: string | undefined): string {

@@ -8,6 +8,8 @@ export interface Column {
   readonly cut?: 'end' | 'middle';
   /** Columns it may shrink to when the terminal is narrow; absent: it never shrinks. */
   readonly shrinkTo?: number;
+  /** How much of the room that is left it keeps, against the others that shrink. 1 when absent. */
+  readonly weight?: number;
   /** Left out, highest number first, when shrinking is not enough. Absent: always there. */
   readonly optional?: number;
 }
@@ -75,12 +77,14 @@ function choose(columns: readonly Column[], natural: readonly number[], width: n
     if (drop === undefined) break;
     shown = shown.filter((column) => column !== drop);
   }
+  const slack = (column: (typeof shown)[number]): number => {
+    const { shrinkTo = column.width, weight = 1 } = columns[column.at] ?? { header: '' };
+    return (column.width - shrinkTo) / weight;
+  };
   for (let over = total() - width; over > 0; over--) {
-    const widest = shown
-      .filter((column) => column.width > (columns[column.at]?.shrinkTo ?? column.width))
-      .sort((a, b) => b.width - a.width)[0];
-    if (widest === undefined) break;
-    shown = shown.map((column) => (column === widest ? { ...column, width: column.width - 1 } : column));
+    const [loosest] = shown.toSorted((a, b) => slack(b) - slack(a));
+    if (loosest === undefined || slack(loosest) <= 0) break;
+    shown = shown.map((column) => (column === loosest ? { ...column, width: column.width - 1 } : column));
   }
   return shown;
 }

@@ -31,12 +31,16 @@ export function formatTime(ts: string, zone: Zone): string {
   return `${day} ${time}${zone.utc ? 'Z' : ''}`;
 }
 
-/** Only the clock when it was today. */
+/** As short as it can be told: the clock when it was today, no year when it is this one. */
 export function formatRecent(ts: string, nowMs: number, zone: Zone): string {
   const ms = Date.parse(ts);
   if (Number.isNaN(ms)) return ts;
   const { day, time } = parts(ms, zone);
-  return day === parts(nowMs, zone).day ? time : `${day} ${time.slice(0, 8)}`;
+  const today = parts(nowMs, zone).day;
+  if (day === today) return time;
+  return day.slice(0, 4) === today.slice(0, 4)
+    ? `${day.slice(5)} ${time.slice(0, 8)}`
+    : `${day} ${time.slice(0, 5)}`;
 }
 
 /** `+02:00` of that moment, for headings. */

@@ -21,7 +21,7 @@ export function verdictLines(report: Verification, style: Style): string[] {
         ? `entries do not follow the one before: ${few(chain.breaks.map(String), chain.break_count)}`
         : 'every entry names the hash of the one before it',
     ),
-    line(append_only.status, 'append-only', safe(append_only.note ?? '')),
+    line(append_only.status, 'append-only', safe((append_only.note ?? '').replace(/^append-only /, ''))),
     ...append_only.heads
       .filter(({ status }) => status !== 'pass')
       .map((head) => `  ${' '.repeat(LABEL)}${headText(head)}`),

@@ -48,3 +48,21 @@ export function pad(text: string, width: number, align: 'left' | 'right' = 'left
   const space = ' '.repeat(Math.max(0, width - textWidth(text)));
   return align === 'left' ? text + space : space + text;
 }
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: our own colours are what is looked for
+const COLOURS = /\u001b\[\d+m/g;
+
+/** Lines of at most `width` columns, broken at spaces; a longer word stays whole, to be copied. May hold colours. */
+export function wrap(text: string, width: number | undefined): string[] {
+  if (width === undefined) return [text];
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(/(?<= )/)) {
+    if (line !== '' && textWidth((line + word).replace(COLOURS, '').trimEnd()) > width) {
+      lines.push(line.trimEnd());
+      line = '';
+    }
+    line += word;
+  }
+  return [...lines, line.trimEnd()];
+}

@@ -121,19 +121,37 @@ function secretNames(entry: JsonObject): string {
   return textAt(entry, 'secret', 'key') ?? keys.join(',');
 }
 
-/** What the entries of the recorder itself are about, most telling member first. */
-// biome-ignore format: a list
-const TELLING: readonly string[] = [
-  'acknowledges', 'torn', 'continues', 'agent_id', 'token_id', 'version', 'hash', 'command', 'reason', 'from',
-];
 const HASH_SHOWN = 12;
+/** What entries without an action are about, most telling member first, when their type says nothing better. */
+// biome-ignore format: a list
+const TELLING: readonly string[] = ['acknowledges', 'torn', 'agent_id', 'token_id', 'command', 'version', 'reason', 'from'];
 
 function fromMetadata(entry: JsonObject): string | undefined {
+  const text = (...path: readonly string[]): string | undefined => textAt(entry, 'metadata', ...path);
+  switch (textAt(entry, 'type')) {
+    case 'policy.change':
+      return joined(' → ', text('before', 'version'), text('after', 'version'));
+    case 'policy.snapshot':
+      return joined(' ', text('policy', 'version'), text('hash')?.slice(0, HASH_SHOWN));
+    case 'log.open':
+      return joined(' ', 'policy', text('policy', 'version'));
+    case 'log.recover':
+      return joined(
+        ' ',
+        text('acknowledges') === undefined ? 'set aside' : 'acknowledged',
+        text('acknowledges') ?? text('torn'),
+      );
+    case 'token.issue':
+      return joined(' ', text('agent_id'), text('token_id'));
+  }
   for (const name of TELLING) {
-    const value = textAt(entry, 'metadata', name);
-    if (value === undefined) continue;
-    if (name === 'hash') return `sha256:${value.slice(0, HASH_SHOWN)}`;
-    return name === 'acknowledges' ? `acknowledges ${value}` : value;
+    const value = text(name);
+    if (value !== undefined) return value;
   }
   return undefined;
+}
+
+/** undefined when a part is missing: half of it would tell something else. */
+function joined(separator: string, ...parts: readonly (string | undefined)[]): string | undefined {
+  return parts.includes(undefined) ? undefined : parts.join(separator);
 }

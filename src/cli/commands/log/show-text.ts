@@ -1,29 +1,26 @@
 /** The text of `tally log show`: label, value, one thing a line. */
-import type { Json, JsonObject } from '../../../core/json.ts';
-import { isReasonCode, REASONS } from '../../../core/policy/reasons.ts';
+import type { JsonObject } from '../../../core/json.ts';
 import { targetText } from '../../../core/query/call.ts';
-import { field, isObject, listAt, numberAt, textAt } from '../../../core/query/fields.ts';
+import { field, listAt, numberAt, textAt } from '../../../core/query/fields.ts';
 import type { FoundEntry } from '../../find.ts';
 import { grouped } from '../../output/progress.ts';
 import { safe } from '../../output/safe.ts';
 import type { Style } from '../../output/style.ts';
-import { formatDuration, formatTime, type Zone, zoneName } from '../../output/time.ts';
+import { formatDuration, formatTime, zoneName } from '../../output/time.ts';
+import { wrap } from '../../output/width.ts';
 import type { ProofState } from '../../prove.ts';
 import type { ShownSnapshot } from '../../snapshot.ts';
+import { decisionLines, snapshotLines } from './show-decision.ts';
+import { block, join, type Line, named, type TextOptions } from './show-lines.ts';
 
 export interface Shown extends FoundEntry {
   readonly proof: ProofState;
   readonly snapshot: ShownSnapshot | undefined;
 }
 
-interface TextOptions {
-  readonly style: Style;
-  readonly zone: Zone;
-}
-
-type Line = readonly [label: string, value: string];
-
-const LABEL = 12;
+const INDENT = '  ';
+const LABEL = 13;
+const NARROWEST = 30;
 
 export function showEntry(shown: Shown, options: TextOptions): string {
   const { entry, other } = shown;
@@ -48,20 +45,14 @@ export function showEntry(shown: Shown, options: TextOptions): string {
     ...restLines(entry),
     ...proofLines(shown, style),
   ];
-  return `${title.join('  ')}\n${lines.map(([label, value]) => `  ${style.dim(label.padEnd(LABEL))}${value}\n`).join('')}`;
-}
-
-/** Label on the first of several lines only. */
-function block(label: string, values: readonly string[]): Line[] {
-  return values.map((value, i) => [i === 0 ? label : '', value]);
-}
-
-function join(parts: readonly (string | undefined)[], separator = '  '): string {
-  return parts.filter((part) => part !== undefined && part !== '').join(separator);
-}
-
-function named(name: string, value: string | number | undefined): string | undefined {
-  return value === undefined ? undefined : `${name} ${safe(String(value))}`;
+  const room =
+    options.width === undefined ? undefined : Math.max(NARROWEST, options.width - INDENT.length - LABEL);
+  const text = lines.flatMap(([label, value]) =>
+    wrap(value, room).map(
+      (part, i) => `${INDENT}${style.dim((i === 0 ? label : '').padEnd(LABEL))}${part}\n`,
+    ),
+  );
+  return `${title.join('  ')}\n${text.join('')}`;
 }
 
 function whenLines(entry: JsonObject, { zone, style }: TextOptions): Line[] {
@@ -138,92 +129,6 @@ function credentialLines(entry: JsonObject): Line[] {
     ]),
   );
   return block('credentials', uses);
-}
-
-function decisionLines(entry: JsonObject, style: Style): Line[] {
-  const decision = field(entry, 'decision');
-  if (decision === undefined) return [];
-  const outcome = textAt(decision, 'outcome') ?? '?';
-  const paint = outcome === 'allow' ? style.green : outcome === 'stop' ? style.red : style.yellow;
-  const reason = textAt(decision, 'reason');
-  const means =
-    textAt(decision, 'message') ??
-    (reason !== undefined && isReasonCode(reason) ? REASONS[reason].means : undefined);
-  const observed =
-    field(decision, 'enforced') === false ? style.yellow('(observed, not enforced)') : undefined;
-  const policy = join([
-    named('policy', textAt(decision, 'policy', 'version')),
-    named('layer', textAt(decision, 'layer')),
-    named('rule', textAt(decision, 'rule')),
-    named('engine', textAt(decision, 'engine')),
-  ]);
-  const approval = textAt(decision, 'approval', 'id');
-  const layers = listAt(decision, 'layers').map((layer) => layerText(layer, style));
-  return [
-    [
-      'decision',
-      join([style.bold(paint(safe(outcome))), reason === undefined ? undefined : safe(reason), observed]),
-    ],
-    ...block(
-      '',
-      [
-        means === undefined ? '' : safe(means),
-        policy,
-        approval === undefined ? '' : `approval ${safe(approval)}`,
-      ].filter((text) => text !== ''),
-    ),
-    ...block('layers', layers),
-    ...block('read', inputTexts(field(decision, 'inputs'))),
-  ];
-}
-
-function layerText(layer: Json, style: Style): string {
-  const result = textAt(layer, 'result');
-  const mark = result === 'pass' ? style.green('✓') : result === 'fail' ? style.red('✗') : style.dim('–');
-  const us = numberAt(layer, 'us');
-  return join([
-    `${mark} ${safe(textAt(layer, 'layer') ?? '?')}`,
-    textAt(layer, 'reason') === undefined ? undefined : safe(textAt(layer, 'reason') ?? ''),
-    us === undefined ? undefined : style.dim(`${us} µs`),
-  ]);
-}
-
-/** What was read for this one call besides the policy, member by member, unchanged. */
-function inputTexts(inputs: Json | undefined): string[] {
-  return isObject(inputs)
-    ? Object.entries(inputs).map(([name, value]) =>
-        safe(`${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`),
-      )
-    : [];
-}
-
-const SNAPSHOT_STATES: Readonly<Record<ShownSnapshot['status'], string>> = {
-  checked: 'hash checked',
-  altered: 'ALTERED: the stored document does not have this hash',
-  missing: 'MISSING: the document is not in this log',
-  unreadable: 'the document is no JSON',
-};
-const DOMAINS_SHOWN = 50;
-
-function snapshotLines(snapshot: ShownSnapshot | undefined, { style, zone }: TextOptions): Line[] {
-  if (snapshot === undefined) return [];
-  const good = snapshot.status === 'checked';
-  const state = good
-    ? style.green(`✓ ${SNAPSHOT_STATES.checked}`)
-    : style.red(`✗ ${SNAPSHOT_STATES[snapshot.status]}`);
-  const allowlist = snapshot.allowlist_snapshot;
-  const domains = allowlist?.domains ?? [];
-  const hidden = domains.length - DOMAINS_SHOWN;
-  return [
-    ['snapshot', `${safe(snapshot.hash)}  ${state}`],
-    ...(allowlist === undefined
-      ? []
-      : block('allowlist', [
-          `${style.dim(`as of ${safe(formatTime(allowlist.captured_at, zone))}`)}${domains.length === 0 ? '  empty: stops every call' : ''}`,
-          ...domains.slice(0, DOMAINS_SHOWN).map(safe),
-          ...(hidden > 0 ? [`… and ${hidden} more (--json shows all)`] : []),
-        ])),
-  ];
 }
 
 function outcomeLines(entry: JsonObject, style: Style): Line[] {

@@ -58,7 +58,8 @@ async function show(context: Context, which: string, options: ShowOptions): Prom
       }),
     );
   } else {
-    const text = showEntry(shown, { style: context.stdout.style, zone: { utc: options.utc === true } });
+    const { style, width } = context.stdout;
+    const text = showEntry(shown, { style, width, zone: { utc: options.utc === true } });
     await context.stdout.write(text);
   }
   // What cannot be proved although a checkpoint should cover it is no answer to build on.

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { Context } from '../../context.ts';
 import { examples } from '../../help.ts';
-import { createProgress, grouped } from '../../output/progress.ts';
+import { createProgress, formatBytes } from '../../output/progress.ts';
 import { toJson } from '../../output/safe.ts';
 import { formatDuration } from '../../output/time.ts';
 import { mending, verdictLines } from '../../output/verdicts.ts';
@@ -72,7 +72,7 @@ async function verify(context: Context, options: VerifyOptions): Promise<void> {
     return;
   }
   const elapsed = performance.now() - started;
-  const rate = `${grouped(Math.round(bytes / MEGABYTE))} MB in ${formatDuration(elapsed)}`;
+  const rate = `${formatBytes(bytes)} in ${formatDuration(elapsed)}`;
   const lines = verdictLines(report, stdout.style);
   await stdout.line(`${lines.join('\n')}, ${rate}`);
   for (const line of mending(report)) await stderr.line(`${stderr.style.dim('hint:')}  ${line}`);
