@@ -111,12 +111,18 @@ export const LIMITS = {
   secretMinBytes: 6,
   /** One secret value; certificates and service-account files fit. */
   secretMaxBytes: 65_536,
+  /** The longest text that a user's redaction pattern may match. */
+  patternChars: 512,
+  /** Ways in which a user's redaction pattern may match at one place: what hostile text can cost per character. */
+  patternWays: 256,
   /** The local credential file, read whole at each change: 500 of the largest secrets. */
   vaultBytes: 64 * 1024 * 1024,
   /** A writer of the credential file waits this long for another one; a write takes a few milliseconds. */
   vaultLockMs: 10_000,
-  /** The policy file. */
-  policyBytes: 4 * 1024 * 1024,
+  /** The policy file. A thousand hosts fit fifty times; a hostile file of brackets still ends within seconds. */
+  policyBytes: 1024 * 1024,
+  /** A run whose end nobody recorded must not leave a good token behind for ever; agents work for hours, not days. */
+  runTokenMs: 24 * 60 * 60 * 1000,
 
   /** An operator's unlock lasts this long in one terminal: enough for a handful of commands, not for a forgotten desk. */
   operatorUnlockMs: 10 * 60_000,
@@ -134,6 +140,9 @@ export const LIMITS = {
   slowFlushMs: 25,
   /** Memory for one key derivation; a file that asks for more is an attack on ours. */
   scryptBytes: 256 * 1024 * 1024,
+
+  /** The body of one `tally call`, held in memory; larger ones go through the broker from a program that streams. */
+  callBodyBytes: 64 * 1024 * 1024,
 
   /** Malformed lines that one reading names; the rest are counted. */
   malformedShown: 20,

@@ -7,6 +7,7 @@ import type { Actor, Event } from '../core/entry.ts';
 import { invariant, TallyError } from '../core/error.ts';
 import { listAgents, listTokens } from '../core/identity/list.ts';
 import { mintToken, TOKEN_RANDOM_BYTES } from '../core/identity/token.ts';
+import { LIMITS } from '../core/limits.ts';
 import { compilePolicy } from '../core/policy/load.ts';
 import type { Random } from '../core/ports.ts';
 import type { Producer } from './api.ts';
@@ -99,6 +100,10 @@ export function createService(options: ServiceOptions): Handle {
       return recorder.record({ ...facts, ...run, actor, quality: said(client, event) }, reportedBy(client));
     },
     async 'run.start'(params, client) {
+      // A run token speaks for the agent it names: whoever may start such a run may act as that agent.
+      const named =
+        params.agent_id === undefined ? undefined : recorder.policy().compiled.agents[params.agent_id];
+      if (named?.requires === 'issued') await refuseUnlessOperator('run.start', client);
       const token = mintToken('run', options.random(TOKEN_RANDOM_BYTES), recorder.now());
       const { agent_id, command, reason, ...rest } = params;
       const receipt = await recorder.record(
@@ -117,6 +122,7 @@ export function createService(options: ServiceOptions): Handle {
           metadata: {
             token_id: token.id,
             token_hash: token.hash,
+            expires_at: new Date(recorder.now() + LIMITS.runTokenMs).toISOString(),
             ...(command === undefined ? {} : { command }),
           },
         },
@@ -277,6 +283,7 @@ export function createService(options: ServiceOptions): Handle {
 }
 
 const TYPE_OF: { readonly [op in Op]?: string } = {
+  'run.start': 'run.start',
   'agent.register': 'agent.register',
   'token.issue': 'token.issue',
   'token.revoke': 'token.revoke',

@@ -188,3 +188,15 @@ test('a request that does not fit its shape is refused with the field', async ()
   });
   await recorder.close('test');
 });
+
+test('a run under the name of an agent that must be issued is for the operator to start', async () => {
+  const { recorder, handle } = await serve(await machine());
+  await handle('policy.set', { text: `${POLICY}agents: { billing-tool: { requires: issued } }\n` }, PERSON);
+  const agent: Client = { ...PERSON, detected: { agent: 'some-agent', signals: ['SOME_AGENT'] } };
+  await assert.rejects(handle('run.start', { agent_id: 'billing-tool' }, agent), {
+    code: 'OPERATOR_REQUIRED',
+  });
+  await handle('run.start', { agent_id: 'other' }, agent);
+  await handle('run.start', { agent_id: 'billing-tool' }, PERSON);
+  await recorder.close('test');
+});
