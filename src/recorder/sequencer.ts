@@ -194,21 +194,31 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       return taken;
     },
     sequence(event, producer) {
-      const parsed = EventSchema.safeParse(event);
-      if (!parsed.success) {
-        const issue = parsed.error.issues[0];
-        invariant(issue !== undefined, 'zod reports at least one issue');
-        throw new TallyError(
-          'BAD_EVENT',
-          `not an event: ${issue.path.join('.') || 'event'}: ${issue.message}`,
-          {
-            hint: 'spec/entry.md lists the fields and their types; nothing was recorded',
-          },
-        );
+      try {
+        return append(checked(event), producer);
+      } catch (error) {
+        throw withoutSecrets(error, redactor);
       }
-      return append(parsed.data, producer);
     },
   };
+}
+
+function checked(event: Event): Event {
+  const parsed = EventSchema.safeParse(event);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  invariant(issue !== undefined, 'zod reports at least one issue');
+  throw new TallyError('BAD_EVENT', `not an event: ${issue.path.join('.') || 'event'}: ${issue.message}`, {
+    hint: 'spec/entry.md lists the fields and their types; nothing was recorded',
+  });
+}
+
+/** A refusal names the member that is wrong, and the name of a member can be a secret's value too. */
+function withoutSecrets(error: unknown, redactor: Redactor): unknown {
+  if (!(error instanceof TallyError)) return error;
+  const { value, count } = redactor.redactText(error.message);
+  if (count === 0) return error;
+  return new TallyError(error.code, value, error.hint === undefined ? {} : { hint: error.hint });
 }
 
 /** Parts with bounds of their own. An entry smaller than a bound cannot break it, so most entries pay one comparison. */

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  isIdentifier,
+  isPropertyAccessExpression,
+  isPropertyAssignment,
+  isVariableDeclaration,
+} from 'typescript/unstable/ast/is';
+import { parse, readSources, type Source, walk } from './source.ts';
+
+interface Limit {
+  readonly name: string;
+  /** The words of the comment above it. */
+  readonly reason: string;
+}
+
+/** The members of `LIMITS` with the doc comment of each. */
+function limitsIn(source: Source): readonly Limit[] {
+  const found: Limit[] = [];
+  walk(source.tree, (node) => {
+    if (!isVariableDeclaration(node) || node.name.getText(source.tree) !== 'LIMITS') return;
+    const table =
+      node.initializer === undefined ? undefined : firstObject(node.initializer.getText(source.tree));
+    assert.ok(table, 'LIMITS is an object literal');
+    walk(node, (member) => {
+      if (!isPropertyAssignment(member) || !isIdentifier(member.name)) return;
+      const before = source.text.slice(member.pos, member.getStart(source.tree));
+      const comment = /\/\*\*([\s\S]*?)\*\/\s*$/.exec(before)?.[1] ?? '';
+      found.push({ name: member.name.text, reason: comment.replaceAll(/[\s*]+/g, ' ').trim() });
+    });
+  });
+  return found;
+}
+
+const firstObject = (text: string): boolean => text.startsWith('{');
+
+/** A reason is a sentence, not a word. */
+const MIN_WORDS = 4;
+const withoutReason = (limits: readonly Limit[]): readonly string[] =>
+  limits.filter(({ reason }) => reason.split(' ').length < MIN_WORDS).map(({ name }) => name);
+
+const usedIn = (sources: readonly Source[]): ReadonlySet<string> => {
+  const used = new Set<string>();
+  for (const source of sources) {
+    walk(source.tree, (node) => {
+      if (!isPropertyAccessExpression(node)) return;
+      if (node.expression.getText(source.tree) === 'LIMITS') used.add(node.name.text);
+    });
+  }
+  return used;
+};
+
+describe('limits', () => {
+  const [planted] = parse({
+    'src/core/limits.ts':
+      'export const LIMITS = {\n  /** Long enough for any name we met. */\n  a: 1,\n  b: 2,\n  /** Bound. */\n  c: 3,\n} as const;',
+  });
+
+  it('the checker finds limits without a reason, and limits that nothing reads', () => {
+    assert.ok(planted);
+    const limits = limitsIn(planted);
+    assert.deepEqual(
+      limits.map(({ name }) => name),
+      ['a', 'b', 'c'],
+    );
+    assert.deepEqual(withoutReason(limits), ['b', 'c']);
+    assert.deepEqual([...usedIn(parse({ 'src/x.ts': 'f(LIMITS.a); // LIMITS.b\n' }))], ['a']);
+  });
+
+  it('stand in one table, each with its reason, and each is kept by some code', () => {
+    const sources = readSources('src');
+    const table = sources.find(({ path }) => path === 'src/core/limits.ts');
+    assert.ok(table);
+    const limits = limitsIn(table);
+    assert.ok(limits.length > 20, `${limits.length} limits were read`);
+    assert.deepEqual(withoutReason(limits), []);
+    const used = usedIn(sources);
+    assert.deepEqual(
+      limits.map(({ name }) => name).filter((name) => !used.has(name)),
+      [],
+    );
+  });
+});
