@@ -3,7 +3,8 @@
  * before anything is decided or recorded; what is wrong with a value shows only here. No message quotes a value.
  */
 import { decodeUtf8 } from '../../core/bytes.ts';
-import type { Injection } from './headers.ts';
+import type { BodyKind } from './body.ts';
+import type { ControlHeaders, Injection } from './headers.ts';
 
 /** The request as it goes out. */
 export interface WireRequest {
@@ -76,7 +77,34 @@ function holder(root: JsonRoot, path: readonly string[]): JsonRoot | undefined {
   return at;
 }
 
-/** What about the body keeps these credentials from being put into it. */
+const JSON_TYPE = /^application\/(?:[!-~]+\+)?json\s*(?:;|$)/i;
+const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
+
+/** What about the head of the request keeps these credentials from being put into its body. */
+export function bodyRefusal(
+  control: ControlHeaders,
+  kind: BodyKind,
+  limit: number,
+): { readonly status: 400 | 413; readonly problem: string } | undefined {
+  const wanted = wantsBody(control.injections);
+  if (wanted === undefined || kind === 'none') return undefined;
+  if (control.encoded) return { status: 400, problem: 'a credential cannot be put into a compressed body' };
+  if (!(wanted === 'json' ? JSON_TYPE : FORM_TYPE).test(control.contentType ?? ''))
+    return {
+      status: 400,
+      problem:
+        wanted === 'json'
+          ? 'X-AS-Inject-Body needs a JSON body; its content-type says otherwise'
+          : 'X-AS-Inject-Form needs a body of type application/x-www-form-urlencoded',
+    };
+  return kind === 'streamed' ? { status: 413, problem: tooLarge(limit) } : undefined;
+}
+
+export function tooLarge(limit: number): string {
+  return `a body that a credential is put into has at most ${limit} bytes`;
+}
+
+/** What about the body itself keeps these credentials from being put into it. */
 export function injectProblem(
   injections: readonly Injection[],
   body: Uint8Array | undefined,

@@ -50,7 +50,8 @@ export type VaultListener = (name: string, value: Buffer | undefined) => void;
 export interface Vault {
   /** Sorted. */
   list(): readonly string[];
-  get(name: string): { readonly value: Buffer } | undefined;
+  /** `version` changes with every write of the value. */
+  get(name: string): { readonly value: Buffer; readonly version: string } | undefined;
   /** Everything, decrypted: for redaction at start. */
   entries(): readonly { readonly name: string; readonly value: Buffer }[];
   /**
@@ -173,7 +174,7 @@ export function openVault(options: VaultOptions): Vault {
     list: () => [...refresh().records.keys()].sort(),
     get(name) {
       const record = refresh().records.get(name);
-      return record === undefined ? undefined : { value: decrypted(record) };
+      return record === undefined ? undefined : { value: decrypted(record), version: record.nonce };
     },
     entries: () =>
       [...refresh().records.values()].map((record) => ({ name: record.name, value: decrypted(record) })),

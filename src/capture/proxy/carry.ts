@@ -1,0 +1,242 @@
+/**
+ * An allowed call, from its durable pre_exec to its post_exec: fetch the credential, inject it, send, stream the
+ * response back. Every way out goes through `settle`, which records the one post_exec.
+ */
+import type { Outcome } from '../../core/entry.ts';
+import type { Receipt } from '../../recorder/api.ts';
+import type { Vault } from '../secrets/vault.ts';
+import type { BodyBefore } from './before.ts';
+import { type Upload, uploadOf } from './body.ts';
+import { fetchCredentials, wipe } from './credentials.ts';
+import { type CallFacts, callMetadata, type Durations, PROXY, postExec } from './events.ts';
+import { ABORTED, BROKEN, CLOSING, type Failure, UPLOAD_SILENT } from './failure.ts';
+import { inject, type WireRequest } from './inject.ts';
+import type { Journal } from './refuse.ts';
+import { createRelay, type RelayEnd } from './relay.ts';
+import { drainRest, type Exchange, elapsed, isGone, type Reply, sendReply } from './reply.ts';
+import type { Scrubber, Scrubbers } from './scrub.ts';
+import { type TargetUrl, withoutQuery } from './target.ts';
+import type { Lane, Peer, Upstreams } from './upstream.ts';
+
+export interface CarryDeps extends Journal {
+  readonly vault: Pick<Vault, 'get'>;
+  readonly upstreams: Upstreams;
+  readonly scrubbers: Scrubbers;
+  readonly requestBodyIdleMs: number;
+  readonly clientStallMs: number;
+  /** Calls `abort` when the broker closes. Returns the way to leave the list. */
+  readonly whileOpen: (abort: () => void) => () => void;
+  readonly onBug: (error: unknown) => void;
+}
+
+export interface AllowedCall {
+  readonly exchange: Exchange;
+  readonly facts: CallFacts;
+  readonly target: TargetUrl;
+  readonly before: BodyBefore;
+  /** The durable pre_exec. */
+  readonly preId: string;
+  /** Checked. */
+  readonly addresses: readonly string[];
+  readonly durations: Durations;
+}
+
+/** A recorder that is dead or closed says so within a few microtasks; a live one has sequenced the entry by then. */
+const ENQUEUE_TICKS = 8;
+
+async function isEnqueued(entry: Promise<Receipt>): Promise<boolean> {
+  let lost = false;
+  entry.catch(() => {
+    lost = true;
+  });
+  for (let i = 0; i < ENQUEUE_TICKS && !lost; i++) await Promise.resolve();
+  return !lost;
+}
+
+function settle(deps: CarryDeps, call: AllowedCall, outcome: Outcome, metadata: Record<string, unknown>) {
+  const { exchange, preId } = call;
+  const { response } = exchange;
+  const entry = deps.recorder.record(
+    postExec(preId, { ...outcome, duration_ms: elapsed(exchange) }, metadata),
+    PROXY,
+  );
+  deps.track(entry);
+  entry.catch(() => {
+    // What is not on record must not look finished.
+    if (!response.writableFinished) response.destroy();
+  });
+  return entry;
+}
+
+/** 502 whatever went wrong on the way to the upstream; 500 is ours alone. */
+function replyStatus({ kind }: Failure): number {
+  return kind === BROKEN.kind ? 500 : 502;
+}
+
+function failureReply(failure: Failure, domain: string): Reply {
+  const { kind, text } = failure;
+  return { status: replyStatus(failure), body: { error: text, reason: kind, domain } };
+}
+
+/** Nothing was sent: records it and answers. */
+export function failBefore(deps: CarryDeps, call: AllowedCall, failure: Failure): void {
+  const { exchange, target } = call;
+  const outcome: Outcome = {
+    status: failure.status,
+    error_kind: failure.kind,
+    error: failure.text,
+    ...(isGone(exchange) ? {} : { status_code: replyStatus(failure) }),
+  };
+  settle(deps, call, outcome, callMetadata(call.durations, undefined, undefined));
+  sendReply(exchange, failureReply(failure, target.host), call.preId);
+}
+
+type Prepared = { readonly wire: WireRequest; readonly scrubber: Scrubber } | { readonly failure: Failure };
+
+/** The credentials are in the request and in the scrubber's tables when this returns, and nowhere else of ours. */
+function prepare(deps: CarryDeps, { facts, target, before }: AllowedCall): Prepared {
+  const { forward, injections } = facts.control;
+  const fetched = fetchCredentials(deps.vault, injections);
+  if ('failure' in fetched) return fetched;
+  const { credentials } = fetched;
+  try {
+    const plain: WireRequest = {
+      path: `${target.path}${target.search}`,
+      headers: [...forward, 'accept-encoding', 'identity'],
+      body: before.whole,
+    };
+    const injected = inject(plain, injections, new Map(credentials.map(({ ref, value }) => [ref, value])));
+    if ('unusable' in injected)
+      return { failure: { status: 'error', kind: 'credential_unusable', text: injected.unusable } };
+    return { wire: injected.request, scrubber: deps.scrubbers.of(credentials) };
+  } finally {
+    wipe(credentials);
+  }
+}
+
+export function carry(deps: CarryDeps, call: AllowedCall): void {
+  if (isGone(call.exchange)) {
+    failBefore(deps, call, ABORTED);
+    return;
+  }
+  let prepared: Prepared;
+  try {
+    prepared = prepare(deps, call);
+  } catch (error) {
+    deps.onBug(error);
+    prepared = { failure: BROKEN };
+  }
+  if ('failure' in prepared) failBefore(deps, call, prepared.failure);
+  else send(deps, call, prepared.wire, prepared.scrubber);
+}
+
+function outcomeOf(
+  call: AllowedCall,
+  end: RelayEnd,
+  upload: Upload | undefined,
+  scrubber: Scrubber,
+): Outcome {
+  const { failure } = end;
+  const { args, whole } = call.before;
+  const hits = scrubber.hits();
+  const requestHash =
+    upload === undefined ? (args.kind === 'whole' ? args.sha256 : undefined) : upload.sha256();
+  const answered = failure === undefined || end.headSent ? end.statusCode : replyStatus(failure);
+  const told = failure === undefined || end.headSent || !isGone(call.exchange);
+  return {
+    status: failure?.status ?? 'ok',
+    ...(told && answered !== undefined ? { status_code: answered } : {}),
+    ...(failure === undefined ? {} : { error_kind: failure.kind, error: failure.text }),
+    bytes_in: upload?.bytes() ?? whole?.length ?? 0,
+    bytes_out: end.bytes,
+    ...(requestHash === undefined ? {} : { request_hash: requestHash }),
+    ...(end.sha256 === undefined ? {} : { result_hash: end.sha256 }),
+    redacted: hits.count > 0,
+    ...(hits.count > 0 ? { redaction: hits } : {}),
+  };
+}
+
+function redirectOf(end: RelayEnd, target: TargetUrl): string | undefined {
+  const { statusCode = 0, location } = end;
+  if (location === undefined || statusCode < 300 || statusCode > 399) return undefined;
+  return withoutQuery(location, `${target.origin}${target.path}`);
+}
+
+function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: Scrubber): void {
+  const { exchange, facts, target, before, durations } = call;
+  const { request, response } = exchange;
+  const { method } = facts.control;
+  const sent = performance.now();
+  let peer: Peer | undefined;
+
+  let upload: Upload | undefined;
+  if (before.args.kind === 'streamed') {
+    exchange.takeBody();
+    upload = uploadOf(request, before.first, deps.requestBodyIdleMs, (why) =>
+      relay.fail(why === 'timeout' ? UPLOAD_SILENT : ABORTED),
+    );
+  }
+
+  let lane: Lane | undefined;
+  const onClose = (): void => relay.fail(ABORTED);
+  const leave = deps.whileOpen(() => relay.fail(CLOSING));
+  response.once('close', onClose);
+
+  const relay = createRelay({
+    response,
+    method,
+    host: target.host,
+    scrubber,
+    extra: ['X-Tally-Entry', call.preId],
+    stallMs: deps.clientStallMs,
+    onStart() {
+      peer = lane?.peer();
+    },
+    onBug(error) {
+      lane?.destroy();
+      deps.onBug(error);
+    },
+    async onEnd(end) {
+      leave();
+      response.off('close', onClose);
+      durations.upstream = (performance.now() - sent) * 1000;
+      const metadata = callMetadata(durations, peer, redirectOf(end, target));
+      const entry = settle(deps, call, outcomeOf(call, end, upload, scrubber), metadata);
+      // A body that a credential was put into is ours; the caller's own is not needed any more either.
+      wire.body?.fill(0);
+      if (end.failure !== undefined) {
+        lane?.destroy();
+        upload?.stream.destroy();
+        if (end.headSent) response.destroy();
+        else sendReply(exchange, failureReply(end.failure, target.host), call.preId);
+        return false;
+      }
+      if (!(await isEnqueued(entry))) {
+        lane?.destroy();
+        response.destroy();
+        return false;
+      }
+      lane?.release();
+      response.once('finish', () => drainRest(exchange));
+      return true;
+    },
+  });
+
+  const length = facts.control.contentLength;
+  const framed = upload !== undefined && length !== undefined ? ['content-length', String(length)] : [];
+  try {
+    lane = deps.upstreams.take(target.origin, call.addresses);
+    lane.dispatch(
+      {
+        path: wire.path,
+        method,
+        headers: [...wire.headers, ...framed],
+        body: upload?.stream ?? wire.body ?? null,
+      },
+      relay.handler,
+    );
+  } catch (error) {
+    deps.onBug(error);
+    relay.fail(BROKEN);
+  }
+}

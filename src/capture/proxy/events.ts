@@ -1,0 +1,148 @@
+/** What the broker says happened: the events of one call. No query, body, header or token value is in any of them. */
+import type { Actor, CredentialUse, Decision, Event, Outcome, Target } from '../../core/entry.ts';
+import type { DecisionRequest, Identity } from '../../core/policy/types.ts';
+import type { Producer } from '../../recorder/api.ts';
+import type { ControlHeaders } from './headers.ts';
+import { recordedTarget } from './target.ts';
+import type { Peer } from './upstream.ts';
+
+/** We carry the call out ourselves, and only if it is allowed. */
+export const PROXY: Producer = { surface: 'proxy', assurance: 'enforced' };
+
+const ACTION = 'http.call';
+
+/** What is known of a call before anything is done. */
+export interface CallFacts {
+  readonly control: ControlHeaders;
+  readonly identity: Identity;
+  readonly tenant: string;
+  readonly project: string | undefined;
+  readonly environment: string | undefined;
+}
+
+/** What the caller's body was, as args_hash covers it. */
+export type ArgsBody =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'whole'; readonly sha256: string }
+  | { readonly kind: 'streamed' };
+
+function place({ identity, project, environment }: CallFacts): { project_id?: string; environment?: string } {
+  const project_id = identity.project_id ?? project;
+  const env = identity.environment ?? environment;
+  return {
+    ...(project_id === undefined ? {} : { project_id }),
+    ...(env === undefined ? {} : { environment: env }),
+  };
+}
+
+function who({ identity }: CallFacts): Pick<Event, 'actor' | 'run_id' | 'quality'> {
+  const { level, agent_id, token_id, run_id } = identity;
+  const actor: Actor = {
+    identity_level: level,
+    ...(agent_id === undefined ? {} : { agent_id }),
+    ...(token_id === undefined ? {} : { agent_token_id: token_id }),
+  };
+  return {
+    actor,
+    ...(run_id === undefined ? {} : { run_id }),
+    ...(agent_id === undefined || level === 'issued' ? {} : { quality: { 'actor.agent_id': 'asserted' } }),
+  };
+}
+
+function targetOf({ target, method }: ControlHeaders): { target?: Target } {
+  return target === undefined ? {} : { target: recordedTarget(target, method) };
+}
+
+export function decisionRequest(facts: CallFacts): DecisionRequest {
+  const { control, identity } = facts;
+  return {
+    tenant_id: facts.tenant,
+    ...place(facts),
+    ...(identity.run_id === undefined ? {} : { run_id: identity.run_id }),
+    action: { name: ACTION, ...targetOf(control) },
+    credentials: control.injections.map(({ ref, style }) => ({ ref, injection_style: style })),
+  };
+}
+
+function credentialsOf(control: ControlHeaders): Pick<Event, 'credentials'> {
+  if (control.injections.length === 0) return {};
+  const credentials: CredentialUse[] = control.injections.map(({ ref, style }) => ({
+    ref,
+    injection_style: style,
+    provider: 'vault',
+  }));
+  return { credentials };
+}
+
+/**
+ * The arguments that args_hash covers. The body is there by its hash, not as parsed JSON: texts that parse alike
+ * (doubled keys, 2^53 + 1) can mean different things upstream, and an approval binds to this value.
+ */
+function argsOf(control: ControlHeaders, body: ArgsBody): { args: unknown; args_note?: string } {
+  const { target, method } = control;
+  const url = target === undefined ? '' : `${target.origin}${target.path}${target.search}`;
+  if (body.kind === 'streamed') return { args: { method, url }, args_note: 'body=streamed' };
+  return { args: { method, url, ...(body.kind === 'whole' ? { body_sha256: body.sha256 } : {}) } };
+}
+
+export function preExec(facts: CallFacts, body: ArgsBody, decision: Decision): Event {
+  const { control } = facts;
+  return {
+    type: 'http.call',
+    phase: 'pre_exec',
+    ...place(facts),
+    ...who(facts),
+    action: { name: ACTION, ...targetOf(control), ...argsOf(control, body) },
+    ...credentialsOf(control),
+    decision,
+  };
+}
+
+/** Run, step, action, actor and credentials are those of the pre_exec; the recorder repeats them. */
+export function postExec(preId: string, outcome: Outcome, metadata: Record<string, unknown>): Event {
+  return { type: 'http.call', phase: 'post_exec', parent_id: preId, outcome, metadata };
+}
+
+/** A request that was refused before anything could be decided about it. */
+export function refused(facts: CallFacts, outcome: Outcome): Event {
+  const { control } = facts;
+  return {
+    type: 'http.call',
+    phase: 'point',
+    ...place(facts),
+    ...who(facts),
+    action: { name: ACTION, ...targetOf(control) },
+    ...credentialsOf(control),
+    outcome,
+  };
+}
+
+/** How long each part of a call took, microseconds. */
+export interface Durations {
+  decision: number;
+  audit: number;
+  upstream: number;
+}
+
+/** A Location that is longer is cut; metadata is bounded. */
+const REDIRECT_CHARS = 2_048;
+
+export function callMetadata(
+  durations: Durations,
+  peer: Peer | undefined,
+  redirect: string | undefined,
+): Record<string, unknown> {
+  const { decision, audit, upstream } = durations;
+  return {
+    durations_us: {
+      decision: Math.round(decision),
+      audit: Math.round(audit),
+      upstream: Math.round(upstream),
+    },
+    ...(peer === undefined ? {} : { address: peer.address }),
+    ...(peer?.tls === undefined
+      ? {}
+      : { tls: { version: peer.tls.version, certificate_sha256: peer.tls.fingerprint256 } }),
+    ...(redirect === undefined ? {} : { redirect: redirect.slice(0, REDIRECT_CHARS) }),
+  };
+}

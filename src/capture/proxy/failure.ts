@@ -1,0 +1,80 @@
+/**
+ * What can go wrong on the way to an upstream and back, in our own words. Errors of undici, TLS and DNS can carry
+ * header lines, parsed bytes and URLs, and with them a credential; nothing of an error but its code is ever used.
+ */
+import type { Outcome } from '../../core/entry.ts';
+
+export interface Failure {
+  readonly status: Extract<Outcome['status'], 'error' | 'timeout' | 'aborted'>;
+  readonly kind: string;
+  /** For the caller and the record. */
+  readonly text: string;
+}
+
+export const ABORTED: Failure = {
+  status: 'aborted',
+  kind: 'client_aborted',
+  text: 'the caller went away',
+};
+export const CLOSING: Failure = {
+  status: 'aborted',
+  kind: 'broker_closing',
+  text: 'the broker is closing',
+};
+export const UPLOAD_SILENT: Failure = {
+  status: 'timeout',
+  kind: 'client_timeout',
+  text: 'the caller fell silent in the middle of its body',
+};
+export const BROKEN: Failure = { status: 'error', kind: 'internal_error', text: 'the broker failed' };
+
+const CODE = /^[A-Z][A-Z0-9_]{1,60}$/;
+
+export function codeOf(error: unknown): string {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && CODE.test(code) ? code : 'UNKNOWN';
+}
+
+type Kind = readonly [status: Failure['status'], kind: string, words: string];
+
+// biome-ignore format: one line a code
+const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
+  ['UND_ERR_CONNECT_TIMEOUT', ['timeout', 'connect_timeout', 'did not accept the connection in time']],
+  ['ETIMEDOUT', ['timeout', 'connect_timeout', 'did not accept the connection in time']],
+  ['UND_ERR_HEADERS_TIMEOUT', ['timeout', 'upstream_timeout', 'did not answer in time']],
+  ['UND_ERR_BODY_TIMEOUT', ['timeout', 'upstream_timeout', 'fell silent in the middle of its answer']],
+  ['ECONNREFUSED', ['error', 'connect_failed', 'refused the connection']],
+  ['EHOSTUNREACH', ['error', 'connect_failed', 'cannot be reached']],
+  ['ENETUNREACH', ['error', 'connect_failed', 'cannot be reached']],
+  ['TALLY_UNCHECKED_ADDRESS', ['error', 'connect_failed', 'was reached at an address that had not been checked']],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', ['error', 'tls_failed', 'showed a certificate for another name']],
+  ['CERT_HAS_EXPIRED', ['error', 'tls_failed', 'showed an expired certificate']],
+  ['UND_ERR_SOCKET', ['error', 'connection_lost', 'closed the connection']],
+  ['ECONNRESET', ['error', 'connection_lost', 'closed the connection']],
+  ['EPIPE', ['error', 'connection_lost', 'closed the connection']],
+  ['UND_ERR_HEADERS_OVERFLOW', ['error', 'bad_response', 'sent too many header bytes']],
+  ['UND_ERR_RES_CONTENT_LENGTH_MISMATCH', ['error', 'bad_response', 'sent another number of bytes than it announced']],
+  ['UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', ['error', 'bad_request', 'was to get another number of bytes than the caller announced']],
+]);
+
+function kindOf(code: string): Kind {
+  const known = KINDS.get(code);
+  if (known !== undefined) return known;
+  if (code.startsWith('HPE_'))
+    return ['error', 'bad_response', 'sent something that is no HTTP/1.1 response'];
+  if (/^(ERR_SSL|ERR_TLS|CERT_|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_MISMATCH|EPROTO)/.test(code))
+    return ['error', 'tls_failed', 'could not prove who it is'];
+  return ['error', 'upstream_failed', 'failed'];
+}
+
+/** `host` is the one the caller named. */
+export function upstreamFailure(error: unknown, host: string): Failure {
+  const code = codeOf(error);
+  const [status, kind, words] = kindOf(code);
+  return { status, kind, text: `upstream ${host} ${words} (${code})` };
+}
+
+export function decodeFailure(error: unknown, host: string): Failure {
+  const text = `upstream ${host} sent a compressed body that does not decode (${codeOf(error)})`;
+  return { status: 'error', kind: 'bad_response', text };
+}

@@ -1,0 +1,272 @@
+/**
+ * One response on its way back: decoded when the upstream compressed it, scrubbed, sent with back-pressure.
+ *
+ * A response starts out held: for one turn of the event loop, or for LIMITS.holdResponseMs when its length is known and
+ * small. If it is complete by then it goes out in one piece with its length, and a credential found in it is told in
+ * the header X-AS-Redacted. Otherwise it is streamed, chunk by chunk as it comes; what is found then can only be told
+ * in a trailer of that name, because the headers are gone. The log knows in both cases.
+ *
+ * The hash in the log is of the body as the caller gets it: decoded, scrubbed, before chunked framing.
+ */
+import { createHash, type Hash, hash } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import { LIMITS } from '../../core/limits.ts';
+import { codingsOf, decodersFor } from './decode.ts';
+import { BROKEN, decodeFailure, type Failure, upstreamFailure } from './failure.ts';
+import { type ResponseHead, responseHead, trailerPairs, withoutCodedBody } from './response-head.ts';
+import type { Scrubber } from './scrub.ts';
+
+/** What happened, once it is over. */
+export interface RelayEnd {
+  /** Undefined: the whole response was handed to the caller. */
+  readonly failure: Failure | undefined;
+  /** The upstream's, once its head had come. */
+  readonly statusCode: number | undefined;
+  readonly location: string | undefined;
+  /** The caller has a head already: nothing but closing its connection can tell it of a failure. */
+  readonly headSent: boolean;
+  readonly bytes: number;
+  readonly sha256: string | undefined;
+}
+
+export interface RelayOptions {
+  readonly response: ServerResponse;
+  readonly method: string;
+  readonly host: string;
+  readonly scrubber: Scrubber;
+  /** Headers of our own. */
+  readonly extra: readonly string[];
+  readonly stallMs: number;
+  /** The request is about to be written to a connection. */
+  readonly onStart: () => void;
+  /**
+   * Called once, before the last bytes go out or the connection is cut. Resolves to whether the end may be shown as a
+   * success; the relay then sends the last bytes, else it destroys the caller's connection.
+   */
+  readonly onEnd: (end: RelayEnd) => Promise<boolean>;
+  /** An exception that only a bug can cause. The caller's connection is already cut. */
+  readonly onBug: (error: unknown) => void;
+}
+
+export interface Relay {
+  readonly handler: Dispatcher.DispatchHandler;
+  /** The caller is gone, or we are closing, or the upload failed: ends as this failure unless it already ended. */
+  fail(failure: Failure): void;
+}
+
+const REDACTED = 'X-AS-Redacted';
+
+export function createRelay(options: RelayOptions): Relay {
+  const { response, scrubber, host } = options;
+  let controller: Dispatcher.DispatchController | undefined;
+  let head: ResponseHead | undefined;
+  let status = 0;
+  let bodiless = false;
+  let held: Buffer[] | undefined = [];
+  let heldBytes = 0;
+  let release: NodeJS.Immediate | undefined;
+  let releaseLater: NodeJS.Timeout | undefined;
+  let stalled: NodeJS.Timeout | undefined;
+  let digest: Hash | undefined;
+  let bytes = 0;
+  let decoders: readonly Duplex[] = [];
+  let trailers: readonly Buffer[] = [];
+  let over = false;
+  // 'close' follows, and tells the same; without a listener the event would end the process.
+  response.on('error', () => response.destroy());
+
+  function stopTimers(): void {
+    clearImmediate(release);
+    clearTimeout(releaseLater);
+    clearTimeout(stalled);
+  }
+
+  async function finish(failure: Failure | undefined, sha256: string | undefined): Promise<boolean> {
+    over = true;
+    stopTimers();
+    const end: RelayEnd = {
+      failure,
+      statusCode: status === 0 ? undefined : status,
+      location: head?.location,
+      headSent: response.headersSent,
+      bytes,
+      sha256,
+    };
+    return options.onEnd(end);
+  }
+
+  function fail(failure: Failure): void {
+    if (over) return;
+    for (const decoder of decoders) decoder.destroy();
+    finish(failure, digest?.digest('hex')).catch(broken);
+  }
+
+  /** A bug of ours must not leave the caller with half a response that looks whole, nor end the process. */
+  function broken(error: unknown): void {
+    response.destroy();
+    options.onBug(error);
+  }
+
+  function writeHead(length: string | undefined): void {
+    if (head === undefined) return;
+    const streamed = length === undefined && !bodiless;
+    response.writeHead(status, [
+      ...(decoders.length === 0 ? head.pairs : withoutCodedBody(head.pairs)),
+      ...(length === undefined ? [] : ['content-length', length]),
+      ...(scrubber.hits().count > 0 ? [REDACTED, 'true'] : []),
+      ...(streamed && response.req.httpVersionMinor > 0 ? ['Trailer', REDACTED] : []),
+      ...options.extra,
+    ]);
+  }
+
+  /** From here on everything is sent as it comes. */
+  function stream(): void {
+    const waiting = held;
+    if (waiting === undefined || over) return;
+    held = undefined;
+    stopTimers();
+    try {
+      writeHead(bodiless ? head?.contentLength : undefined);
+      digest = createHash('sha256');
+      if (waiting.length === 0) response.flushHeaders();
+      for (const chunk of waiting) send(chunk);
+    } catch (error) {
+      fail(BROKEN);
+      broken(error);
+    }
+  }
+
+  function send(chunk: Buffer): void {
+    digest?.update(chunk);
+    bytes += chunk.length;
+    if (response.write(chunk)) return;
+    pauseSource();
+    clearTimeout(stalled);
+    stalled = setTimeout(
+      () =>
+        fail({ status: 'timeout', kind: 'client_stalled', text: 'the caller took nothing of its response' }),
+      options.stallMs,
+    );
+    response.once('drain', () => {
+      clearTimeout(stalled);
+      resumeSource();
+    });
+  }
+
+  function pauseSource(): void {
+    const last = decoders.at(-1);
+    if (last === undefined) controller?.pause();
+    else last.pause();
+  }
+
+  function resumeSource(): void {
+    const last = decoders.at(-1);
+    if (last === undefined) controller?.resume();
+    else last.resume();
+  }
+
+  function take(chunk: Buffer): void {
+    const clean = scrubber.push(chunk);
+    if (over || clean.length === 0) return;
+    if (held === undefined) {
+      send(clean);
+      return;
+    }
+    held.push(clean);
+    heldBytes += clean.length;
+    if (heldBytes > LIMITS.heldResponseBytes) stream();
+  }
+
+  function decodeWith(codings: readonly string[]): void {
+    decoders = decodersFor(codings);
+    for (const [i, decoder] of decoders.entries()) {
+      decoder.on('error', (error) => {
+        fail(decodeFailure(error, host));
+        controller?.abort(new Error('the body does not decode'));
+      });
+      const next = decoders[i + 1];
+      if (next === undefined) decoder.on('data', take).on('end', () => end().catch(broken));
+      else decoder.pipe(next);
+    }
+  }
+
+  async function end(): Promise<void> {
+    if (over) return;
+    const last = scrubber.end();
+    if (held !== undefined) {
+      const whole =
+        last.length === 0 && held.length === 1 ? (held[0] as Buffer) : Buffer.concat([...held, last]);
+      bytes = whole.length;
+      const sha256 = bodiless ? undefined : hash('sha256', whole, 'hex');
+      if (!(await finish(undefined, sha256))) return;
+      writeHead(bodiless ? head?.contentLength : String(whole.length));
+      response.end(whole);
+      return;
+    }
+    digest?.update(last);
+    bytes += last.length;
+    if (!(await finish(undefined, digest?.digest('hex')))) return;
+    const pairs = trailerPairs(trailers, scrubber.headers);
+    if (scrubber.hits().count > 0) pairs.push([REDACTED, 'true']);
+    if (pairs.length > 0) response.addTrailers(pairs);
+    response.end(last);
+  }
+
+  const handler: Dispatcher.DispatchHandler = {
+    onRequestStart(started) {
+      controller = started;
+      if (over) started.abort(new Error('the caller is gone'));
+      else options.onStart();
+    },
+    onResponseStart(_controller, statusCode) {
+      // 1xx: the final response follows.
+      if (over || statusCode < 200) return;
+      status = statusCode;
+      bodiless = options.method === 'HEAD' || statusCode === 204 || statusCode === 304;
+      head = responseHead(buffersOf(controller?.rawHeaders), scrubber.headers);
+      const { codings, unknown } = codingsOf(bodiless ? undefined : head.contentEncoding);
+      if (unknown !== undefined) {
+        fail({
+          status: 'error',
+          kind: 'bad_response',
+          text: `upstream ${host} sent a content coding that was not asked for and cannot be undone`,
+        });
+        controller?.abort(new Error('unknown content coding'));
+        return;
+      }
+      if (bodiless && head.contentEncoding !== undefined)
+        head.pairs.push('content-encoding', head.contentEncoding);
+      decodeWith(codings);
+      if (head.contentLength !== undefined && Number(head.contentLength) <= LIMITS.heldResponseBytes)
+        releaseLater = setTimeout(stream, LIMITS.holdResponseMs);
+      else release = setImmediate(stream);
+    },
+    onResponseData(_controller, chunk) {
+      if (over) return;
+      const [first] = decoders;
+      if (first === undefined) take(chunk);
+      else if (!first.write(chunk)) {
+        controller?.pause();
+        first.once('drain', () => controller?.resume());
+      }
+    },
+    onResponseEnd() {
+      trailers = buffersOf(controller?.rawTrailers);
+      const [first] = decoders;
+      if (first === undefined) end().catch(broken);
+      else first.end();
+    },
+    onResponseError(_controller, error) {
+      fail(upstreamFailure(error, host));
+    },
+  };
+  return { handler, fail };
+}
+
+/** undici hands the HTTP/1.1 parser's raw bytes through. */
+function buffersOf(raw: unknown): readonly Buffer[] {
+  if (!Array.isArray(raw)) return [];
+  return raw.map((part: unknown) => (Buffer.isBuffer(part) ? part : Buffer.from(String(part), 'latin1')));
+}

@@ -1,0 +1,121 @@
+/** The broker's own answers. Published clients match on them: `error` is a string, a 403 names code and domain. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { LIMITS } from '../../core/limits.ts';
+
+export interface Reply {
+  readonly status: number;
+  readonly body: {
+    readonly error: string;
+    readonly message?: string;
+    /** A reason code of the policy, or the error_kind of the entry. */
+    readonly reason: string;
+    readonly domain?: string;
+  };
+  readonly retryAfterS?: number;
+}
+
+/** One request and its response. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** performance.now() when the head had been read. */
+  readonly started: number;
+  /** Tells a caller that waits for "100 Continue" to send its body. */
+  readonly takeBody: () => void;
+  /** It waits still, and may or may not send its body after our answer. */
+  readonly waiting: () => boolean;
+}
+
+export function createExchange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  wantsContinue: boolean,
+): Exchange {
+  let waiting = wantsContinue;
+  return {
+    request,
+    response,
+    started: performance.now(),
+    takeBody() {
+      if (waiting) response.writeContinue();
+      waiting = false;
+    },
+    waiting: () => waiting,
+  };
+}
+
+/** Milliseconds since the head was read. */
+export function elapsed({ started }: Exchange): number {
+  return Math.round((performance.now() - started) * 1000) / 1000;
+}
+
+export function isGone({ response }: Exchange): boolean {
+  return response.destroyed || response.closed;
+}
+
+/** `entry`: the id of the entry that records this call, for the caller to cite. */
+export function sendReply(exchange: Exchange, reply: Reply, entry?: string): void {
+  const { response } = exchange;
+  if (response.headersSent || isGone(exchange)) return;
+  const text = `${JSON.stringify(reply.body)}\n`;
+  response.writeHead(reply.status, [
+    'content-type',
+    'application/json',
+    'content-length',
+    String(Buffer.byteLength(text)),
+    // Marks our answers: whatever an upstream sends of x-tally-* is dropped. `tally call` tells the two apart by it.
+    'x-tally-reason',
+    reply.body.reason,
+    ...(reply.retryAfterS === undefined ? [] : ['retry-after', String(reply.retryAfterS)]),
+    ...(entry === undefined ? [] : ['x-tally-entry', entry]),
+    // Nobody could tell a late body from the next request.
+    ...(exchange.waiting() ? ['connection', 'close'] : []),
+  ]);
+  response.end(text);
+  drainRest(exchange);
+}
+
+/**
+ * A caller that is still sending sees a reset instead of the answer when its connection is closed at once, so what it
+ * sends is taken and thrown away for a moment.
+ */
+export function drainRest(exchange: Exchange): void {
+  const { request, response } = exchange;
+  if (request.complete || exchange.waiting() || response.socket === null) return;
+  const { socket } = response;
+  const timer = setTimeout(() => socket.destroy(), LIMITS.lingerMs);
+  const stop = (): void => clearTimeout(timer);
+  request.once('end', stop).once('close', stop);
+  request.resume();
+}
+
+export function badRequest(problem: string, status = 400): Reply {
+  return { status, body: { error: problem, reason: 'bad_request' } };
+}
+
+export function overloaded(limit: number): Reply {
+  return {
+    status: 503,
+    body: { error: `more than ${limit} calls at once; try again`, reason: 'too_many_calls' },
+    retryAfterS: 1,
+  };
+}
+
+export const BROKER_CLOSING: Reply = {
+  status: 503,
+  body: { error: 'the broker is closing', reason: 'broker_closing' },
+};
+
+export const LOG_UNAVAILABLE: Reply = {
+  status: 503,
+  body: {
+    error: 'the audit log cannot be written, so nothing was sent; `tally status` says why',
+    reason: 'audit_unavailable',
+  },
+  retryAfterS: 5,
+};
+
+export const INTERNAL: Reply = {
+  status: 500,
+  body: { error: 'the broker failed; nothing more is known to the caller', reason: 'internal_error' },
+};

@@ -1,0 +1,114 @@
+/**
+ * Takes the injected credentials, in all their usual encodings, out of what an upstream sends back. An API that echoes
+ * its request (and many error pages do) would otherwise hand the agent the key it must never hold.
+ *
+ * The tables that find a credential cost more to build than a small call, so they are kept for as long as the
+ * credential has the same value.
+ */
+import { LIMITS } from '../../core/limits.ts';
+import { type Matcher, viewOf } from '../../core/redact/matcher.ts';
+import { createSecrets } from '../../core/redact/secrets.ts';
+import { createScrubber } from '../../core/redact/stream.ts';
+import type { Credential } from './credentials.ts';
+
+export type Hits = {
+  count: number;
+  rules: Record<string, number>;
+};
+
+/** name, value, name, value… as read; returned scrubbed, as latin1 text. A name that holds a credential is dropped. */
+export type HeaderScrub = (raw: readonly Buffer[]) => string[];
+
+/** For one response. */
+export interface Scrubber {
+  readonly headers: HeaderScrub;
+  /** What of the body may go on now: everything but bytes that could be the beginning of a credential. */
+  push(chunk: Buffer): Buffer;
+  /** The rest of the body. */
+  end(): Buffer;
+  hits(): Hits;
+}
+
+export interface Scrubbers {
+  /** The buffers are read now and may be wiped afterwards. */
+  of(credentials: readonly Credential[]): Scrubber;
+  /** Forgets all values. */
+  clear(): void;
+}
+
+export function createScrubbers(): Scrubbers {
+  const matchers = new Map<string, Matcher>();
+
+  function matcherOf(credentials: readonly Credential[]): Matcher {
+    const key = JSON.stringify(credentials.map(({ ref, version }) => [ref, version]));
+    let matcher = matchers.get(key);
+    // Taken out and put in again: the first of the map is then the one not used for longest.
+    if (matcher === undefined) matcher = build(credentials);
+    else matchers.delete(key);
+    if (matchers.size >= LIMITS.scrubberCache) matchers.delete(matchers.keys().next().value ?? '');
+    matchers.set(key, matcher);
+    return matcher;
+  }
+
+  return { of: (credentials) => scrubberFor(matcherOf(credentials)), clear: () => matchers.clear() };
+}
+
+function build(credentials: readonly Credential[]): Matcher {
+  const secrets = createSecrets();
+  for (const { ref, value } of credentials) {
+    const text = value.toString('utf8');
+    secrets.set(ref, text);
+    // A server that takes header bytes for ISO 8859-1, as RFC 9110 once said, writes them back as other characters.
+    const misread = value.toString('latin1');
+    if (misread !== text) secrets.set(`${ref} as latin1`, misread);
+  }
+  return secrets.plain();
+}
+
+const LINE = Buffer.from('\n');
+
+function scrubberFor(matcher: Matcher): Scrubber {
+  const body = createScrubber(matcher);
+  const others: Readonly<Hits>[] = [];
+
+  function scrubWhole(part: Buffer): Buffer {
+    const one = createScrubber(matcher);
+    const pieces = [one.push(part), one.flush()];
+    if (one.counts.count === 0) return part;
+    others.push(one.counts);
+    return Buffer.concat(pieces);
+  }
+
+  function headers(raw: readonly Buffer[]): string[] {
+    const all = Buffer.concat(raw.flatMap((part) => [part, LINE]));
+    const clean = matcher.find(viewOf(all), 0, all.length, all.length) === undefined;
+    if (clean) return raw.map((part) => part.toString('latin1'));
+    const pairs: string[] = [];
+    for (let i = 0; i + 1 < raw.length; i += 2) {
+      const name = raw[i] as Buffer;
+      // The marker is no token, so a name cannot be kept with it.
+      if (scrubWhole(name) === name)
+        pairs.push(name.toString('latin1'), scrubWhole(raw[i + 1] as Buffer).toString('latin1'));
+    }
+    return pairs;
+  }
+
+  return {
+    headers,
+    push: (chunk) => bufferOf(body.push(chunk)),
+    end: () => bufferOf(body.flush()),
+    hits() {
+      const rules: Record<string, number> = { ...body.counts.rules };
+      let { count } = body.counts;
+      for (const other of others) {
+        count += other.count;
+        for (const [name, times] of Object.entries(other.rules)) rules[name] = (rules[name] ?? 0) + times;
+      }
+      return { count, rules };
+    },
+  };
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
