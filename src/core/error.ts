@@ -39,6 +39,8 @@ export const ERROR_CODES = {
   VAULT_UNREADABLE: { exit: 1 },
   VAULT_WRITE_FAILED: { exit: 1 },
   // the rest
+  /** A call that was allowed and did not succeed: the upstream, the way to it, or the broker. */
+  CALL_FAILED: { exit: 1 },
   ADDRESS_IN_USE: { exit: 1 },
   INTERNAL: { exit: 1 },
 } as const;

@@ -1,0 +1,91 @@
+/** The broker that a command uses: the one that runs, or one of its own for as long as the command lives. */
+import { createBroker } from '../capture/proxy/broker.ts';
+import { systemResolve } from '../capture/proxy/resolve.ts';
+import { TallyError } from '../core/error.ts';
+import type { Session } from '../open.ts';
+import type { Context } from './context.ts';
+
+export interface BrokerHandle {
+  /** `http://127.0.0.1:PORT` */
+  readonly url: string;
+  readonly session: Session;
+  /** It lives in this process, and ends with `close`. */
+  readonly own: boolean;
+  close(): Promise<void>;
+}
+
+export interface OwnBroker {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Listens beside the recorder of this process. Port 0: any free one. Throws ADDRESS_IN_USE. */
+export async function startBroker(context: Context, session: Session, port: number): Promise<OwnBroker> {
+  const { recorder, vault } = session;
+  if (recorder === undefined) throw new TypeError('a broker runs beside the recorder, in its process');
+  const broker = createBroker({
+    recorder,
+    vault,
+    resolve: systemResolve,
+    config: { port, version: context.version },
+    onError(error) {
+      const told = error instanceof Error ? error.message : String(error);
+      context.warn(`a call met a bug of Tallystick: ${told}`);
+      if ((context.env.TALLY_DEBUG ?? '') !== '' && error instanceof Error) context.warn(error.stack ?? told);
+    },
+  });
+  const url = await broker.listen();
+  return { url, close: () => broker.close() };
+}
+
+/**
+ * `advertise`: other commands may use it while it lives. Not for the one call of a command: whoever came to rely on it
+ * would lose it a moment later.
+ */
+export async function openBroker(
+  context: Context,
+  options: { readonly advertise: boolean },
+): Promise<BrokerHandle> {
+  const session = await context.openSession();
+  const { proxy_url: url, pid } = await session.ask('hello', {});
+  if (url !== undefined) return { url, session, own: false, close: () => session.close() };
+  if (session.role === 'writer') return ownBroker(context, session, options.advertise);
+  // A command that writes ends in a moment; anything else that records without a broker stays.
+  await session.close();
+  return ownBroker(context, await becomeWriter(context, pid), options.advertise);
+}
+
+async function becomeWriter(context: Context, pid: number): Promise<Session> {
+  try {
+    return await context.openSession({ require: 'writer' });
+  } catch (error) {
+    if (!(error instanceof TallyError) || error.code !== 'LOG_LOCKED') throw error;
+    throw new TallyError('RECORDER_UNAVAILABLE', `the recorder that runs (pid ${pid}) has no broker`, {
+      hint: 'start `tally up` first, then that program: it will use the same recorder',
+      cause: error,
+    });
+  }
+}
+
+async function ownBroker(context: Context, session: Session, advertise: boolean): Promise<BrokerHandle> {
+  try {
+    const broker = await startBroker(context, session, 0);
+    if (advertise) session.setProxyUrl(broker.url);
+    return {
+      url: broker.url,
+      session,
+      own: true,
+      async close() {
+        session.setProxyUrl(undefined);
+        try {
+          await broker.close();
+        } finally {
+          await session.close();
+        }
+      },
+    };
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}

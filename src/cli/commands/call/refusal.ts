@@ -1,0 +1,95 @@
+/** The broker's own answers, as errors with the command that mends them. */
+import { type ErrorCode, TallyError } from '../../../core/error.ts';
+
+interface Refusal {
+  readonly status: number;
+  /** A reason code, see docs/policy.md. */
+  readonly reason: string;
+  readonly body: string;
+  /** An agent cannot change the policy itself. */
+  readonly asAgent: boolean;
+}
+
+export function refusalError(refusal: Refusal): TallyError {
+  const { status, reason, asAgent } = refusal;
+  const { error, message, domain } = parseBody(refusal.body);
+  const told = message ?? error ?? `HTTP ${status}`;
+  // Published clients look for the code and for the domain in single quotes.
+  const about = domain === undefined ? '' : ` '${domain}'`;
+  const text = status === 403 ? `${reason}${about}: ${told}` : told;
+  const mend = mendOf(reason, told);
+  const hint =
+    mend?.operator === true && asAgent ? `ask the operator to run: ${mend.command}` : mend?.command;
+  return new TallyError(codeOf(status, reason), text, hint === undefined ? {} : { hint });
+}
+
+function codeOf(status: number, reason: string): ErrorCode {
+  if (reason === 'secret_missing') return 'SECRET_NOT_FOUND';
+  switch (status) {
+    case 400:
+    case 413:
+    case 431:
+      return 'USAGE';
+    case 401:
+      return 'TOKEN_INVALID';
+    case 403:
+    case 429:
+      return 'STOPPED';
+    case 503:
+      return 'RECORDER_UNAVAILABLE';
+    default:
+      return 'CALL_FAILED';
+  }
+}
+
+/** What the policy engine says ends with the command that would let the call through; the rest is known here. */
+function mendOf(
+  reason: string,
+  told: string,
+): { readonly command: string; readonly operator: boolean } | undefined {
+  const operator = (command: string) => ({ command, operator: true });
+  const command = /\btally policy allow \S+(?: --[a-z]+)*/.exec(told)?.[0];
+  if (command !== undefined) return operator(command);
+  switch (reason) {
+    case 'secret_missing':
+      return operator(`tally secrets set ${/'([\w.-]+)'/.exec(told)?.[1] ?? 'KEY'}`);
+    case 'credential_not_allowed':
+    case 'method_not_allowed':
+    case 'policy_unreadable':
+      return operator('tally policy check; tally policy show');
+    case 'identity_missing':
+    case 'identity_not_issued':
+    case 'token_invalid':
+    case 'token_expired':
+    case 'token_revoked':
+      return operator('tally agent token issue NAME (the agent presents it as TALLY_AGENT_TOKEN)');
+    case 'audit_unavailable':
+      return { command: 'tally status; tally doctor', operator: false };
+    default:
+      return undefined;
+  }
+}
+
+function parseBody(body: string): {
+  readonly error?: string;
+  readonly message?: string;
+  readonly domain?: string;
+} {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    return {};
+  }
+  if (typeof value !== 'object' || value === null) return {};
+  const text = (name: string): string | undefined => {
+    const found = (value as Record<string, unknown>)[name];
+    return typeof found === 'string' ? found : undefined;
+  };
+  const [error, message, domain] = [text('error'), text('message'), text('domain')];
+  return {
+    ...(error === undefined ? {} : { error }),
+    ...(message === undefined ? {} : { message }),
+    ...(domain === undefined ? {} : { domain }),
+  };
+}

@@ -1,0 +1,57 @@
+import { Command } from 'commander';
+import { TallyError } from '../../core/error.ts';
+import type { Context } from '../context.ts';
+import { examples } from '../help.ts';
+import { printFailure } from '../output/failure.ts';
+import { type RunOptions, run } from './run/run.ts';
+
+/** env(1): 125 is a failure of the program that starts the command, and not the command's own. */
+const OWN_FAILURE = 125;
+
+export function build(context: Context): Command {
+  return (
+    examples(
+      new Command('run')
+        .description(
+          'Runs a command as one recorded run. It finds the broker in TALLY_PROXY_URL and its token in TALLY_RUN_TOKEN; its exit code is passed on. Our own failures are 125, 126 (not executable) and 127 (not found).',
+        )
+        .argument('[command...]', 'after "--": the command and its arguments')
+        .option('--agent <name>', 'the agent that runs, as you say it')
+        .option('--reason <text>', 'what it is for; recorded')
+        .option('--project <id>', 'recorded with every call')
+        .option('--env <name>', 'the environment: recorded with every call')
+        .option('--verify-exit', 'when the closing verification finds trouble, exit with its code')
+        .option('-q, --quiet', 'no closing summary'),
+      [
+        ['tally run -- ./agent.py', 'record an agent'],
+        ['tally run --agent billing-tool --reason "monthly invoices" -- node agent.js', 'say who and why'],
+      ],
+    )
+      // What follows the command belongs to it; an unknown option before it is told by us, with env(1)'s exit code.
+      .passThroughOptions()
+      .allowUnknownOption()
+      .action(async (words: readonly string[], options: RunOptions) => {
+        try {
+          const [command, ...args] = commandOf(words);
+          await run(context, command, args, options);
+        } catch (error) {
+          const debug = (context.env.TALLY_DEBUG ?? '') !== '';
+          printFailure(error, context.stderr, { json: context.json, debug });
+          context.exit(OWN_FAILURE);
+        }
+      })
+  );
+}
+
+function commandOf(words: readonly string[]): readonly [string, ...string[]] {
+  const [command, ...args] = words;
+  if (command === undefined) {
+    throw new TallyError('USAGE', 'no command is given', { hint: 'tally run -- COMMAND ARGUMENTS' });
+  }
+  if (command.startsWith('-')) {
+    throw new TallyError('USAGE', `unknown option ${command}`, {
+      hint: 'the command comes after "--"; see `tally run --help`',
+    });
+  }
+  return [command, ...args];
+}

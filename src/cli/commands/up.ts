@@ -1,0 +1,23 @@
+import { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { examples, wholeNumber } from '../help.ts';
+import { type UpOptions, up } from './up/up.ts';
+
+export function build(context: Context): Command {
+  return examples(
+    new Command('up')
+      .description('Starts the recorder and the broker, and stays. Ctrl-C ends it cleanly.')
+      .option(
+        '--port <port>',
+        'of the broker, on 127.0.0.1 (default: TALLY_PORT, the configuration, or 8765; 0: any)',
+        wholeNumber(0),
+      )
+      .option('--no-broker', 'record for programs on this machine only, through the socket')
+      .option('--no-watch', 'do not take up changes of the policy file by itself')
+      .option('--json', 'one line of JSON when it is ready'),
+    [
+      ['tally up', 'start here, and leave it running'],
+      ['TALLY_PORT=9000 tally up', 'on another port'],
+    ],
+  ).action((options: UpOptions) => up(context, options));
+}

@@ -1,0 +1,48 @@
+import type { Session } from '../../../open.ts';
+import type { Context } from '../../context.ts';
+import { counted, factLines } from '../../facts.ts';
+import { safe, safeJsonText } from '../../output/safe.ts';
+
+interface Announcement {
+  readonly session: Session;
+  readonly url: string | undefined;
+  readonly json: boolean;
+}
+
+/** Printed when calls can be made: whoever waits for this line need not try. */
+export async function announce(context: Context, { session, url, json }: Announcement): Promise<void> {
+  const { stdout, paths, version } = context;
+  const status = await session.ask('status', {});
+  const { directory } = await context.openReader();
+  if (json) {
+    const ready = {
+      ...(url === undefined ? {} : { proxy_url: url }),
+      pid: status.pid,
+      version,
+      log: directory,
+      origin: status.origin,
+      vkey: status.vkey,
+      entries: status.size,
+      policy: { file: paths.policyFile, ...status.policy },
+    };
+    return stdout.line(safeJsonText(JSON.stringify(ready)));
+  }
+  const { bold, green } = stdout.style;
+  const hosts = session.recorder?.policy().compiled.allowlist.length ?? 0;
+  await stdout.line(`${bold('tally')} ${safe(version)} ${green('is recording')}`);
+  const lines = factLines(
+    [
+      ['broker', url === undefined ? 'off' : bold(url)],
+      ['log', `${directory}  (${counted(status.size, 'entry', 'entries')})`],
+      [
+        'policy',
+        `${paths.policyFile}  (version ${safe(status.policy.version)}, ${hosts === 0 ? 'allows nothing yet' : counted(hosts, 'host')})`,
+      ],
+      ['verifier', safe(status.vkey)],
+      ['try', hosts === 0 ? 'tally policy allow HOST' : 'tally call --url https://HOST/… --bearer KEY'],
+      ['look', 'tally log tail'],
+    ],
+    stdout,
+  );
+  for (const line of lines) await stdout.line(line);
+}

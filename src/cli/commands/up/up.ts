@@ -1,0 +1,137 @@
+/** The long-lived writer of this machine, with its broker. */
+import { TallyError } from '../../../core/error.ts';
+import type { Session } from '../../../open.ts';
+import { type OwnBroker, startBroker } from '../../broker.ts';
+import { loadConfig } from '../../config.ts';
+import type { Context } from '../../context.ts';
+import { counted } from '../../facts.ts';
+import { portOwner } from '../../port-owner.ts';
+import { askRunning } from '../../running.ts';
+import { firstStartNote, setUp } from '../../setup.ts';
+import { announce } from './announce.ts';
+import { watchPolicy } from './watch.ts';
+
+export interface UpOptions {
+  readonly port?: number;
+  readonly broker: boolean;
+  readonly watch: boolean;
+  readonly json?: boolean;
+}
+
+const DEFAULT_PORT = 8765;
+/** Above what the broker gives its calls and the recorder its last flush. */
+const LONGEST_CLOSE_MS = 20_000;
+const WATCH_MS = 250;
+
+export async function up(context: Context, options: UpOptions): Promise<void> {
+  await refuseSecond(context);
+  const port = choosePort(context, options);
+  const first = setUp(context.paths).first;
+  const session = await context.openSession({ require: 'writer' });
+  if (first && !context.stderr.isTTY) firstStartNote(context);
+  let broker: OwnBroker | undefined;
+  let why = 'the end of `tally up`';
+  try {
+    broker = options.broker ? await listen(context, session, port) : undefined;
+    session.setProxyUrl(broker?.url);
+    await announce(context, { session, url: broker?.url, json: options.json === true });
+    const policy = options.watch ? watchPolicy(context, session) : undefined;
+    try {
+      why = await untilStopped(context, session);
+    } finally {
+      policy?.close();
+    }
+  } finally {
+    await close(context, session, broker, why);
+  }
+}
+
+/** Otherwise it would wait for the lock, and then say less. */
+async function refuseSecond(context: Context): Promise<void> {
+  const other = await askRunning(context, (ask) => ask('hello', {}));
+  if (other?.proxy_url === undefined) return;
+  throw new TallyError('LOG_LOCKED', `it runs already: pid ${other.pid}, broker ${other.proxy_url}`, {
+    hint: `use that one, or end it first: kill ${other.pid}; TALLY_HOME=DIR gives another one a log of its own`,
+  });
+}
+
+function choosePort(context: Context, options: UpOptions): number {
+  if (options.port !== undefined) return options.port;
+  const text = context.env.TALLY_PORT;
+  if (text === undefined || text === '') return loadConfig(context.paths.configFile).port ?? DEFAULT_PORT;
+  const port = Number(text);
+  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
+  throw new TallyError('BAD_CONFIG', `TALLY_PORT is not a port: ${text}`, {
+    hint: 'a number from 0 (any) to 65535',
+  });
+}
+
+async function listen(context: Context, session: Session, port: number): Promise<OwnBroker> {
+  try {
+    return await startBroker(context, session, port);
+  } catch (error) {
+    if (!(error instanceof TallyError) || error.code !== 'ADDRESS_IN_USE') throw error;
+    const owner = portOwner(port);
+    const by = owner === undefined ? '' : ` by pid ${owner.pid} (${owner.command})`;
+    const ask = owner === undefined ? `ss -ltnp 'sport = :${port}' shows by whom; ` : '';
+    throw new TallyError('ADDRESS_IN_USE', `port ${port} of 127.0.0.1 is taken${by}`, {
+      hint: `${ask}take another one: TALLY_PORT=${port + 1} tally up`,
+      cause: error,
+    });
+  }
+}
+
+/** Why it ends. Throws when the recorder died: a supervisor starts it anew, and it replays from what is on disk. */
+function untilStopped(context: Context, session: Session): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const interrupted = context.interrupted();
+    const watch = setInterval(() => {
+      const failure = session.recorder?.failure();
+      if (failure !== undefined) settle(() => reject(failure));
+    }, WATCH_MS);
+    const onSignal = (): void => settle(() => resolve('a signal'));
+    // The terminal went away; the log is closed as with any other signal.
+    process.once('SIGHUP', onSignal);
+    interrupted.addEventListener('abort', onSignal, { once: true });
+    function settle(done: () => void): void {
+      clearInterval(watch);
+      process.off('SIGHUP', onSignal);
+      interrupted.removeEventListener('abort', onSignal);
+      done();
+    }
+    if (interrupted.aborted) onSignal();
+  });
+}
+
+async function close(
+  context: Context,
+  session: Session,
+  broker: OwnBroker | undefined,
+  why: string,
+): Promise<void> {
+  const { stderr } = context;
+  session.setProxyUrl(undefined);
+  const late = setTimeout(() => {
+    context.warn(`not closed after ${LONGEST_CLOSE_MS / 1000} s; what was acknowledged is on disk`);
+    process.exit(1);
+  }, LONGEST_CLOSE_MS);
+  late.unref();
+  if (context.interrupted().aborted) {
+    void stderr.line(
+      stderr.style.dim('closing: calls under way have 10 s to end; Ctrl-C again ends at once'),
+    );
+  }
+  try {
+    await broker?.close();
+  } finally {
+    const recorder = session.recorder;
+    const failed = recorder?.failure() !== undefined;
+    await session.close(why);
+    clearTimeout(late);
+    if (recorder !== undefined && !failed) {
+      await stderr.line(
+        `closed: ${counted(recorder.size(), 'entry', 'entries')}, ${counted(recorder.signed(), 'entry', 'entries')} signed`,
+      );
+    }
+  }
+}
