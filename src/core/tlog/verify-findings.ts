@@ -48,7 +48,8 @@ export interface Findings {
  */
 export interface Recorded extends Findings {
   addBad(entry: BadEntry): void;
-  addContradicted(index: number): void;
+  /** Whether it is a signed entry. */
+  addContradicted(index: number): boolean;
   /** Entries `from` to `to - 1`. */
   addMissing(from: number, to: number): void;
   addExtra(line: ExtraLine): void;
@@ -97,8 +98,10 @@ export function recordFindings(signedSize: number): Recorded {
       else addBreak(entry.index);
     },
     addContradicted(index) {
-      if (index < signedSize) contradicted.add({ index, reason: 'bytes' });
+      const signed = index < signedSize;
+      if (signed) contradicted.add({ index, reason: 'bytes' });
       else addBreak(index);
+      return signed;
     },
     addMissing(from, to) {
       // What is gone from the unsigned tail shows as a break of the chain.

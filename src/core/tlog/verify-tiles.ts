@@ -50,9 +50,11 @@ export function compareTiles(tile: StoredTile, findings: Recorded): TileComparis
     const index = first / TILE_WIDTH;
     const expected = await stored(0, index);
     if (expected === undefined || equalBytes(expected, leaves)) return;
-    findings.addDamagedTile(0, index);
+    let signed = false;
     for (let i = 0; i < TILE_WIDTH; i++)
-      if (!equalBytes(hashAt(expected, i), hashAt(leaves, i))) findings.addContradicted(first + i);
+      if (!equalBytes(hashAt(expected, i), hashAt(leaves, i)))
+        signed = findings.addContradicted(first + i) || signed;
+    if (signed) findings.addDamagedTile(0, index);
   }
 
   async function comparePlaced({ leaves }: Group, lines: readonly Placed[]): Promise<void> {
