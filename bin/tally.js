@@ -14,7 +14,7 @@ if (major < 24) {
     (error) => {
       process.stderr.write(
         'tally: cannot load the program: ' +
-          (error && error.message) +
+          String(error) +
           '\nhint: run `npm run build` in a checkout, or reinstall tallystick.\n',
       );
       process.exitCode = 1;
