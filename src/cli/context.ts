@@ -24,7 +24,7 @@ export interface Context {
   readonly interactive: boolean;
   /** A coding agent found in the environment. Inferred, never proof of anything. */
   readonly agent: Agent | undefined;
-  /** Whether failures are printed as JSON: asked for, or nobody reads standard error on a terminal. */
+  /** Whether failures are printed as JSON: asked for, or no person reads standard error on a terminal. */
   readonly json: boolean;
   /** Milliseconds since the epoch. */
   now(): number;
@@ -79,7 +79,7 @@ export async function createContext(argv: readonly string[], version: string): P
     stdin: process.stdin,
     interactive: process.stdin.isTTY === true && stderr.isTTY && agent === undefined,
     agent,
-    json: wantsJson(argv, stderr.isTTY),
+    json: plain || wantsJson(argv, stderr.isTTY),
     now: Date.now,
     client,
     async openSession({ client: who, ...options } = {}) {

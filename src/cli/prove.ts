@@ -3,13 +3,13 @@
  * segment, hashed, and led to the signed root by an inclusion proof from the tiles.
  */
 import { decodeUtf8, encodeBase64, encodeHex } from '../core/bytes.ts';
-import { isTallyError } from '../core/error.ts';
+import { isTallyError, TallyError } from '../core/error.ts';
 import { HASH_BYTES } from '../core/hash.ts';
 import type { LogReader } from '../core/ports.ts';
-import { openCheckpoint, type VerifiedCheckpoint } from '../core/tlog/checkpoint.ts';
+import { openCheckpoint } from '../core/tlog/checkpoint.ts';
 import { checkEntry } from '../core/tlog/entry-proof.ts';
 import { type Verifier, verifierFromVkey } from '../core/tlog/key.ts';
-import { proveInclusion } from '../core/tlog/proof.ts';
+import { type HashReader, proveInclusion } from '../core/tlog/proof.ts';
 import { TILE_WIDTH, tilePath } from '../core/tlog/tile.ts';
 import { loadTreeState, type TileReader, tileHashReader } from '../core/tlog/tiling.ts';
 import { leafHash } from '../core/tlog/tree.ts';
@@ -96,7 +96,7 @@ export async function proveEntry(
     if (checkpoint === undefined || entry.index >= signed) {
       return { state: 'sequenced', leaf_hash, signed, chained: await isChained(opened.reader, entry) };
     }
-    const proof = await inclusion(opened.reader, checkpoint, entry.index);
+    const proof = await proveInclusion(entry.index, signed, await hashesOf(opened.reader, signed));
     checkEntry(entry.line, entry.index, proof, checkpoint);
     return {
       state: 'published',
@@ -121,27 +121,27 @@ async function isChained(
   return before !== undefined && prev === encodeBase64(leafHash(before));
 }
 
-async function inclusion(
-  reader: LogReader,
-  { size }: VerifiedCheckpoint,
-  index: number,
-): Promise<Uint8Array[]> {
+/**
+ * Nodes of the tree of the first `size` entries, out of the stored full tiles and, right of those, the entries
+ * themselves. Throws `LOG_DAMAGED` when a tile is missing.
+ */
+export async function hashesOf(reader: LogReader, size: number): Promise<HashReader> {
   const stored: TileReader = async (level, at, width) => {
     const tile = await reader.objects.get(tilePath({ level, index: at, width: TILE_WIDTH }));
     return tile?.subarray(0, width * HASH_BYTES);
   };
-  // The store keeps full tiles; what is right of them follows from the last entries.
   const tail = await readLines(reader, size - (size % TILE_WIDTH), size);
-  const hashes = new Uint8Array((size % TILE_WIDTH) * HASH_BYTES);
+  if (tail.length !== size % TILE_WIDTH) {
+    throw new TallyError('LOG_DAMAGED', `the log ends before the ${size} entries that were signed`, {
+      hint: 'run `tally verify`: it tells what is missing',
+    });
+  }
+  const leaves = new Uint8Array(tail.length * HASH_BYTES);
   tail.forEach((line, i) => {
-    hashes.set(leafHash(line), i * HASH_BYTES);
+    leaves.set(leafHash(line), i * HASH_BYTES);
   });
-  const { partials } = await loadTreeState(size, hashes, stored);
-  return proveInclusion(
-    index,
-    size,
-    tileHashReader(size, (level, at, width) =>
-      width === TILE_WIDTH ? stored(level, at, width) : partials[level],
-    ),
+  const { partials } = await loadTreeState(size, leaves, stored);
+  return tileHashReader(size, (level, at, width) =>
+    width === TILE_WIDTH ? stored(level, at, width) : partials[level],
   );
 }

@@ -4,7 +4,7 @@ import type { LogFilter } from '../core/query/filter.ts';
 import { parseLine } from '../core/query/line.ts';
 import type { Place } from '../core/query/scan.ts';
 import { createScan, type Hit, type Malformed } from '../core/query/scan.ts';
-import { readBackwards, readLineAt } from '../store/file/backwards.ts';
+import { readBackwards } from '../store/file/backwards.ts';
 
 export interface ReadingSummary {
   /** Entries that were looked at. */
@@ -32,8 +32,7 @@ export interface ReadingOptions {
 
 export async function readLog(directory: string, options: ReadingOptions): Promise<Reading> {
   const backwards = await readBackwards(directory);
-  const lineAt = (place: Place): Promise<Buffer> => readLineAt(directory, place);
-  const scan = createScan({ ...options, lineAt });
+  const scan = createScan(options);
   const overlong: Malformed[] = [];
   /** Index of the oldest entry that was looked at: entries are numbered without holes. */
   let oldest: number | undefined;
@@ -47,7 +46,7 @@ export async function readLog(directory: string, options: ReadingOptions): Promi
           overlong.push({ first, offset, why: `${bytes} bytes without an end of line` });
         }
         const before = scan.scanned();
-        yield* await scan.take(block);
+        yield* scan.take(block);
         const taken = scan.scanned() - before;
         oldest = indexIn(block.bytes, block.bounds, block.bounds.length / 2 - taken) ?? oldest;
         if (scan.over()) break;

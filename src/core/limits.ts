@@ -150,4 +150,6 @@ export const LIMITS = {
   olderInARow: 1_024,
   /** Halves of calls that a reading keeps while it looks for the other half; more calls are seldom open at once. */
   rememberedCalls: 10_000,
+  /** The same in bytes, for lines that are kept unparsed. */
+  rememberedCallBytes: 32 * 1024 * 1024,
 } as const;

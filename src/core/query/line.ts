@@ -10,8 +10,6 @@ const ID = /"id":"(log_[0-9A-Z]{26})","index":/;
 const ID_BYTES = 46;
 const INDEX = Buffer.from('","index":');
 const PARENT = Buffer.from('"parent_id":"');
-const PRE = Buffer.from('"phase":"pre_exec"');
-const POST = Buffer.from('"phase":"post_exec"');
 
 /** The entry's time, when the line ends the way this version writes it. */
 export function lineTime(line: Buffer): string | undefined {
@@ -32,12 +30,6 @@ export function lineParent(line: Buffer): string | undefined {
   const start = at + PARENT.length;
   const end = line.indexOf(0x22, start);
   return end === -1 ? undefined : line.toString('latin1', start, end);
-}
-
-/** A text field that quotes one of these has its quotes escaped, so a match is a member. */
-export function linePhase(line: Buffer): 'pre' | 'post' | 'point' {
-  if (line.includes(POST)) return 'post';
-  return line.includes(PRE) ? 'pre' : 'point';
 }
 
 export type Parsed = { readonly entry: JsonObject } | { readonly malformed: string };

@@ -2,8 +2,8 @@
  * Finds calls in lines that come newest first. Pure: lines go in, calls come out.
  *
  * A call is two entries, and the newer one, its post_exec, is met first. It waits for its pre_exec; the row stands where
- * the call started. A post_exec that a filter did not let through is remembered by its place only, in case its pre_exec
- * turns out to be wanted. Both memories are bounded: what falls out is shown as a row of its own, never lost.
+ * the call started. A post_exec that a filter did not let through is kept unparsed, in case its pre_exec turns out to be
+ * wanted. Both memories are bounded: a wanted end that falls out is shown as a row of its own, never lost.
  */
 
 import type { JsonObject } from '../json.ts';
@@ -11,7 +11,7 @@ import { LIMITS } from '../limits.ts';
 import { type Call, factsOf } from './call.ts';
 import { textAt } from './fields.ts';
 import { type LogFilter, matches, needlesOf } from './filter.ts';
-import { lineId, lineParent, linePhase, lineTime, parseLine } from './line.ts';
+import { lineId, lineParent, lineTime, parseLine } from './line.ts';
 
 /** Where a line starts. */
 export interface Place {
@@ -46,13 +46,11 @@ export interface ScanOptions {
   readonly raw: boolean;
   /** Rows wanted; the scan is over when there are as many. */
   readonly limit: number;
-  /** Reads the line that starts there again. */
-  readonly lineAt: (place: Place) => Promise<Buffer>;
 }
 
 export interface Scan {
   /** Takes the next block, older than all before; gives the rows that are complete with it, newest first. */
-  take(block: LineBlock): Promise<readonly Hit[]>;
+  take(block: LineBlock): readonly Hit[];
   /** Nothing older can add a row: there are enough, or everything older is before `since`. */
   readonly over: () => boolean;
   /** Rows whose start lies before everything that was taken. */
@@ -68,11 +66,15 @@ interface Waiting {
   readonly line: Buffer;
 }
 
+const POST_EXEC = Buffer.from('"phase":"post_exec"');
+
 export function createScan(options: ScanOptions): Scan {
   const { filter, raw, limit } = options;
-  const mayMatch = candidates(filter, raw);
+  const needles = drivingNeedles(filter, raw);
+  /** Ends are found by what they say; only without such needles may the beginning of a call lead to its end. */
+  const mayMissEnds = !raw && needles.length > 0 && needlesOf(filter).post.length === 0;
   const waiting = new Map<string, Waiting>();
-  const places = new Map<string, Place>();
+  const unseen = recentLines();
   let rows: Hit[] = [];
   let found = 0;
   const some: Malformed[] = [];
@@ -94,45 +96,46 @@ export function createScan(options: ScanOptions): Scan {
     rows.push({ call, lines });
   }
 
-  /** Nothing in the line says that it can match: it counts only as the other half of a call. */
-  async function glance(line: Buffer, place: Place): Promise<void> {
-    const id = waiting.size === 0 ? '' : lineId(line);
-    if (id === undefined || waiting.has(id)) {
-      const entry = parse(line, place);
-      if (entry !== undefined && waiting.has(textAt(entry, 'id') ?? '')) await join(entry, line);
-    } else if (linePhase(line) === 'post') {
-      const parent = lineParent(line);
-      if (parent !== undefined) remember(places, parent, place);
-    }
+  function keepUnseen(line: Buffer): void {
+    const parent = lineParent(line);
+    if (parent !== undefined) unseen.keep(parent, line);
   }
 
-  async function look(line: Buffer, place: Place): Promise<void> {
+  /** A line that cannot match by itself counts only as the beginning of a call whose end is waiting. */
+  function glance(line: Buffer, place: Place): void {
+    const id = lineId(line);
+    if (id !== undefined && !waiting.has(id)) return;
+    const entry = parse(line, place);
+    if (entry !== undefined && waiting.has(textAt(entry, 'id') ?? '')) join(entry, line);
+  }
+
+  function look(line: Buffer, place: Place): void {
     const entry = parse(line, place);
     if (entry === undefined) return;
     const phase = raw ? undefined : textAt(entry, 'phase');
     const parent = textAt(entry, 'parent_id');
-    if (phase === 'pre_exec') await join(entry, line);
-    else if (phase === 'post_exec' && parent !== undefined) {
+    if (phase === 'pre_exec') join(entry, line);
+    // A second end of the same call is older and was superseded: the newest one wins, this one stands alone.
+    else if (phase === 'post_exec' && parent !== undefined && !waiting.has(parent)) {
       const evicted = remember(waiting, parent, { entry, line: Buffer.from(line) });
       if (evicted !== undefined) offer({ first: evicted.entry }, [evicted.line]);
     } else offer({ first: entry }, [line]);
   }
 
-  async function join(first: JsonObject, line: Buffer): Promise<void> {
+  function join(first: JsonObject, line: Buffer): void {
     const id = textAt(first, 'id') ?? '';
-    const last = waiting.get(id) ?? (await fromPlace(id));
+    const last = waiting.get(id) ?? endOf(id);
     waiting.delete(id);
     if (last === undefined) offer({ first }, [line]);
     else offer({ first, last: last.entry }, [line, last.line]);
   }
 
-  async function fromPlace(id: string): Promise<Waiting | undefined> {
-    const place = places.get(id);
-    if (place === undefined) return undefined;
-    places.delete(id);
-    const line = await options.lineAt(place);
-    const entry = parse(line, place);
-    return entry === undefined ? undefined : { entry, line };
+  function endOf(id: string): Waiting | undefined {
+    const line = unseen.find(id);
+    const parsed = line === undefined ? undefined : parseLine(line);
+    return line !== undefined && parsed !== undefined && 'entry' in parsed
+      ? { entry: parsed.entry, line }
+      : undefined;
   }
 
   return {
@@ -140,9 +143,10 @@ export function createScan(options: ScanOptions): Scan {
     malformed: () => ({ count: malformed, some }),
     over: () => found >= limit || older >= LIMITS.olderInARow,
     reachedSince: () => older >= LIMITS.olderInARow,
-    async take(block) {
+    take(block) {
       rows = [];
-      const flags = mayMatch(block);
+      const flags = containing(block, needles);
+      const ends = mayMissEnds ? containing(block, [POST_EXEC]) : undefined;
       for (let i = block.bounds.length / 2 - 1; i >= 0; i--) {
         const start = block.bounds[2 * i] ?? 0;
         const line = block.bytes.subarray(start, block.bounds[2 * i + 1]);
@@ -156,7 +160,11 @@ export function createScan(options: ScanOptions): Scan {
         }
         if (ts !== undefined && filter.until !== undefined && raw && ts >= filter.until) continue;
         const place = { first: block.first, offset: block.offset + start };
-        await (flags[i] === 1 ? look(line, place) : glance(line, place));
+        if (flags[i] === 1) look(line, place);
+        else {
+          if (ends?.[i] === 1) keepUnseen(line);
+          if (waiting.size > 0) glance(line, place);
+        }
         if (found >= limit) break;
       }
       return rows;
@@ -172,9 +180,7 @@ export function createScan(options: ScanOptions): Scan {
 
 /** Adds to a bounded memory, and gives back what had to leave it. */
 function remember<T>(memory: Map<string, T>, id: string, value: T): T | undefined {
-  const replaced = memory.get(id);
   memory.set(id, value);
-  if (replaced !== undefined) return replaced;
   if (memory.size <= LIMITS.rememberedCalls) return undefined;
   const [oldest] = memory;
   if (oldest === undefined) return undefined;
@@ -182,25 +188,48 @@ function remember<T>(memory: Map<string, T>, id: string, value: T): T | undefine
   return oldest[1];
 }
 
-/**
- * Marks the lines of a block that contain everything the filter needs. Each needle is searched forwards through the
- * block once, whatever the number of lines. A call's outcome is in its post_exec and its decision in its pre_exec, so
- * one of the two leads to the other: the outcome does when it is asked for, since it is met first.
- */
-function candidates(filter: LogFilter, raw: boolean): (block: LineBlock) => Uint8Array {
-  const { both, pre, post } = needlesOf(filter);
-  const needles = [...both, ...(post.length === 0 || raw ? pre : []), ...post];
-  return ({ bytes, bounds }) => {
-    const lines = bounds.length / 2;
-    const flags = new Uint8Array(lines).fill(1);
-    for (const needle of needles) {
-      let at = bytes.indexOf(needle);
-      for (let i = 0; i < lines; i++) {
-        const start = bounds[2 * i] ?? 0;
-        if (at !== -1 && at < start) at = bytes.indexOf(needle, start);
-        if (at === -1 || at + needle.length > (bounds[2 * i + 1] ?? 0)) flags[i] = 0;
-      }
-    }
-    return flags;
+/** Copies of the lines that came last, by the id they belong to. Two generations: dropping the older one is one step. */
+function recentLines(): { keep(id: string, line: Buffer): void; find(id: string): Buffer | undefined } {
+  let young = new Map<string, Buffer>();
+  let old = new Map<string, Buffer>();
+  let bytes = 0;
+  return {
+    keep(id, line) {
+      if (young.has(id) || old.has(id)) return;
+      young.set(id, Buffer.from(line));
+      bytes += line.length;
+      if (young.size < LIMITS.rememberedCalls && bytes < LIMITS.rememberedCallBytes) return;
+      old = young;
+      young = new Map();
+      bytes = 0;
+    },
+    find: (id) => young.get(id) ?? old.get(id),
   };
+}
+
+/**
+ * What a line must contain to be parsed. A call's outcome is in its post_exec and its decision in its pre_exec, so one
+ * of the two leads to the other: the outcome does when it is asked for, since it is met first.
+ */
+function drivingNeedles(filter: LogFilter, raw: boolean): readonly Uint8Array[] {
+  const { both, pre, post } = needlesOf(filter);
+  return [...both, ...(post.length === 0 || raw ? pre : []), ...post];
+}
+
+/**
+ * Marks the lines of a block that contain all needles. Each is searched forwards through the block once, whatever the
+ * number of lines.
+ */
+function containing({ bytes, bounds }: LineBlock, needles: readonly Uint8Array[]): Uint8Array {
+  const lines = bounds.length / 2;
+  const flags = new Uint8Array(lines).fill(1);
+  for (const needle of needles) {
+    let at = bytes.indexOf(needle);
+    for (let i = 0; i < lines; i++) {
+      const start = bounds[2 * i] ?? 0;
+      if (at !== -1 && at < start) at = bytes.indexOf(needle, start);
+      if (at === -1 || at + needle.length > (bounds[2 * i + 1] ?? 0)) flags[i] = 0;
+    }
+  }
+  return flags;
 }

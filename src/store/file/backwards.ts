@@ -152,20 +152,3 @@ function lineBlock(
   if (start < bytes.length) bounds.push(start, bytes.length);
   return { first, offset, bytes, bounds, overlong };
 }
-
-/** The line that starts at `place`, without its newline. */
-export async function readLineAt(directory: string, place: Place): Promise<Buffer> {
-  const handle = await openSegment(directory, place.first);
-  try {
-    const { bytesRead, buffer } = await handle.read(
-      Buffer.allocUnsafe(LONGEST_LINE),
-      0,
-      LONGEST_LINE,
-      place.offset,
-    );
-    const end = buffer.subarray(0, bytesRead).indexOf(NEWLINE);
-    return Buffer.from(buffer.subarray(0, end === -1 ? bytesRead : end));
-  } finally {
-    await handle.close();
-  }
-}

@@ -64,7 +64,8 @@ async function list(context: Context, options: ListOptions): Promise<void> {
 
   if (options.jsonl === true) await printLines(context, reading);
   else if (options.json === true) await printJson(context, reading);
-  else await printTable(context, reading, { raw, zone, nowMs });
+  else if ((await printTable(context, reading, { raw, zone, nowMs })) === 0)
+    await sayNone(context, options.type ?? []);
   const summary = reading.summary();
   await reportMalformed(context, summary);
   if (options.json !== true) await reportRest(context, summary, options);
@@ -111,9 +112,10 @@ async function printTable(
   context: Context,
   reading: Reading,
   options: { readonly raw: boolean; readonly zone: { readonly utc: boolean }; readonly nowMs: number },
-): Promise<void> {
+): Promise<number> {
   const { stdout } = context;
   const { style } = stdout;
+  let rows = 0;
   const columns = rowColumns(options.raw).map((column) =>
     column.header === 'TIME'
       ? { ...column, header: `TIME (${zoneName(options.nowMs, options.zone)})` }
@@ -131,7 +133,8 @@ async function printTable(
   }
 
   for await (const hit of reading.hits()) {
-    if (stdout.gone.aborted) return;
+    if (stdout.gone.aborted) return rows;
+    rows++;
     const row = cells(hit);
     if (sample === undefined) await stdout.line(layout.row(row));
     else {
@@ -142,6 +145,7 @@ async function printTable(
     }
   }
   await begin(sample ?? []);
+  return rows;
 }
 
 async function reportMalformed({ stderr }: Context, { malformed }: ReadingSummary): Promise<void> {
@@ -164,5 +168,18 @@ async function reportRest({ stderr }: Context, summary: ReadingSummary, options:
         `up to ${grouped(summary.older)} older entries were not looked at (-n ${options.limit * 5}, --since, --all)`,
       ),
     );
+  }
+}
+
+/** An empty answer may be a misspelt question. Types are loaded only now: their schema is large. */
+async function sayNone({ stderr }: Context, types: readonly string[]): Promise<void> {
+  await stderr.line(stderr.style.dim('no entry matches'));
+  const { ENTRY_TYPES } = await import('../../../core/entry.ts');
+  const { didYouMean } = await import('../../../core/policy/suggest.ts');
+  const families = ENTRY_TYPES.map((type) => type.split('.')[0] ?? type);
+  const known = new Set<string>([...ENTRY_TYPES, ...families]);
+  for (const type of types.map((name) => name.replace(/\.\*$/, ''))) {
+    const meant = known.has(type) ? undefined : didYouMean(type, known);
+    if (meant !== undefined) await stderr.line(`${stderr.style.dim('hint:')}  did you mean --type ${meant}?`);
   }
 }

@@ -1,17 +1,19 @@
-import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { equalBytes } from '../../../core/bytes.ts';
-import { TallyError } from '../../../core/error.ts';
+import { isTallyError, TallyError } from '../../../core/error.ts';
 import type { LogReader } from '../../../core/ports.ts';
-import { openCheckpoint } from '../../../core/tlog/checkpoint.ts';
+import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../../../core/tlog/checkpoint.ts';
+import { parseNote } from '../../../core/tlog/note.ts';
+import { treeRoot } from '../../../core/tlog/proof.ts';
 import { publishTree } from '../../../core/tlog/publish.ts';
-import { fileObjects } from '../../../store/file/objects.ts';
+import { emptyRoot } from '../../../core/tlog/tree.ts';
 import type { Context } from '../../context.ts';
 import { examples } from '../../help.ts';
 import { createProgress, grouped } from '../../output/progress.ts';
-import { toJson } from '../../output/safe.ts';
-import { trustedKey } from '../../prove.ts';
+import { safe, toJson } from '../../output/safe.ts';
+import { hashesOf, trustedKey } from '../../prove.ts';
+import { readPublished, writePublished } from '../../published.ts';
 
 interface PublishOptions {
   readonly dir?: string;
@@ -44,9 +46,7 @@ async function publish(context: Context, target: string, options: PublishOptions
   }
   const checkpoint = openCheckpoint(note, [verifier]);
   const directory = resolve(target);
-  await refuseForeign(directory, checkpoint.origin, options);
-  await mkdir(directory, { recursive: true });
-  const objects = fileObjects(directory);
+  await keepPromise(await readPublished(directory, 'checkpoint'), opened.reader, checkpoint);
   const progress = createProgress(context.stderr, 'publishing', 'entries');
   let written = 0;
   let kept = 0;
@@ -58,12 +58,8 @@ async function publish(context: Context, target: string, options: PublishOptions
       blocks: () => allBlocks(opened.reader),
     })) {
       // What a path names never changes, except for the checkpoint: a file that differs was damaged, and is mended.
-      const stored = await objects.get(path);
-      if (stored !== undefined && equalBytes(stored, bytes)) kept++;
-      else {
-        await objects.put(path, bytes, { durable: path === 'checkpoint' });
-        written++;
-      }
+      if (await writePublished(directory, path, bytes)) written++;
+      else kept++;
       if (path.startsWith('tile/entries/')) bundled += ENTRIES_A_BUNDLE;
       progress.update(Math.min(bundled, checkpoint.size), checkpoint.size);
     }
@@ -80,9 +76,11 @@ async function publish(context: Context, target: string, options: PublishOptions
     vkey: verifier.vkey,
   };
   if (options.json === true) return stdout.line(toJson(result));
-  await stdout.line(`published ${grouped(checkpoint.size)} entries of ${checkpoint.origin} in ${directory}`);
+  await stdout.line(
+    `published ${grouped(checkpoint.size)} entries of ${safe(checkpoint.origin)} in ${safe(directory)}`,
+  );
   await stdout.line(`${grouped(written)} files written, ${grouped(kept)} were there already`);
-  await stdout.line(`readers verify with ${verifier.vkey}`);
+  await stdout.line(`readers verify with ${safe(verifier.vkey)}`);
 }
 
 const ENTRIES_A_BUNDLE = 256;
@@ -91,13 +89,48 @@ async function* allBlocks(reader: LogReader): AsyncGenerator<Uint8Array> {
   for (const { first } of await reader.segments()) yield* reader.read(first);
 }
 
-/** Files of two logs in one directory would fit neither checkpoint; an older state must not replace a newer one. */
-async function refuseForeign(directory: string, origin: string, _options: PublishOptions): Promise<void> {
-  const found = await fileObjects(directory).get('checkpoint');
+/**
+ * What was published is a promise to its readers: the same log, and never less of it. Publishing a fork over it would
+ * be the very thing that publishing is there to show.
+ */
+async function keepPromise(
+  found: Uint8Array | undefined,
+  reader: LogReader,
+  checkpoint: Checkpoint,
+): Promise<void> {
   if (found === undefined) return;
-  const [first] = Buffer.from(found).toString('utf8').split('\n');
-  if (first === origin) return;
-  throw new TallyError('USAGE', `${directory} holds another log: ${first ?? ''}`, {
-    hint: 'give a directory of its own to each log',
-  });
+  const published = parsePublished(found);
+  if (published?.origin !== checkpoint.origin) {
+    throw new TallyError('USAGE', `the directory holds another log: ${published?.origin ?? 'unreadable'}`, {
+      hint: 'give each log a directory of its own',
+    });
+  }
+  if (published.size > checkpoint.size) {
+    throw new TallyError(
+      'LOG_ROLLED_BACK',
+      `${published.size} entries were published there, and this log has signed ${checkpoint.size}`,
+      {
+        hint: 'run `tally verify --head` with the published checkpoint; the log was rolled back, or this is a copy',
+      },
+    );
+  }
+  const root =
+    published.size === 0
+      ? emptyRoot()
+      : await treeRoot(published.size, await hashesOf(reader, checkpoint.size));
+  if (!equalBytes(root, published.root)) {
+    throw new TallyError('LOG_ROLLED_BACK', 'what was published there is not the beginning of this log', {
+      hint: 'run `tally verify --head` with the published checkpoint, and keep both directories as evidence',
+    });
+  }
+}
+
+function parsePublished(note: Uint8Array): Checkpoint | undefined {
+  try {
+    return parseCheckpoint(parseNote(note).text);
+  } catch (error) {
+    // The caller says that it cannot be read.
+    if (isTallyError(error)) return undefined;
+    throw error;
+  }
 }
