@@ -85,6 +85,8 @@ export const LIMITS = {
   clientKeepAliveMs: 65_000,
   /** Client connections to the broker: each call needs one, the rest are idle. */
   clientConnections: 4_096,
+  /** Of the path of a request that was refused as malformed: enough to recognise it, too little to flood the log. */
+  refusedPathChars: 512,
   /** A refused request may still be sending its body: this long its connection is drained, so that it reads the answer. */
   lingerMs: 2_000,
   /** A response up to this size that is complete in time is sent in one piece, with its length and X-AS-Redacted. */

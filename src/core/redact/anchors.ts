@@ -34,22 +34,13 @@ const BACKSLASH = 0x5c;
  */
 export function afterBoundary(bytes: Uint8Array, at: number): boolean {
   if (at === 0 || !isLetterOrDigit(bytes[at - 1] ?? 0)) return true;
+  return nearEscape(bytes, at);
+}
+
+/** Whether an escape may reach up to `at`, or beyond it. */
+export function nearEscape(bytes: Uint8Array, at: number): boolean {
   for (let i = at - 1; i >= 0 && i >= at - ESCAPE_BYTES; i--) if (bytes[i] === BACKSLASH) return true;
   return false;
-}
-
-interface Placed {
-  readonly anchor: Anchor;
-  readonly lower: Uint8Array;
-  /** Where in the anchor its looked-for pair starts. */
-  readonly offset: number;
-}
-
-/** A table over pairs of bytes: 0, or 1 + the index of the anchors that have this pair at their chosen place. */
-export interface AnchorTable {
-  readonly pairs: Uint8Array;
-  /** True when an anchor of list `id` stands around the pair that ENDS at `at`, and is confirmed. */
-  readonly confirms: (id: number, bytes: Uint8Array, at: number, end: number) => boolean;
 }
 
 /**
@@ -69,93 +60,113 @@ const TYPICAL = `{"action":{"args_hash":"e3b0c44298fc1c149afbf4c8996fb92427ae41e
 
 const lowerByte = (byte: number): number => (byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte);
 const upperByte = (byte: number): number => (byte >= 0x61 && byte <= 0x7a ? byte - 0x20 : byte);
+const ANY_BYTE: readonly number[] = Array.from({ length: 256 }, (_, byte) => byte);
 
-/** Both cases of a byte, or just it. */
-function cases(byte: number, ignoreCase: boolean): readonly number[] {
-  return ignoreCase ? [...new Set([lowerByte(byte), upperByte(byte)])] : [byte];
+/** An anchor where one of its pairs was seen: its first byte is `offset` bytes before the pair's first. */
+interface Placed {
+  readonly anchor: Anchor;
+  /** Its bytes, in lower case when case does not matter. */
+  readonly bytes: Uint8Array;
+  readonly ignoreCase: boolean;
+  readonly offset: number;
+}
+
+/** Looks for all anchors at every second pair of bytes, so that each anchor has one pair for even and one for odd. */
+export interface AnchorTable {
+  /** By pair (first byte high): 0, or the id of the anchors that may stand around it. */
+  readonly pairs: Uint8Array;
+  /** By id (high) and the byte behind the pair: whether it is worth while to ask `confirms`. */
+  readonly third: Uint8Array;
+  /** True when an anchor of this id stands around the pair that starts at `at`, and is confirmed. */
+  readonly confirms: (id: number, bytes: Uint8Array, at: number, end: number) => boolean;
 }
 
 export function createAnchorTable(anchors: readonly Anchor[]): AnchorTable {
-  const frequency = new Uint16Array(65_536);
-  for (let i = 1; i < TYPICAL.length; i++) {
-    const pair = (TYPICAL.charCodeAt(i - 1) << 8) | TYPICAL.charCodeAt(i);
-    frequency[pair] = (frequency[pair] ?? 0) + 1;
-  }
-  const pairs = new Uint8Array(65_536);
-  /** Index 0 is "none". Pairs with the same anchors share a list. */
-  const lists: Placed[][] = [[]];
-  const listOf = new Map<number, Placed[]>();
-
+  const lists = new Map<number, Placed[]>();
   for (const anchor of anchors) {
-    const ignoreCase = anchor.ignoreCase === true;
-    const bytes = Uint8Array.from(anchor.text, (char) => char.charCodeAt(0));
     invariant(
       /^[\x20-\x7e]+$/.test(anchor.text) && !/["\\]/.test(anchor.text),
       'an anchor stands in JSON as it is',
     );
+    const ignoreCase = anchor.ignoreCase === true;
+    const bytes = Uint8Array.from(anchor.text, (char) => char.charCodeAt(0));
     const lower = ignoreCase ? bytes.map(lowerByte) : bytes;
-    for (const [first, second, offset] of rarestPair(bytes, ignoreCase, frequency)) {
-      const pair = (first << 8) | second;
-      const list = listOf.get(pair) ?? [];
-      listOf.set(pair, list);
-      list.push({ anchor, lower, offset });
+    const place = rarestPlace(anchor);
+    for (const offset of [place, place + 1]) {
+      for (const pair of pairsAt(bytes, offset, ignoreCase)) {
+        const list = lists.get(pair) ?? [];
+        lists.set(pair, list);
+        list.push({ anchor, bytes: lower, ignoreCase, offset });
+      }
     }
-  }
-  const seen = new Map<string, number>();
-  for (const [pair, list] of listOf) {
-    const key = list
-      .map((placed) => `${placed.anchor.text}/${placed.offset}/${anchors.indexOf(placed.anchor)}`)
-      .join();
-    let id = seen.get(key);
-    if (id === undefined) {
-      id = lists.push(list) - 1;
-      seen.set(key, id);
-    }
-    invariant(id < 256, 'the ids of anchor lists fit into a byte');
-    pairs[pair] = id;
   }
 
-  function standsAt(placed: Placed, bytes: Uint8Array, start: number, end: number): boolean {
-    const { lower, anchor } = placed;
-    if (start < 0 || start + lower.length > end) return false;
-    for (let i = 0; i < lower.length; i++) {
-      const byte = bytes[start + i] ?? 0;
-      if (byte !== lower[i] && (anchor.ignoreCase !== true || lowerByte(byte) !== lower[i])) return false;
-    }
-    return anchor.confirm === undefined || anchor.confirm(bytes, start, end);
+  const pairs = new Uint8Array(65_536);
+  /** Index 0 is "none". Pairs with the same anchors share an id. */
+  const byId: (readonly Placed[])[] = [[]];
+  const ids = new Map<string, number>();
+  for (const [pair, list] of lists) {
+    const key = list.map((placed) => `${anchors.indexOf(placed.anchor)}@${placed.offset}`).join();
+    const id = ids.get(key) ?? byId.push(list) - 1;
+    ids.set(key, id);
+    invariant(id < 256, 'the ids of anchors fit into a byte');
+    pairs[pair] = id;
   }
+  const third = new Uint8Array(byId.length * 256);
+  byId.forEach((list, id) => {
+    for (const { ignoreCase, bytes, offset } of list) {
+      for (const byte of spell(bytes[offset + 2], ignoreCase)) third[(id << 8) | byte] = 1;
+    }
+  });
 
   return {
     pairs,
+    third,
     confirms(id, bytes, at, end) {
-      const list = lists[id] ?? [];
-      for (const placed of list) if (standsAt(placed, bytes, at - placed.offset, end)) return true;
+      const list = byId[id] as readonly Placed[];
+      for (let i = 0; i < list.length; i++) if (standsAt(list[i] as Placed, bytes, at, end)) return true;
       return false;
     },
   };
 }
 
-/**
- * The pairs to look for: every spelling of the rarest two neighbours, with the offset of the second one. An anchor of
- * one byte is looked for behind every byte.
- */
-function rarestPair(
-  bytes: Uint8Array,
-  ignoreCase: boolean,
-  frequency: Uint16Array,
-): readonly (readonly [first: number, second: number, offset: number])[] {
-  if (bytes.length === 1)
-    return Array.from({ length: 256 }, (_, first) => [first, bytes[0] ?? 0, 0] as const);
-  let best: (readonly [number, number, number])[] = [];
+function standsAt(placed: Placed, text: Uint8Array, at: number, end: number): boolean {
+  const { bytes, anchor, ignoreCase } = placed;
+  const start = at - placed.offset;
+  if (start < 0 || start + bytes.length > end) return false;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = text[start + i] as number;
+    if (byte !== bytes[i] && !(ignoreCase && lowerByte(byte) === bytes[i])) return false;
+  }
+  return anchor.confirm === undefined || anchor.confirm(text, start, end);
+}
+
+/** Every spelling of one byte; any byte, beyond either end of an anchor. */
+function spell(byte: number | undefined, ignoreCase: boolean): readonly number[] {
+  if (byte === undefined) return ANY_BYTE;
+  return ignoreCase ? [...new Set([lowerByte(byte), upperByte(byte)])] : [byte];
+}
+
+function pairsAt(bytes: Uint8Array, offset: number, ignoreCase: boolean): readonly number[] {
+  const seconds = spell(bytes[offset + 1], ignoreCase);
+  return spell(bytes[offset], ignoreCase).flatMap((first) => seconds.map((second) => (first << 8) | second));
+}
+
+/** Where the two pairs to look for are, each judged with its third byte. Short anchors reach over their edges. */
+function rarestPlace({ text, ignoreCase }: Anchor): number {
+  if (text.length < 3) return -1;
+  const typical = ignoreCase === true ? TYPICAL.toLowerCase() : TYPICAL;
+  const times = (piece: string): number => typical.split(piece).length - 1;
+  // A pair alone costs a look at the third byte; with it, a call.
+  const frequency = (offset: number): number =>
+    times(text.slice(offset, offset + 2)) + 8 * times(text.slice(offset, offset + 3));
+  let best = 0;
   let least = Number.POSITIVE_INFINITY;
-  for (let i = 1; i < bytes.length; i++) {
-    const spellings = cases(bytes[i - 1] ?? 0, ignoreCase).flatMap((first) =>
-      cases(bytes[i] ?? 0, ignoreCase).map((second) => [first, second, i] as const),
-    );
-    const seen = spellings.reduce((sum, [first, second]) => sum + (frequency[(first << 8) | second] ?? 0), 0);
+  for (let offset = 0; offset + 2 < text.length; offset++) {
+    const seen = frequency(offset) + frequency(offset + 1);
     if (seen < least) {
       least = seen;
-      best = spellings;
+      best = offset;
     }
   }
   return best;

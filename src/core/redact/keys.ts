@@ -133,10 +133,11 @@ function isSuffix(word: string): boolean {
   return SUFFIXES.has(word) || /^\d{1,4}$/.test(word);
 }
 
-/** Lower-case words: split at everything but ASCII letters and digits, between aB, and between ABc's A and Bc. */
+/** Lower-case words: split at all but ASCII letters and digits, between aB, between ABc's A and Bc, between a1 and 1a. */
 function wordsOf(name: string): readonly string[] {
   return name
-    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .replace(/([A-Za-z])(?=[0-9])|([0-9])(?=[A-Za-z])/g, '$1$2 ')
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
     .replace(/([A-Z])([A-Z][a-z])/g, '$1 $2')
     .split(/[^A-Za-z0-9]+/)
     .filter((word) => word !== '')

@@ -39,8 +39,10 @@ export const BLOCK = 4;
 const MIN_BITS = 12;
 /** 256 KiB: larger tables fall out of the second-level cache. */
 const MAX_BITS = 18;
-/** Slots for each block: one in eight filled keeps chance hits at one probe in eight. */
-const SPARSE = 8;
+/** Slots for each block of a small set of patterns: fewer chance hits. */
+const SPARSE = 4;
+/** The table of a large set may fill up to this: longer steps are worth more than fewer chance hits. */
+const DENSE = 1.5;
 const MAX_SHIFT = 255;
 
 export function createMatcher(given: readonly Pattern[]): Matcher {
@@ -51,8 +53,8 @@ export function createMatcher(given: readonly Pattern[]): Matcher {
   const shortest = patterns.reduce((least, pattern) => Math.min(least, pattern.bytes.length), Infinity);
   invariant(shortest >= BLOCK, 'patterns have at least four bytes');
   const longest = patterns.reduce((most, pattern) => Math.max(most, pattern.bytes.length), 0);
-  // With many patterns a shorter window fills the table less, which saves more than the longer steps would.
-  const blocks = Math.max(1, Math.floor(2 ** MAX_BITS / SPARSE / patterns.length));
+  // A longer window allows longer steps, until its blocks crowd the table.
+  const blocks = Math.max(1, Math.floor(2 ** MAX_BITS / DENSE / patterns.length));
   const window = Math.min(shortest, BLOCK - 1 + Math.min(blocks, MAX_SHIFT));
   const last = window - BLOCK;
   const bits = clamp(Math.ceil(Math.log2(patterns.length * (last + 1) * SPARSE)), MIN_BITS, MAX_BITS);
@@ -144,7 +146,9 @@ function push(map: Map<number, Pattern[]>, key: number, pattern: Pattern): void 
   else list.push(pattern);
 }
 
+/** The last byte first: keys of one vendor begin alike. */
 function equalAt(view: DataView, at: number, bytes: Uint8Array, length: number): boolean {
+  if (view.getUint8(at + length - 1) !== bytes[length - 1]) return false;
   for (let i = 0; i < length; i++) if (view.getUint8(at + i) !== bytes[i]) return false;
   return true;
 }

@@ -15,12 +15,14 @@ import { ENTRY_SHAPE } from '../canonical/entry.ts';
 import { serializeEntry } from '../canonical.ts';
 import type { Entry } from '../entry.ts';
 import { CREDENTIAL_RULES } from './credentials.ts';
+import { type CustomPattern, customRule } from './custom.ts';
 import { createGate } from './gate.ts';
 import { createSecretNames } from './keys.ts';
 import { assignmentRule } from './names-in-text.ts';
 import { PERSONAL_RULES } from './personal.ts';
 import { applyRules, type Counts, newCounts, type Rule } from './rules.ts';
 import { createSecrets } from './secrets.ts';
+import { createScrubber, type Scrubber } from './stream.ts';
 import { createScratch, replaceExact } from './text.ts';
 import { URL_RULES } from './urls.ts';
 import { type TextMode, walk } from './walk.ts';
@@ -39,6 +41,8 @@ export interface Redaction<T> {
 export interface RedactorOptions {
   /** Member names whose value is replaced, besides the built-in ones. */
   readonly names?: readonly string[];
+  /** Patterns besides the built-in ones. One without a fixed text of two characters costs a walk of every entry. */
+  readonly patterns?: readonly CustomPattern[];
 }
 
 export interface Redactor {
@@ -61,8 +65,11 @@ export interface Redactor {
   /** Any JSON value, none of whose members is known: arguments, results, payloads. */
   redactValue<T>(value: T): Redaction<T>;
   redactText(text: string): Redaction<string>;
+  /** Takes the exact values set so far out of a stream of bytes; values set later do not change it. */
+  scrubber(): Scrubber;
 }
 
+/** Throws `BAD_CONFIG` for an added name or pattern that is not taken. */
 export function createRedactor(options: RedactorOptions = {}): Redactor {
   const names = createSecretNames(options.names);
   const rules: readonly Rule[] = [
@@ -70,6 +77,7 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
     ...URL_RULES,
     assignmentRule(names),
     ...PERSONAL_RULES,
+    ...(options.patterns ?? []).map(customRule),
   ];
   const withoutEmail = rules.filter((rule) => rule.name !== 'email');
   const mayMatch = createGate(rules, names);
@@ -78,9 +86,10 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
 
   /** Over JSON text. Never false when the walk would change something. */
   function needsWalk(json: string, identities: number): boolean {
-    const { bytes, view, length } = scratch.encode(json);
+    const utf8 = scratch.encode(json);
     const found =
-      secrets.inJson().find(view, 0, length, length) !== undefined || mayMatch(bytes, length, identities);
+      secrets.inJson().find(utf8.view, 0, utf8.length, utf8.length) !== undefined ||
+      mayMatch(utf8, identities);
     if (found) scratch.wipe();
     return found;
   }
@@ -112,6 +121,7 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
     },
     redact: (value) => walked(value, ENTRY_SHAPE),
     redactValue: (value) => walked(value, undefined),
+    scrubber: () => createScrubber(secrets.plain()),
     redactText(text) {
       const counts = newCounts();
       return {

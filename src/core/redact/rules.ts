@@ -13,7 +13,8 @@ export interface Rule {
   /** Stands in "[REDACTED:name]" and in the counts. */
   readonly name: string;
   /**
-   * What the gate looks for. `digits`: a run of at least 13 digits with or without separators. `at`: an at sign, of
+   * What the gate looks for. `digits`: a run of at least 13 digits, capitals and
+   * separators. `at`: an at sign, of
    * which identity fields may have some. `names`: a secret name. An empty
    * list: every text.
    */
@@ -21,8 +22,8 @@ export interface Rule {
   /** With the flag g. */
   readonly expression: RegExp;
   /**
-   * Which part of a match is replaced, as offsets into it. A number: it was no match after all, and the search goes on
-   * that many characters (at least one) behind its start. Absent: all of it.
+   * Which part of a match is replaced, as offsets from its start (a negative one reaches back). A number: it was no
+   * match after all, and the search goes on that many characters, at least one, behind its start. Absent: all of it.
    */
   readonly part?: (match: RegExpExecArray) => readonly [from: number, to: number] | number;
 }
@@ -62,20 +63,24 @@ export function applyRules(text: string, rules: readonly Rule[], counts: Counts)
 }
 
 function applyRule(text: string, rule: Rule, counts: Counts): string {
-  const { expression, part } = rule;
+  const { expression } = rule;
   let result = '';
   let kept = 0;
   expression.lastIndex = 0;
   for (let match = expression.exec(text); match !== null; match = expression.exec(text)) {
-    const span = part === undefined ? ([0, match[0].length] as const) : part(match);
-    if (typeof span === 'number' || isMarker(match[0].slice(span[0], span[1]))) {
-      expression.lastIndex = match.index + (typeof span === 'number' ? span : span[1]);
+    const part = rule.part?.(match) ?? [0, match[0].length];
+    if (typeof part === 'number') {
+      expression.lastIndex = match.index + part;
       continue;
     }
-    result += text.slice(kept, match.index + span[0]) + markerOf(rule.name);
-    kept = match.index + span[1];
-    expression.lastIndex = kept;
+    const from = Math.max(kept, match.index + part[0]);
+    const to = match.index + part[1];
+    expression.lastIndex = to;
+    if (isMarker(text.slice(from, to))) continue;
+    result += text.slice(kept, from) + markerOf(rule.name);
+    kept = to;
     countHit(counts, rule.name);
   }
-  return kept === 0 ? text : result + text.slice(kept);
+  // An expression may have cut a pair of surrogates in two; what is left must still have a UTF-8 form.
+  return kept === 0 ? text : (result + text.slice(kept)).toWellFormed();
 }
