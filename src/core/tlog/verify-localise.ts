@@ -9,8 +9,8 @@ import { equalBytes } from '../bytes.ts';
 import { HASH_BYTES } from '../hash.ts';
 import { createRange } from './tree.ts';
 import type { EntriesResult } from './verify-entries.ts';
-import type { SignedTail } from './verify-findings.ts';
-import type { BadEntry } from './verify-report.ts';
+import type { Findings, SignedTail } from './verify-findings.ts';
+import { type BadEntry, LISTED } from './verify-report.ts';
 
 function rootWith(tail: SignedTail, claims: ReadonlyMap<number, Uint8Array>): Uint8Array {
   const range = createRange(tail.range);
@@ -28,31 +28,54 @@ function explanations(claims: ReadonlyMap<number, Uint8Array>): ReadonlyMap<numb
   return inner.size < claims.size ? [claims, inner] : [claims];
 }
 
-/**
- * Breaks at b, b+1 … b+k accuse b … b+k-1; a single one accuses the entry before it. At the last entry it accuses that
- * one: had only the entry before it been edited, its claim would have led to the root.
- */
-function accusedByBreaks(breaks: readonly number[], size: number): number[] {
-  const accused = new Set<number>();
-  for (const index of breaks) {
-    const neighbours = breaks.includes(index - 1) || breaks.includes(index + 1);
-    if (index === size - 1 || breaks.includes(index + 1)) accused.add(index);
-    else if (!neighbours) accused.add(Math.max(0, index - 1));
-  }
-  return [...accused].filter((index) => index < size);
+/** Breaks that follow from what is named already: beside a bad entry, after a hole, at a line that was put in. */
+function unexplained(findings: Findings, named: readonly BadEntry[]): number[] {
+  const explained = new Set<number>();
+  for (const { index } of named) explained.add(index).add(index + 1);
+  for (const { to } of findings.missing.list) explained.add(to);
+  for (const { before, carries } of findings.extra.list) explained.add(before).add(carries ?? before);
+  return findings.breaks.list.filter((index) => !explained.has(index));
 }
 
-/** The findings name nothing below `size`, and the root there is not `root`. Empty when it cannot be told. */
-export function localise({ findings, tail }: EntriesResult, size: number, root: Uint8Array): BadEntry[] {
-  if (tail !== undefined && tail.claims.size > 0) {
+/**
+ * Breaks at b, b+1 … b+k accuse b … b+k-1; a single one accuses the entry before it. At the last entry it accuses that
+ * one when claims were tried: had only the entry before it been edited, its claim would have led to the root.
+ */
+function accusedBy(breaks: readonly number[], size: number, tried: boolean): number[] {
+  const broken = new Set(breaks);
+  const accused = breaks.flatMap((index) => {
+    if ((tried && index === size - 1) || broken.has(index + 1)) return [index];
+    return broken.has(index - 1) ? [] : [Math.max(0, index - 1)];
+  });
+  return [...new Set(accused)].filter((index) => index < size);
+}
+
+const byChain = (index: number): BadEntry => ({ index, reason: 'chain' });
+
+/** Lists that stop growing no longer explain every break. */
+function complete({ bad, contradicted, missing, extra, breaks }: Findings): boolean {
+  return [bad, contradicted, missing, extra, breaks].every(({ list }) => list.length < LISTED);
+}
+
+/**
+ * Bad entries beside those `named`, for a log whose root at `size` is not `root`. Empty when it cannot be told. `cut`:
+ * the log does not reach that size.
+ */
+export function localise(
+  { findings, tail }: EntriesResult,
+  named: readonly BadEntry[],
+  signed: { readonly size: number; readonly root: Uint8Array; readonly cut: boolean },
+): BadEntry[] {
+  if (!complete(findings)) return [];
+  const alone = named.length + findings.missing.count + findings.extra.count === 0 && !signed.cut;
+  const tried = alone && tail !== undefined && signed.size - tail.first > 1;
+  if (tried) {
     for (const claims of explanations(tail.claims))
-      if (equalBytes(rootWith(tail, claims), root))
-        return [...claims.keys()].map((index): BadEntry => ({ index, reason: 'chain' }));
+      if (equalBytes(rootWith(tail, claims), signed.root)) return [...claims.keys()].map(byChain);
   }
-  // The signed size itself may break: the entry after the last signed one accuses it.
-  const within = findings.breaks.list.filter((index) => index <= size);
-  if (within.length > 0) return accusedByBreaks(within, size).map((index) => ({ index, reason: 'chain' }));
-  // All entries chain up to the last one, which nothing but the root vouches for. A last full tile would have named it.
-  if (tail !== undefined || findings.absentTiles > 0) return [{ index: size - 1, reason: 'elimination' }];
-  return [];
+  const accused = accusedBy(unexplained(findings, named), signed.size, tried);
+  if (accused.length > 0 || !alone) return accused.map(byChain);
+  // All entries chain up to the last one, which nothing but the root vouches for. A full tile would have named it.
+  const unvouched = tail !== undefined || findings.absentTiles > 0;
+  return unvouched ? [{ index: signed.size - 1, reason: 'elimination' }] : [];
 }

@@ -111,12 +111,12 @@ function judgeIntegrity(result: EntriesResult, { authentic, checkpoint }: Signed
 
   // A root that holds vouches for every byte of the entries: then it is the tiles that are wrong.
   const contradicted = rootHolds ? { list: [], count: 0 } : findings.contradicted;
-  let bad: BadEntry[] = [...findings.bad.list, ...contradicted.list];
+  const bad: BadEntry[] = [...findings.bad.list, ...contradicted.list];
   let badCount = findings.bad.count + contradicted.count;
-  const nothingNamed = badCount + missingCount + findings.extra.count === 0;
-  if (signed !== undefined && root !== undefined && !rootHolds && nothingNamed) {
-    bad = localise(result, signed.size, signed.root);
-    badCount = bad.length;
+  if (signed !== undefined && !rootHolds) {
+    const more = localise(result, bad, { ...signed, cut: root === undefined });
+    bad.push(...more);
+    badCount += more.length;
   }
   bad.sort((a, b) => a.index - b.index);
 
