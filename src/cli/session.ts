@@ -13,7 +13,10 @@ export async function openConfiguredSession(
     warn,
   }: { readonly paths: Paths; readonly stderr: Output; readonly warn: (line: string) => void },
   client: Client,
-  options: Partial<Omit<SessionOptions, 'paths' | 'client'>>,
+  {
+    note = true,
+    ...options
+  }: Partial<Omit<SessionOptions, 'paths' | 'client'>> & { readonly note?: boolean },
 ): Promise<Session> {
   const config = loadConfig(paths.configFile);
   const { first } = setUp(paths);
@@ -25,6 +28,6 @@ export async function openConfiguredSession(
     ...options,
   });
   // A program reads our standard error too; it is told only by the commands that start the recorder.
-  if (first && stderr.isTTY) firstStartNote({ paths, stderr });
+  if (first && note && stderr.isTTY) firstStartNote({ paths, stderr });
   return session;
 }

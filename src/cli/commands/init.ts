@@ -7,6 +7,7 @@ import { readHidden } from '../input.ts';
 import { PASSPHRASE } from '../operator/prompt.ts';
 import { openOperator } from '../operator.ts';
 import { toJson } from '../output/safe.ts';
+import { openConfiguredSession } from '../session.ts';
 import { setUp } from '../setup.ts';
 import { MEANING } from './operator.ts';
 
@@ -28,7 +29,8 @@ async function init(context: Context, json: boolean): Promise<void> {
   const { paths, stdout, stderr } = context;
   const made = setUp(paths);
   await offerPassphrase(context, json);
-  const session = await context.openSession();
+  // What the note of a first start would say stands below.
+  const session = await openConfiguredSession(context, await context.client(), { note: false });
   const status = await session.ask('checkpoint', {}).then(() => session.ask('status', {}));
   await session.close('init');
   const { directory } = await context.openReader();
@@ -80,7 +82,7 @@ async function offerPassphrase(context: Context, json: boolean): Promise<void> {
   const operator = openOperator(context.paths);
   const refused = json || !context.interactive || context.env.TALLY_RUN_TOKEN !== undefined;
   if (refused || operator.state().kind !== 'open') return;
-  await context.stderr.line(MEANING);
+  for (const line of MEANING) await context.stderr.line(line);
   const answer = await readHidden(context, {
     ...PASSPHRASE,
     what: 'an operator passphrase (Enter skips)',

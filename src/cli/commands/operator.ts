@@ -10,8 +10,10 @@ import { formatRecent } from '../output/time.ts';
 import { setUp } from '../setup.ts';
 
 /** What a passphrase is for, and what it is not. */
-export const MEANING =
-  'A passphrase keeps programs that run as you from changing policy, tokens and approvals unnoticed. It is a tripwire: a separate user or machine is a boundary.';
+export const MEANING = [
+  'A passphrase keeps programs that run as you from changing policy and tokens unnoticed.',
+  'It is a tripwire: a separate user or machine is a boundary.',
+] as const;
 
 export function build(context: Context): Command {
   const command = examples(
@@ -142,7 +144,9 @@ async function status(context: Context, json: boolean): Promise<void> {
     case 'none':
       return context.stdout.line('There is no operator secret yet. `tally init` makes one.');
     case 'open':
-      return context.stdout.line(`No passphrase is set. ${MEANING}\nSet one: tally operator protect`);
+      return context.stdout.line(
+        `No passphrase is set. ${MEANING.join(' ')}\nSet one: tally operator protect`,
+      );
     case 'locked':
       return context.stdout.line(
         'A passphrase is set; locked in this terminal. Unlock it: tally operator unlock',

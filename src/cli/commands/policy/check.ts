@@ -1,3 +1,4 @@
+import { isTallyError, TallyError } from '../../../core/error.ts';
 import { compilePolicy } from '../../../core/policy/load.ts';
 import { TENANT } from '../../../paths.ts';
 import type { Context } from '../../context.ts';
@@ -8,7 +9,7 @@ import { readPolicyText } from './file.ts';
 /** POLICY_INVALID with line, column and hint when it does not compile. */
 export async function check(context: Context, file: string | undefined, json: boolean): Promise<void> {
   const path = file ?? context.paths.policyFile;
-  const { compiled, hash } = compilePolicy(await readPolicyText(context, path), { id: TENANT });
+  const { compiled, hash } = compileFile(await readPolicyText(context, path), path);
   const observing = compiled.mode === 'observe';
   if (json) {
     const { version, mode, allowlist } = compiled;
@@ -24,4 +25,18 @@ export async function check(context: Context, file: string | undefined, json: bo
   );
   if (observing)
     await context.stderr.line('note: observe stops nothing; it needs allow_observe in config.yaml');
+}
+
+function compileFile(text: string, path: string): ReturnType<typeof compilePolicy> {
+  try {
+    return compilePolicy(text, { id: TENANT });
+  } catch (error) {
+    if (!isTallyError(error)) throw error;
+    const { code, message, hint, details } = error;
+    throw new TallyError(code, `${path}: ${message}`, {
+      ...(hint === undefined ? {} : { hint }),
+      ...(details === undefined ? {} : { details: { ...details, path } }),
+      cause: error,
+    });
+  }
 }

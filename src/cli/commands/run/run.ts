@@ -131,10 +131,9 @@ async function summarise(context: Context, broker: BrokerHandle, ended: Ended): 
   ];
   await stderr.line(`${dim('tally:')} ${parts.join(dim(' · '))}`);
   await stderr.line(
-    dim(
-      `tally: seen are calls through TALLY_PROXY_URL; a program that goes its own way is not. Look: tally log list --run ${run}`,
-    ),
+    dim('tally: seen are calls through TALLY_PROXY_URL; a program that goes its own way is not seen'),
   );
+  if (counts.calls > 0) await stderr.line(dim(`tally: look at them: tally log list --run ${run}`));
 }
 
 function endText(end: RanEnd): string {
