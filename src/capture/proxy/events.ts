@@ -1,5 +1,6 @@
 /** What the broker says happened: the events of one call. No query, body, header or token value is in any of them. */
 import type { Actor, CredentialUse, Decision, Event, Outcome, Target } from '../../core/entry.ts';
+import { LIMITS } from '../../core/limits.ts';
 import type { DecisionRequest, Identity } from '../../core/policy/types.ts';
 import type { Producer } from '../../recorder/api.ts';
 import type { ControlHeaders } from './headers.ts';
@@ -106,12 +107,14 @@ export function postExec(preId: string, outcome: Outcome, metadata: Record<strin
 /** A request that was refused before anything could be decided about it. */
 export function refused(facts: CallFacts, outcome: Outcome): Event {
   const { control } = facts;
+  const { target } = targetOf(control);
+  const path = target?.path?.slice(0, LIMITS.refusedPathChars);
   return {
     type: 'http.call',
     phase: 'point',
     ...place(facts),
     ...who(facts),
-    action: { name: ACTION, ...targetOf(control) },
+    action: { name: ACTION, ...(target === undefined ? {} : { target: { ...target, path } }) },
     ...credentialsOf(control),
     outcome,
   };

@@ -62,28 +62,27 @@ const METHOD = /^[A-Z]{1,20}$/;
 const REFUSED_METHODS = new Set(['CONNECT', 'TRACE']);
 const UNSAFE_SEGMENTS = new Set(['__proto__', 'constructor', 'prototype']);
 
-function readInjection(suffix: string, ref: string): Injection | string {
-  if (ref.length > LIMITS.idChars || !REF.test(ref))
-    return `the name of the credential ${shown(ref)} is malformed`;
+/** Where the suffix of X-AS-Inject-… says that the credential goes, or what is wrong with it. */
+function readPlace(suffix: string): Pick<Injection, 'style' | 'name'> | string {
   const lower = suffix.toLowerCase();
-  if (lower === 'bearer' || lower === 'basic') return { style: lower, ref, name: 'authorization' };
+  if (lower === 'bearer' || lower === 'basic') return { style: lower, name: 'authorization' };
   const [, style, name = ''] = /^(header|query|body|form)-(.+)$/i.exec(suffix) ?? [];
   switch (style?.toLowerCase()) {
     case 'header': {
       const header = name.toLowerCase();
       if (NOT_FORWARDED.has(header) || header.startsWith(PREFIX) || header.startsWith('x-tally-'))
         return `a credential cannot be put into the header ${shown(name)}`;
-      return { style: 'header', ref, name: header };
+      return { style: 'header', name: header };
     }
     case 'query':
-      return { style: 'query', ref, name };
+      return { style: 'query', name };
     case 'form':
-      return { style: 'form', ref, name };
+      return { style: 'form', name };
     case 'body': {
       const segments = name.split('-');
       if (segments.some((segment) => segment === '' || UNSAFE_SEGMENTS.has(segment)))
         return `the JSON path ${shown(name)} is malformed`;
-      return { style: 'body', ref, name: segments.join('.') };
+      return { style: 'body', name: segments.join('.') };
     }
     default:
       return `the injection X-AS-Inject-${shown(suffix)} is not one of Bearer, Basic, Header-<Name>, Query-<param>, Body-<path>, Form-<field>`;
@@ -137,8 +136,11 @@ export function parseControl(raw: readonly string[], inboundMethod: string): Con
     if (seen.has(key)) return `${shown(name)} is given twice`;
     seen.add(key);
     if (inject) {
-      const injection = readInjection(name.slice(INJECT.length), value);
-      if (typeof injection === 'string') return injection;
+      const place = readPlace(name.slice(INJECT.length));
+      if (typeof place === 'string') return place;
+      if (value.length > LIMITS.idChars || !REF.test(value))
+        return `the name of the credential ${shown(value)} is malformed`;
+      const injection: Injection = { ...place, ref: value };
       if (injections.length === LIMITS.credentialsPerCall)
         return `one call carries at most ${LIMITS.credentialsPerCall} credentials`;
       if (injections.some((other) => collide(other, injection)))

@@ -146,6 +146,8 @@ function withHeader(headers: readonly string[], name: string, value: string): re
 }
 
 function injectHeader(injection: Injection, value: Buffer): string | undefined {
+  // Bytes that are no text would be echoed in forms that the scrubber does not know.
+  if (decodeUtf8(value) === undefined) return undefined;
   if (injection.style === 'basic')
     return value.includes(0x3a) ? `Basic ${value.toString('base64')}` : undefined;
   const text = value.toString('latin1');

@@ -25,7 +25,7 @@ export interface BadTarget {
 
 const DEFAULT_PORT = { http: 80, https: 443 } as const;
 /** RFC 3986 has no other characters; `URL` would silently drop tabs and newlines and turn "\" into "/". */
-const URL_CHARS = /^https?:\/\/[!-[\]-~]+$/i;
+const URL_CHARS = /^https?:\/\/(?![/?#])[!-[\]-~]+$/i;
 
 export function parseTarget(text: string): TargetUrl | BadTarget {
   if (!URL_CHARS.test(text) || !URL.canParse(text))
