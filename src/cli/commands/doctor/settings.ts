@@ -32,7 +32,7 @@ export async function checkPolicy(
       return warn(
         'policy',
         `${told}; the recorder decides by version ${running.policy.version}`,
-        'tally policy set FILE',
+        `tally policy set ${quoted(file)}`,
       );
     }
     if (compiled.allowlist.length === 0) {
