@@ -38,17 +38,25 @@ export function createOutput(stream: Writable, options: OutputOptions): Output {
     gone.abort();
   });
 
-  async function write(data: string | Uint8Array): Promise<void> {
-    if (gone.signal.aborted || stream.write(data)) return;
-    await new Promise<void>((resolve) => {
+  /** Shared by all that wait: a listener each would be a leak. */
+  let drained: Promise<void> | undefined;
+
+  function untilDrained(): Promise<void> {
+    drained ??= new Promise<void>((resolve) => {
       const done = (): void => {
         stream.off('drain', done);
         gone.signal.removeEventListener('abort', done);
+        drained = undefined;
         resolve();
       };
       stream.once('drain', done);
       gone.signal.addEventListener('abort', done, { once: true });
     });
+    return drained;
+  }
+
+  async function write(data: string | Uint8Array): Promise<void> {
+    if (!gone.signal.aborted && !stream.write(data)) await untilDrained();
   }
 
   return {

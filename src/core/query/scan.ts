@@ -71,8 +71,8 @@ const POST_EXEC = Buffer.from('"phase":"post_exec"');
 export function createScan(options: ScanOptions): Scan {
   const { filter, raw, limit } = options;
   const needles = drivingNeedles(filter, raw);
-  /** Ends are found by what they say; only without such needles may the beginning of a call lead to its end. */
-  const mayMissEnds = !raw && needles.length > 0 && needlesOf(filter).post.length === 0;
+  /** Ends that no filter let through are kept too: they may belong to a wanted call, or supersede an older end. */
+  const keepsEnds = !raw && needles.length > 0;
   const waiting = new Map<string, Waiting>();
   const unseen = recentLines();
   let rows: Hit[] = [];
@@ -116,7 +116,7 @@ export function createScan(options: ScanOptions): Scan {
     const parent = textAt(entry, 'parent_id');
     if (phase === 'pre_exec') join(entry, line);
     // A second end of the same call is older and was superseded: the newest one wins, this one stands alone.
-    else if (phase === 'post_exec' && parent !== undefined && !waiting.has(parent)) {
+    else if (phase === 'post_exec' && parent !== undefined && !waiting.has(parent) && !unseen.has(parent)) {
       const evicted = remember(waiting, parent, { entry, line: Buffer.from(line) });
       if (evicted !== undefined) offer({ first: evicted.entry }, [evicted.line]);
     } else offer({ first: entry }, [line]);
@@ -146,7 +146,7 @@ export function createScan(options: ScanOptions): Scan {
     take(block) {
       rows = [];
       const flags = containing(block, needles);
-      const ends = mayMissEnds ? containing(block, [POST_EXEC]) : undefined;
+      const ends = keepsEnds ? containing(block, [POST_EXEC]) : undefined;
       for (let i = block.bounds.length / 2 - 1; i >= 0; i--) {
         const start = block.bounds[2 * i] ?? 0;
         const line = block.bytes.subarray(start, block.bounds[2 * i + 1]);
@@ -189,12 +189,12 @@ function remember<T>(memory: Map<string, T>, id: string, value: T): T | undefine
 }
 
 /** Copies of the lines that came last, by the id they belong to. Two generations: dropping the older one is one step. */
-function recentLines(): { keep(id: string, line: Buffer): void; find(id: string): Buffer | undefined } {
+function recentLines() {
   let young = new Map<string, Buffer>();
   let old = new Map<string, Buffer>();
   let bytes = 0;
   return {
-    keep(id, line) {
+    keep(id: string, line: Buffer): void {
       if (young.has(id) || old.has(id)) return;
       young.set(id, Buffer.from(line));
       bytes += line.length;
@@ -203,7 +203,8 @@ function recentLines(): { keep(id: string, line: Buffer): void; find(id: string)
       young = new Map();
       bytes = 0;
     },
-    find: (id) => young.get(id) ?? old.get(id),
+    has: (id: string): boolean => young.has(id) || old.has(id),
+    find: (id: string): Buffer | undefined => young.get(id) ?? old.get(id),
   };
 }
 

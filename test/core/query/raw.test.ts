@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { serializeEntry } from '../../../src/core/canonical.ts';
+import { lineId, lineParent, lineTime, parseLine } from '../../../src/core/query/line.ts';
+import { createMentionFinder } from '../../../src/core/query/mentions.ts';
+import { watchRecovery } from '../../../src/core/query/recovery.ts';
+import { idOf, START_MS } from '../../support/logfiles.ts';
+
+const TS = new Date(START_MS).toISOString();
+
+describe('a look into a line', () => {
+  const entry = {
+    v: 1,
+    id: idOf(7),
+    index: 7,
+    parent_id: idOf(3),
+    ts: TS,
+    type: 'custom',
+    metadata: {
+      ts: '1999-01-01T00:00:00.000Z',
+      type: 'x',
+      id: idOf(1),
+      note: `,"ts":"1999-01-01T00:00:00.000Z","type":"x","v":1}`,
+    },
+  };
+
+  it('sees the time, the id and the parent that parsing finds', () => {
+    const line = Buffer.from(serializeEntry(entry));
+    assert.equal(lineTime(line), TS);
+    assert.equal(lineId(line), idOf(7));
+    assert.equal(lineParent(line), idOf(3));
+  });
+
+  it('does not guess the time when a newer version writes members after it', () => {
+    assert.equal(lineTime(Buffer.from(serializeEntry({ ...entry, zone: 'x' }))), undefined);
+  });
+
+  it('never throws, whatever the bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        const line = Buffer.from(bytes);
+        lineTime(line);
+        lineId(line);
+        lineParent(line);
+        parseLine(line);
+      }),
+    );
+  });
+
+  it('tells why a line is no entry', () => {
+    assert.deepEqual(parseLine(Buffer.from([0xff, 0xfe])), { malformed: 'not UTF-8' });
+    assert.deepEqual(parseLine(Buffer.from('{"a":')), { malformed: 'not JSON' });
+    assert.deepEqual(parseLine(Buffer.from('[]')), { malformed: 'not a JSON object' });
+  });
+});
+
+describe('a search for mentions', () => {
+  it('finds the same lines however the bytes are cut', () => {
+    const word = fc.constantFrom('ab', 'a', 'b', 'xab', 'x', '');
+    fc.assert(
+      fc.property(
+        fc.array(word, { maxLength: 30 }),
+        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 20 }),
+        (lines, cuts) => {
+          const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
+          const found: string[] = [];
+          const finder = createMentionFinder(Buffer.from('ab'), 100, (line) => found.push(line.toString()));
+          for (let at = 0, i = 0; at < bytes.length; i++) {
+            const cut = cuts[i % cuts.length] ?? 1;
+            finder.push(bytes.subarray(at, at + cut));
+            at += cut;
+          }
+          assert.deepEqual(
+            found,
+            lines.filter((line) => line.includes('ab')),
+          );
+        },
+      ),
+    );
+  });
+
+  it('passes over a line that is too long without keeping it', () => {
+    const found: string[] = [];
+    const finder = createMentionFinder(Buffer.from('ab'), 10, (line) => found.push(line.toString()));
+    for (let i = 0; i < 1000; i++) finder.push(Buffer.from('abababab'));
+    finder.push(Buffer.from('\nab\n'));
+    assert.deepEqual(found, ['ab']);
+  });
+});
+
+describe('recovery', () => {
+  const torn = (name: string) => ({ type: 'log.recover', metadata: { torn: name } });
+  const seen = (name: string) => ({ type: 'log.recover', metadata: { acknowledges: name } });
+
+  it('is open until somebody acknowledged every torn tail', () => {
+    const watch = watchRecovery();
+    watch.see(torn('a.torn-0'));
+    watch.see(torn('b.torn-0'));
+    watch.see(seen('a.torn-0'));
+    assert.deepEqual(watch.unacknowledged(['a.torn-0', 'b.torn-0']), ['b.torn-0']);
+  });
+
+  it('counts a file that no entry tells of, and an entry whose file is gone', () => {
+    const watch = watchRecovery();
+    watch.see(torn('gone.torn-0'));
+    assert.deepEqual(watch.unacknowledged(['silent.torn-0']), ['gone.torn-0', 'silent.torn-0']);
+  });
+
+  it('does not take an acknowledgement for a later tail of the same name', () => {
+    const watch = watchRecovery();
+    watch.see(torn('a.torn-0'));
+    watch.see(seen('a.torn-0'));
+    watch.see(torn('a.torn-0'));
+    assert.deepEqual(watch.unacknowledged(['a.torn-0']), ['a.torn-0']);
+  });
+
+  it('does not believe entries of another type', () => {
+    const watch = watchRecovery();
+    watch.see({ type: 'custom', metadata: { acknowledges: 'a.torn-0' } });
+    assert.deepEqual(watch.unacknowledged(['a.torn-0']), ['a.torn-0']);
+  });
+});
