@@ -13,7 +13,7 @@ import { encodeLogInfo, type LogInfo } from '../core/loginfo.ts';
 import { decide } from '../core/policy/decide.ts';
 import type { PolicyInForce } from '../core/policy/types.ts';
 import type { Clock, LogStore, ObjectStore, Random } from '../core/ports.ts';
-import { createRedactor } from '../core/redact/redact.ts';
+import { createRedactor, type Redactor } from '../core/redact/redact.ts';
 import type { Signer } from '../core/tlog/key.ts';
 import { ulidSource } from '../core/ulid.ts';
 import type { Producer, Receipt, Recorder } from './api.ts';
@@ -46,6 +46,8 @@ export interface RecorderOptions {
   readonly random: Random;
   /** Facts about this start for `log.open` (pid, host, Node version). */
   readonly about?: Readonly<Record<string, string | number>>;
+  /** Another set of rules than the built-in ones. */
+  readonly redactor?: Redactor;
   /** How long clients of a dead writer have to come back; tests shorten it. */
   readonly orphanGraceMs?: number;
 }
@@ -86,7 +88,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
 
   const ulid = ulidSource(random);
   const recorderId = `rec_${ulid(now())}`;
-  const redactor = createRedactor();
+  const redactor = options.redactor ?? createRedactor();
   const fingerprint = createFingerprint({ masterKey: options.masterKey });
   const pending = createPending();
   const ids = idMemory(store);

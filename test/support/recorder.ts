@@ -5,6 +5,7 @@ import type { Entry } from '../../src/core/entry.ts';
 import type { LogInfo } from '../../src/core/loginfo.ts';
 import { compilePolicy } from '../../src/core/policy/load.ts';
 import type { LogStore, ObjectStore } from '../../src/core/ports.ts';
+import type { Redactor } from '../../src/core/redact/redact.ts';
 import { makeKeyPair, signerFromSkey } from '../../src/core/tlog/key.ts';
 import { createLog, type LocalRecorder, openRecorder } from '../../src/recorder/recorder.ts';
 import { type MemoryDisk, memoryDisk, memoryObjects, openMemoryStore } from '../../src/store/memory.ts';
@@ -28,6 +29,8 @@ export interface Machine {
     readonly wrap?: (store: LogStore) => LogStore;
     readonly heads?: ObjectStore;
     readonly orphanGraceMs?: number;
+    readonly redactor?: Redactor;
+    readonly policy?: string;
   }): Promise<LocalRecorder>;
 }
 
@@ -75,7 +78,8 @@ export async function machine(disk: MemoryDisk = memoryDisk()): Promise<Machine>
         info,
         signer: signerFromSkey(skey),
         masterKey: countingRandom('master')(32),
-        policy: compilePolicy(POLICY, { id: 'local' }),
+        policy: compilePolicy(options.policy ?? POLICY, { id: 'local' }),
+        ...(options.redactor === undefined ? {} : { redactor: options.redactor }),
         now: () => clock.ms,
         random: countingRandom(`start ${starts++}`),
         ...(options.orphanGraceMs === undefined ? {} : { orphanGraceMs: options.orphanGraceMs }),
