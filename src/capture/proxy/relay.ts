@@ -2,7 +2,7 @@
  * One response on its way back: decoded when the upstream compressed it, scrubbed, sent with back-pressure.
  *
  * A response starts out held: for one turn of the event loop, or for LIMITS.holdResponseMs when its length is known and
- * small. If it is complete by then it goes out in one piece with its length, and a credential found in it is told in
+ * small or its body has to be decoded. If it is complete by then it goes out in one piece with its length, and a credential found in it is told in
  * the header X-AS-Redacted. Otherwise it is streamed, chunk by chunk as it comes; what is found then can only be told
  * in a trailer of that name, because the headers are gone. The log knows in both cases.
  *
@@ -239,8 +239,10 @@ export function createRelay(options: RelayOptions): Relay {
       if (bodiless && head.contentEncoding !== undefined)
         head.pairs.push('content-encoding', head.contentEncoding);
       decodeWith(codings);
-      if (head.contentLength !== undefined && Number(head.contentLength) <= LIMITS.heldResponseBytes)
-        releaseLater = setTimeout(stream, LIMITS.holdResponseMs);
+      const small =
+        head.contentLength !== undefined && Number(head.contentLength) <= LIMITS.heldResponseBytes;
+      // Decoders take some turns of the loop, and a body that does not decode can still be told as a 502.
+      if (small || decoders.length > 0) releaseLater = setTimeout(stream, LIMITS.holdResponseMs);
       else release = setImmediate(stream);
     },
     onResponseData(_controller, chunk) {

@@ -1,0 +1,193 @@
+/** Web pages, rebound names and smuggled requests: what must not come in. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { LIMITS } from '../../../src/core/limits.ts';
+import { echo, raw, type Stage, stage } from './stage.ts';
+
+async function guarded(t: Parameters<typeof stage>[0]) {
+  const s = await stage(t);
+  const up = await s.upstream(echo);
+  await s.vault.set('KEY', randomBytes(18).toString('base64url'));
+  const control = `X-AS-Target-URL: ${up.origin}/\r\nX-AS-Inject-Bearer: KEY\r\n`;
+  return { s, up, control };
+}
+
+const statusOf = (answer: string) => Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1] ?? 0);
+
+async function assertOnlyBlocked(s: Stage, count: number): Promise<void> {
+  await s.quiet();
+  const entries = s.entries();
+  assert.equal(entries.length, count);
+  for (const entry of entries) {
+    assert.equal(entry.phase, 'point');
+    assert.equal(entry.outcome?.status, 'blocked');
+    assert.equal(entry.outcome?.error_kind, 'web_page_refused');
+    assert.equal(entry.outcome?.status_code, 403);
+  }
+}
+
+test('a request under another name is refused: that is what a rebound page sends', async (t) => {
+  const { s, up, control } = await guarded(t);
+  const hosts = [
+    `rebound.attacker.example:${s.port}`,
+    'rebound.attacker.example',
+    `127.0.0.1.nip.example:${s.port}`,
+    `localhost.attacker.example:${s.port}`,
+    `localhost:${s.port + 1}`,
+    '127.0.0.1',
+    `0.0.0.0:${s.port}`,
+    `127.0.0.2:${s.port}`,
+    `[::]:${s.port}`,
+    `localhost.:${s.port}`,
+    `user@127.0.0.1:${s.port}`,
+  ];
+  for (const host of hosts) {
+    const answer = await raw(
+      s.port,
+      `GET /proxy HTTP/1.1\r\nHost: ${host}\r\n${control}Connection: close\r\n\r\n`,
+    );
+    assert.equal(statusOf(answer), 403, host);
+    assert.doesNotMatch(answer, /access-control/i);
+  }
+  assert.equal(up.count(), 0);
+  await assertOnlyBlocked(s, hosts.length);
+});
+
+test('loopback names with our port are good', async (t) => {
+  const { s, control } = await guarded(t);
+  for (const host of [`127.0.0.1:${s.port}`, `localhost:${s.port}`, `LocalHost:${s.port}`, `[::1]:${s.port}`])
+    assert.equal(
+      statusOf(
+        await raw(s.port, `GET /proxy HTTP/1.1\r\nHost: ${host}\r\n${control}Connection: close\r\n\r\n`),
+      ),
+      200,
+      host,
+    );
+});
+
+test('a request that says it comes from a page is refused, and no answer ever has a CORS header', async (t) => {
+  const { s, up } = await guarded(t);
+  const headers = { 'X-AS-Target-URL': up.origin, 'X-AS-Inject-Bearer': 'KEY' };
+  for (const more of [
+    { Origin: 'https://attacker.example' },
+    { Origin: 'null' },
+    { Origin: s.url },
+    { 'Sec-Fetch-Site': 'cross-site' },
+    { 'Sec-Fetch-Site': 'same-origin' },
+    { 'Sec-Fetch-Site': 'none' },
+  ])
+    for (const path of ['/proxy', '/health']) {
+      const answer = await s.call({ path, headers: { ...headers, ...more } });
+      assert.equal(answer.status, 403);
+      assert.ok(!Object.keys(answer.headers).some((name) => name.startsWith('access-control-')));
+    }
+  assert.equal(up.count(), 0);
+  await assertOnlyBlocked(s, 12);
+});
+
+test('a preflight is refused', async (t) => {
+  const { s } = await guarded(t);
+  const answer = await s.call({
+    method: 'OPTIONS',
+    headers: {
+      Origin: 'https://attacker.example',
+      'Access-Control-Request-Method': 'POST',
+      'Access-Control-Request-Headers': 'x-as-target-url, x-as-inject-bearer',
+      'Access-Control-Request-Private-Network': 'true',
+    },
+  });
+  assert.equal(answer.status, 403);
+  assert.ok(!Object.keys(answer.headers).some((name) => name.startsWith('access-control-')));
+});
+
+test('an upstream cannot open us to web pages, vouch for scrubbing, or claim an entry', async (t) => {
+  const s = await stage(t);
+  const up = await s.upstream((_req, res) => {
+    res.writeHead(200, {
+      'Access-Control-Allow-Origin': '*',
+      'Access-Control-Allow-Credentials': 'true',
+      'X-AS-Redacted': 'true',
+      'X-Tally-Entry': 'log_forged',
+      'Alt-Svc': 'h3=":443"',
+      Connection: 'close, X-Hop',
+      'X-Hop': 'hidden',
+      'X-Kept': 'yes',
+    });
+    res.end('x');
+  });
+  await s.vault.set('KEY', randomBytes(18).toString('base64url'));
+  const { headers } = await s.get(up.origin);
+  for (const name of [
+    'access-control-allow-origin',
+    'access-control-allow-credentials',
+    'x-as-redacted',
+    'alt-svc',
+    'x-hop',
+  ])
+    assert.equal(headers[name], undefined, name);
+  assert.equal(headers['x-kept'], 'yes');
+  await s.quiet();
+  assert.equal(headers['x-tally-entry'], s.pair().pre.id);
+});
+
+test('node’s fetch is no web page', async (t) => {
+  const { s, up } = await guarded(t);
+  const answer = await fetch(`${s.url}/proxy`, {
+    headers: { 'X-AS-Target-URL': up.origin, 'X-AS-Inject-Bearer': 'KEY' },
+  });
+  assert.equal(answer.status, 200);
+  await answer.text();
+});
+
+test('requests with two meanings reach neither handler nor upstream', async (t) => {
+  const { s, up, control } = await guarded(t);
+  const head = `POST /proxy HTTP/1.1\r\nHost: 127.0.0.1:${s.port}\r\n${control}`;
+  const smuggled = `GET /proxy HTTP/1.1\r\nHost: 127.0.0.1:${s.port}\r\n${control}\r\n`;
+  for (const framing of [
+    `Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${smuggled}`,
+    `Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n${smuggled}`,
+    `Content-Length: 5\r\nContent-Length: 6\r\n\r\n12345${smuggled}`,
+    `Content-Length: 5\r\nContent-Length: 5\r\n\r\n12345${smuggled}`,
+    `Content-Length: +5\r\n\r\n12345${smuggled}`,
+    `Content-Length: 5 5\r\n\r\n12345${smuggled}`,
+    `Content-Length : 5\r\n\r\n12345${smuggled}`,
+    `Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n${smuggled}`,
+    `Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${smuggled}`,
+    `Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`,
+    `Transfer-Encoding: chunked\r\n\r\nZZ\r\n${smuggled}`,
+    `X-Fold: a\r\n b\r\n\r\n${smuggled}`,
+    `\0X: y\r\n\r\n${smuggled}`,
+  ]) {
+    const answer = await raw(s.port, head + framing);
+    const statuses = [...answer.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => status);
+    assert.ok(statuses.length <= 1, `${JSON.stringify(framing)} gave ${statuses}`);
+    assert.ok(
+      statuses.every((status) => status?.startsWith('4')),
+      `${JSON.stringify(framing)} gave ${statuses}`,
+    );
+  }
+  await s.quiet();
+  assert.equal(up.count(), 0);
+});
+
+test('headers that are too large are refused by their size', async (t) => {
+  const { s, up, control } = await guarded(t);
+  const head = `GET /proxy HTTP/1.1\r\nHost: 127.0.0.1:${s.port}\r\n${control}`;
+  const answer = await raw(s.port, `${head}X-Big: ${'y'.repeat(LIMITS.requestHeaderBytes)}\r\n\r\n`);
+  assert.equal(statusOf(answer), 431);
+  assert.equal(up.count(), 0);
+});
+
+test('a line break cannot come in through any header that we write', async (t) => {
+  const { s, up } = await guarded(t);
+  for (const value of ['https://a.example/\rX: y', 'https://a.example/\nX: y'])
+    assert.match(
+      await raw(
+        s.port,
+        `GET /proxy HTTP/1.1\r\nHost: 127.0.0.1:${s.port}\r\nX-AS-Target-URL: ${value}\r\nX-AS-Inject-Bearer: KEY\r\n\r\n`,
+      ),
+      /^HTTP\/1\.1 40\d/,
+    );
+  assert.equal(up.count(), 0);
+});
