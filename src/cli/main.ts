@@ -77,11 +77,12 @@ async function run(args: readonly string[], context: Context): Promise<void> {
     else await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // Shown because it was asked for, or because a command needs a subcommand.
-    if (error.code === 'commander.help') {
-      await context.stderr.write(complaint);
-      context.exit(2);
-    } else if (error.exitCode !== 0) throw asUsage(error, args);
+    // Help that was asked for is on standard output already.
+    if (error.exitCode === 0) return;
+    if (error.code !== 'commander.help') throw asUsage(error, args);
+    // A group of commands that was called without one of them.
+    await context.stderr.write(complaint);
+    context.exit(2);
   }
 }
 

@@ -66,6 +66,8 @@ async function list(context: Context, options: ListOptions): Promise<void> {
   else if (options.json === true) await printJson(context, reading);
   else if ((await printTable(context, reading, { raw, zone, nowMs })) === 0)
     await sayNone(context, options.type ?? []);
+  // Whoever closed the output did not ask for the rest.
+  if (context.stdout.gone.aborted) return;
   const summary = reading.summary();
   await reportMalformed(context, summary);
   if (options.json !== true) await reportRest(context, summary, options);
