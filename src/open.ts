@@ -16,7 +16,7 @@ import type { LogReader, ObjectStore } from './core/ports.ts';
 import { ulidSource } from './core/ulid.ts';
 import { currentEpoch, logName, makeHome, masterKey, operatorGate, signingKey } from './home.ts';
 import { type Paths, TENANT } from './paths.ts';
-import type { Ask, Client, Op, OpParams, OpResults } from './recorder/ops.ts';
+import type { Ask, BrokerAddress, Client, Op, OpParams, OpResults } from './recorder/ops.ts';
 import { createLog, type LocalRecorder, openRecorder } from './recorder/recorder.ts';
 import { createService, type Handle } from './recorder/service.ts';
 import { type Handover, serveHandover } from './server/handover.ts';
@@ -45,8 +45,8 @@ export interface Session {
   /** Only in the writer's own process. */
   readonly recorder: LocalRecorder | undefined;
   readonly vault: Vault;
-  /** What `hello` answers as the broker's address. Only in the writer's own process. */
-  setProxyUrl(url: string | undefined): void;
+  /** What `hello` answers as the broker's address. Only in the writer's own process. `of`: it ends with a run. */
+  setProxyUrl(url: string | undefined, of?: 'run'): void;
   /** Reads the policy file again; throws POLICY_INVALID and leaves the one in force. True when it changed. */
   reloadPolicy(): Promise<boolean>;
   close(reason?: string): Promise<void>;
@@ -103,7 +103,7 @@ async function writePolicy(paths: Paths, text: string): Promise<void> {
 interface Writer {
   readonly recorder: LocalRecorder;
   readonly handle: Handle;
-  setProxyUrl(url: string | undefined): void;
+  setProxyUrl(url: string | undefined, of?: 'run'): void;
   close(reason: string): Promise<void>;
 }
 
@@ -123,7 +123,7 @@ async function openWriter(options: SessionOptions, vault: Vault, release: () => 
     }
     vault.onChange(protect);
 
-    let proxyUrl: string | undefined;
+    let broker: BrokerAddress = {};
     const signer = await signingKey(paths, logName(epoch), recorder.origin, undefined);
     const service = createService({
       recorder,
@@ -131,7 +131,7 @@ async function openWriter(options: SessionOptions, vault: Vault, release: () => 
       version: VERSION,
       vkey: signer.vkey,
       pid: process.pid,
-      proxyUrl: () => proxyUrl,
+      broker: () => broker,
       writePolicy: (text) => writePolicy(paths, text),
       operator: operatorGate(paths),
     });
@@ -152,8 +152,8 @@ async function openWriter(options: SessionOptions, vault: Vault, release: () => 
     return {
       recorder,
       handle,
-      setProxyUrl: (url) => {
-        proxyUrl = url;
+      setProxyUrl: (url, of) => {
+        broker = url === undefined ? {} : { proxy_url: url, ...(of === undefined ? {} : { proxy_of: of }) };
       },
       async close(reason) {
         try {
@@ -277,7 +277,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       return link.writer?.recorder;
     },
     vault,
-    setProxyUrl: (url) => link.writer?.setProxyUrl(url),
+    setProxyUrl: (url, of) => link.writer?.setProxyUrl(url, of),
     async reloadPolicy() {
       const recorder = link.writer?.recorder;
       if (recorder === undefined) return false;

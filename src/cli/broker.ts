@@ -11,6 +11,8 @@ export interface BrokerHandle {
   readonly session: Session;
   /** It lives in this process, and ends with `close`. */
   readonly own: boolean;
+  /** A run brought it, and it ends with that run. */
+  readonly ofRun: boolean;
   close(): Promise<void>;
 }
 
@@ -39,16 +41,17 @@ export async function startBroker(context: Context, session: Session, port: numb
 }
 
 /**
- * `advertise`: other commands may use it while it lives. Not for the one call of a command: whoever came to rely on it
- * would lose it a moment later.
+ * `advertise`: other commands may use it while this run lives. Not for the one call of a command: whoever came to
+ * rely on it would lose it a moment later.
  */
 export async function openBroker(
   context: Context,
   options: { readonly advertise: boolean },
 ): Promise<BrokerHandle> {
   const session = await context.openSession();
-  const { proxy_url: url, pid } = await session.ask('hello', {});
-  if (url !== undefined) return { url, session, own: false, close: () => session.close() };
+  const { proxy_url: url, proxy_of: of, pid } = await session.ask('hello', {});
+  if (url !== undefined)
+    return { url, session, own: false, ofRun: of === 'run', close: () => session.close() };
   if (session.role === 'writer') return ownBroker(context, session, options.advertise);
   // A command that writes ends in a moment; anything else that records without a broker stays.
   await session.close();
@@ -70,11 +73,12 @@ async function becomeWriter(context: Context, pid: number): Promise<Session> {
 async function ownBroker(context: Context, session: Session, advertise: boolean): Promise<BrokerHandle> {
   try {
     const broker = await startBroker(context, session, 0);
-    if (advertise) session.setProxyUrl(broker.url);
+    if (advertise) session.setProxyUrl(broker.url, 'run');
     return {
       url: broker.url,
       session,
       own: true,
+      ofRun: advertise,
       async close() {
         session.setProxyUrl(undefined);
         try {

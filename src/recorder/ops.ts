@@ -92,9 +92,16 @@ export interface RecorderStatus {
   readonly failure?: string;
 }
 
+/** Absent while no broker listens. */
+export interface BrokerAddress {
+  readonly proxy_url?: string;
+  /** Brought by a `tally run` and gone with it; another run may then take its port. */
+  readonly proxy_of?: 'run';
+}
+
 export interface OpResults {
-  hello: RecorderStatus & { readonly proxy_url?: string };
-  status: RecorderStatus & { readonly proxy_url?: string };
+  hello: RecorderStatus & BrokerAddress;
+  status: RecorderStatus & BrokerAddress;
   checkpoint: { readonly size: number };
   record: { readonly id: string; readonly index: number; readonly ts: string };
   'run.start': { readonly run_id: string; readonly token: string; readonly id: string };

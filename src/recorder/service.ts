@@ -12,6 +12,7 @@ import { compilePolicy } from '../core/policy/load.ts';
 import type { Random } from '../core/ports.ts';
 import type { Producer } from './api.ts';
 import {
+  type BrokerAddress,
   type Client,
   OPERATOR_OPS,
   OPS,
@@ -29,7 +30,7 @@ export interface ServiceOptions {
   readonly vkey: string;
   readonly pid: number;
   /** Where the broker listens, when it runs. */
-  readonly proxyUrl: () => string | undefined;
+  readonly broker: () => BrokerAddress;
   /** Replaces the policy file. Called after the change is on record. */
   readonly writePolicy: (text: string) => Promise<void>;
   /** Whether this token is the operator's; `protected`: without one, operator requests are refused. */
@@ -45,9 +46,8 @@ const RESERVED =
 export function createService(options: ServiceOptions): Handle {
   const { recorder } = options;
 
-  async function status(): Promise<RecorderStatus & { proxy_url?: string }> {
+  async function status(): Promise<RecorderStatus & BrokerAddress> {
     const { compiled, hash, unreadable } = recorder.policy();
-    const url = options.proxyUrl();
     const failure = recorder.failure();
     return {
       tenant: recorder.tenant,
@@ -61,7 +61,7 @@ export function createService(options: ServiceOptions): Handle {
       open_actions: recorder.openActions(),
       policy: { version: compiled.version, hash, ...(unreadable === undefined ? {} : { unreadable }) },
       ...(failure === undefined ? {} : { failure: failure.message }),
-      ...(url === undefined ? {} : { proxy_url: url }),
+      ...options.broker(),
     };
   }
 

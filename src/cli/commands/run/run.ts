@@ -10,6 +10,7 @@ import { safe } from '../../output/safe.ts';
 import { formatDuration } from '../../output/time.ts';
 import { verifyDirectory } from '../../verifying.ts';
 import { type ChildEnd, exitCodeOf, startChild } from './child.ts';
+import { keepBroker } from './keep.ts';
 import { countRun, describeCounts } from './summary.ts';
 
 export interface RunOptions {
@@ -42,17 +43,22 @@ export async function run(
       ...(options.env === undefined ? {} : { environment: options.env }),
     });
     const from = performance.now();
-    const child = startChild(command, args, {
-      env: childEnvironment(context, broker.url, started),
-      onTerminal: context.stdin.isTTY === true,
-    });
-    const end = await child.ended;
-    const durationMs = Math.round(performance.now() - from);
-    context.exit(exitCodeOf(end));
-    await recordEnd(context, broker, started, outcomeOf(end, durationMs));
-    if (end.kind === 'unstartable')
-      await context.stderr.line(`tally: ${safe(end.message)} (recorded as ${started.run_id})`);
-    else await summarise(context, broker, { run: started.run_id, since, end, durationMs, options });
+    const keeper = keepBroker(context, broker);
+    try {
+      const child = startChild(command, args, {
+        env: childEnvironment(context, broker.url, started),
+        onTerminal: context.stdin.isTTY === true,
+      });
+      const end = await child.ended;
+      const durationMs = Math.round(performance.now() - from);
+      context.exit(exitCodeOf(end));
+      await recordEnd(context, broker, started, outcomeOf(end, durationMs));
+      if (end.kind === 'unstartable')
+        await context.stderr.line(`tally: ${safe(end.message)} (recorded as ${started.run_id})`);
+      else await summarise(context, broker, { run: started.run_id, since, end, durationMs, options });
+    } finally {
+      await keeper.close();
+    }
   } finally {
     await broker.close();
   }

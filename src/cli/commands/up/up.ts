@@ -2,9 +2,9 @@
 import { TallyError } from '../../../core/error.ts';
 import type { Session } from '../../../open.ts';
 import { type OwnBroker, startBroker } from '../../broker.ts';
-import { loadConfig } from '../../config.ts';
 import type { Context } from '../../context.ts';
 import { counted } from '../../facts.ts';
+import { choosePort } from '../../port.ts';
 import { portOwner } from '../../port-owner.ts';
 import { askRunning } from '../../running.ts';
 import { firstStartNote, setUp } from '../../setup.ts';
@@ -18,14 +18,13 @@ export interface UpOptions {
   readonly json?: boolean;
 }
 
-const DEFAULT_PORT = 8765;
 /** Above what the broker gives its calls and the recorder its last flush. */
 const LONGEST_CLOSE_MS = 20_000;
 const WATCH_MS = 250;
 
 export async function up(context: Context, options: UpOptions): Promise<void> {
   await refuseSecond(context);
-  const port = choosePort(context, options);
+  const port = options.port ?? choosePort(context);
   const first = setUp(context.paths).first;
   const session = await context.openSession({ require: 'writer' });
   if (first && !context.stderr.isTTY) firstStartNote(context);
@@ -52,17 +51,6 @@ async function refuseSecond(context: Context): Promise<void> {
   if (other?.proxy_url === undefined) return;
   throw new TallyError('LOG_LOCKED', `it runs already: pid ${other.pid}, broker ${other.proxy_url}`, {
     hint: `use that one, or end it first: kill ${other.pid}; TALLY_HOME=DIR gives another one a log of its own`,
-  });
-}
-
-function choosePort(context: Context, options: UpOptions): number {
-  if (options.port !== undefined) return options.port;
-  const text = context.env.TALLY_PORT;
-  if (text === undefined || text === '') return loadConfig(context.paths.configFile).port ?? DEFAULT_PORT;
-  const port = Number(text);
-  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
-  throw new TallyError('BAD_CONFIG', `TALLY_PORT is not a port: ${text}`, {
-    hint: 'a number from 0 (any) to 65535',
   });
 }
 

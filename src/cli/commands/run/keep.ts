@@ -1,0 +1,68 @@
+/**
+ * A run without `tally up` brings a broker that other runs use too. When it ends before they do, one of them takes its
+ * place: same port, next recorder. In between their calls fail, which is the safe way round.
+ */
+import { connectHandover } from '../../../capture/handover.ts';
+import type { Session } from '../../../open.ts';
+import { type BrokerHandle, type OwnBroker, startBroker } from '../../broker.ts';
+import type { Context } from '../../context.ts';
+
+export interface Keeper {
+  close(): Promise<void>;
+}
+
+const IDLE: Keeper = { close: async () => undefined };
+
+/** The broker of `tally up` is not replaced: whoever runs it starts it again. */
+export function keepBroker(context: Context, broker: BrokerHandle): Keeper {
+  if (broker.own || !broker.ofRun) return IDLE;
+  const port = Number(new URL(broker.url).port);
+  let over = false;
+  let taken: { readonly session: Session; readonly broker: OwnBroker | undefined } | undefined;
+  let leave: () => void = () => undefined;
+
+  async function watch(): Promise<void> {
+    while (!over) {
+      const link = await connectHandover(context.paths.socket, await context.client());
+      if (link !== undefined) {
+        leave = link.close;
+        if (over) link.close();
+        await link.closed;
+        continue;
+      }
+      if (await takeOver()) return;
+    }
+  }
+
+  /** True when this process is the recorder now. */
+  async function takeOver(): Promise<boolean> {
+    const session = await context.openSession();
+    if (session.role === 'client' || over) {
+      await session.close();
+      return false;
+    }
+    const next = await startBroker(context, session, port).catch((error: unknown) => {
+      context.warn(`the broker ended, and port ${port} cannot be taken again: ${String(error)}`);
+      return undefined;
+    });
+    if (next !== undefined) session.setProxyUrl(next.url, 'run');
+    taken = { session, broker: next };
+    return true;
+  }
+
+  const watching = watch().catch((error: unknown) => {
+    context.warn(
+      `the recorder ended and cannot be replaced: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  });
+  return {
+    async close() {
+      over = true;
+      leave();
+      await watching;
+      taken?.session.setProxyUrl(undefined);
+      await taken?.broker?.close();
+      await taken?.session.close();
+    },
+  };
+}
