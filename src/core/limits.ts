@@ -116,7 +116,7 @@ export const LIMITS = {
   /** The longest text that a user's redaction pattern may match. */
   patternChars: 512,
   /** Ways in which a user's redaction pattern may match at one place: what hostile text can cost per character. */
-  patternWays: 256,
+  patternWays: 128,
   /** The local credential file, read whole at each change: 500 of the largest secrets. */
   vaultBytes: 64 * 1024 * 1024,
   /** A writer of the credential file waits this long for another one; a write takes a few milliseconds. */

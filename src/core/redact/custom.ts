@@ -50,8 +50,17 @@ export function customRule({ name, pattern, ignoreCase = false }: CustomPattern)
   return {
     name,
     anchors: (piece.anchors ?? []).map((text) => (ignoreCase ? { text, ignoreCase } : { text })),
-    expression: new RegExp(pattern, ignoreCase ? 'gi' : 'g'),
+    expression: compile(name, pattern, ignoreCase ? 'gi' : 'g'),
   };
+}
+
+/** What the parser below lets through and the engine does not: a class such as [b-a]. */
+function compile(name: string, pattern: string, flags: string): RegExp {
+  try {
+    return new RegExp(pattern, flags);
+  } catch (error) {
+    throw bad(`${name}: ${error instanceof Error ? error.message : 'not an expression'}`);
+  }
 }
 
 function parse(pattern: string, name: string): Piece {
@@ -81,7 +90,7 @@ function parse(pattern: string, name: string): Piece {
     if (char === '(') return group();
     if (char === '[') return characterClass();
     if (char === '\\') return escaped();
-    if (char === '^' || char === '$') return { min: 0, max: 0, ways: 1, anchors: undefined };
+    if (char === '^' || char === '$') return PLACE;
     if (char === '.') return ONE;
     if ('*+?{'.includes(char)) {
       at--;
@@ -109,7 +118,7 @@ function parse(pattern: string, name: string): Piece {
 
   function escaped(): Piece {
     const char = pattern[at++] ?? '';
-    if (char === 'b' || char === 'B') return { min: 0, max: 0, ways: 1, anchors: undefined };
+    if (char === 'b' || char === 'B') return PLACE;
     if ('dDwWsStrnfv'.includes(char) && char !== '') return ONE;
     if (/^[^A-Za-z0-9]$/.test(char)) return literal(char);
     throw fail(`"\\${char}" is not taken`);
@@ -123,6 +132,7 @@ function parse(pattern: string, name: string): Piece {
       }
       return piece;
     }
+    if (piece === PLACE) throw fail('a place between characters is repeated');
     const [whole, least, comma, most] = counts;
     if (comma !== undefined && most === undefined)
       throw fail('a repeat has no end', 'write bounded repeats such as {1,64}');
@@ -146,6 +156,8 @@ function parse(pattern: string, name: string): Piece {
   return whole;
 }
 
+/** A place between characters. */
+const PLACE: Piece = { min: 0, max: 0, ways: 1, anchors: undefined };
 const ONE: Piece = { min: 1, max: 1, ways: 1, anchors: undefined };
 
 /** Only what stands in JSON text as it is can be looked for there. */

@@ -17,16 +17,16 @@ export function jsonEscape(text: string): string {
  * out: they would match by chance.
  */
 export function formsOf(value: string, minBytes: number): readonly string[] {
-  const forms = new Set<string>([value]);
   const bytes = encodeUtf8(value);
-  for (const form of jsonForms(value)) forms.add(form);
-  for (const form of percentForms(value, bytes)) forms.add(form);
-  for (const form of htmlForms(value)) forms.add(form);
-  for (const form of hexForms(bytes)) forms.add(form);
-  // A value with quotes or line breaks inside a JSON document stands there escaped, and that text gets encoded.
-  for (const text of new Set([value, jsonEscape(value)])) {
-    for (const form of base64Forms(encodeUtf8(text))) forms.add(form);
-  }
+  const forms = new Set([
+    ...[value, ...jsonForms(value), ...percentForms(value, bytes), ...htmlForms(value), ...hexForms(bytes)],
+    ...base64Forms(bytes),
+    // A value with quotes or line breaks inside a JSON document stands there escaped, and that text gets encoded.
+    ...base64Forms(encodeUtf8(jsonEscape(value))),
+  ]);
+  // Any of them may be a string of a JSON document that is itself the text we see.
+  for (const form of [...forms]) forms.add(jsonEscape(form));
+  forms.add(jsonEscape(jsonEscape(jsonEscape(value))));
   return [...forms].filter((form) => Buffer.byteLength(form) >= minBytes);
 }
 
@@ -34,38 +34,57 @@ const hex = (unit: number, digits: number): string => unit.toString(16).padStart
 const upper = (text: string): string => text.toUpperCase();
 const keep = (text: string): string => text;
 
-/** Escaped for a JSON string: as ECMAScript, Python, PHP and Go write it, escaped twice, and every unit as \u00XX. */
+/**
+ * Characters that JSON encoders escape although JSON does not ask for it: ECMAScript and Python none; Go; PHP and older
+ * .NET; PHP with JSON_HEX_QUOT; .NET. Each with or without everything beyond ASCII, and with or without the slash.
+ */
+const ESCAPED_IN_JSON = ['', '<>&\u2028\u2029', "<>&'", '<>&\'"', '<>&\'"+`'];
+
+/** Escaped for a JSON string as the usual encoders do it, and with every unit as \u00XX. */
 function jsonForms(value: string): Set<string> {
-  const forms = new Set<string>();
-  const minimal = jsonEscape(value);
-  const once = new Set([minimal]);
+  const once = new Set<string>();
   for (const letters of [keep, upper]) {
-    const unicode = (text: string): string =>
-      text
-        .split('')
-        .map((unit) => `\\u${letters(hex(unit.charCodeAt(0), 4))}`)
-        .join('');
-    for (const pattern of [/[^\0-\x7f]/g, /[<>&'\u2028\u2029]/g, /[<>&'\u2028\u2029]|[^\0-\x7f]/g]) {
-      once.add(minimal.replace(pattern, unicode));
+    const unit = (char: string): string => `\\u${letters(hex(char.charCodeAt(0), 4))}`;
+    once.add(value.split('').map(unit).join(''));
+    for (const extra of ESCAPED_IN_JSON) {
+      for (const ascii of [false, true]) {
+        const escaped = value
+          .split('')
+          .map((char) =>
+            extra.includes(char) || (ascii && char > '\x7f') ? unit(char) : jsonEscapeUnit(char),
+          )
+          .join('');
+        once.add(escaped);
+        once.add(escaped.replaceAll('/', '\\/'));
+      }
     }
-    forms.add(unicode(value));
   }
-  for (const form of once) {
-    forms.add(form);
-    // PHP and some JavaScript encoders escape the slash too.
-    forms.add(form.replaceAll('/', '\\/'));
-  }
-  forms.add(jsonEscape(minimal));
-  return forms;
+  return once;
 }
 
-const UNRESERVED = /[A-Za-z0-9\-_.~]/;
-/** What each common encoder leaves as it is: RFC 3986, encodeURIComponent, encodeURI, and forms. */
+/** Surrogates come in pairs and one by one here; only JSON.stringify would escape a lone one. */
+function jsonEscapeUnit(char: string): string {
+  return char >= '\ud800' ? char : jsonEscape(char);
+}
+
+/**
+ * What encoders for URLs leave as it is, besides ASCII letters and digits: RFC 3986; Python's quote; encodeURIComponent,
+ * and the same behind a URL parser; encodeURI, likewise; forms of WHATWG and Java, and of PHP; Go's path segments; and
+ * the query, path and user-info sets of WHATWG.
+ */
 const PLAIN_IN_URL = [
-  UNRESERVED,
-  /[A-Za-z0-9\-_.~!'()*]/,
-  /[A-Za-z0-9\-_.~!'()*;/?:@&=+$,#]/,
-  /[A-Za-z0-9\-_.*]/,
+  '-_.~',
+  '-_.~/',
+  "-_.~!'()*",
+  '-_.~!()*',
+  "-_.~!'()*;/?:@&=+$,#",
+  '-_.~!()*;/?:@&=+$,#',
+  '-_.*',
+  '-_.',
+  '-_.~$&+=:@',
+  '-_.~!()*;/?:@&=+$,%[]\\^`{|}',
+  "-_.~!'()*;/:@&=+$,%[]\\|",
+  "-_.~!'()*&+$,%",
 ];
 
 function percentForms(value: string, bytes: Uint8Array): Set<string> {
@@ -76,7 +95,7 @@ function percentForms(value: string, bytes: Uint8Array): Set<string> {
     for (const plain of PLAIN_IN_URL) {
       const text = Array.from(bytes, (byte) => {
         const char = String.fromCharCode(byte);
-        return plain.test(char) ? char : encoded(byte);
+        return /[A-Za-z0-9]/.test(char) || plain.includes(char) ? char : encoded(byte);
       }).join('');
       forms.add(text);
       if (value.includes(' ')) forms.add(text.replaceAll('%20', '+'));
@@ -87,11 +106,12 @@ function percentForms(value: string, bytes: Uint8Array): Set<string> {
 
 function htmlForms(value: string): Set<string> {
   const forms = new Set<string>();
-  const basic = value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-  forms.add(basic);
-  for (const double of ['&quot;', '&#34;']) {
-    for (const single of ["'", '&#39;', '&#039;', '&#x27;', '&apos;']) {
-      forms.add(basic.replaceAll('"', double).replaceAll("'", single));
+  for (const greater of ['&gt;', '>']) {
+    const basic = value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', greater);
+    for (const double of ['"', '&quot;', '&#34;', '&#x22;']) {
+      for (const single of ["'", '&#39;', '&#039;', '&#x27;', '&apos;']) {
+        forms.add(basic.replaceAll('"', double).replaceAll("'", single));
+      }
     }
   }
   return forms;

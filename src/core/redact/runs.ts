@@ -53,17 +53,35 @@ function isSuspicious(bytes: Uint8Array, from: number, to: number): boolean {
   return mayBeCard(bytes, number, to);
 }
 
-/** [from, to) are digits and separators only. */
+/**
+ * [from, to) are digits and separators only. Cards are printed without separators, as 4-4-4-n, or as 4-6-n; the parts
+ * of a date or a UUID have other lengths.
+ */
 function mayBeCard(bytes: Uint8Array, from: number, to: number): boolean {
   if (to - from < FEWEST) return false;
-  let digits = 0;
-  for (let i = from; i < to; i++) if (KIND[bytes[i] as number] === DIGIT) digits++;
-  if (digits < FEWEST) return false;
-  if (digits < to - from) return true;
-  const fraction = bytes[from - 1] === POINT && isDigit(bytes[from - 2]);
-  const first = bytes[from] as number;
+  let third = 0;
+  let second = 0;
+  let first = 0;
+  for (let at = from; at < to; ) {
+    let end = at;
+    while (end < to && KIND[bytes[end] as number] === DIGIT) end++;
+    const digits = end - at;
+    if (digits >= FEWEST && isCardNumber(bytes, at, digits)) return true;
+    if (third === 4 && second === 4 && first === 4 && digits >= 1 && digits <= 7) return true;
+    if (second === 4 && first === 6 && (digits === 4 || digits === 5)) return true;
+    third = second;
+    second = first;
+    first = digits;
+    at = end + 1;
+  }
+  return false;
+}
+
+function isCardNumber(bytes: Uint8Array, at: number, digits: number): boolean {
+  const first = bytes[at] as number;
+  const fraction = bytes[at - 1] === POINT && isDigit(bytes[at - 2]);
   return (
-    digits <= MOST_CARD_DIGITS && first >= 0x32 && first <= 0x36 && !fraction && afterBoundary(bytes, from)
+    digits <= MOST_CARD_DIGITS && first >= 0x32 && first <= 0x36 && !fraction && afterBoundary(bytes, at)
   );
 }
 
