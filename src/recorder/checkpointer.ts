@@ -2,7 +2,7 @@
  * Turns durable entries into a signed tree, behind the acknowledgement's back: leaves join the tree, full tiles are
  * stored, then the checkpoint is signed and replaced, then the head is remembered outside the log.
  *
- * The order is what a crash relies on: a checkpoint never covers a tile that is not durable, and a remembered head is
+ * The order is what a crash relies on: the entries are durable before anything covers them, and a remembered head is
  * never ahead of the log.
  */
 import { TallyError } from '../core/error.ts';
@@ -30,8 +30,11 @@ export function createCheckpointer(options: {
   readonly signer: Signer;
   readonly store: Pick<LogStore, 'objects'>;
   readonly tree: Tree;
-  /** Full tiles that recovery found unsaved. */
+  /** Full tiles that may not be durable, and those among them that are not stored at all. */
   readonly tiles: readonly FullTile[];
+  readonly unsaved: readonly FullTile[];
+  /** First index of the segment that entries go to now. */
+  readonly segment: () => number;
   readonly signed: number;
   /** Where the newest head of this log is remembered, outside of it. */
   readonly rememberHead: (checkpoint: Uint8Array) => Promise<void>;
@@ -42,18 +45,34 @@ export function createCheckpointer(options: {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
   let stopped = false;
-  let unsaved: readonly FullTile[] = options.tiles;
+  let unsaved: readonly FullTile[] = options.unsaved;
+  let volatile: readonly FullTile[] = options.tiles;
+  let durableBelow = 0;
+
+  /**
+   * Tiles of the open segment are stored without waiting for the disk: whatever a crash takes is made again from the
+   * entries, which the signed root vouches for. Once recovery will rely on the tiles of a segment instead of reading
+   * it, that is before a checkpoint lies in the next one, they are made durable together.
+   */
+  async function storeTiles(size: number): Promise<void> {
+    const fresh = tree.takeTiles();
+    for (const tile of [...unsaved, ...fresh]) {
+      await store.objects.put(nameOf(tile), tile.bytes, { durable: false });
+    }
+    unsaved = [];
+    volatile = [...volatile, ...fresh];
+    const segment = options.segment();
+    if (segment <= durableBelow || size < segment) return;
+    await store.objects.putMany(volatile.map((tile) => [nameOf(tile), tile.bytes]));
+    volatile = [];
+    durableBelow = segment;
+  }
 
   async function sign(): Promise<void> {
     const size = tree.size;
     if (size === signed) return;
-    unsaved = [...unsaved, ...tree.takeTiles()];
-    const tiles = unsaved.map(
-      ({ level, index, bytes }) => [tilePath({ level, index, width: TILE_WIDTH }), bytes] as const,
-    );
-    unsaved = [];
     const note = signCheckpoint({ origin: options.origin, size, root: tree.root() }, [options.signer]);
-    if (tiles.length > 0) await store.objects.putMany(tiles);
+    await storeTiles(size);
     await store.objects.put('checkpoint', note);
     await options.rememberHead(note);
     signed = size;
@@ -100,6 +119,10 @@ export function createCheckpointer(options: {
       await running;
     },
   };
+}
+
+function nameOf({ level, index }: FullTile): string {
+  return tilePath({ level, index, width: TILE_WIDTH });
 }
 
 function asFailure(error: unknown): TallyError {

@@ -33,8 +33,8 @@ export interface Claims {
   readonly signed: number;
   /** Everything below this is signed by somebody we believe, and must be there. */
   readonly floor: number;
-  /** Checks the claims about exactly `size` entries. Throws `LOG_DAMAGED`. */
-  check(size: number, root: () => Uint8Array): void;
+  /** Checks the claims about exactly `size` entries. Throws `LOG_DAMAGED`, naming `suspect` when there is one. */
+  check(size: number, root: () => Uint8Array, suspect?: number): void;
   /** Checks the claims about at most `size` entries against stored tiles. */
   checkBelow(size: number, tiles: TileReader): Promise<void>;
 }
@@ -57,20 +57,21 @@ export function openClaims(
   const remembered = open(head, 'the remembered head');
   const all = [own, remembered].filter((claim) => claim !== undefined);
 
-  function agree(claim: VerifiedCheckpoint, root: Uint8Array): void {
+  function agree(claim: VerifiedCheckpoint, root: Uint8Array, suspect?: number): void {
     if (equalBytes(claim.root, root)) return;
     throw damaged(
       claim === remembered
         ? `the first ${claim.size} entries are not the ones that were remembered: this is another history`
         : `the first ${claim.size} entries are not the ones that were signed`,
+      suspect,
     );
   }
 
   return {
     signed: own?.size ?? 0,
     floor: Math.max(0, ...all.map(({ size }) => size)),
-    check(size, root) {
-      for (const claim of all) if (claim.size === size) agree(claim, root());
+    check(size, root, suspect) {
+      for (const claim of all) if (claim.size === size) agree(claim, root(), suspect);
     },
     async checkBelow(size, tiles) {
       for (const claim of all) {

@@ -111,6 +111,8 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     store,
     tree: recovered.tree,
     tiles: recovered.tiles,
+    unsaved: recovered.unsaved,
+    segment: () => sequencer.position.segment,
     signed: recovered.signed,
     rememberHead: (note) => options.heads.put(headName, note),
     onFailure: committer.fail,

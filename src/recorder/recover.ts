@@ -27,8 +27,10 @@ export interface TornTail {
 export interface Recovered {
   readonly position: Position;
   readonly tree: Tree;
-  /** Full tiles of entries that no stored checkpoint covers yet. */
+  /** Full tiles of the segments that were read, as their entries make them. Those on disk may not be durable yet. */
   readonly tiles: readonly FullTile[];
+  /** The ones among them that are not on disk like that. */
+  readonly unsaved: readonly FullTile[];
   /** Size of the log's own checkpoint. */
   readonly signed: number;
   readonly torn: TornTail | undefined;
@@ -83,10 +85,25 @@ export async function recover(
   }
   if (position.next < claims.floor) throw rolledBack(position.next, claims.floor);
   const torn = cut === undefined ? undefined : await setAside(store, tail, cut, position.next);
-  const unsaved = tree
-    .takeTiles()
-    .filter(({ level, index }) => (index + 1) * TILE_WIDTH ** (level + 1) > claims.signed);
-  return { position, tree, tiles: unsaved, signed: claims.signed, torn };
+  const made = tree.takeTiles();
+  return {
+    position,
+    tree,
+    tiles: made,
+    unsaved: await notStored(made, tiles),
+    signed: claims.signed,
+    torn,
+  };
+}
+
+/** A crash of the machine can lose tiles of the open segment: they are made again from entries that the root vouches for. */
+async function notStored(made: readonly FullTile[], tiles: TileReader): Promise<readonly FullTile[]> {
+  const missing: FullTile[] = [];
+  for (const tile of made) {
+    const stored = await tiles(tile.level, tile.index, TILE_WIDTH);
+    if (stored === undefined || !equalBytes(stored, tile.bytes)) missing.push(tile);
+  }
+  return missing;
 }
 
 /** The segments from the one that holds the first unsigned entry on; at least the last one. */
@@ -116,14 +133,18 @@ async function scanSegment(
   const leaf = new Uint8Array(HASH_BYTES);
   let bad: number | undefined;
   let last: Line | undefined;
+  /** First entry that its stored tile does not know: the tile is damaged, or the entry is. The root tells. */
+  let suspect: number | undefined;
 
   await scanLines(store, first, (line) => {
     const index = position.next;
     const hash = line.whole ? lineLeaf(line, leaf) : '';
     const stored = signedLeaves(index);
-    const good = stored === undefined ? line.whole && follows(line, position) : equalBytes(leaf, stored);
-    if (!good) {
-      if (index < claims.floor) throw damaged(`entry ${index} is not the one that was signed`, index);
+    const asStored = line.whole && stored !== undefined && equalBytes(leaf, stored);
+    if (stored !== undefined && !asStored) suspect ??= index;
+    if (!asStored && !(line.whole && follows(line, position))) {
+      const first = suspect ?? index;
+      if (index < claims.floor) throw damaged(`entry ${first} is not the one that was signed`, first);
       bad = line.offset;
       return false;
     }
@@ -132,7 +153,7 @@ async function scanSegment(
     tree.append(leaf);
     position.prev = hash;
     position.next++;
-    claims.check(position.next, () => tree.root());
+    claims.check(position.next, () => tree.root(), suspect);
     last = line;
     return true;
   });
@@ -146,17 +167,13 @@ async function leavesBetween(
   to: number,
   tiles: TileReader,
 ): Promise<(index: number) => Uint8Array | undefined> {
-  const held: Uint8Array[] = [];
-  for (let at = from; at < to; at += TILE_WIDTH) {
-    const tile = await tiles(0, at / TILE_WIDTH, TILE_WIDTH);
-    if (tile?.length !== TILE_WIDTH * HASH_BYTES)
-      throw damaged(`the hash tile of entry ${at} is missing`, at);
-    held.push(tile);
-  }
+  const held: (Uint8Array | undefined)[] = [];
+  for (let at = from; at < to; at += TILE_WIDTH) held.push(await tiles(0, at / TILE_WIDTH, TILE_WIDTH));
   return (index) => {
     const tile = held[Math.floor((index - from) / TILE_WIDTH)];
+    if (tile?.length !== TILE_WIDTH * HASH_BYTES) return undefined;
     const at = (index % TILE_WIDTH) * HASH_BYTES;
-    return tile?.subarray(at, at + HASH_BYTES);
+    return tile.subarray(at, at + HASH_BYTES);
   };
 }
 

@@ -51,8 +51,8 @@ async function assertNothingIsLost(
 for (const step of ['append', 'put', 'putMany', 'openSegment'] as const) {
   for (const fault of ['write lost', 'reply lost', 'torn'] as const) {
     test(`after ${fault} at any ${step}, every acknowledged entry is there and the log verifies`, async () => {
-      // Tiles are stored once 256 entries are full.
-      const [width, occurrences] = step === 'putMany' ? [60, 3] : [3, 12];
+      // Tiles are made durable together once their segment of 65,536 entries is full.
+      const [width, occurrences] = step === 'putMany' ? [5_500, 1] : [3, 12];
       let hit = 0;
       for (let occurrence = 0; occurrence < occurrences; occurrence++) {
         const box = await machine();
@@ -195,4 +195,26 @@ test('actions that a killed recorder left open are closed: its own at once, thos
   );
   assert.equal(ends(own.id)[0]?.run_id, 'run_9');
   await assertVerifies(box);
+});
+
+test('tiles of the open segment that a crash of the machine took or garbled are made again', async () => {
+  const box = await machine();
+  const recorder = await box.open();
+  await Promise.all(Array.from({ length: 600 }, (_, i) => recorder.record(note(i), PRODUCER)));
+  await recorder.close('test');
+  box.disk.objects.delete('tile/0/000');
+  box.disk.objects.set('tile/0/001', new Uint8Array(0));
+  await (await box.open()).close('test');
+  assert.equal(box.disk.objects.get('tile/0/000')?.length, 8192);
+  await assertVerifies(box);
+});
+
+test('a start names the entry that was changed below the signed size', async () => {
+  const box = await machine();
+  const recorder = await box.open();
+  await Promise.all(Array.from({ length: 600 }, (_, i) => recorder.record(note(i), PRODUCER)));
+  await recorder.close('test');
+  const text = (box.disk.segments.get(0) ?? Buffer.alloc(0)).toString('utf8');
+  box.disk.segments.set(0, Buffer.from(text.replace('{"i":99}', '{"i":98}')));
+  await assert.rejects(box.open(), { code: 'LOG_DAMAGED', details: { index: 100 } });
 });

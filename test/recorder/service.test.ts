@@ -24,7 +24,7 @@ async function serve(box: Machine, operator: { protected?: boolean; token?: stri
     version: '0.0.0-test',
     vkey: box.vkey,
     pid: 1,
-    proxyUrl: () => undefined,
+    broker: () => ({}),
     writePolicy: async (text) => {
       written.push(text);
     },
