@@ -4,7 +4,6 @@ import { parseVkey } from '../../core/tlog/key.ts';
 import type { Context } from '../context.ts';
 import { examples } from '../help.ts';
 import { safe, toJson } from '../output/safe.ts';
-import { layOut } from '../output/table.ts';
 import { pinnedVkey } from '../prove.ts';
 
 interface ListOptions {
@@ -43,20 +42,15 @@ async function listKeys(context: Context, options: ListOptions): Promise<void> {
   if (options.json === true) {
     return stdout.line(toJson({ origin: info.origin, pinned: pinned ?? null, keys }));
   }
-  const columns = [
-    { header: 'VKEY' },
-    { header: 'FROM ENTRY', align: 'right' as const },
-    { header: 'STATE' },
-  ];
-  const rows = keys.map((key) => [
-    { text: safe(key.vkey) },
-    { text: String(key.from) },
-    { text: [key.current ? 'current' : 'former', ...(key.pinned ? ['pinned'] : [])].join(', ') },
-  ]);
-  // A key is there to be copied: it is never cut.
-  const layout = layOut(columns, rows, undefined);
-  await stdout.line(layout.header(stdout.style.dim));
-  for (const row of rows) await stdout.line(layout.row(row));
+  for (const key of keys) {
+    const states = [
+      key.current ? 'signs now' : 'signed earlier',
+      ...(key.pinned ? ['remembered on this machine'] : []),
+    ];
+    // On a line of its own: a key is there to be copied.
+    await stdout.line(safe(key.vkey));
+    await stdout.line(stdout.style.dim(`  ${states.join(', ')}, from entry ${key.from}`));
+  }
   if (pinned === undefined)
     context.warn('no key is remembered for this log: what it says of itself proves nothing');
   else if (!keys.some((key) => key.pinned)) {

@@ -2,6 +2,8 @@
 import { isTallyError, TallyError } from '../../core/error.ts';
 import { safe, safeJsonText } from './safe.ts';
 import type { Output } from './stream.ts';
+import type { Paint } from './style.ts';
+import { wrap } from './width.ts';
 
 export interface FailureOptions {
   /** {"error":{…}} on one line, for programs; otherwise two lines for a person. */
@@ -25,12 +27,25 @@ export function printFailure(error: unknown, stderr: Output, options: FailureOpt
   const failure = asTallyError(error);
   if (options.json) void stderr.line(safeJsonText(JSON.stringify({ error: failure })));
   else {
-    const { red, bold, dim } = stderr.style;
-    void stderr.line(`${red(bold('error:'))} ${safe(failure.message)}`);
-    if (failure.hint !== undefined) void stderr.line(`${dim('hint:')}  ${safe(failure.hint)}`);
+    const { red, bold } = stderr.style;
+    void stderr.line(labelled('error:', (label) => red(bold(label)), failure.message, stderr.width));
+    if (failure.hint !== undefined) void stderr.line(hintLine(failure.hint, stderr));
   }
   if (options.debug) void stderr.line(details(failure));
   return failure.exitCode;
+}
+
+const LABEL = 7;
+
+export function hintLine(text: string, stderr: Output): string {
+  return labelled('hint:', stderr.style.dim, text, stderr.width);
+}
+
+/** Wrapped below itself, so that the label stands out on any terminal. */
+function labelled(label: string, paint: Paint, text: string, width: number | undefined): string {
+  return wrap(safe(text), width === undefined ? undefined : width - LABEL)
+    .map((part, i) => (i === 0 ? paint(label) + ' '.repeat(LABEL - label.length) : ' '.repeat(LABEL)) + part)
+    .join('\n');
 }
 
 function details(error: unknown): string {

@@ -34,7 +34,8 @@ export function rowCells(facts: Facts, options: RowOptions): readonly Cell[] {
     whoCell(facts, style),
     ...(raw ? [{ text: phaseWord(facts.phase), paint: style.dim }] : []),
     { text: safe(what(facts)) },
-    decisionCell(facts, style),
+    // A decision is made before the action; repeating it behind the end would look like a second one.
+    raw && facts.phase === 'post_exec' ? { text: '' } : decisionCell(facts, style),
     statusCell(facts, style, raw),
     { text: facts.durationMs === undefined ? '' : formatDuration(facts.durationMs), paint: style.dim },
   ];

@@ -4,14 +4,20 @@ import type { Verification } from '../verifying.ts';
 import { grouped } from './progress.ts';
 import { safe } from './safe.ts';
 import type { Style } from './style.ts';
+import { wrap } from './width.ts';
 
 const LABEL = 14;
+const INDENT = ' '.repeat(LABEL + 2);
+const NARROWEST = 30;
 const NAMED = 5;
 
-export function verdictLines(report: Verification, style: Style): string[] {
+export function verdictLines(report: Verification, style: Style, width: number | undefined): string[] {
   const { integrity, chain, append_only, signatures, anchored, completeness, recovery } = report;
+  const room = width === undefined ? undefined : Math.max(NARROWEST, width - INDENT.length);
   const line = (status: Status, label: string, text: string): string =>
-    `${mark(status, style)} ${label.padEnd(LABEL)}${text}`;
+    wrap(text, room)
+      .map((part, i) => `${i === 0 ? `${mark(status, style)} ${label.padEnd(LABEL)}` : INDENT}${part}`)
+      .join('\n');
   const lines = [
     line(integrity.status, 'integrity', integrityText(report)),
     line(
@@ -24,7 +30,7 @@ export function verdictLines(report: Verification, style: Style): string[] {
     line(append_only.status, 'append-only', safe((append_only.note ?? '').replace(/^append-only /, ''))),
     ...append_only.heads
       .filter(({ status }) => status !== 'pass')
-      .map((head) => `  ${' '.repeat(LABEL)}${headText(head)}`),
+      .flatMap((head) => wrap(headText(head), room).map((part) => `${INDENT}${part}`)),
     line(signatures.status, 'signatures', signatureText(report)),
     line(anchored.status, 'anchored', safe(anchored.note)),
     line(completeness.status, 'completeness', completenessText(report)),
@@ -163,8 +169,7 @@ export function mending(report: Verification): string[] {
   const lines: string[] = [];
   if (report.exit_code === 6) {
     lines.push(
-      'this log is not the one that was written. Keep a copy of the directory as evidence, restore it from a backup,',
-      'then `tally verify` again; after an honest restore `tally log continue --reason …` starts a log that cites this one.',
+      'this log is not the one that was written. Keep a copy of the directory as evidence, restore it from a backup, and verify again; after an honest restore `tally log continue --reason …` starts a log that cites this one.',
     );
   }
   if (report.signatures.status === 'neutral') {

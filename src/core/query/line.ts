@@ -16,20 +16,24 @@ export function lineTime(line: Buffer): string | undefined {
   return END.exec(line.toString('latin1', Math.max(0, line.length - END_BYTES)))?.[1];
 }
 
-/** The entry's id; undefined when it cannot be seen without parsing. */
-export function lineId(line: Buffer): string | undefined {
-  const at = line.indexOf(INDEX);
-  if (at === -1) return undefined;
-  return ID.exec(line.toString('latin1', Math.max(0, at - ID_BYTES), at + INDEX.length))?.[1];
+/**
+ * Every id in the line that stands where an entry's own id stands. More than one when nested objects imitate it: who
+ * wants to be sure parses. None when members of a newer version come between.
+ */
+export function* lineIds(line: Buffer): Generator<string> {
+  for (let at = line.indexOf(INDEX); at !== -1; at = line.indexOf(INDEX, at + INDEX.length)) {
+    const id = ID.exec(line.toString('latin1', Math.max(0, at - ID_BYTES), at + INDEX.length))?.[1];
+    if (id !== undefined) yield id;
+  }
 }
 
-/** The parent's id. */
-export function lineParent(line: Buffer): string | undefined {
-  const at = line.indexOf(PARENT);
-  if (at === -1) return undefined;
-  const start = at + PARENT.length;
-  const end = line.indexOf(0x22, start);
-  return end === -1 ? undefined : line.toString('latin1', start, end);
+/** Every parent id in the line, its own and those of nested objects. */
+export function* lineParents(line: Buffer): Generator<string> {
+  for (let at = line.indexOf(PARENT); at !== -1; at = line.indexOf(PARENT, at + PARENT.length)) {
+    const start = at + PARENT.length;
+    const end = line.indexOf(0x22, start);
+    if (end !== -1) yield line.toString('latin1', start, end);
+  }
 }
 
 export type Parsed = { readonly entry: JsonObject } | { readonly malformed: string };

@@ -11,7 +11,7 @@ import { LIMITS } from '../limits.ts';
 import { type Call, factsOf } from './call.ts';
 import { textAt } from './fields.ts';
 import { type LogFilter, matches, needlesOf } from './filter.ts';
-import { lineId, lineParent, lineTime, parseLine } from './line.ts';
+import { lineIds, lineParents, lineTime, parseLine } from './line.ts';
 
 /** Where a line starts. */
 export interface Place {
@@ -97,14 +97,18 @@ export function createScan(options: ScanOptions): Scan {
   }
 
   function keepUnseen(line: Buffer): void {
-    const parent = lineParent(line);
-    if (parent !== undefined) unseen.keep(parent, line);
+    for (const parent of lineParents(line)) unseen.keep(parent, line);
   }
 
   /** A line that cannot match by itself counts only as the beginning of a call whose end is waiting. */
   function glance(line: Buffer, place: Place): void {
-    const id = lineId(line);
-    if (id !== undefined && !waiting.has(id)) return;
+    let ids = 0;
+    let awaited = false;
+    for (const id of lineIds(line)) {
+      ids++;
+      awaited ||= waiting.has(id);
+    }
+    if (ids > 0 && !awaited) return;
     const entry = parse(line, place);
     if (entry !== undefined && waiting.has(textAt(entry, 'id') ?? '')) join(entry, line);
   }
@@ -116,7 +120,12 @@ export function createScan(options: ScanOptions): Scan {
     const parent = textAt(entry, 'parent_id');
     if (phase === 'pre_exec') join(entry, line);
     // A second end of the same call is older and was superseded: the newest one wins, this one stands alone.
-    else if (phase === 'post_exec' && parent !== undefined && !waiting.has(parent) && !unseen.has(parent)) {
+    else if (
+      phase === 'post_exec' &&
+      parent !== undefined &&
+      !waiting.has(parent) &&
+      endOf(parent) === undefined
+    ) {
       const evicted = remember(waiting, parent, { entry, line: Buffer.from(line) });
       if (evicted !== undefined) offer({ first: evicted.entry }, [evicted.line]);
     } else offer({ first: entry }, [line]);
@@ -130,12 +139,15 @@ export function createScan(options: ScanOptions): Scan {
     else offer({ first, last: last.entry }, [line, last.line]);
   }
 
+  /** The newest end of that call among the lines that no filter let through. Parsed: nested objects imitate ends. */
   function endOf(id: string): Waiting | undefined {
-    const line = unseen.find(id);
-    const parsed = line === undefined ? undefined : parseLine(line);
-    return line !== undefined && parsed !== undefined && 'entry' in parsed
-      ? { entry: parsed.entry, line }
-      : undefined;
+    for (const line of unseen.find(id)) {
+      const parsed = parseLine(line);
+      if (!('entry' in parsed)) continue;
+      const { entry } = parsed;
+      if (textAt(entry, 'phase') === 'post_exec' && textAt(entry, 'parent_id') === id) return { entry, line };
+    }
+    return undefined;
   }
 
   return {
@@ -188,23 +200,26 @@ function remember<T>(memory: Map<string, T>, id: string, value: T): T | undefine
   return oldest[1];
 }
 
-/** Copies of the lines that came last, by the id they belong to. Two generations: dropping the older one is one step. */
-function recentLines() {
-  let young = new Map<string, Buffer>();
-  let old = new Map<string, Buffer>();
+/** Copies of the lines that came last, by the ids they mention. Two generations: dropping the older one is one step. */
+function recentLines(): { keep(id: string, line: Buffer): void; find(id: string): readonly Buffer[] } {
+  let young = new Map<string, Buffer[]>();
+  let old = new Map<string, Buffer[]>();
+  let count = 0;
   let bytes = 0;
   return {
-    keep(id: string, line: Buffer): void {
-      if (young.has(id) || old.has(id)) return;
-      young.set(id, Buffer.from(line));
+    keep(id, line) {
+      const held = young.get(id);
+      if (held === undefined) young.set(id, [Buffer.from(line)]);
+      else held.push(Buffer.from(line));
+      count++;
       bytes += line.length;
-      if (young.size < LIMITS.rememberedCalls && bytes < LIMITS.rememberedCallBytes) return;
+      if (count < LIMITS.rememberedCalls && bytes < LIMITS.rememberedCallBytes) return;
       old = young;
       young = new Map();
+      count = 0;
       bytes = 0;
     },
-    has: (id: string): boolean => young.has(id) || old.has(id),
-    find: (id: string): Buffer | undefined => young.get(id) ?? old.get(id),
+    find: (id) => [...(old.get(id) ?? []), ...(young.get(id) ?? [])],
   };
 }
 

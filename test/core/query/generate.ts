@@ -84,7 +84,8 @@ function toLine(each: Step, index: number, begun: Begun[]): Buffer {
       };
       begun.push({ id: base.id, common });
       const decision = { outcome: DECISIONS[each.decision], layers: [], reason: `because_${each.decision}` };
-      return write({ ...common, phase: 'pre_exec', decision });
+      const decoy = { id: idOf(index + 1), index: 3, parent_id: idOf(0), phase: 'post_exec' };
+      return write({ ...common, phase: 'pre_exec', decision: { ...decision, inputs: decoy } });
     }
     case 'end': {
       const call = begun[each.of % Math.max(1, begun.length)];
@@ -94,13 +95,27 @@ function toLine(each: Step, index: number, begun: Begun[]): Buffer {
         redacted: each.redacted,
       };
       const common = call?.common ?? { type: 'http.call' };
-      return write({ ...common, phase: 'post_exec', parent_id: call?.id ?? idOf(999), outcome });
+      const decoy = { id: idOf(each.of), index: 3, parent_id: idOf(each.of), phase: 'pre_exec' };
+      return write({
+        ...common,
+        phase: 'post_exec',
+        parent_id: call?.id ?? idOf(999),
+        outcome,
+        metadata: decoy,
+      });
     }
     case 'event': {
-      // Free text that looks like the members a scan searches for.
+      // Free text and nested members that look like those a scan searches for.
       const note = '"agent_id":"builder"';
-      const metadata = { phase: 'post_exec', parent_id: idOf(0), agent_id: 'builder', note };
-      return write({ type: each.type, phase: 'point', metadata });
+      const metadata = {
+        phase: 'post_exec',
+        parent_id: idOf(0),
+        agent_id: 'builder',
+        note,
+        id: idOf(1),
+        index: 1,
+      };
+      return write({ type: each.type, phase: 'point', metadata, actor: metadata });
     }
     case 'garbage':
       return Buffer.from(each.text);

@@ -91,7 +91,7 @@ describe('a scan', () => {
           assert.deepEqual(found.toSorted(), slowly(lines, filter, raw).toSorted());
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: 3_000 },
     );
   });
 

@@ -47,9 +47,11 @@ export function buildList(context: Context): Command {
 }
 
 const JSON_HELP = `
---json prints {"entries":[…],"scanned":n,"complete":bool,"older":n,"malformed":{"count":n,"lines":[…]}}. Each of
-"entries" is a stored entry, unchanged; a folded call is its pre_exec with "outcome" and "post_exec" (the stored entry)
-added. "complete" says whether every entry that can match was looked at; "older" how many were not.`;
+--json prints {"entries":[…],"scanned":n,"complete":bool,"older":n,
+"malformed":{"count":n,"lines":[{"segment","offset","why"}]}}. Each of "entries"
+is a stored entry, unchanged; a folded call is its pre_exec, with "outcome" and
+"post_exec" (the stored entry) added. "complete" says whether every entry that
+can match was looked at, "older" how many were not.`;
 
 async function list(context: Context, options: ListOptions): Promise<void> {
   const zone = { utc: options.utc === true };

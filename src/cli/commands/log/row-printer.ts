@@ -1,21 +1,20 @@
 /** A table that never ends: its widths are chosen once, from the first rows and from what is usual. */
-import type { JsonObject } from '../../../core/json.ts';
-import { factsOf } from '../../../core/query/call.ts';
+import type { Facts } from '../../../core/query/call.ts';
 import type { Context } from '../../context.ts';
 import { rowCells, rowColumns } from '../../output/rows.ts';
 import { type Cell, type Layout, layOut } from '../../output/table.ts';
 import { type Zone, zoneName } from '../../output/time.ts';
 
-export interface StoredEntry {
-  readonly entry: JsonObject;
+export interface Row {
+  readonly facts: Facts;
   /** The stored bytes, without the newline. */
   readonly line: Buffer;
 }
 
 export interface RowPrinter {
   /** The entries to begin with; prints the heading too. */
-  begin(rows: readonly StoredEntry[]): Promise<void>;
-  row(stored: StoredEntry): Promise<void>;
+  begin(rows: readonly Row[]): Promise<void>;
+  row(row: Row): Promise<void>;
 }
 
 /** What usually comes: index, time, agent, phase, what, decision, status, duration. */
@@ -41,8 +40,8 @@ export function createRowPrinter(context: Context, zone: Zone): RowPrinter {
   let width: number | undefined;
   let layout: Layout | undefined;
 
-  const cells = ({ entry }: StoredEntry): readonly Cell[] =>
-    rowCells(factsOf({ first: entry }), { style, zone, nowMs: context.now(), raw: true });
+  const cells = ({ facts }: Row): readonly Cell[] =>
+    rowCells(facts, { style, zone, nowMs: context.now(), raw: true });
 
   /** Chosen anew when the window changed. */
   function current(rows: readonly (readonly Cell[])[] = []): Layout {
@@ -58,6 +57,6 @@ export function createRowPrinter(context: Context, zone: Zone): RowPrinter {
       await stdout.line(current(all).header(style.dim));
       for (const row of all) await stdout.line(current().row(row));
     },
-    row: (stored) => stdout.line(current().row(cells(stored))),
+    row: (row) => stdout.line(current().row(cells(row))),
   };
 }

@@ -34,9 +34,11 @@ export function buildShow(context: Context): Command {
 }
 
 const JSON_HELP = `
---json prints {"entry":{…},"other":{…}|null,"snapshot":{"hash","status","allowlist_snapshot":{"domains","captured_at"},
-"policy":{…}}|null,"proof":{"state":"published"|"sequenced"|"unproved",…}}. "entry" and "other" (the other half of the
-call) are the stored entries, unchanged. "published" is said only of an entry whose inclusion proof was checked.`;
+--json prints {"entry":{…},"other":{…}|null,"snapshot":{"hash","status",
+"allowlist_snapshot":{"domains","captured_at"},"policy":{…}}|null,
+"proof":{"state":"published"|"sequenced"|"unproved",…}}. "entry" and "other" (the
+other half of the call) are stored entries, unchanged. "published" is said only
+of an entry whose inclusion proof was checked for this very call.`;
 
 async function show(context: Context, which: string, options: ShowOptions): Promise<void> {
   const opened = await context.openReader(options.dir === undefined ? {} : { log: options.dir });

@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import type { JsonObject } from '../../../core/json.ts';
-import { factsOf } from '../../../core/query/call.ts';
 import type { LogFilter } from '../../../core/query/filter.ts';
 import { matches } from '../../../core/query/filter.ts';
 import { parseLine } from '../../../core/query/line.ts';
+import { createPairing, type Pairing } from '../../../core/query/pairing.ts';
+import type { Hit } from '../../../core/query/scan.ts';
 import { type Followed, follow } from '../../../store/file/follow.ts';
 import { segmentName } from '../../../store/file/reader.ts';
 import type { Context } from '../../context.ts';
@@ -54,15 +54,16 @@ async function tail(context: Context, options: TailOptions): Promise<void> {
   if (reading.end === undefined && options.follow !== true) await opened.logInfo();
 
   const print = options.jsonl === true ? printStored(context) : createRowPrinter(context, zone);
-  const newest: { entry: JsonObject; line: Buffer }[] = [];
+  const pairing = createPairing();
+  const newest: Hit[] = [];
   if (options.limit > 0) {
-    for await (const { call, lines } of reading.hits()) {
-      for (const line of lines) newest.push({ entry: call.first, line: Buffer.from(line) });
-    }
-    const { malformed } = reading.summary();
-    for (const { first, offset, why } of malformed.lines) await damaged(context, first, offset, why);
+    for await (const hit of reading.hits()) newest.unshift(hit);
+    const { lines } = reading.summary().malformed;
+    for (const { first, offset, why } of lines) await damaged(context, first, offset, why);
   }
-  await print.begin(newest.toReversed());
+  await print.begin(
+    newest.flatMap(({ call, lines }) => lines.map((line) => ({ facts: pairing.facts(call.first), line }))),
+  );
   if (options.follow !== true) return;
 
   const signal = AbortSignal.any([context.interrupted(), stdout.gone]);
@@ -71,7 +72,7 @@ async function tail(context: Context, options: TailOptions): Promise<void> {
   for (;;) {
     const next =
       options.dir === undefined ? newerLog(context, opened.name) : () => Promise.resolve(undefined);
-    const moved = await followOne(context, opened.directory, { from, signal, filter, print, next });
+    const moved = await followOne(context, opened.directory, { from, signal, filter, print, pairing, next });
     if (moved === undefined) return;
     await stderr.line(stderr.style.yellow(`the log goes on as ${moved.name}`));
     opened = moved;
@@ -97,6 +98,8 @@ interface FollowOne {
   readonly signal: AbortSignal;
   readonly filter: LogFilter;
   readonly print: RowPrinter;
+  readonly pairing: Pairing;
+  /** Looks whether another log took over. */
   next(): Promise<Opened | undefined>;
 }
 
@@ -119,14 +122,16 @@ async function followOne(
 async function printLines(
   context: Context,
   { bytes, bounds, first, offset }: Extract<Followed, { kind: 'lines' }>,
-  { filter, print }: FollowOne,
+  { filter, print, pairing }: FollowOne,
 ): Promise<void> {
   for (let i = 0; i < bounds.length; i += 2) {
     const line = bytes.subarray(bounds[i], bounds[i + 1]);
     const parsed = parseLine(line);
     if ('malformed' in parsed) await damaged(context, first, offset + (bounds[i] ?? 0), parsed.malformed);
-    else if (matches(factsOf({ first: parsed.entry }), filter))
-      await print.row({ entry: parsed.entry, line });
+    else {
+      const facts = pairing.facts(parsed.entry);
+      if (matches(facts, filter)) await print.row({ facts, line });
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { Context } from '../../context.ts';
 import { examples } from '../../help.ts';
+import { hintLine } from '../../output/failure.ts';
 import { createProgress, formatBytes } from '../../output/progress.ts';
 import { toJson } from '../../output/safe.ts';
 import { formatDuration } from '../../output/time.ts';
@@ -39,11 +40,13 @@ export function buildVerify(context: Context, name: 'verify' | 'log verify'): Co
 }
 
 const HELP = `
-Exit codes: 0 integrity, chain, append-only and signatures hold; 6 tampering shown; 7 incomplete (with --completeness);
-2 could not find out (no trusted key, no checkpoint, an unreadable head).
-Each verdict is "pass", "fail", "neutral" (not configured) or "incomplete", in --json too, beside "exit_code".
-A head of this machine shows accidents and simple tampering; who rewrites heads/ too, or holds the key, is shown only by
-a checkpoint that was kept elsewhere (--head).`;
+Exit codes: 0 integrity, chain, append-only and signatures hold; 6 tampering
+shown; 7 incomplete (with --completeness); 2 could not find out (no trusted key,
+no checkpoint, an unreadable head). Each verdict is "pass", "fail", "neutral"
+(not configured) or "incomplete", in --json too, beside "exit_code".
+
+A head of this machine shows accidents and simple tampering. Who rewrites heads/
+too, or holds the key, is shown only by a checkpoint kept elsewhere (--head).`;
 
 const MEGABYTE = 1_000_000;
 
@@ -73,9 +76,9 @@ async function verify(context: Context, options: VerifyOptions): Promise<void> {
   }
   const elapsed = performance.now() - started;
   const rate = `${formatBytes(bytes)} in ${formatDuration(elapsed)}`;
-  const lines = verdictLines(report, stdout.style);
+  const lines = verdictLines(report, stdout.style, stdout.width);
   await stdout.line(`${lines.join('\n')}, ${rate}`);
-  for (const line of mending(report)) await stderr.line(`${stderr.style.dim('hint:')}  ${line}`);
+  for (const text of mending(report)) await stderr.line(hintLine(text, stderr));
 }
 
 /** A writer that runs has open actions; one that is gone has left them unfinished. */
