@@ -57,6 +57,8 @@ export interface Relay {
 }
 
 const REDACTED = 'X-AS-Redacted';
+/** Beyond this a copy costs more than a system call. */
+const ONE_WRITE_BYTES = 16_384;
 
 export function createRelay(options: RelayOptions): Relay {
   const { response, scrubber, host } = options;
@@ -202,7 +204,9 @@ export function createRelay(options: RelayOptions): Relay {
       const sha256 = bodiless ? undefined : hash('sha256', whole, 'hex');
       if (!(await finish(undefined, sha256))) return;
       writeHead(bodiless ? head?.contentLength : String(whole.length));
-      response.end(whole);
+      // As text, head and body are one write to the socket; as bytes they would be two.
+      if (whole.length <= ONE_WRITE_BYTES) response.end(whole.toString('latin1'), 'latin1');
+      else response.end(whole);
       return;
     }
     digest?.update(last);

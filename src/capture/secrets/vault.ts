@@ -30,7 +30,9 @@ import {
   VAULT_KEY_BYTES,
   type VaultContent,
   type VaultFault,
+  type VaultKey,
   type VaultRecord,
+  vaultKey,
 } from './vault-format.ts';
 
 export interface VaultOptions {
@@ -67,7 +69,7 @@ export interface Vault {
   delete(name: string): Promise<boolean>;
   /** Called for every name whose value is new or gone, as soon as any method notices. Returns the way to stop. */
   onChange(listener: VaultListener): () => void;
-  /** Wipes the key. */
+  /** Forgets key and content. */
   close(): void;
 }
 
@@ -83,7 +85,7 @@ const ABSENT = 'absent';
 export function openVault(options: VaultOptions): Vault {
   const { path } = options;
   const listeners = new Set<VaultListener>();
-  let key: Buffer | undefined = 'bytes' in options.key ? copyKey(options.key.bytes) : undefined;
+  let key: VaultKey | undefined = 'bytes' in options.key ? checkedKey(options.key.bytes) : undefined;
   let content: VaultContent = EMPTY_VAULT;
   let seen = ABSENT;
   let open = true;
@@ -97,18 +99,18 @@ export function openVault(options: VaultOptions): Vault {
     return stat === undefined ? ABSENT : `${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.uid} ${stat.mode}`;
   }
 
-  function loadKey(): Buffer | undefined {
+  function loadKey(): VaultKey | undefined {
     requireOpen();
     if (key === undefined && 'path' in options.key) {
       requirePrivateDirectory(dirname(options.key.path));
       const bytes = readPrivate(options.key.path, VAULT_KEY_BYTES);
-      if (bytes !== undefined) key = copyKey(bytes);
+      if (bytes !== undefined) key = checkedKey(bytes);
       bytes?.fill(0);
     }
     return key;
   }
 
-  function makeKey(): Buffer {
+  function makeKey(): VaultKey {
     const present = loadKey();
     if (present !== undefined) return present;
     invariant('path' in options.key, 'a key that was handed in is there until close');
@@ -206,17 +208,17 @@ export function openVault(options: VaultOptions): Vault {
     },
     close() {
       open = false;
-      key?.fill(0);
       key = undefined;
+      content = EMPTY_VAULT;
       listeners.clear();
     },
   };
 }
 
-function copyKey(bytes: Uint8Array): Buffer {
+function checkedKey(bytes: Uint8Array): VaultKey {
   if (bytes.length !== VAULT_KEY_BYTES)
     throw vaultError(`a vault key has ${VAULT_KEY_BYTES} bytes, not ${bytes.length}`, 'restore the key file');
-  return Buffer.from(bytes);
+  return vaultKey(bytes);
 }
 
 function checkedValue(name: string, value: Uint8Array | string): Buffer {

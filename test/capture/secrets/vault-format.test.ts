@@ -8,9 +8,10 @@ import {
   encodeVault,
   encryptValue,
   type VaultRecord,
+  vaultKey,
 } from '../../../src/capture/secrets/vault-format.ts';
 
-const key = randomBytes(32);
+const key = vaultKey(randomBytes(32));
 const names = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_.-]{0,20}$/);
 
 function fileOf(values: Record<string, Uint8Array>, generation = 7): Buffer {
