@@ -1,7 +1,7 @@
 /** One entry against a checkpoint: what a proof file carries. */
 import { TallyError } from '../error.ts';
 import type { VerifiedCheckpoint } from './checkpoint.ts';
-import { createFieldScanner } from './fields.ts';
+import { scanFields } from './fields.ts';
 import { checkInclusion, type Proof } from './proof.ts';
 import { leafHash } from './tree.ts';
 
@@ -16,7 +16,7 @@ export function checkEntry(
   checkpoint: VerifiedCheckpoint,
 ): void {
   checkInclusion(proof, index, leafHash(entry), checkpoint.size, checkpoint.root);
-  const carries = createFieldScanner()(entry, 0, entry.length)?.index;
+  const carries = scanFields(entry, 0, entry.length)?.index;
   if (carries !== index)
     throw new TallyError(
       'PROOF_INVALID',

@@ -9,6 +9,8 @@
  */
 import { invariant } from '../error.ts';
 import { HASH_BYTES, sha256, sha256Base64, sha256Base64Into, sha256Into } from '../hash.ts';
+import { createKernel } from '../wasm/kernel.ts';
+import { createFolder, FOLD_BYTES, type Folder } from './fold.ts';
 
 /** Sizes are safe integers, so a tree has at most 53 perfect subtrees on its right edge. */
 const MAX_HEIGHT = 53;
@@ -57,24 +59,17 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   return sha256(pair);
 }
 
-/**
- * MTH over packed hashes (32 bytes each, leftmost first). Pairing neighbours level by level and lifting an odd last
- * one unchanged gives the split of RFC 6962 at the largest power of two.
- */
+/** From so many hashes on the kernel is worth its start of some milliseconds. */
+const KERNEL_HASHES = 128;
+
+const foldFew = createFolder(undefined);
+let foldMany: Folder | undefined;
+
+/** MTH over packed hashes (32 bytes each, leftmost first), at least one. */
 export function rootOfHashes(packed: Uint8Array): Uint8Array {
-  let width = packed.length / HASH_BYTES;
-  invariant(Number.isInteger(width) && width > 0, 'hashes are packed 32 bytes each, at least one');
-  const work = new Uint8Array(packed);
-  while (width > 1) {
-    const pairs = Math.floor(width / 2);
-    for (let i = 0; i < pairs; i++) {
-      pair.set(work.subarray(i * 2 * HASH_BYTES, (i + 1) * 2 * HASH_BYTES), 1);
-      sha256Into(pair, work, i * HASH_BYTES);
-    }
-    if (width % 2 === 1) work.copyWithin(pairs * HASH_BYTES, (width - 1) * HASH_BYTES, width * HASH_BYTES);
-    width = pairs + (width % 2);
-  }
-  return work.slice(0, HASH_BYTES);
+  if (packed.length < KERNEL_HASHES * HASH_BYTES) return foldFew(packed);
+  foldMany ??= createFolder(createKernel(FOLD_BYTES));
+  return foldMany(packed);
 }
 
 /** Heights of the perfect subtrees that make up a tree of `size` leaves, leftmost (highest) first. */

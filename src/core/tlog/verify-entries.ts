@@ -5,12 +5,13 @@
 import { decodeBase64 } from '../bytes.ts';
 import { GENESIS_PREV } from '../entry.ts';
 import { HASH_BYTES } from '../hash.ts';
+import { createKernel } from '../wasm/kernel.ts';
 import { createFieldScanner, PREV_CHARS } from './fields.ts';
 import { TILE_BYTES, TILE_WIDTH } from './tile.ts';
 import { collectTiles, TILE_HEIGHT } from './tiling.ts';
 import { createRange, emptyRoot, leafHashInPlace, rootOfHashes } from './tree.ts';
 import { type Findings, recordFindings, type SignedTail } from './verify-findings.ts';
-import { createLineSplitter } from './verify-lines.ts';
+import { createLineSplitter, LINE_SPACE_BYTES, type LineSink } from './verify-lines.ts';
 import { createOrder, FINE, type Placed, TOO_LONG, UNREADABLE } from './verify-order.ts';
 import { compareTiles, type StoredTile } from './verify-tiles.ts';
 
@@ -64,7 +65,9 @@ export function createEntriesPass({ signedSize, rootsAt, tile }: EntriesOptions)
 
   const upper = collectTiles(1);
   const range = createRange(undefined, upper.onSubtree);
-  const scan = createFieldScanner();
+  const kernel = createKernel(LINE_SPACE_BYTES);
+  const space = kernel?.bytes ?? new Uint8Array(LINE_SPACE_BYTES);
+  const scan = createFieldScanner(space, kernel?.nesting);
 
   // The open group of lines.
   let first = 0;
@@ -149,9 +152,9 @@ export function createEntriesPass({ signedSize, rootsAt, tile }: EntriesOptions)
     if (claim?.length === HASH_BYTES) claims.set(before, claim);
   }
 
-  const splitter = createLineSplitter({
+  const sink: LineSink = {
     line(block, start, end) {
-      const fields = scan(block, start, end);
+      const fields = scan(start, end);
       const chained = fields !== undefined && carriesPrev(block, fields.prevStart, prev);
       place(fields?.index ?? -1, chained, UNREADABLE);
       if (!chained) {
@@ -169,7 +172,8 @@ export function createEntriesPass({ signedSize, rootsAt, tile }: EntriesOptions)
       prev = '';
       count++;
     },
-  });
+  };
+  const splitter = createLineSplitter(sink, space);
 
   return {
     get lines() {

@@ -1,56 +1,76 @@
-/** Cuts raw blocks into lines without copying them, apart from the one line that straddles two blocks. */
+/** Cuts raw blocks into lines. */
 import { byteFinder } from '../bytes.ts';
+import { invariant } from '../error.ts';
 import { LIMITS } from '../limits.ts';
+import { KERNEL_SLACK, KERNEL_START } from '../wasm/kernel.ts';
 
 const NEWLINE = 0x0a;
 
+/** Where a splitter works: room for the longest line and for what is read at once, small enough for a CPU's cache. */
+export const LINE_SPACE_BYTES = 6 * 65_536;
+/** One byte is kept in front of the first line, for the prefix of its leaf hash. */
+const START = KERNEL_START + 1;
+
 export interface LineSink {
-  /** `block[start, end)` is a line of at most `LIMITS.entryBytes`; `start` ≥ 1, and the byte before may be overwritten. */
-  line(block: Uint8Array, start: number, end: number): void;
+  /**
+   * `space[start, end)` is a line of at most `LIMITS.entryBytes`; `start` ≥ 1, and the byte before it may be
+   * overwritten. The bytes are valid during the call only.
+   */
+  line(space: Uint8Array, start: number, end: number): void;
   /** A line that is longer. Its bytes are not kept. */
   tooLong(): void;
 }
 
 export interface LineSplitter {
+  /** `block` is copied piece by piece and not altered. */
   push(block: Uint8Array): void;
   /** Bytes since the last newline. */
   readonly open: number;
 }
 
-/** Memory: one line, whatever the blocks hold. Lines end with "\n" only: a "\r" belongs to the line. */
-export function createLineSplitter(sink: LineSink): LineSplitter {
-  // One byte in front for the prefix of the leaf hash.
-  const carry = new Uint8Array(1 + LIMITS.entryBytes);
-  let carried = 0;
+/** Memory: `space`, whatever the blocks hold. Lines end with "\n" only: a "\r" belongs to the line. */
+export function createLineSplitter(
+  sink: LineSink,
+  space: Uint8Array = new Uint8Array(LINE_SPACE_BYTES),
+): LineSplitter {
+  const room = space.length - KERNEL_SLACK;
+  invariant(room - START > LIMITS.entryBytes, 'the longest line fits the space');
+  /** space[START, filled) is an unfinished line. */
+  let filled = START;
+  /** Bytes of that line that were let go, once it was too long. */
+  let dropped = 0;
 
-  function keep(bytes: Uint8Array): void {
-    if (carried + bytes.length <= LIMITS.entryBytes) carry.set(bytes, 1 + carried);
-    carried += bytes.length;
+  /** Hands on the lines that end in space[from, to); what is left moves to the front. */
+  function drain(from: number, to: number): void {
+    const find = byteFinder(space.subarray(0, to), NEWLINE);
+    let start = START;
+    for (let end = find(from); end >= 0; end = find(start)) {
+      if (dropped > 0 || end - start > LIMITS.entryBytes) sink.tooLong();
+      else sink.line(space, start, end);
+      dropped = 0;
+      start = end + 1;
+    }
+    const rest = to - start;
+    if (dropped > 0 || rest > LIMITS.entryBytes) {
+      dropped += rest;
+      filled = START;
+    } else {
+      space.copyWithin(START, start, to);
+      filled = START + rest;
+    }
   }
 
   return {
     get open() {
-      return carried;
+      return dropped + filled - START;
     },
     push(block) {
-      const find = byteFinder(block, NEWLINE);
-      let end = find(0);
-      if (end < 0) {
-        keep(block);
-        return;
+      for (let at = 0; at < block.length; ) {
+        const piece = block.subarray(at, at + room - filled);
+        space.set(piece, filled);
+        at += piece.length;
+        drain(filled, filled + piece.length);
       }
-      // The first line always goes through the carry: there is no byte before the block to overwrite.
-      keep(block.subarray(0, end));
-      if (carried > LIMITS.entryBytes) sink.tooLong();
-      else sink.line(carry, 1, 1 + carried);
-      carried = 0;
-      let start = end + 1;
-      for (end = find(start); end >= 0; end = find(start)) {
-        if (end - start > LIMITS.entryBytes) sink.tooLong();
-        else sink.line(block, start, end);
-        start = end + 1;
-      }
-      keep(block.subarray(start));
     },
   };
 }

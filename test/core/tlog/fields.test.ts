@@ -3,19 +3,41 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { encodeUtf8 } from '../../../src/core/bytes.ts';
 import { GENESIS_PREV } from '../../../src/core/entry.ts';
-import { createFieldScanner, PREV_CHARS } from '../../../src/core/tlog/fields.ts';
+import {
+  type ChainFields,
+  createFieldScanner,
+  PREV_CHARS,
+  scanFields,
+} from '../../../src/core/tlog/fields.ts';
+import { createKernel, KERNEL_SLACK, KERNEL_START } from '../../../src/core/wasm/kernel.ts';
 
 const PREV = `${'b'.repeat(43)}=`;
 
-/** What the scanner reads, as values; a fresh scanner and one that has seen the line before must agree. */
+/** The line in a memory of its own, with the kernel's way of counting brackets and without. */
+function scanners(text: string): readonly (() => ChainFields | undefined)[] {
+  const line = encodeUtf8(text);
+  const end = KERNEL_START + line.length;
+  const kernel = createKernel(end + KERNEL_SLACK);
+  assert.ok(kernel !== undefined);
+  // Brackets and quotes beyond the line must not count.
+  kernel.bytes.fill(0x7b, KERNEL_START).set(line, KERNEL_START);
+  const { bytes } = kernel;
+  const [fast, slow] = [createFieldScanner(bytes, kernel.nesting), createFieldScanner(bytes)];
+  return [
+    () => scanFields(bytes, KERNEL_START, end),
+    () => fast(KERNEL_START, end),
+    () => slow(KERNEL_START, end),
+  ];
+}
+
+/** What is read, as values; a scanner that has seen the line before must say the same again. */
 function read(text: string): { index: number; prev: string } | undefined {
-  const bytes = encodeUtf8(`\n${text}\n`);
-  const scan = createFieldScanner();
-  const answers = [1, 2, 3].map(() => scan(bytes, 1, bytes.length - 1));
+  const answers = scanners(text).flatMap((scan) => [scan(), scan(), scan()]);
   for (const answer of answers) assert.deepEqual(answer, answers[0]);
   const [found] = answers;
   if (found === undefined) return undefined;
-  const prev = String.fromCharCode(...bytes.subarray(found.prevStart, found.prevStart + PREV_CHARS));
+  const at = found.prevStart - KERNEL_START;
+  const prev = String.fromCharCode(...encodeUtf8(text).subarray(at, at + PREV_CHARS));
   return { index: found.index, prev };
 }
 
@@ -67,8 +89,13 @@ describe('the scanner for index and prev', () => {
   });
 
   it('is not fooled by one that remembers a place where a nested member stands now', () => {
-    const scan = createFieldScanner();
-    const ask = (text: string): number | undefined => scan(encodeUtf8(text), 0, text.length)?.index;
+    const kernel = createKernel(2000);
+    const space = kernel?.bytes ?? new Uint8Array(2000);
+    const scan = createFieldScanner(space, kernel?.nesting);
+    const ask = (text: string): number | undefined => {
+      space.set(encodeUtf8(text), KERNEL_START);
+      return scan(KERNEL_START, KERNEL_START + text.length)?.index;
+    };
     const honest = `{"a":{"k":1},"index":7,"prev":"${PREV}","v":1}`;
     assert.equal(ask(honest), 7);
     // The same distance from the end, one level down.
@@ -101,6 +128,8 @@ describe('the scanner for index and prev', () => {
       `{"index":01,"prev":"${PREV}"}`,
       `{"index":9007199254740992,"prev":"${PREV}"}`,
       `{"index":,"prev":"${PREV}"}`,
+      `{"index":1.5,"prev":"${PREV}"}`,
+      `{"index":1e3,"prev":"${PREV}"}`,
       `{"index":1,"prev":"short"}`,
       `{"index":1,"prev":"${PREV}x"}`,
       `{"index":1,"prev":null}`,

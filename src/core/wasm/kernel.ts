@@ -1,0 +1,52 @@
+/**
+ * The WebAssembly kernels, ready to call. Where there is no WebAssembly or no SIMD there is no kernel, and callers do
+ * the same work without: it is a matter of speed only.
+ */
+import { assemble } from './assembler.ts';
+import { nestingFunction } from './nesting.ts';
+import { foldFunction, ROUND_CONSTANTS } from './sha256-lanes.ts';
+
+// Neither the language's nor Node's types declare it: what is used here.
+interface WebAssemblyApi {
+  readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
+  readonly Memory: new (options: { readonly initial: number }) => { readonly buffer: ArrayBuffer };
+  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
+  readonly validate: (bytes: Uint8Array<ArrayBuffer>) => boolean;
+}
+declare const WebAssembly: WebAssemblyApi | undefined;
+
+const PAGE_BYTES = 65_536;
+/** The round constants come first; what follows is the caller's. */
+export const KERNEL_START = 256;
+/** Kernels read up to so many bytes beyond what they are asked about. */
+export const KERNEL_SLACK = 64;
+
+export interface Kernel {
+  /** The whole memory. */
+  readonly bytes: Uint8Array;
+  /** See `foldFunction`. */
+  fold(before: number, fours: number): void;
+  /** See `nestingFunction`. */
+  nesting(from: number, to: number): number;
+}
+
+let compiled: object | undefined;
+
+function compile(): object | undefined {
+  if (typeof WebAssembly === 'undefined') return undefined;
+  if (compiled === undefined) {
+    const bytes = assemble([foldFunction(), nestingFunction()]);
+    if (WebAssembly.validate(bytes)) compiled = new WebAssembly.Module(bytes);
+  }
+  return compiled;
+}
+
+/** A kernel of its own memory, of at least so many bytes. The module is compiled at the first call. */
+export function createKernel(bytes: number): Kernel | undefined {
+  const module = compile();
+  if (module === undefined || typeof WebAssembly === 'undefined') return undefined;
+  const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
+  const { exports } = new WebAssembly.Instance(module, { host: { memory } });
+  new Uint32Array(memory.buffer).set(ROUND_CONSTANTS);
+  return { ...(exports as Pick<Kernel, 'fold' | 'nesting'>), bytes: new Uint8Array(memory.buffer) };
+}
