@@ -1,7 +1,8 @@
 /**
- * Finds many byte strings in one pass (Wu and Manber, 1994): a table indexed by a hash of four bytes says how far the
- * window may move, so most bytes are never looked at, however many patterns there are. On 2^n-sized tables a false hit
- * costs one comparison, never a wrong answer.
+ * Finds many byte strings in one pass. Only every n-th place of the text is looked at: every pattern is long enough to
+ * hold a block of four bytes at one of these places, so a bit set over hashes of all such blocks says where to look
+ * closer. The looks do not depend on each other, which keeps the processor busy; a chance hit costs a comparison,
+ * never a wrong answer.
  *
  * Patterns are secret values, so nothing here prints them.
  */
@@ -34,16 +35,25 @@ export interface Matcher {
   firstOpen(view: DataView, from: number, end: number): number;
 }
 
-/** Bytes hashed at once. Every pattern is at least this long. */
-export const BLOCK = 4;
+/** A pattern that has a certain block `offset` bytes behind its start. */
+interface Candidate {
+  readonly pattern: Pattern;
+  readonly offset: number;
+}
+
+/** Bytes of a block. Every pattern is at least this long. */
+const BLOCK = 4;
+/** Longer steps save nothing more. */
+const MAX_STEP = 64;
+/** Blocks of all patterns together; bounds the size of the tables and the time to make them. */
+const MAX_BLOCKS = 65_536;
+/** Bits for each block: one bit in sixteen is set at most, so one look in sixteen is in vain. */
+const SPARSE = 16;
 const MIN_BITS = 12;
-/** 256 KiB: larger tables fall out of the second-level cache. */
-const MAX_BITS = 18;
-/** Slots for each block of a small set of patterns: fewer chance hits. */
-const SPARSE = 4;
-/** The table of a large set may fill up to this: longer steps are worth more than fewer chance hits. */
-const DENSE = 1.5;
-const MAX_SHIFT = 255;
+/** Looks between two decisions. */
+const TOGETHER = 8;
+/** Knuth's multiplier: spreads neighbouring values over the whole range. */
+const SPREAD = 0x9e3779b1;
 
 export function createMatcher(given: readonly Pattern[]): Matcher {
   const patterns = distinct(given);
@@ -51,63 +61,77 @@ export function createMatcher(given: readonly Pattern[]): Matcher {
     return { longest: 0, find: () => undefined, firstOpen: (_view, _from, end) => end };
 
   const shortest = patterns.reduce((least, pattern) => Math.min(least, pattern.bytes.length), Infinity);
-  invariant(shortest >= BLOCK, 'patterns have at least four bytes');
   const longest = patterns.reduce((most, pattern) => Math.max(most, pattern.bytes.length), 0);
-  // A longer window allows longer steps, until its blocks crowd the table.
-  const blocks = Math.max(1, Math.floor(2 ** MAX_BITS / DENSE / patterns.length));
-  const window = Math.min(shortest, BLOCK - 1 + Math.min(blocks, MAX_SHIFT));
-  const last = window - BLOCK;
-  const bits = clamp(Math.ceil(Math.log2(patterns.length * (last + 1) * SPARSE)), MIN_BITS, MAX_BITS);
-  const drop = 32 - bits;
-  const slot = (block: number): number => Math.imul(block, 0x9e3779b1) >>> drop;
-
-  const shifts = new Uint8Array(2 ** bits).fill(last + 1);
-  /** Patterns by the last block of their window, and by their first block. */
-  const byWindow = new Map<number, Pattern[]>();
+  invariant(shortest >= BLOCK, 'patterns have at least four bytes');
+  // A pattern that starts anywhere between two looks has a block at the second one.
+  const step = Math.max(
+    1,
+    Math.min(MAX_STEP, shortest - BLOCK + 1, Math.floor(MAX_BLOCKS / patterns.length)),
+  );
+  const drop = 32 - Math.max(MIN_BITS, Math.ceil(Math.log2(patterns.length * step * SPARSE)));
+  const blocks = new Int32Array(2 ** (32 - drop - 5));
+  const starts = new Int32Array(blocks.length);
+  const byBlock = new Map<number, Candidate[]>();
   const byStart = new Map<number, Pattern[]>();
-  /** Slots that some pattern's first block has; and beginnings of one to three bytes. */
-  const starts = new Uint8Array(2 ** bits);
+  /** Beginnings of one to three bytes. */
   const stubs = new Set<number>();
   for (const pattern of patterns) {
     const view = viewOf(pattern.bytes);
-    for (let at = 0; at <= last; at++) {
-      const index = slot(view.getInt32(at, true));
-      shifts[index] = Math.min(shifts[index] ?? 0, last - at);
+    for (let offset = 0; offset < step; offset++) {
+      const block = view.getInt32(offset, true);
+      mark(blocks, Math.imul(block, SPREAD) >>> drop);
+      push(byBlock, block, { pattern, offset });
     }
-    push(byWindow, view.getInt32(last, true), pattern);
     const first = view.getInt32(0, true);
+    mark(starts, Math.imul(first, SPREAD) >>> drop);
     push(byStart, first, pattern);
-    starts[slot(first)] = 1;
     for (let length = 1; length < BLOCK; length++) stubs.add(stub(view, 0, length));
   }
-  // Longest first, so that the first that matches is the answer. The sort is stable: equal ones keep their order.
-  for (const list of byWindow.values()) list.sort((a, b) => b.bytes.length - a.bytes.length);
+  // The first start first, and of equal starts the longest. The sort is stable: equal patterns keep their order.
+  for (const list of byBlock.values()) {
+    list.sort((a, b) => b.offset - a.offset || b.pattern.bytes.length - a.pattern.bytes.length);
+  }
 
   const hit: Hit = { start: 0, end: 0, name: '' };
+
+  /** Whether a pattern stands around the block at `at`. */
+  function look(view: DataView, at: number, before: number, end: number): boolean {
+    const list = byBlock.get(view.getInt32(at, true));
+    if (list === undefined) return false;
+    for (const { pattern, offset } of list) {
+      const start = at - offset;
+      const stop = start + pattern.bytes.length;
+      if (start >= before || stop > end || !equalAt(view, start, pattern.bytes, pattern.bytes.length))
+        continue;
+      hit.start = start;
+      hit.end = stop;
+      hit.name = pattern.name;
+      return true;
+    }
+    return false;
+  }
+
   return {
     longest,
     find(view, from, before, end) {
-      const stop = Math.min(before - 1, end - window);
-      let at = from;
-      while (at <= stop) {
-        const block = view.getInt32(at + last, true);
-        const shift = shifts[Math.imul(block, 0x9e3779b1) >>> drop] as number;
-        if (shift !== 0) {
-          at += shift;
-          continue;
-        }
-        const list = byWindow.get(block);
-        if (list !== undefined) {
-          for (const pattern of list) {
-            const length = pattern.bytes.length;
-            if (at + length > end || !equalAt(view, at, pattern.bytes, length)) continue;
-            hit.start = at;
-            hit.end = at + length;
-            hit.name = pattern.name;
-            return hit;
+      const stop = Math.min(before + step - 1, end - BLOCK + 1);
+      const leap = step * TOGETHER;
+      let at = from + step - 1;
+      while (at < stop) {
+        // Several looks, one decision: a branch for each would cost three times as much.
+        for (; at + leap <= stop; at += leap) {
+          let any = 0;
+          for (let place = at; place < at + leap; place += step) {
+            const slot = Math.imul(view.getInt32(place, true), SPREAD) >>> drop;
+            any |= (blocks[slot >>> 5] as number) >>> slot;
           }
+          if ((any & 1) !== 0) break;
         }
-        at++;
+        for (const until = Math.min(stop, at + leap); at < until; at += step) {
+          const slot = Math.imul(view.getInt32(at, true), SPREAD) >>> drop;
+          if ((((blocks[slot >>> 5] as number) >>> slot) & 1) !== 0 && look(view, at, before, end))
+            return hit;
+        }
       }
       return undefined;
     },
@@ -115,11 +139,13 @@ export function createMatcher(given: readonly Pattern[]): Matcher {
       let at = Math.max(from, end - longest + 1);
       for (; at + BLOCK <= end; at++) {
         const block = view.getInt32(at, true);
-        if (starts[slot(block)] === 0) continue;
-        const list = byStart.get(block);
-        if (list === undefined) continue;
+        const slot = Math.imul(block, SPREAD) >>> drop;
+        if ((((starts[slot >>> 5] as number) >>> slot) & 1) === 0) continue;
         const length = end - at;
-        if (list.some(({ bytes }) => bytes.length > length && equalAt(view, at, bytes, length))) return at;
+        const open = byStart
+          .get(block)
+          ?.some(({ bytes }) => bytes.length > length && equalAt(view, at, bytes, length));
+        if (open === true) return at;
       }
       for (; at < end; at++) if (stubs.has(stub(view, at, end - at))) return at;
       return end;
@@ -140,10 +166,14 @@ function distinct(patterns: readonly Pattern[]): readonly Pattern[] {
   return [...seen.values()];
 }
 
-function push(map: Map<number, Pattern[]>, key: number, pattern: Pattern): void {
+function push<T>(map: Map<number, T[]>, key: number, item: T): void {
   const list = map.get(key);
-  if (list === undefined) map.set(key, [pattern]);
-  else list.push(pattern);
+  if (list === undefined) map.set(key, [item]);
+  else list.push(item);
+}
+
+function mark(bits: Int32Array, slot: number): void {
+  bits[slot >>> 5] = (bits[slot >>> 5] ?? 0) | (1 << slot);
 }
 
 /** The last byte first: keys of one vendor begin alike. */
@@ -158,8 +188,4 @@ function stub(view: DataView, at: number, length: number): number {
   let value = length;
   for (let i = 0; i < length; i++) value = value * 256 + view.getUint8(at + i);
   return value;
-}
-
-function clamp(value: number, least: number, most: number): number {
-  return Math.max(least, Math.min(most, value));
 }
