@@ -203,6 +203,6 @@ function inOrder(pieces: readonly Piece[]): Piece {
 
 function bad(message: string, hint?: string): TallyError {
   return new TallyError('BAD_CONFIG', `redaction rule ${message}`, {
-    hint: hint ?? 'docs/redaction.md shows the syntax that is taken',
+    hint: hint ?? 'write fixed text and bounded repeats, such as EMP-[0-9]{4,8}',
   });
 }
