@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 
 const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<string> }>>> = {
   append: () => import('./append.ts'),
+  decide: () => import('./decide.ts'),
+  verify: () => import('./verify.ts'),
   proxy: () => import('./proxy.ts'),
 };
 
