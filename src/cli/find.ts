@@ -1,10 +1,12 @@
 /** One entry of a log by its index or id, and the other half of its call. */
 import { TallyError } from '../core/error.ts';
 import type { JsonObject } from '../core/json.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { LogReader } from '../core/ports.ts';
 import { numberAt, textAt } from '../core/query/fields.ts';
-import { parseLine } from '../core/query/line.ts';
+import { lineTime, parseLine } from '../core/query/line.ts';
+import { createMentionFinder } from '../core/query/mentions.ts';
 import type { OpenedReader } from '../open.ts';
-import { type BackwardBlock, readBackwards } from '../store/file/backwards.ts';
 import { readLines } from './lines.ts';
 
 export interface FoundEntry {
@@ -40,43 +42,61 @@ async function byIndex(opened: OpenedReader, index: number): Promise<FoundEntry>
       details: { index },
     });
   }
-  const { entry } = parsed;
-  return { entry, line, index, prev: textAt(entry, 'prev'), other: await otherHalf(opened, entry) };
+  return found(opened, { entry: parsed.entry, line }, index);
 }
 
 async function byId(opened: OpenedReader, id: string): Promise<FoundEntry> {
-  const hit = await search(opened, [needle('id', id)], (entry) => textAt(entry, 'id') === id);
+  const { reader } = opened;
+  const [hit] = await search(
+    reader,
+    await likelyFirst(reader, id),
+    needle('id', id),
+    (entry) => textAt(entry, 'id') === id,
+  );
   if (hit === undefined) {
     await opened.logInfo();
     throw notFound(`this log has no entry ${id}`);
   }
   const index = numberAt(hit.entry, 'index');
-  const [line] = index === undefined ? [] : await readLines(opened.reader, index, index + 1);
+  const [line] = index === undefined ? [] : await readLines(reader, index, index + 1);
   // The index that it carries is not the place where it stands: somebody moved or renumbered it.
   if (index === undefined || line === undefined || !line.equals(hit.line)) {
     throw new TallyError(
       'LOG_DAMAGED',
       `the entry ${id} does not stand at the index it carries (${index ?? 'none'})`,
-      {
-        hint: 'run `tally verify`: it names every entry that was altered',
-      },
+      { hint: 'run `tally verify`: it names every entry that was altered' },
     );
   }
-  const { entry } = hit;
-  return { entry, line, index, prev: textAt(entry, 'prev'), other: await otherHalf(opened, entry) };
+  return found(opened, hit, index);
 }
 
-async function otherHalf(opened: OpenedReader, entry: JsonObject): Promise<JsonObject | undefined> {
+async function found({ reader }: OpenedReader, { entry, line }: Hit, index: number): Promise<FoundEntry> {
+  return { entry, line, index, prev: textAt(entry, 'prev'), other: await otherHalf(reader, entry, index) };
+}
+
+/** Calls are short: the other half is searched from here on, not from an end of the log. */
+async function otherHalf(
+  reader: LogReader,
+  entry: JsonObject,
+  index: number,
+): Promise<JsonObject | undefined> {
+  const all = (await reader.segments()).map(({ first }) => first);
+  const own = all.findLastIndex((first) => first <= index);
   const phase = textAt(entry, 'phase');
   if (phase === 'pre_exec') {
     const id = textAt(entry, 'id') ?? '';
     const isEnd = (other: JsonObject): boolean =>
       textAt(other, 'parent_id') === id && textAt(other, 'phase') === 'post_exec';
-    return (await search(opened, [needle('parent_id', id)], isEnd, numberAt(entry, 'index')))?.entry;
+    // An end that nobody saw may be followed by the true one, which then counts.
+    const isFinal = (other: JsonObject): boolean => textAt(other, 'outcome', 'status') !== 'unknown';
+    const ends = await search(reader, all.slice(own), needle('parent_id', id), isEnd, isFinal);
+    return ends.at(-1)?.entry;
   }
   const parent = phase === 'post_exec' ? textAt(entry, 'parent_id') : undefined;
   if (parent === undefined) return undefined;
-  return (await search(opened, [needle('id', parent)], (other) => textAt(other, 'id') === parent))?.entry;
+  const older = all.slice(0, own + 1).reverse();
+  const [hit] = await search(reader, older, needle('id', parent), (other) => textAt(other, 'id') === parent);
+  return hit?.entry;
 }
 
 function needle(name: string, value: string): Buffer {
@@ -88,36 +108,48 @@ interface Hit {
   readonly line: Buffer;
 }
 
-/** The newest entry that contains the needles and that `is` accepts. Reads no segment that is older than `notBefore`. */
+/** Entries that contain `text` and that `is` accepts, segment by segment, until one is `enough`. */
 async function search(
-  opened: OpenedReader,
-  needles: readonly Buffer[],
+  reader: LogReader,
+  segments: readonly number[],
+  text: Buffer,
   is: (entry: JsonObject) => boolean,
-  notBefore = 0,
-): Promise<Hit | undefined> {
-  const segments = await opened.reader.segments();
-  const oldest = segments.findLast(({ first }) => first <= notBefore)?.first ?? 0;
-  const backwards = await readBackwards(opened.directory);
-  for await (const block of backwards.blocks()) {
-    if (block.first < oldest) return undefined;
-    const hit = needles.every((text) => block.bytes.includes(text)) ? inBlock(block, needles, is) : undefined;
-    if (hit !== undefined) return hit;
+  enough: (entry: JsonObject) => boolean = () => true,
+): Promise<readonly Hit[]> {
+  const hits: Hit[] = [];
+  const over = (): boolean => hits.some(({ entry }) => enough(entry));
+  for (const first of segments) {
+    const finder = createMentionFinder(text, LIMITS.entryBytes, (line) => {
+      const parsed = over() ? undefined : parseLine(line);
+      if (parsed !== undefined && 'entry' in parsed && is(parsed.entry)) {
+        hits.push({ entry: parsed.entry, line: Buffer.from(line) });
+      }
+    });
+    for await (const block of reader.read(first)) {
+      finder.push(block);
+      if (over()) return hits;
+    }
   }
-  return undefined;
+  return hits;
 }
 
-function inBlock(
-  { bytes, bounds }: BackwardBlock,
-  needles: readonly Buffer[],
-  is: (entry: JsonObject) => boolean,
-): Hit | undefined {
-  for (let i = bounds.length - 2; i >= 0; i -= 2) {
-    const line = bytes.subarray(bounds[i], bounds[i + 1]);
-    if (!needles.every((text) => line.includes(text))) continue;
-    const parsed = parseLine(line);
-    if ('entry' in parsed && is(parsed.entry)) return { entry: parsed.entry, line: Buffer.from(line) };
+const ULID_TIME = 10;
+const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+
+/** Newest segment first, but before all others the one that was being written when the id was made. */
+async function likelyFirst(reader: LogReader, id: string): Promise<readonly number[]> {
+  const made = [...id.slice('log_'.length, 'log_'.length + ULID_TIME)].reduce(
+    (ms, digit) => ms * CROCKFORD.length + CROCKFORD.indexOf(digit),
+    0,
+  );
+  const segments = (await reader.segments()).toReversed().map(({ first }) => first);
+  for (const first of segments) {
+    const [line] = await readLines(reader, first, first + 1);
+    const begun = line === undefined ? undefined : lineTime(line);
+    if (begun !== undefined && Date.parse(begun) <= made)
+      return [first, ...segments.filter((other) => other !== first)];
   }
-  return undefined;
+  return segments;
 }
 
 function notFound(message: string): TallyError {

@@ -2,7 +2,7 @@
  * Whether one entry is under the signed checkpoint of its log, found out for this very call: its bytes are read from the
  * segment, hashed, and led to the signed root by an inclusion proof from the tiles.
  */
-import { decodeUtf8, encodeBase64, encodeHex } from '../core/bytes.ts';
+import { encodeBase64, encodeHex } from '../core/bytes.ts';
 import { isTallyError, TallyError } from '../core/error.ts';
 import { HASH_BYTES } from '../core/hash.ts';
 import type { LogReader } from '../core/ports.ts';
@@ -15,6 +15,7 @@ import { loadTreeState, type TileReader, tileHashReader } from '../core/tlog/til
 import { leafHash } from '../core/tlog/tree.ts';
 import type { OpenedReader } from '../open.ts';
 import { readLines } from './lines.ts';
+import { pinnedVkey, type Whose } from './remembered.ts';
 
 /** Whose word the key is: `pinned` was remembered outside the log or given; `self-declared` is the log's own. */
 export interface TrustedKey {
@@ -42,11 +43,6 @@ export type ProofState =
     }
   | { readonly state: 'unproved'; readonly leaf_hash: string; readonly why: string };
 
-/** Which log is read: the current one of this machine, or one in a directory that somebody named. */
-export interface Whose {
-  readonly current: boolean;
-}
-
 /** The key to trust: the given one, else the one remembered beside the log, else what the log says of itself. */
 export async function trustedKey(
   opened: OpenedReader,
@@ -57,27 +53,6 @@ export async function trustedKey(
   const pinned = await pinnedVkey(opened, whose, info.origin);
   if (pinned !== undefined) return { verifier: verifierFromVkey(pinned), ground: 'pinned' };
   return { verifier: verifierFromVkey(info.keys[0]?.vkey ?? ''), ground: 'self-declared' };
-}
-
-/**
- * The key that was remembered, outside of all logs. For the current log it is the one under its name, whatever the log
- * now calls itself: a log that was replaced by another one must not bring its own key. A copy is found by its origin.
- */
-export async function pinnedVkey(
-  { heads, name }: OpenedReader,
-  { current }: Whose,
-  origin: string,
-): Promise<string | undefined> {
-  const vkeyAt = async (file: string): Promise<string | undefined> => {
-    const bytes = await heads.get(file);
-    return bytes === undefined ? undefined : decodeUtf8(bytes)?.trim();
-  };
-  if (current) return vkeyAt(`${name}/vkey`);
-  for (const file of await heads.list('')) {
-    const vkey = file.endsWith('/vkey') ? await vkeyAt(file) : undefined;
-    if (vkey?.startsWith(`${origin}+`) === true) return vkey;
-  }
-  return undefined;
 }
 
 /** `line`: the stored bytes at place `index` of the log; `previous`: those before it. */

@@ -1,21 +1,19 @@
 /** Verification of a log directory: gathers what the pure verifier needs, and judges what it leaves to us. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeUtf8 } from '../core/bytes.ts';
 import { isTallyError, TallyError } from '../core/error.ts';
-import { LIMITS } from '../core/limits.ts';
-import { type CompletenessFindings, isComplete, judgeCompleteness } from '../core/query/completeness.ts';
-import { parseLine } from '../core/query/line.ts';
-import { createMentionFinder } from '../core/query/mentions.ts';
-import { watchRecovery } from '../core/query/recovery.ts';
-import { TILE_WIDTH, tilePath } from '../core/tlog/tile.ts';
-import { type LogSource, verifyLog } from '../core/tlog/verify.ts';
+import { sha256Hex } from '../core/hash.ts';
+import type { LogReader } from '../core/ports.ts';
+import { type CompletenessFindings, isComplete } from '../core/query/completeness.ts';
+import type { SnapshotsVerdict } from '../core/query/snapshots.ts';
+import { verifyLog } from '../core/tlog/verify.ts';
 import type { Head } from '../core/tlog/verify-heads.ts';
-import { createLineSplitter } from '../core/tlog/verify-lines.ts';
 import { exitCodeOf, type Report } from '../core/tlog/verify-report.ts';
 import type { OpenedReader } from '../open.ts';
 import { errno } from '../store/file/fs.ts';
-import { pinnedVkey, type Whose } from './prove.ts';
+import { type Blocks, directoryBlocks, keyNeeded, publishedLog } from './log-source.ts';
+import { type LocalHead, localHeads, pinnedVkey, type Whose } from './remembered.ts';
+import { createTaps } from './verify-taps.ts';
 
 export interface Verification extends Omit<Report, 'completeness'> {
   readonly exit_code: 0 | 2 | 6 | 7;
@@ -23,6 +21,8 @@ export interface Verification extends Omit<Report, 'completeness'> {
   readonly completeness: Report['completeness'] & { readonly findings?: CompletenessFindings };
   /** Torn tails that recovery set aside and nobody has acknowledged. */
   readonly recovery: { readonly status: 'pass' | 'incomplete'; readonly unacknowledged: readonly string[] };
+  /** Policy snapshots that decisions cite; absent for a published log, which has none. */
+  readonly snapshots?: SnapshotsVerdict;
   /** Why log.json could not be used, when it could not. */
   readonly log_json?: string;
 }
@@ -34,78 +34,56 @@ export interface VerifyRequest extends Whose {
   readonly completeness: boolean;
   /** Whether a recorder writes this log right now; undefined when nobody can tell. */
   readonly writerLives: () => Promise<boolean | undefined>;
+  /** `total` is 0 when nobody knows it. */
   readonly onProgress: (bytes: number, total: number) => void;
 }
 
 export async function verifyDirectory(opened: OpenedReader, request: VerifyRequest): Promise<Verification> {
   const { reader } = opened;
+  // Heads are read before the checkpoint: one that is newer would look like a rollback.
   const local = await localHeads(opened);
   const about = await aboutLog(opened, request, local);
   const pinned = request.key ?? (await pinnedVkey(opened, request, about.origin));
+  if (about.published && pinned === undefined) throw keyNeeded(about.origin);
   const heads = [
     ...local.filter(({ origin, log }) => (request.current ? log === opened.name : origin === about.origin)),
     ...(await Promise.all(request.heads.map(givenHead))),
   ];
   const total = (await reader.segments()).reduce((sum, { bytes }) => sum + bytes, 0);
   const taps = createTaps(request.completeness);
-  const source: LogSource = {
-    origin: about.origin,
-    vkeys: about.vkeys,
-    checkpoint: () => reader.objects.get('checkpoint'),
-    async *blocks() {
-      for (const { first } of await reader.segments()) {
-        for await (const block of reader.read(first)) {
-          taps.push(block);
-          yield block;
-        }
-      }
-    },
-    tile: (level, index) => reader.objects.get(tilePath({ level, index, width: TILE_WIDTH })),
-  };
 
-  const report = await verifyLog(source, {
-    ...(pinned === undefined ? {} : { pinned: [pinned] }),
-    heads,
-    onProgress: (_entries, bytes) => request.onProgress(bytes, total),
-  });
+  async function* tapped(): AsyncGenerator<Uint8Array> {
+    for await (const block of about.blocks.blocks()) {
+      taps.push(block);
+      yield block;
+    }
+  }
+
+  const report = await verifyLog(
+    { ...about.blocks, origin: about.origin, vkeys: about.vkeys, blocks: tapped },
+    {
+      ...(pinned === undefined ? {} : { pinned: [pinned] }),
+      heads,
+      onProgress: (_entries, bytes) => request.onProgress(bytes, total),
+    },
+  );
   const unacknowledged = taps.recovery.unacknowledged(await tornFiles(opened.directory));
   const findings = taps.judge?.finish(await request.writerLives());
-  const completeness = completenessOf(unacknowledged, findings);
+  const snapshots = about.published ? undefined : taps.snapshots.judge(await storedSnapshots(reader));
+  const completeness = completenessOf(unacknowledged, snapshots, findings);
   const judged = { ...report, completeness };
-  const exit = exitCodeOf(judged, { completeness: request.completeness });
+  // A log.json that is gone or broken while the log is remembered, and a policy that is not the one that was in force,
+  // are tampering whatever the entries say.
+  const tampered = about.problem !== undefined || snapshots?.status === 'fail';
   return {
     ...judged,
-    // A log.json that is missing or altered while the log is remembered is tampering whatever the entries say.
-    exit_code: about.problem === undefined || exit === 6 ? exit : 6,
+    exit_code: tampered ? 6 : exitCodeOf(judged, { completeness: request.completeness }),
     key:
       pinned === undefined ? null : { vkey: pinned, ground: request.key === undefined ? 'pinned' : 'given' },
     recovery: { status: unacknowledged.length === 0 ? 'pass' : 'incomplete', unacknowledged },
+    ...(snapshots === undefined ? {} : { snapshots }),
     ...(about.problem === undefined ? {} : { log_json: about.problem }),
   };
-}
-
-interface LocalHead extends Head {
-  readonly origin: string;
-  readonly log: string;
-}
-
-/** Heads of all logs that this machine remembers, outside of them. */
-async function localHeads({ heads }: OpenedReader): Promise<readonly LocalHead[]> {
-  const found: LocalHead[] = [];
-  for (const name of await heads.list('')) {
-    if (!name.endsWith('/checkpoint')) continue;
-    const checkpoint = await heads.get(name);
-    if (checkpoint === undefined) continue;
-    const origin = decodeUtf8(checkpoint)?.split('\n')[0] ?? '';
-    found.push({
-      checkpoint,
-      ground: 'local',
-      name: `heads/${name}`,
-      origin,
-      log: name.slice(0, -'/checkpoint'.length),
-    });
-  }
-  return found;
 }
 
 async function givenHead(path: string): Promise<Head> {
@@ -126,6 +104,8 @@ async function givenHead(path: string): Promise<Head> {
 interface About {
   readonly origin: string;
   readonly vkeys: readonly string[];
+  readonly blocks: Blocks;
+  readonly published: boolean;
   readonly problem?: string;
 }
 
@@ -135,37 +115,31 @@ async function aboutLog(
   { current }: Whose,
   heads: readonly LocalHead[],
 ): Promise<About> {
+  const { reader } = opened;
+  const published = current ? undefined : await publishedLog(reader);
+  if (published !== undefined) {
+    return { origin: published.origin, vkeys: [], blocks: published, published: true };
+  }
+  const blocks = directoryBlocks(reader);
   try {
     const info = await opened.logInfo();
-    return { origin: info.origin, vkeys: info.keys.map(({ vkey }) => vkey) };
+    return { origin: info.origin, vkeys: info.keys.map(({ vkey }) => vkey), blocks, published: false };
   } catch (error) {
     const head = current ? heads.find(({ log }) => log === opened.name) : undefined;
     if (!isTallyError(error) || head === undefined) throw error;
-    return { origin: head.origin, vkeys: [], problem: error.message };
+    return { origin: head.origin, vkeys: [], blocks, published: false, problem: error.message };
   }
 }
 
-/** Looks at entries on their way to the verifier, which reads the log once. */
-function createTaps(deep: boolean) {
-  const recovery = watchRecovery();
-  const judge = deep ? judgeCompleteness() : undefined;
-  const see = (line: Buffer): void => {
-    const parsed = parseLine(line);
-    if (!('entry' in parsed)) return;
-    recovery.see(parsed.entry);
-    judge?.see(parsed.entry);
-  };
-  const finder = createMentionFinder(Buffer.from('"type":"log.recover"'), LIMITS.entryBytes, see);
-  const splitter = createLineSplitter({
-    line: (block, start, end) => see(Buffer.from(block.buffer, block.byteOffset + start, end - start)),
-    // The verifier tells of it.
-    tooLong: () => undefined,
-  });
-  return {
-    recovery,
-    judge,
-    push: (block: Uint8Array): void => (deep ? splitter.push(block) : finder.push(block)),
-  };
+/** Hash in the name of each stored policy document → hash of its bytes. */
+async function storedSnapshots({ objects }: LogReader): Promise<ReadonlyMap<string, string>> {
+  const stored = new Map<string, string>();
+  for (const name of await objects.list('policies/')) {
+    const hash = /^policies\/([0-9a-f]{64})\.json$/.exec(name)?.[1];
+    const bytes = hash === undefined ? undefined : await objects.get(name);
+    if (hash !== undefined && bytes !== undefined) stored.set(hash, sha256Hex(bytes));
+  }
+  return stored;
 }
 
 async function tornFiles(directory: string): Promise<readonly string[]> {
@@ -180,13 +154,14 @@ async function tornFiles(directory: string): Promise<readonly string[]> {
 
 function completenessOf(
   setAside: readonly string[],
+  snapshots: SnapshotsVerdict | undefined,
   findings: CompletenessFindings | undefined,
 ): Verification['completeness'] {
-  const torn = setAside.length > 0;
+  const lacks = setAside.length > 0 || snapshots?.status === 'incomplete';
   if (findings === undefined) {
-    return { status: torn ? 'incomplete' : 'neutral', set_aside: setAside, note: 'not asked for' };
+    return { status: lacks ? 'incomplete' : 'neutral', set_aside: setAside, note: 'not asked for' };
   }
-  return { status: torn || !isComplete(findings) ? 'incomplete' : 'pass', set_aside: setAside, findings };
+  return { status: lacks || !isComplete(findings) ? 'incomplete' : 'pass', set_aside: setAside, findings };
 }
 
 /** A vkey, or the path of a file that holds one. */

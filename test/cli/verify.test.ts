@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { openSession } from '../../src/open.ts';
@@ -46,6 +46,7 @@ interface Report {
   signatures: { status: string; key?: string };
   completeness: { status: string; findings?: { without_end_count: number } };
   recovery: { status: string; unacknowledged: string[] };
+  snapshots?: { status: string };
   log_json?: string;
 }
 
@@ -224,6 +225,52 @@ describe('tally verify', () => {
       assert.equal(done.code, 0, done.stderr);
       const settled = await other.tally(['verify', '--json', '--completeness']);
       assert.deepEqual([settled.code, (JSON.parse(settled.stdout) as Report).recovery.status], [0, 'pass']);
+    } finally {
+      await other.remove();
+    }
+  });
+
+  it('names a policy that is not the one that decisions cite, and one that is gone', async () => {
+    const policies = (directory: string) =>
+      readdir(join(directory, 'policies')).then((names) =>
+        names.map((name) => join(directory, 'policies', name)),
+      );
+    const altered = await copied('policy-altered', async (directory) => {
+      for (const file of await policies(directory))
+        await writeFile(file, (await readFile(file, 'utf8')).replace('{', '{ '));
+    });
+    const { report, code } = await verify('--dir', altered);
+    assert.deepEqual([report.integrity.status, report.snapshots?.status, code], ['pass', 'fail', 6]);
+    assert.match(
+      (await home.tally(['verify', '--dir', altered])).stdout,
+      /✗ policies +altered after they were cited/,
+    );
+  });
+
+  it('judges what was published like the log itself, with a key from elsewhere', async () => {
+    const other = await makeHome();
+    try {
+      const target = join(home.directory, 'published');
+      assert.equal((await home.tally(['log', 'publish', target])).code, 0);
+      const judge = async (...args: string[]) => {
+        const { code, stdout, stderr } = await other.tally(['verify', '--json', '--dir', target, ...args]);
+        return { code, report: (stdout === '' ? undefined : JSON.parse(stdout)) as Report, stderr };
+      };
+      const good = await judge('--key', vkey);
+      assert.deepEqual(
+        [good.code, good.report.integrity.status, good.report.signatures.status],
+        [0, 'pass', 'pass'],
+      );
+      const keyless = await judge();
+      assert.equal(keyless.code, 2);
+      assert.match(keyless.stderr, /--key VKEY/);
+      const bundle = join(target, 'tile/entries/000.p/62');
+      const bytes = await readFile(bundle);
+      await writeFile(bundle, Buffer.from(bytes.toString('latin1').replace('call 7', 'call 8'), 'latin1'));
+      const bad = await judge('--key', vkey);
+      assert.deepEqual([bad.code, bad.report.integrity.status], [6, 'fail']);
+      await writeFile(bundle, bytes.subarray(0, -5));
+      assert.equal((await judge('--key', vkey)).code, 6);
     } finally {
       await other.remove();
     }

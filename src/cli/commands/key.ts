@@ -4,7 +4,7 @@ import { parseVkey } from '../../core/tlog/key.ts';
 import type { Context } from '../context.ts';
 import { examples } from '../help.ts';
 import { safe, toJson } from '../output/safe.ts';
-import { pinnedVkey } from '../prove.ts';
+import { pinnedVkey } from '../remembered.ts';
 
 interface ListOptions {
   readonly json?: boolean;

@@ -1,4 +1,5 @@
 /** The text of `tally verify`: one line a verdict, then what it stands on, then how to mend it. */
+import type { SnapshotsVerdict } from '../../core/query/snapshots.ts';
 import type { HeadVerdict, IntegrityVerdict, Status } from '../../core/tlog/verify-report.ts';
 import type { Verification } from '../verifying.ts';
 import { grouped } from './progress.ts';
@@ -11,8 +12,9 @@ const INDENT = ' '.repeat(LABEL + 2);
 const NARROWEST = 30;
 const NAMED = 5;
 
-export function verdictLines(report: Verification, style: Style, width: number | undefined): string[] {
-  const { integrity, chain, append_only, signatures, anchored, completeness, recovery } = report;
+export function verdictLines(report: Verification, style: Style, width?: number): string[] {
+  const { integrity, chain, append_only, signatures, anchored, completeness, recovery, snapshots, log_json } =
+    report;
   const room = width === undefined ? undefined : Math.max(NARROWEST, width - INDENT.length);
   const line = (status: Status, label: string, text: string): string =>
     wrap(text, room)
@@ -44,6 +46,10 @@ export function verdictLines(report: Verification, style: Style, width: number |
       ),
     );
   }
+  if (snapshots !== undefined && snapshots.status !== 'pass') {
+    lines.push(line(snapshots.status, 'policies', snapshotsText(snapshots)));
+  }
+  if (log_json !== undefined) lines.push(line('fail', 'log.json', safe(log_json)));
   return [...lines, '', summary(report)];
 }
 
@@ -103,6 +109,14 @@ function missingText({ missing, missing_count }: IntegrityVerdict): string {
   return `${shown}${ranges.length > NAMED ? ' …' : ''} (${grouped(missing_count)} in all)`;
 }
 
+function snapshotsText({ altered, missing }: SnapshotsVerdict): string {
+  const parts = [
+    altered.length > 0 ? `altered after they were cited: ${few(altered, altered.length)}` : undefined,
+    missing.length > 0 ? `cited and not there: ${few(missing.map(safe), missing.length)}` : undefined,
+  ];
+  return parts.filter((part) => part !== undefined).join('; ');
+}
+
 function headText({ name, ground, note, size }: HeadVerdict): string {
   const what = size === undefined ? '' : ` of ${grouped(size)} entries`;
   return safe(`${name ?? ground}${what}: ${note ?? ''}`);
@@ -117,12 +131,15 @@ function signatureText({ signatures, key }: Verification): string {
   return safe(signatures.note ?? '');
 }
 
-function completenessText({ completeness }: Verification): string {
+function completenessText({ completeness, snapshots }: Verification): string {
   const { findings, set_aside } = completeness;
-  const aside = set_aside.length > 0 ? 'entries were set aside by recovery' : undefined;
-  if (findings === undefined) return aside ?? 'not asked for (--completeness)';
+  const lacking = [
+    set_aside.length > 0 ? 'entries were set aside by recovery' : undefined,
+    snapshots?.status === 'incomplete' ? 'policies that decisions cite are missing' : undefined,
+  ].filter((part) => part !== undefined);
+  if (findings === undefined) return lacking.join('; ') || 'not asked for (--completeness)';
   const parts = [
-    aside,
+    ...lacking,
     findings.without_end_count > 0
       ? `actions without an end: ${few(
           findings.without_end.map(({ index }) => String(index)),

@@ -5,6 +5,7 @@ import { serializeEntry } from '../../../src/core/canonical.ts';
 import { lineIds, lineParents, lineTime, parseLine } from '../../../src/core/query/line.ts';
 import { createMentionFinder } from '../../../src/core/query/mentions.ts';
 import { watchRecovery } from '../../../src/core/query/recovery.ts';
+import { watchSnapshots } from '../../../src/core/query/snapshots.ts';
 import { idOf, START_MS } from '../../support/logfiles.ts';
 
 const TS = new Date(START_MS).toISOString();
@@ -118,5 +119,34 @@ describe('recovery', () => {
     const watch = watchRecovery();
     watch.see({ type: 'custom', metadata: { acknowledges: 'a.torn-0' } });
     assert.deepEqual(watch.unacknowledged(['a.torn-0']), ['a.torn-0']);
+  });
+});
+
+describe('policy snapshots', () => {
+  const announced = (hash: string) => ({ type: 'policy.snapshot', metadata: { hash } });
+
+  it('are altered when the bytes do not have the hash of the name, missing when announced and not there', () => {
+    const watch = watchSnapshots();
+    for (const hash of ['aa', 'bb']) watch.see(announced(hash));
+    watch.see({ type: 'custom', metadata: { hash: 'cc' } });
+    assert.deepEqual(
+      watch.judge(
+        new Map([
+          ['aa', 'aa'],
+          ['bb', 'bb'],
+        ]),
+      ),
+      { status: 'pass', altered: [], missing: [] },
+    );
+    assert.deepEqual(watch.judge(new Map([['aa', 'aa']])), {
+      status: 'incomplete',
+      altered: [],
+      missing: ['bb'],
+    });
+    assert.deepEqual(watch.judge(new Map([['aa', 'xx']])), {
+      status: 'fail',
+      altered: ['aa'],
+      missing: ['bb'],
+    });
   });
 });

@@ -65,7 +65,7 @@ async function show(context: Context, which: string, options: ShowOptions): Prom
     await context.stdout.write(text);
   }
   // What cannot be proved although a checkpoint should cover it is no answer to build on.
-  if (shown.proof.state === 'unproved') context.exit(6);
+  if (shown.proof.state === 'unproved' || shown.snapshot?.status === 'altered') context.exit(6);
 }
 
 /** The half of the call that carries the decision. */

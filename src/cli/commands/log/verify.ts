@@ -27,7 +27,7 @@ export function buildVerify(context: Context, name: 'verify' | 'log verify'): Co
       'the key to trust, or a file that holds it; the one remembered on this machine otherwise',
     )
     .option('--head <file...>', 'checkpoints kept from earlier: the log must still contain them')
-    .option('--dir <directory>', 'another log directory, such as a copy')
+    .option('--dir <directory>', 'another log: a copy of its directory, or what `log publish` wrote')
     .option('--completeness', 'also judge whether everything that began has its end in the log')
     .option('--json', 'one JSON document')
     .addHelpText('after', HELP);
@@ -66,7 +66,7 @@ async function verify(context: Context, options: VerifyOptions): Promise<void> {
     writerLives: () => (current ? writerLives(context) : Promise.resolve(undefined)),
     onProgress: (done, total) => {
       bytes = done;
-      progress.update(Math.round(done / MEGABYTE), Math.max(1, Math.round(total / MEGABYTE)));
+      progress.update(Math.round(done / MEGABYTE), Math.round(total / MEGABYTE));
     },
   }).finally(() => progress.end());
   context.exit(report.exit_code);
