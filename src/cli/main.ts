@@ -52,12 +52,21 @@ function truthy(value: string | undefined): boolean {
 type Context = Awaited<ReturnType<typeof import('./context.ts').createContext>>;
 
 async function run(args: readonly string[], context: Context): Promise<void> {
-  const { Command, CommanderError } = await import('commander');
+  const [{ Command, CommanderError }, { examples }] = await Promise.all([
+    import('commander'),
+    import('./help.ts'),
+  ]);
   const program = new Command('tally')
     .description('The flight recorder for AI agents: decides beforehand, records durably, proves afterwards.')
     .option('-V, --version', 'the version')
     .enablePositionalOptions()
     .helpCommand('help [command]', 'help for a command');
+  examples(program, [
+    ['tally up', 'start recording'],
+    ['tally run -- COMMAND', 'run an agent and record what it calls'],
+    ['tally log list', 'see what happened'],
+    ['tally verify', 'prove that nobody changed it'],
+  ]);
   const wanted = args[0] === 'help' ? args[1] : args[0];
   for (const entry of COMMANDS) {
     program.commandsGroup(entry.group);
@@ -73,8 +82,8 @@ async function run(args: readonly string[], context: Context): Promise<void> {
     },
   });
   try {
-    if (args.length === 0) await context.stdout.write(program.helpInformation());
-    else await program.parseAsync(args, { from: 'user' });
+    if (args.length === 0) program.help();
+    await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // Help that was asked for is on standard output already.

@@ -14,7 +14,7 @@ interface Told {
 }
 
 function outputOf({ isTTY = false, columns, env = {}, plain = false }: Told = {}) {
-  const stream = Object.assign(new PassThrough(), { isTTY, columns });
+  const stream = Object.assign(new PassThrough(), { isTTY, ...(columns === undefined ? {} : { columns }) });
   const chunks: Buffer[] = [];
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
   return {
