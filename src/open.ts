@@ -2,6 +2,7 @@
  * Composition root: from the state directory of a machine to a recorder that is wired to its drivers, or to the writer
  * that already runs there. The only place that picks drivers.
  */
+// reason for length: one wiring, read from top to bottom; what can stand alone is in home.ts and paths.ts
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';

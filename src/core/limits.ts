@@ -103,7 +103,7 @@ export const LIMITS = {
   idleUpstreamMaxMs: 60_000,
   /** Resolved names are remembered this long; their addresses are checked again for every call. */
   resolveCacheMs: 5_000,
-  /** Names remembered. */
+  /** Names remembered: an agent that asks for ever new ones must not fill the memory. */
   resolveCacheNames: 1_024,
   /** Searchers for sets of injected credentials, kept because building one costs as much as a small call. */
   scrubberCache: 256,

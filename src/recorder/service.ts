@@ -3,14 +3,13 @@
  * writer decides, redacts and sequences; a client brings requests and facts, and what it says about itself is marked as
  * said.
  */
-import type { Actor, Event } from '../core/entry.ts';
 import { invariant, TallyError } from '../core/error.ts';
 import { listAgents, listTokens } from '../core/identity/list.ts';
 import { mintToken, TOKEN_RANDOM_BYTES } from '../core/identity/token.ts';
 import { LIMITS } from '../core/limits.ts';
 import { compilePolicy } from '../core/policy/load.ts';
 import type { Random } from '../core/ports.ts';
-import type { Producer } from './api.ts';
+import { actorOf, doneFor, operatorEvent, reportedBy, said } from './asked.ts';
 import {
   type BrokerAddress,
   type Client,
@@ -290,49 +289,3 @@ const TYPE_OF: { readonly [op in Op]?: string } = {
   'policy.set': 'policy.change',
   'log.acknowledge': 'log.recover',
 };
-
-/** The writer carried this out itself, at the request of that surface. */
-function doneFor(client: Client): Producer {
-  return { surface: client.surface, assurance: 'enforced' };
-}
-
-function reportedBy(client: Client): Producer {
-  return { surface: client.surface, assurance: 'self_reported' };
-}
-
-/** The person at the terminal, as their own process reports them. */
-function actorOf(client: Client): Actor {
-  const os = {
-    ...(client.user === undefined ? {} : { user: client.user }),
-    ...(client.uid === undefined ? {} : { uid: client.uid }),
-    ...(client.pid === undefined ? {} : { pid: client.pid }),
-    ...(client.host === undefined ? {} : { host: client.host }),
-  };
-  return {
-    ...(client.user === undefined ? {} : { user: { id: client.user } }),
-    ...(client.detected === undefined ? {} : { detected: client.detected }),
-    is_agent: client.detected !== undefined || client.run_token !== undefined,
-    os,
-  };
-}
-
-/** What in the actor was said, or inferred from an environment, rather than checked. */
-function said(client: Client, event?: Event): NonNullable<Event['quality']> {
-  return {
-    ...event?.quality,
-    'actor.os': 'asserted',
-    ...(client.user === undefined ? {} : { 'actor.user': 'asserted' }),
-    ...(client.detected === undefined ? {} : { 'actor.detected': 'inferred' }),
-  };
-}
-
-function operatorEvent(type: string, client: Client, metadata: Record<string, unknown>): Event {
-  return {
-    type,
-    phase: 'point',
-    actor: { ...actorOf(client), role: 'owner' },
-    quality: said(client),
-    metadata,
-    outcome: { status: 'ok' },
-  };
-}

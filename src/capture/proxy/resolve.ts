@@ -68,7 +68,12 @@ async function withDeadline<T>(answer: Promise<T>, host: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new TallyError('NOT_FOUND', `${host} was not resolved in ${LIMITS.resolveMs} ms`)),
+      () =>
+        reject(
+          new TallyError('NOT_FOUND', `${host} was not resolved in ${LIMITS.resolveMs} ms`, {
+            hint: 'look at the name servers of this machine',
+          }),
+        ),
       LIMITS.resolveMs,
     );
   });
