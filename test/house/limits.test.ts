@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
+  isBindingElement,
   isIdentifier,
   isPropertyAccessExpression,
   isPropertyAssignment,
@@ -34,17 +35,21 @@ function limitsIn(source: Source): readonly Limit[] {
 
 const firstObject = (text: string): boolean => text.startsWith('{');
 
+const TABLE = 'src/core/limits.ts';
+
 /** A reason is a sentence, not a word. */
 const MIN_WORDS = 4;
 const withoutReason = (limits: readonly Limit[]): readonly string[] =>
   limits.filter(({ reason }) => reason.split(' ').length < MIN_WORDS).map(({ name }) => name);
 
+/** Members that some code reads, of LIMITS or of a part of it that was handed on. */
 const usedIn = (sources: readonly Source[]): ReadonlySet<string> => {
   const used = new Set<string>();
-  for (const source of sources) {
-    walk(source.tree, (node) => {
-      if (!isPropertyAccessExpression(node)) return;
-      if (node.expression.getText(source.tree) === 'LIMITS') used.add(node.name.text);
+  for (const { path, tree } of sources) {
+    if (path === TABLE) continue;
+    walk(tree, (node) => {
+      if (isPropertyAccessExpression(node)) used.add(node.name.text);
+      else if (isBindingElement(node)) used.add((node.propertyName ?? node.name)?.getText(tree) ?? '');
     });
   }
   return used;
@@ -64,12 +69,12 @@ describe('limits', () => {
       ['a', 'b', 'c'],
     );
     assert.deepEqual(withoutReason(limits), ['b', 'c']);
-    assert.deepEqual([...usedIn(parse({ 'src/x.ts': 'f(LIMITS.a); // LIMITS.b\n' }))], ['a']);
+    assert.deepEqual([...usedIn(parse({ 'src/x.ts': 'f(LIMITS.a, limits.c); // LIMITS.b\n' }))], ['a', 'c']);
   });
 
   it('stand in one table, each with its reason, and each is kept by some code', () => {
     const sources = readSources('src');
-    const table = sources.find(({ path }) => path === 'src/core/limits.ts');
+    const table = sources.find(({ path }) => path === TABLE);
     assert.ok(table);
     const limits = limitsIn(table);
     assert.ok(limits.length > 20, `${limits.length} limits were read`);
