@@ -18,7 +18,7 @@ export interface Anchor {
   readonly confirm?: (bytes: Uint8Array, at: number, end: number) => boolean;
 }
 
-const isLetterOrDigit = (byte: number): boolean =>
+export const isLetterOrDigit = (byte: number): boolean =>
   (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a);
 
 export const isDigit = (byte: number | undefined): boolean =>

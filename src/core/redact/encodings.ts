@@ -6,6 +6,7 @@
  * encoding applied to an already encoded form except those named here.
  */
 import { encodeUtf8 } from '../bytes.ts';
+import { isLetterOrDigit } from './anchors.ts';
 
 /** JSON.stringify without its quotes: how a value stands inside the JSON text of an entry. */
 export function jsonEscape(text: string): string {
@@ -42,29 +43,32 @@ const ESCAPED_IN_JSON = ['', '<>&\u2028\u2029', "<>&'", '<>&\'"', '<>&\'"+`'];
 
 /** Escaped for a JSON string as the usual encoders do it, and with every unit as \u00XX. */
 function jsonForms(value: string): Set<string> {
-  const once = new Set<string>();
+  const forms = new Set<string>();
+  const ascii = /[^\0-\x7f]/.test(value) ? [false, true] : [false];
+  // Most values hold none of these characters, and one pass does for all encoders.
+  const extras = ESCAPED_IN_JSON.filter(
+    (extra, i) => i === 0 || [...extra].some((char) => value.includes(char)),
+  );
   for (const letters of [keep, upper]) {
     const unit = (char: string): string => `\\u${letters(hex(char.charCodeAt(0), 4))}`;
-    once.add(value.split('').map(unit).join(''));
-    for (const extra of ESCAPED_IN_JSON) {
-      for (const ascii of [false, true]) {
+    forms.add(value.split('').map(unit).join(''));
+    for (const extra of extras) {
+      for (const all of ascii) {
         const escaped = value
           .split('')
-          .map((char) =>
-            extra.includes(char) || (ascii && char > '\x7f') ? unit(char) : jsonEscapeUnit(char),
-          )
+          .map((char) => (extra.includes(char) || (all && char > '\x7f') ? unit(char) : jsonEscapeUnit(char)))
           .join('');
-        once.add(escaped);
-        once.add(escaped.replaceAll('/', '\\/'));
+        forms.add(escaped);
+        forms.add(escaped.replaceAll('/', '\\/'));
       }
     }
   }
-  return once;
+  return forms;
 }
 
-/** Surrogates come in pairs and one by one here; only JSON.stringify would escape a lone one. */
+/** Unit by unit a surrogate stands alone, and JSON.stringify would escape it. */
 function jsonEscapeUnit(char: string): string {
-  return char >= '\ud800' ? char : jsonEscape(char);
+  return char < ' ' || char === '"' || char === '\\' ? jsonEscape(char) : char;
 }
 
 /**
@@ -92,11 +96,13 @@ function percentForms(value: string, bytes: Uint8Array): Set<string> {
   for (const letters of [keep, upper]) {
     const encoded = (byte: number): string => `%${letters(hex(byte, 2))}`;
     forms.add(Array.from(bytes, encoded).join(''));
+    if (/^[A-Za-z0-9]*$/.test(value)) continue;
     for (const plain of PLAIN_IN_URL) {
-      const text = Array.from(bytes, (byte) => {
+      let text = '';
+      for (const byte of bytes) {
         const char = String.fromCharCode(byte);
-        return /[A-Za-z0-9]/.test(char) || plain.includes(char) ? char : encoded(byte);
-      }).join('');
+        text += isLetterOrDigit(byte) || plain.includes(char) ? char : encoded(byte);
+      }
       forms.add(text);
       if (value.includes(' ')) forms.add(text.replaceAll('%20', '+'));
     }

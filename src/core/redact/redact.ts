@@ -12,6 +12,7 @@
  */
 
 import { ENTRY_SHAPE } from '../canonical/entry.ts';
+import { isPlain } from '../canonical/quote.ts';
 import { serializeEntry } from '../canonical.ts';
 import type { Entry } from '../entry.ts';
 import { CREDENTIAL_RULES } from './credentials.ts';
@@ -95,8 +96,9 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
   }
 
   function redactText(text: string, counts: Counts, mode: TextMode): string {
-    if (!needsWalk(JSON.stringify(text), 0)) return text;
+    if (!needsWalk(isPlain(text) ? `"${text}"` : JSON.stringify(text), 0)) return text;
     const exact = replaceExact(text, secrets.plain(), scratch, counts);
+    scratch.wipe();
     if (mode === 'exact') return exact;
     return applyRules(exact, mode === 'identity' ? withoutEmail : rules, counts);
   }
