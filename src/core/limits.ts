@@ -67,6 +67,8 @@ export const LIMITS = {
   concurrentCalls: 1_024,
   /** Time for a client to send its request headers. */
   requestHeadersMs: 15_000,
+  /** How often connections are looked over for the above. */
+  requestHeadersCheckMs: 5_000,
   /** Time to resolve a host name. */
   resolveMs: 10_000,
   /** Time to connect to an upstream, TLS included. */

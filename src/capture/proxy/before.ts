@@ -4,7 +4,7 @@ import type { ArgsBody, CallFacts } from './events.ts';
 import { refused } from './events.ts';
 import { ABORTED } from './failure.ts';
 import { bodyRefusal, injectProblem, tooLarge, wantsBody } from './inject.ts';
-import { type Journal, record, refuse, refuseBad } from './refuse.ts';
+import { type Journal, refuse, refuseBad } from './refuse.ts';
 import { type Exchange, elapsed } from './reply.ts';
 
 export interface BodyLimits {
@@ -21,22 +21,30 @@ export interface BodyBefore {
 
 const NOTHING = { whole: undefined, first: [] } as const;
 
-/** Undefined: the call is over, recorded and answered. */
-export async function readBefore(
+/** Undefined: the call is over, recorded and answered. At once when there is nothing to wait for. */
+export function readBefore(
+  journal: Journal,
+  exchange: Exchange,
+  facts: CallFacts,
+  limits: BodyLimits,
+): BodyBefore | Promise<BodyBefore | undefined> {
+  const { control } = facts;
+  const limit = limits.parsedBodyBytes;
+  const kind = bodyKind(control, limit);
+  const refusal = bodyRefusal(control, kind, limit);
+  if (refusal !== undefined)
+    return refuseBad(journal, exchange, facts, refusal.problem, refusal.status).then(() => undefined);
+  if (kind !== 'whole') return { args: { kind }, ...NOTHING };
+  return readWhole(journal, exchange, facts, limits);
+}
+
+async function readWhole(
   journal: Journal,
   exchange: Exchange,
   facts: CallFacts,
   limits: BodyLimits,
 ): Promise<BodyBefore | undefined> {
-  const { control } = facts;
   const limit = limits.parsedBodyBytes;
-  const kind = bodyKind(control, limit);
-  const refusal = bodyRefusal(control, kind, limit);
-  if (refusal !== undefined) {
-    await refuseBad(journal, exchange, facts, refusal.problem, refusal.status);
-    return undefined;
-  }
-  if (kind !== 'whole') return { args: { kind }, ...NOTHING };
   exchange.takeBody();
   const read = await readBody(exchange.request, limit, limits.requestBodyIdleMs);
   const problem = problemWith(read, facts, limit);
@@ -46,12 +54,11 @@ export async function readBefore(
   }
   switch (read.outcome) {
     case 'whole':
-      return { args: { kind, sha256: read.sha256 }, whole: read.bytes, first: [] };
+      return { args: { kind: 'whole', sha256: read.sha256 }, whole: read.bytes, first: [] };
     case 'long':
       return { args: { kind: 'streamed' }, whole: undefined, first: read.chunks };
     case 'aborted':
-      await record(
-        journal,
+      await journal.record(
         refused(facts, {
           status: ABORTED.status,
           error_kind: ABORTED.kind,

@@ -2,31 +2,34 @@
  * The broker: an HTTP server on 127.0.0.1 that makes calls for agents with credentials they never hold, and records
  * every one of them. This file is the server and its life; one call is call.ts.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import { TallyError } from '../../core/error.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Event } from '../../core/entry.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Receipt, Recorder } from '../../recorder/api.ts';
 import type { Vault } from '../secrets/vault.ts';
 import { type CallDeps, factsOf, handleCall } from './call.ts';
-import { codeOf } from './failure.ts';
+import { PROXY } from './events.ts';
 import { loopbackHosts, webRefusal } from './guard.ts';
 import { type Health, sendHealth } from './health.ts';
+import { createListener, HOST, listenOn } from './listener.ts';
 import { block } from './refuse.ts';
 import {
   BROKER_CLOSING,
+  badRequest,
   createExchange,
   type Exchange,
   INTERNAL,
   isGone,
   overloaded,
+  PIPELINED,
+  type Reply,
   sendReply,
 } from './reply.ts';
 import { createAddressBook, type Resolve } from './resolve.ts';
 import { createScrubbers } from './scrub.ts';
 import { createUpstreams } from './upstream.ts';
 
-const HOST = '127.0.0.1';
 const DEFAULT_PORT = 8765;
 
 export interface BrokerConfig {
@@ -102,6 +105,8 @@ export function createBroker(options: BrokerOptions): Broker {
   const scrubbers = createScrubbers();
   const stopListening = vault.onChange(() => scrubbers.clear());
   const running = new Set<Promise<unknown>>();
+  /** Connections with a call under way. */
+  const busy = new WeakSet<Socket>();
   const entries = new Set<Promise<unknown>>();
   const aborts = new Set<() => void>();
   let hosts: ReadonlySet<string> = new Set();
@@ -114,19 +119,23 @@ export function createBroker(options: BrokerOptions): Broker {
   let logFailing = false;
   let closing: Promise<void> | undefined;
 
-  function track(entry: Promise<Receipt>): void {
-    const settled = entry.then(
-      () => {
+  function record(event: Event, onLost?: () => void): Promise<Receipt | undefined> {
+    const settled = recorder.record(event, PROXY).then(
+      (receipt) => {
         logFailing = false;
         entries.delete(settled);
+        return receipt;
       },
       () => {
         lostEntries++;
         logFailing = true;
         entries.delete(settled);
+        onLost?.();
+        return undefined;
       },
     );
     entries.add(settled);
+    return settled;
   }
 
   const deps: CallDeps = {
@@ -140,7 +149,7 @@ export function createBroker(options: BrokerOptions): Broker {
     parsedBodyBytes: limits.parsedBodyBytes,
     requestBodyIdleMs: limits.requestBodyIdleMs,
     clientStallMs: limits.clientStallMs,
-    track,
+    record,
     whileOpen(abort) {
       aborts.add(abort);
       return () => aborts.delete(abort);
@@ -158,72 +167,74 @@ export function createBroker(options: BrokerOptions): Broker {
     };
   }
 
-  function stray(exchange: Exchange, status: number, error: string): void {
+  /** Names nothing that could be called: counted, not recorded. */
+  function stray(exchange: Exchange, reply: Reply): void {
     strays++;
-    sendReply(exchange, { status, body: { error, reason: 'bad_request' } });
+    sendReply(exchange, reply);
   }
 
-  async function route(exchange: Exchange): Promise<void> {
+  function refusalOf(exchange: Exchange): Reply | undefined {
+    const { request } = exchange;
+    const web = webRefusal(request, hosts);
+    if (web !== undefined) return { status: 403, body: { error: web, reason: 'web_page_refused' } };
+    if (request.url !== '/proxy') return badRequest('there is /proxy and /health', 404);
+    if (closing !== undefined) return BROKER_CLOSING;
+    return active > limits.concurrentCalls ? overloaded(limits.concurrentCalls) : undefined;
+  }
+
+  async function route(exchange: Exchange, refused: Reply | undefined): Promise<void> {
     const { request, response } = exchange;
-    const named = request.headers['x-as-target-url'] !== undefined;
-    const refusal = webRefusal(request, hosts);
-    if (refusal !== undefined) {
-      if (!named) return stray(exchange, 403, refusal);
-      const body = { error: refusal, reason: 'web_page_refused' };
-      return block(deps, exchange, factsOf(deps, request), { status: 403, body });
-    }
-    if (request.url === '/health' && (request.method === 'GET' || request.method === 'HEAD'))
-      return sendHealth(response, health());
-    if (request.url !== '/proxy') return stray(exchange, 404, 'there is /proxy and /health');
-    if (!hasControlHeader(request)) return stray(exchange, 400, 'X-AS-Target-URL header is required');
-    if (closing !== undefined) return block(deps, exchange, factsOf(deps, request), BROKER_CLOSING);
-    if (active > limits.concurrentCalls)
-      return block(deps, exchange, factsOf(deps, request), overloaded(limits.concurrentCalls));
+    const refusal = refused ?? refusalOf(exchange);
+    const asksHealth = request.url === '/health' && (request.method === 'GET' || request.method === 'HEAD');
+    if (refusal?.status === 404 && asksHealth) return sendHealth(response, health());
+    if (!hasControlHeader(request))
+      return stray(exchange, refusal ?? badRequest('X-AS-Target-URL header is required'));
+    if (refusal !== undefined) return block(deps, exchange, factsOf(deps, request), refusal);
     calls++;
     return handleCall(deps, exchange);
   }
 
-  function onRequest(request: IncomingMessage, response: ServerResponse, wantsContinue: boolean): void {
+  function onRequest(
+    request: IncomingMessage,
+    response: ServerResponse,
+    wantsContinue: boolean,
+    refused?: Reply,
+  ): void {
     const exchange = createExchange(request, response, wantsContinue);
-    active++;
-    response.once('close', () => {
-      active--;
-      // A connection that was kept alive would hold `close` up for a minute.
-      if (closing !== undefined) setImmediate(() => server.closeIdleConnections());
-    });
-    const routed = route(exchange)
-      .catch((error: unknown) => {
+    const { socket } = request;
+    const pipelined = busy.has(socket);
+    if (!pipelined) {
+      busy.add(socket);
+      active++;
+      response.once('close', () => {
+        busy.delete(socket);
+        active--;
+        // A connection that was kept alive would hold `close` up for a minute.
+        if (closing !== undefined) setImmediate(() => server.closeIdleConnections());
+      });
+    }
+    const routed: Promise<void> = route(exchange, pipelined ? PIPELINED : refused).then(
+      () => {
+        running.delete(routed);
+      },
+      (error: unknown) => {
+        running.delete(routed);
         onError(error);
         sendReply(exchange, INTERNAL);
         if (!isGone(exchange) && !response.writableEnded) response.destroy();
-      })
-      .finally(() => running.delete(routed));
+      },
+    );
     running.add(routed);
   }
 
-  const server: Server = createServer({
-    maxHeaderSize: LIMITS.requestHeaderBytes,
-    headersTimeout: limits.requestHeadersMs,
-    // Uploads may take as long as they make progress; body.ts watches that.
-    requestTimeout: 0,
-    keepAliveTimeout: LIMITS.clientKeepAliveMs,
-    connectionsCheckingInterval: Math.min(limits.requestHeadersMs, 5_000),
-    insecureHTTPParser: false,
-    requireHostHeader: true,
-    noDelay: true,
-  });
-  server.maxConnections = LIMITS.clientConnections;
-  server.on('request', (request, response) => onRequest(request, response, false));
-  server.on('checkContinue', (request, response) => onRequest(request, response, true));
-  // Any other expectation goes on as a request of its own kind: it is refused like other strays.
-  server.on('checkExpectation', (request, response) => {
-    stray(createExchange(request, response, true), 417, 'only 100-continue can be expected');
-  });
-  server.on('drop', () => dropped++);
-  server.on('clientError', (error, socket) => {
-    strays++;
-    answerGarbage(error, socket as Socket);
-  });
+  const server = createListener(
+    {
+      onRequest,
+      onGarbage: () => strays++,
+      onDrop: () => dropped++,
+    },
+    limits.requestHeadersMs,
+  );
 
   async function close(): Promise<void> {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -245,12 +256,7 @@ export function createBroker(options: BrokerOptions): Broker {
 
   return {
     async listen() {
-      const port = config.port ?? DEFAULT_PORT;
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', (error) => reject(listenError(error, port)));
-        server.listen(port, HOST, resolve);
-      });
-      const bound = (server.address() as AddressInfo).port;
+      const bound = await listenOn(server, config.port ?? DEFAULT_PORT);
       hosts = loopbackHosts(bound);
       url = `http://${HOST}:${bound}`;
       return url;
@@ -263,28 +269,4 @@ export function createBroker(options: BrokerOptions): Broker {
 
 function hasControlHeader(request: IncomingMessage): boolean {
   return Object.keys(request.headers).some((name) => name.startsWith('x-as-'));
-}
-
-function listenError(error: unknown, port: number): unknown {
-  if (codeOf(error) !== 'EADDRINUSE') return error;
-  return new TallyError('ADDRESS_IN_USE', `port ${port} of ${HOST} is taken`, {
-    hint: 'another broker may run already (`tally status`); TALLY_PORT chooses another port',
-    cause: error,
-  });
-}
-
-/** What node:http does without a listener; with one, the answer is ours to give. */
-function answerGarbage(error: unknown, socket: Socket): void {
-  const code = codeOf(error);
-  if (code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const status =
-    code === 'HPE_HEADER_OVERFLOW'
-      ? '431 Request Header Fields Too Large'
-      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? '408 Request Timeout'
-        : '400 Bad Request';
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

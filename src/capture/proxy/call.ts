@@ -9,6 +9,8 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Decision } from '../../core/entry.ts';
+import type { DecisionRequest } from '../../core/policy/types.ts';
+import type { Recorder } from '../../recorder/api.ts';
 import { type BodyLimits, readBefore } from './before.ts';
 import { type AllowedCall, type CarryDeps, carry, failBefore } from './carry.ts';
 import {
@@ -21,13 +23,14 @@ import {
 } from './events.ts';
 import { codeOf, type Failure } from './failure.ts';
 import { parseControl } from './headers.ts';
-import { record, refuseBad } from './refuse.ts';
+import { refuseBad } from './refuse.ts';
 import { type Exchange, elapsed, LOG_UNAVAILABLE, sendReply } from './reply.ts';
 import type { AddressBook } from './resolve.ts';
 import { proceeds, stopOutcome, stopReply } from './stop.ts';
 import type { TargetUrl } from './target.ts';
 
 export interface CallDeps extends CarryDeps, BodyLimits {
+  readonly recorder: Pick<Recorder, 'identify' | 'decide' | 'tenant'>;
   readonly book: AddressBook;
   readonly project: string | undefined;
   readonly environment: string | undefined;
@@ -55,7 +58,7 @@ interface Decided {
  * A stop without addresses comes first: a name that may not be called must not be looked up either, because a lookup
  * carries what is written in the name to whoever answers it.
  */
-async function decideCall(deps: CallDeps, facts: CallFacts, target: TargetUrl): Promise<Decided> {
+function decideCall(deps: CallDeps, facts: CallFacts, target: TargetUrl): Decided | Promise<Decided> {
   const { identity } = facts;
   const request = decisionRequest(facts);
   const known = deps.book.known(target.host);
@@ -64,6 +67,16 @@ async function decideCall(deps: CallDeps, facts: CallFacts, target: TargetUrl): 
     known === undefined ? { identity } : { identity, addresses: known },
   );
   if (known !== undefined || !proceeds(first)) return { decision: first, addresses: known ?? [] };
+  return decideAgain(deps, facts, target, request, first);
+}
+
+async function decideAgain(
+  deps: CallDeps,
+  { identity }: CallFacts,
+  target: TargetUrl,
+  request: DecisionRequest,
+  first: Decision,
+): Promise<Decided> {
   let addresses: readonly string[];
   try {
     addresses = await deps.book.resolve(target.host);
@@ -80,13 +93,15 @@ export async function handleCall(deps: CallDeps, exchange: Exchange): Promise<vo
   const { problem, target } = facts.control;
   if (problem !== undefined || target === undefined)
     return refuseBad(deps, exchange, facts, problem ?? 'X-AS-Target-URL header is required');
-  const before = await readBefore(deps, exchange, facts, deps);
+  const reading = readBefore(deps, exchange, facts, deps);
+  const before = reading instanceof Promise ? await reading : reading;
   if (before === undefined) return;
 
   const decideStart = performance.now();
-  const decided = await decideCall(deps, facts, target);
+  const deciding = decideCall(deps, facts, target);
+  const decided = deciding instanceof Promise ? await deciding : deciding;
   const auditStart = performance.now();
-  const receipt = await record(deps, preExec(facts, before.args, decided.decision));
+  const receipt = await deps.record(preExec(facts, before.args, decided.decision));
   if (receipt === undefined) {
     sendReply(exchange, LOG_UNAVAILABLE);
     return;
@@ -114,6 +129,6 @@ async function stop(
 ): Promise<void> {
   const reply = stopReply(decision, facts.identity, target.host);
   const outcome = { ...stopOutcome(decision, reply), duration_ms: elapsed(exchange) };
-  const post = await record(deps, postExec(preId, outcome, callMetadata(durations, undefined, undefined)));
+  const post = await deps.record(postExec(preId, outcome, callMetadata(durations, undefined, undefined)));
   sendReply(exchange, post === undefined ? LOG_UNAVAILABLE : reply, preId);
 }

@@ -3,12 +3,11 @@
  * response back. Every way out goes through `settle`, which records the one post_exec.
  */
 import type { Outcome } from '../../core/entry.ts';
-import type { Receipt } from '../../recorder/api.ts';
 import type { Vault } from '../secrets/vault.ts';
 import type { BodyBefore } from './before.ts';
 import { type Upload, uploadOf } from './body.ts';
 import { fetchCredentials, wipe } from './credentials.ts';
-import { type CallFacts, callMetadata, type Durations, PROXY, postExec } from './events.ts';
+import { type CallFacts, callMetadata, type Durations, postExec } from './events.ts';
 import { ABORTED, BROKEN, CLOSING, type Failure, UPLOAD_SILENT } from './failure.ts';
 import { inject, type WireRequest } from './inject.ts';
 import type { Journal } from './refuse.ts';
@@ -41,31 +40,35 @@ export interface AllowedCall {
   readonly durations: Durations;
 }
 
-/** A recorder that is dead or closed says so within a few microtasks; a live one has sequenced the entry by then. */
-const ENQUEUE_TICKS = 8;
+/** A recorder that is dead or closed says so within this many microtasks; a live one has sequenced the entry at once. */
+const ENQUEUE_TICKS = 6;
 
-async function isEnqueued(entry: Promise<Receipt>): Promise<boolean> {
-  let lost = false;
-  entry.catch(() => {
-    lost = true;
-  });
-  for (let i = 0; i < ENQUEUE_TICKS && !lost; i++) await Promise.resolve();
-  return !lost;
+/** Of one post_exec. */
+interface Settled {
+  lost: boolean;
 }
 
-function settle(deps: CarryDeps, call: AllowedCall, outcome: Outcome, metadata: Record<string, unknown>) {
-  const { exchange, preId } = call;
+async function isEnqueued(post: Settled): Promise<boolean> {
+  for (let i = 0; i < ENQUEUE_TICKS && !post.lost; i++) await Promise.resolve();
+  return !post.lost;
+}
+
+function settle(
+  deps: CarryDeps,
+  { exchange, preId }: AllowedCall,
+  outcome: Outcome,
+  metadata: Record<string, unknown>,
+): Settled {
   const { response } = exchange;
-  const entry = deps.recorder.record(
-    postExec(preId, { ...outcome, duration_ms: elapsed(exchange) }, metadata),
-    PROXY,
-  );
-  deps.track(entry);
-  entry.catch(() => {
+  const post: Settled = { lost: false };
+  outcome.duration_ms = elapsed(exchange);
+  // Not awaited: `close` does.
+  void deps.record(postExec(preId, outcome, metadata), () => {
+    post.lost = true;
     // What is not on record must not look finished.
     if (!response.writableFinished) response.destroy();
   });
-  return entry;
+  return post;
 }
 
 /** 502 whatever went wrong on the way to the upstream; 500 is ours alone. */
@@ -201,7 +204,7 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
       response.off('close', onClose);
       durations.upstream = (performance.now() - sent) * 1000;
       const metadata = callMetadata(durations, peer, redirectOf(end, target));
-      const entry = settle(deps, call, outcomeOf(call, end, upload, scrubber), metadata);
+      const post = settle(deps, call, outcomeOf(call, end, upload, scrubber), metadata);
       // A body that a credential was put into is ours; the caller's own is not needed any more either.
       wire.body?.fill(0);
       if (end.failure !== undefined) {
@@ -211,13 +214,13 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
         else sendReply(exchange, failureReply(end.failure, target.host), call.preId);
         return false;
       }
-      if (!(await isEnqueued(entry))) {
+      if (!(await isEnqueued(post))) {
         lane?.destroy();
         response.destroy();
         return false;
       }
       lane?.release();
-      response.once('finish', () => drainRest(exchange));
+      if (!request.complete) response.once('finish', () => drainRest(exchange));
       return true;
     },
   });

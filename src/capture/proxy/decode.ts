@@ -22,9 +22,12 @@ const CODINGS: ReadonlyMap<string, () => Duplex> = new Map([
   ['zstd', () => members(() => createZstdDecompress(), 'many')],
 ]);
 
+const PLAIN = { codings: [] };
+
 /** The codings to undo, last applied first; `unknown` names one that we cannot undo. */
 export function codingsOf(header: string | undefined): { codings: readonly string[]; unknown?: string } {
-  const names = (header ?? '')
+  if (header === undefined) return PLAIN;
+  const names = header
     .toLowerCase()
     .split(',')
     .map((name) => name.trim())

@@ -1,25 +1,13 @@
 /** Calls that end before anything is decided about them. Each leaves one entry, and only then gets its answer. */
 import type { Event, Outcome } from '../../core/entry.ts';
-import type { Receipt, Recorder } from '../../recorder/api.ts';
-import { type CallFacts, PROXY, refused } from './events.ts';
+import type { Receipt } from '../../recorder/api.ts';
+import { type CallFacts, refused } from './events.ts';
 import { badRequest, type Exchange, elapsed, LOG_UNAVAILABLE, type Reply, sendReply } from './reply.ts';
 
+/** The recorder, as the broker uses it: what is lost is counted, and `close` waits for what is not durable yet. */
 export interface Journal {
-  readonly recorder: Recorder;
-  /** Keeps `close` waiting until the entry is durable, and counts it when it is lost. */
-  readonly track: (entry: Promise<Receipt>) => void;
-}
-
-/** Undefined: it could not be made durable. */
-export async function record(journal: Journal, event: Event): Promise<Receipt | undefined> {
-  const entry = journal.recorder.record(event, PROXY);
-  journal.track(entry);
-  try {
-    return await entry;
-  } catch {
-    // Counted by `track`; the caller is told that the log is unavailable.
-    return undefined;
-  }
+  /** Never rejects. Undefined: the entry could not be made durable; `onLost` was called before. */
+  readonly record: (event: Event, onLost?: () => void) => Promise<Receipt | undefined>;
 }
 
 export async function refuse(
@@ -30,7 +18,7 @@ export async function refuse(
   outcome: Outcome,
 ): Promise<void> {
   const event = refused(facts, { ...outcome, status_code: reply.status, duration_ms: elapsed(exchange) });
-  const receipt = await record(journal, event);
+  const receipt = await journal.record(event);
   sendReply(exchange, receipt === undefined ? LOG_UNAVAILABLE : reply, receipt?.id);
 }
 

@@ -140,6 +140,13 @@ export function createRelay(options: RelayOptions): Relay {
     }
   }
 
+  function releaseUnlessSmall(): void {
+    const small = Number(head?.contentLength) <= LIMITS.heldResponseBytes;
+    // Decoders take some turns of the loop, and a body that does not decode can still be told as a 502.
+    if (small || decoders.length > 0) releaseLater = setTimeout(stream, LIMITS.holdResponseMs);
+    else stream();
+  }
+
   function send(chunk: Buffer): void {
     digest?.update(chunk);
     bytes += chunk.length;
@@ -243,11 +250,8 @@ export function createRelay(options: RelayOptions): Relay {
       if (bodiless && head.contentEncoding !== undefined)
         head.pairs.push('content-encoding', head.contentEncoding);
       decodeWith(codings);
-      const small =
-        head.contentLength !== undefined && Number(head.contentLength) <= LIMITS.heldResponseBytes;
-      // Decoders take some turns of the loop, and a body that does not decode can still be told as a 502.
-      if (small || decoders.length > 0) releaseLater = setTimeout(stream, LIMITS.holdResponseMs);
-      else release = setImmediate(stream);
+      // Most small responses are complete in this turn.
+      release = setImmediate(releaseUnlessSmall);
     },
     onResponseData(_controller, chunk) {
       if (over) return;
@@ -274,5 +278,7 @@ export function createRelay(options: RelayOptions): Relay {
 /** undici hands the HTTP/1.1 parser's raw bytes through. */
 function buffersOf(raw: unknown): readonly Buffer[] {
   if (!Array.isArray(raw)) return [];
-  return raw.map((part: unknown) => (Buffer.isBuffer(part) ? part : Buffer.from(String(part), 'latin1')));
+  // All of one kind, whichever it is.
+  if (Buffer.isBuffer(raw[0])) return raw as Buffer[];
+  return raw.map((part: unknown) => Buffer.from(String(part), 'latin1'));
 }

@@ -101,6 +101,17 @@ export function overloaded(limit: number): Reply {
   };
 }
 
+/** Answers go out in order, so a call behind another one would be made with nobody there to see its end. */
+export const PIPELINED: Reply = {
+  status: 400,
+  body: { error: 'a request before the answer to the last one is not supported', reason: 'bad_request' },
+};
+
+export const UNKNOWN_EXPECTATION: Reply = {
+  status: 417,
+  body: { error: 'only 100-continue can be expected', reason: 'bad_request' },
+};
+
 export const BROKER_CLOSING: Reply = {
   status: 503,
   body: { error: 'the broker is closing', reason: 'broker_closing' },

@@ -40,7 +40,8 @@ export function createScrubbers(): Scrubbers {
   const matchers = new Map<string, Matcher>();
 
   function matcherOf(credentials: readonly Credential[]): Matcher {
-    const key = JSON.stringify(credentials.map(({ ref, version }) => [ref, version]));
+    // Neither member can have a space in it.
+    const key = credentials.map(({ ref, version }) => `${ref} ${version}`).join(' ');
     let matcher = matchers.get(key);
     // Taken out and put in again: the first of the map is then the one not used for longest.
     if (matcher === undefined) matcher = build(credentials);
@@ -65,7 +66,9 @@ function build(credentials: readonly Credential[]): Matcher {
   return secrets.plain();
 }
 
-const LINE = Buffer.from('\n');
+/** Every part of a head ends in one; no part can hold one. */
+const LINE = 0x0a;
+let scratch = Buffer.alloc(LIMITS.responseHeaderBytes * 2);
 
 function scrubberFor(matcher: Matcher): Scrubber {
   const body = createScrubber(matcher);
@@ -80,9 +83,18 @@ function scrubberFor(matcher: Matcher): Scrubber {
   }
 
   function headers(raw: readonly Buffer[]): string[] {
-    const all = Buffer.concat(raw.flatMap((part) => [part, LINE]));
-    const clean = matcher.find(viewOf(all), 0, all.length, all.length) === undefined;
-    if (clean) return raw.map((part) => part.toString('latin1'));
+    let length = 0;
+    for (const part of raw) length += part.length + 1;
+    if (length > scratch.length) scratch = Buffer.alloc(length);
+    let at = 0;
+    for (const part of raw) {
+      part.copy(scratch, at);
+      at += part.length;
+      scratch[at++] = LINE;
+    }
+    if (matcher.find(viewOf(scratch), 0, length, length) === undefined)
+      return length === 0 ? [] : scratch.toString('latin1', 0, length - 1).split('\n');
+    scratch.fill(0, 0, length);
     const pairs: string[] = [];
     for (let i = 0; i + 1 < raw.length; i += 2) {
       const name = raw[i] as Buffer;

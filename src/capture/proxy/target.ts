@@ -28,11 +28,11 @@ const DEFAULT_PORT = { http: 80, https: 443 } as const;
 const URL_CHARS = /^https?:\/\/(?![/?#])[!-[\]-~]+$/i;
 
 export function parseTarget(text: string): TargetUrl | BadTarget {
-  if (!URL_CHARS.test(text) || !URL.canParse(text))
+  const url = URL_CHARS.test(text) ? URL.parse(text) : null;
+  if (url === null)
     return {
       problem: `X-AS-Target-URL is no absolute http or https URL: ${shown(text.split(/[?#]/, 1)[0] ?? '')}`,
     };
-  const url = new URL(text);
   if (url.username !== '' || url.password !== '')
     return {
       problem: 'X-AS-Target-URL has a user name or password in it; name a credential with X-AS-Inject-Basic',

@@ -1,6 +1,7 @@
 /** Web pages, rebound names and smuggled requests: what must not come in. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { LIMITS } from '../../../src/core/limits.ts';
 import { echo, raw, type Stage, stage } from './stage.ts';
@@ -190,4 +191,48 @@ test('a line break cannot come in through any header that we write', async (t) =
       /^HTTP\/1\.1 40\d/,
     );
   assert.equal(up.count(), 0);
+});
+
+test('a second request before the first answer is refused in its turn, and a caller that leaves then leaves nothing behind', async (t) => {
+  const s = await stage(t);
+  let cancelled = 0;
+  const up = await s.upstream((_req, res) => {
+    res.on('close', () => {
+      if (!res.writableFinished) cancelled++;
+    });
+    setTimeout(() => res.end('the first'), 100);
+  });
+  await s.vault.set('KEY', randomBytes(18).toString('base64url'));
+  const one = `GET /proxy HTTP/1.1\r\nHost: 127.0.0.1:${s.port}\r\nX-AS-Target-URL: ${up.origin}/\r\nX-AS-Inject-Bearer: KEY\r\n\r\n`;
+  const answers = await raw(s.port, one + one);
+  assert.match(answers, /^HTTP\/1\.1 200 OK.*the firstHTTP\/1\.1 400 Bad Request/s);
+  assert.equal(up.count(), 1);
+
+  const socket = connect(s.port, '127.0.0.1', () => socket.write(one + one));
+  while (up.count() < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  socket.destroy();
+  await s.quiet();
+  assert.equal(cancelled, 1);
+  assert.equal(s.broker.stats().active, 0);
+  const kinds = s.entries().map(({ phase, outcome }) => `${phase} ${outcome?.status ?? ''}`);
+  assert.deepEqual(kinds.sort(), [
+    'point blocked',
+    'point blocked',
+    'post_exec aborted',
+    'post_exec ok',
+    'pre_exec ',
+    'pre_exec ',
+  ]);
+});
+
+test('an expectation that nobody can meet is refused, on record', async (t) => {
+  const { s, up, control } = await guarded(t);
+  const answer = await raw(
+    s.port,
+    `POST /proxy HTTP/1.1\r\nHost: 127.0.0.1:${s.port}\r\n${control}Expect: a-miracle\r\nContent-Length: 2\r\n\r\n{}`,
+  );
+  assert.equal(statusOf(answer), 417);
+  assert.equal(up.count(), 0);
+  await s.quiet();
+  assert.equal(s.entries()[0]?.outcome?.status_code, 417);
 });

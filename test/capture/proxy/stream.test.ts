@@ -4,6 +4,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { type IncomingMessage, request } from 'node:http';
 import { connect, createServer as createTcpServer } from 'node:net';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { echo, listen, type Stage, stage } from './stage.ts';
 
 const secret = () => randomBytes(18).toString('base64url');
@@ -119,12 +121,19 @@ test('100 MB pass in each direction with flat memory, unchanged', { timeout: 60_
     push();
   });
   await s.vault.set('KEY', secret());
-  let peak = 0;
-  const before = process.memoryUsage();
-  const watch = setInterval(() => {
+  // What is really held: what is merely not collected yet depends on how busy the machine is.
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const held = (): number => {
+    collect();
     const { heapUsed, arrayBuffers } = process.memoryUsage();
-    peak = Math.max(peak, heapUsed + arrayBuffers - before.heapUsed - before.arrayBuffers);
-  }, 10);
+    return heapUsed + arrayBuffers;
+  };
+  const before = held();
+  let peak = 0;
+  const watch = setInterval(() => {
+    peak = Math.max(peak, held() - before);
+  }, 50);
   t.after(() => clearInterval(watch));
 
   const down = open(s, up.origin);
@@ -141,7 +150,7 @@ test('100 MB pass in each direction with flat memory, unchanged', { timeout: 60_
   assert.equal(uploaded, digest);
   clearInterval(watch);
   // Client, broker and upstream share this process; whole bodies would be 100 MB and more.
-  assert.ok(peak < 80 * 1024 * 1024, `memory grew by ${Math.round(peak / 1024 / 1024)} MB`);
+  assert.ok(peak > 0 && peak < 30 * 1024 * 1024, `memory grew by ${Math.round(peak / 1024 / 1024)} MB`);
   await s.quiet();
   const posts = s.entries().filter(({ phase }) => phase === 'post_exec');
   assert.equal(posts[0]?.outcome?.result_hash, digest);

@@ -1,0 +1,87 @@
+/** The HTTP server in front of the broker: its limits, and what it says to bytes that are no request. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { TallyError } from '../../core/error.ts';
+import { LIMITS } from '../../core/limits.ts';
+import { codeOf } from './failure.ts';
+import { type Reply, UNKNOWN_EXPECTATION } from './reply.ts';
+
+/** Other machines must not reach it, whatever the policy says. */
+export const HOST = '127.0.0.1';
+
+export interface Listener {
+  /** `refused`: what is to be answered whatever the request asks. */
+  readonly onRequest: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    wantsContinue: boolean,
+    refused?: Reply,
+  ) => void;
+  /** Bytes that are no HTTP request, or one with two meanings. Already answered. */
+  readonly onGarbage: () => void;
+  /** A connection beyond LIMITS.clientConnections. */
+  readonly onDrop: () => void;
+}
+
+export function createListener(listener: Listener, headersMs: number): Server {
+  const server = createServer({
+    maxHeaderSize: LIMITS.requestHeaderBytes,
+    headersTimeout: headersMs,
+    // Uploads may take as long as they make progress; body.ts watches that.
+    requestTimeout: 0,
+    keepAliveTimeout: LIMITS.clientKeepAliveMs,
+    connectionsCheckingInterval: Math.min(headersMs, LIMITS.requestHeadersCheckMs),
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+    noDelay: true,
+  });
+  server.maxConnections = LIMITS.clientConnections;
+  server.on('request', (request, response) => listener.onRequest(request, response, false));
+  server.on('checkContinue', (request, response) => listener.onRequest(request, response, true));
+  server.on('checkExpectation', (request, response) =>
+    listener.onRequest(request, response, true, UNKNOWN_EXPECTATION),
+  );
+  server.on('drop', listener.onDrop);
+  server.on('clientError', (error, socket) => {
+    listener.onGarbage();
+    answerGarbage(error, socket as Socket);
+  });
+  return server;
+}
+
+/** What node:http does without a listener; with one, the answer is ours to give. */
+function answerGarbage(error: unknown, socket: Socket): void {
+  const code = codeOf(error);
+  if (code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? '431 Request Header Fields Too Large'
+      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? '408 Request Timeout'
+        : '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+/** Resolves to the port. Throws ADDRESS_IN_USE. */
+export async function listenOn(server: Server, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    const onError = (error: unknown): void => reject(listenError(error, port));
+    server.once('error', onError);
+    server.listen(port, HOST, () => {
+      server.off('error', onError);
+      resolve();
+    });
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+function listenError(error: unknown, port: number): unknown {
+  if (codeOf(error) !== 'EADDRINUSE') return error;
+  return new TallyError('ADDRESS_IN_USE', `port ${port} of ${HOST} is taken`, {
+    hint: 'another broker may run already (`tally status`); TALLY_PORT chooses another port',
+    cause: error,
+  });
+}
