@@ -133,10 +133,10 @@ describe('canonicalize', () => {
 
   it('refuses a value that contains itself and says so', () => {
     const ring: Record<string, unknown> = {};
-    ring['a'] = [{ ring }];
+    ring.a = [{ ring }];
     refuses(ring, /contains itself/);
     const actor: Record<string, unknown> = {};
-    actor['user'] = { actor };
+    actor.user = { actor };
     refuses({ actor }, /contains itself/);
   });
 
