@@ -19,7 +19,7 @@ export function rowColumns(raw: boolean): readonly Column[] {
     { header: 'TIME' },
     { header: 'WHO', shrinkTo: 8, cut: 'middle', optional: 1 },
     ...(raw ? [{ header: 'PHASE', optional: 2 }] : []),
-    { header: 'WHAT', shrinkTo: 24, weight: 3, cut: 'middle' },
+    { header: 'WHAT', shrinkTo: 26, weight: 3, cut: 'middle' },
     { header: 'DECISION', shrinkTo: 8 },
     { header: 'STATUS' },
     { header: 'TOOK', align: 'right', optional: 3 },

@@ -33,6 +33,12 @@ export function safeJsonText(json: string): string {
   return json.replace(HOSTILE_IN_JSON, escapeUnits);
 }
 
+/** A value as JSON on one line that may be wrapped at its spaces. */
+export function toJsonLine(value: unknown): string {
+  // Line breaks inside of strings are escaped, so these are JSON's own.
+  return safe(JSON.stringify(value, undefined, 1).replace(/\n\s*/g, ' '));
+}
+
 /** A value as JSON for standard output: indented for people, and still safe on their terminal. */
 export function toJson(value: unknown): string {
   return safeJsonText(JSON.stringify(value, undefined, 2));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { describeProgress, formatBytes } from '../../../src/cli/output/progress.ts';
-import { safe, safeJsonText, toJson } from '../../../src/cli/output/safe.ts';
+import { safe, safeJsonText, toJson, toJsonLine } from '../../../src/cli/output/safe.ts';
 import { styleFor } from '../../../src/cli/output/style.ts';
 import { layOut } from '../../../src/cli/output/table.ts';
 import { fit, pad, textWidth, wrap } from '../../../src/cli/output/width.ts';
@@ -43,6 +43,10 @@ describe('text of others', () => {
 
   it('shows what was there', () => {
     assert.equal(safe('a\u001b[31mb\n\u009b\u202e'), 'a\\u001b[31mb\\n\\u009b\\u202e');
+  });
+
+  it('becomes one line of JSON that can be wrapped', () => {
+    assert.equal(toJsonLine({ a: [1, 'x\n y'], b: {} }), '{ "a": [ 1, "x\\n y" ], "b": {} }');
   });
 
   it('keeps its value in JSON, and holds nothing that a terminal obeys there either', () => {

@@ -2,7 +2,7 @@
 import type { Json, JsonObject } from '../../../core/json.ts';
 import { isReasonCode, REASONS } from '../../../core/policy/reasons.ts';
 import { field, isObject, listAt, numberAt, textAt } from '../../../core/query/fields.ts';
-import { safe } from '../../output/safe.ts';
+import { safe, toJsonLine } from '../../output/safe.ts';
 import type { Style } from '../../output/style.ts';
 import { formatTime } from '../../output/time.ts';
 import type { ShownSnapshot } from '../../snapshot.ts';
@@ -59,8 +59,8 @@ function layerText(layer: Json, style: Style): string {
 /** What was read for this one call besides the policy, member by member, unchanged. */
 function inputTexts(inputs: Json | undefined): string[] {
   return isObject(inputs)
-    ? Object.entries(inputs).map(([name, value]) =>
-        safe(`${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`),
+    ? Object.entries(inputs).map(
+        ([name, value]) => `${safe(name)} ${typeof value === 'string' ? safe(value) : toJsonLine(value)}`,
       )
     : [];
 }

@@ -4,7 +4,7 @@ import { targetText } from '../../../core/query/call.ts';
 import { field, listAt, numberAt, textAt } from '../../../core/query/fields.ts';
 import type { FoundEntry } from '../../find.ts';
 import { grouped } from '../../output/progress.ts';
-import { safe } from '../../output/safe.ts';
+import { safe, toJsonLine } from '../../output/safe.ts';
 import type { Style } from '../../output/style.ts';
 import { formatDuration, formatTime, zoneName } from '../../output/time.ts';
 import { wrap } from '../../output/width.ts';
@@ -136,13 +136,14 @@ function outcomeLines(entry: JsonObject, style: Style): Line[] {
   if (outcome === undefined) return [];
   const status = textAt(outcome, 'status') ?? '?';
   const duration = numberAt(outcome, 'duration_ms');
-  const paint = status === 'ok' ? style.green : style.red;
+  const code = numberAt(outcome, 'status_code');
+  const paint = status === 'ok' && (code ?? 0) < 400 ? style.green : style.red;
   return [
     [
       'outcome',
       join([
         paint(safe(status)),
-        named('status', numberAt(outcome, 'status_code')),
+        named('status', code),
         duration === undefined ? undefined : formatDuration(duration),
         named('in', numberAt(outcome, 'bytes_in')),
         named('out', numberAt(outcome, 'bytes_out')),
@@ -222,7 +223,7 @@ const READ: ReadonlySet<string> = new Set([
 function restLines(entry: JsonObject): Line[] {
   return Object.entries(entry)
     .filter(([name]) => !READ.has(name))
-    .map(([name, value]) => [safe(name), safe(JSON.stringify(value))]);
+    .map(([name, value]) => [safe(name), toJsonLine(value)]);
 }
 
 const GROUNDS: Readonly<Record<string, string>> = {
