@@ -1,8 +1,11 @@
 /** Where a connection really goes, and who is at the other end. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { before, test } from 'node:test';
 import { TLSSocket } from 'node:tls';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { createUpstreams } from '../../../src/capture/proxy/upstream.ts';
 import { type Authority, makeAuthority } from './certificates.ts';
 import { echo, stage } from './stage.ts';
@@ -47,11 +50,6 @@ test('a certificate of nobody we trust, for another name, or out of date ends in
   const s = await stage(t, { names: () => ['127.0.0.1'], config: { extraCa: [authority.ca] } });
   const stranger = makeAuthority(t);
   await s.vault.set('KEY', secret());
-  // What some people set to make an error go away must not reach this far.
-  process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
-  t.after(() => {
-    delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
-  });
   for (const [host, tls] of [
     ['stranger.test', stranger.issue('DNS:stranger.test')],
     ['wrong.test', authority.issue('DNS:right.test')],
@@ -67,6 +65,20 @@ test('a certificate of nobody we trust, for another name, or out of date ends in
     assert.equal(post?.outcome?.error_kind, 'tls_failed');
     assert.equal(post?.metadata?.tls, undefined);
   }
+});
+
+test('an environment that switches verification off does not switch ours off', async (t) => {
+  const s = await stage(t);
+  const up = await s.upstream(echo, {
+    tls: authority.issue('DNS:api.upstream.test'),
+    host: 'api.upstream.test',
+  });
+  const probe = fileURLToPath(new URL('./tls-probe.ts', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [probe, up.origin, '127.0.0.1'], {
+    env: { ...process.env, NODE_TLS_REJECT_UNAUTHORIZED: '0', NODE_NO_WARNINGS: '1' },
+  });
+  assert.match(stdout, /^UNABLE_TO_VERIFY_LEAF_SIGNATURE|^UNABLE_TO_GET_ISSUER_CERT/);
+  assert.equal(up.count(), 0);
 });
 
 test('without the extra authority the same upstream is not trusted', async (t) => {
