@@ -1,3 +1,4 @@
+import { isTallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Ask } from '../../recorder/ops.ts';
 import type { Context } from '../context.ts';
@@ -23,13 +24,23 @@ export async function unlockIfAsked(context: Context): Promise<void> {
   await operator.unlock(passphrase.toString('utf8'));
 }
 
-/** One request that only the operator may make. */
+const TRIES = 5;
+
+/**
+ * One request that only the operator may make. Made again when the recorder was another command that ended before it
+ * answered: such requests may be made twice, they change nothing the second time but leave another entry.
+ */
 export async function asOperator<T>(context: Context, request: (ask: Ask) => Promise<T>): Promise<T> {
   await unlockIfAsked(context);
-  const session = await context.openSession();
-  try {
-    return await request(session.ask);
-  } finally {
-    await session.close();
+  for (let left = TRIES - 1; ; left--) {
+    const session = await context.openSession();
+    try {
+      return await request(session.ask);
+    } catch (error) {
+      const lost = isTallyError(error) && error.code === 'RECORDER_UNAVAILABLE';
+      if (!lost || left === 0) throw error;
+    } finally {
+      await session.close();
+    }
   }
 }

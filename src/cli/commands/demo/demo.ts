@@ -22,7 +22,7 @@ const INTERRUPTED = 130;
 
 export async function demo(context: Context, keep: boolean): Promise<void> {
   const stop = AbortSignal.any([context.interrupted(), context.stdout.gone]);
-  const home = await mkdtemp(join(tmpdir(), 'tally-'));
+  const home = await mkdtemp(join(tmpdir(), 'tally-demo-'));
   const server = await startServer();
   try {
     const env = demoEnvironment(context, home, { DEMO_SERVER: server.url });

@@ -23,6 +23,8 @@ const LONGEST_CLOSE_MS = 20_000;
 const WATCH_MS = 250;
 
 export async function up(context: Context, options: UpOptions): Promise<void> {
+  // From the first moment on: a signal that comes while it starts closes what is open by then.
+  const stop = stopSignal(context);
   await refuseSecond(context);
   const port = options.port ?? choosePort(context);
   const first = setUp(context.paths).first;
@@ -36,7 +38,7 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
     await announce(context, { session, url: broker?.url, json: options.json === true });
     const policy = options.watch ? watchPolicy(context, session) : undefined;
     try {
-      why = await untilStopped(context, session);
+      why = await untilStopped(session, stop);
     } finally {
       policy?.close();
     }
@@ -69,25 +71,29 @@ async function listen(context: Context, session: Session, port: number): Promise
   }
 }
 
+/** SIGINT, SIGTERM, or SIGHUP: the terminal went away. */
+function stopSignal(context: Context): AbortSignal {
+  const stop = new AbortController();
+  process.once('SIGHUP', () => stop.abort());
+  context.interrupted().addEventListener('abort', () => stop.abort(), { once: true });
+  return stop.signal;
+}
+
 /** Why it ends. Throws when the recorder died: a supervisor starts it anew, and it replays from what is on disk. */
-function untilStopped(context: Context, session: Session): Promise<string> {
+function untilStopped(session: Session, stop: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
-    const interrupted = context.interrupted();
     const watch = setInterval(() => {
       const failure = session.recorder?.failure();
-      if (failure !== undefined) settle(() => reject(failure));
-    }, WATCH_MS);
-    const onSignal = (): void => settle(() => resolve('a signal'));
-    // The terminal went away; the log is closed as with any other signal.
-    process.once('SIGHUP', onSignal);
-    interrupted.addEventListener('abort', onSignal, { once: true });
-    function settle(done: () => void): void {
+      if (failure === undefined) return;
       clearInterval(watch);
-      process.off('SIGHUP', onSignal);
-      interrupted.removeEventListener('abort', onSignal);
-      done();
-    }
-    if (interrupted.aborted) onSignal();
+      reject(failure);
+    }, WATCH_MS);
+    const stopped = (): void => {
+      clearInterval(watch);
+      resolve('a signal');
+    };
+    if (stop.aborted) stopped();
+    else stop.addEventListener('abort', stopped, { once: true });
   });
 }
 
