@@ -46,10 +46,9 @@ export function createPending(): Pending {
   };
 }
 
-/** The post_exec of an action whose end nobody saw. */
+/** The post_exec of an action whose end nobody saw. What it repeats comes from the open action itself. */
 export function unknownEnd(action: OpenAction, why: string): Event {
   return {
-    ...action.repeats,
     type: action.type,
     phase: 'post_exec',
     parent_id: action.id,

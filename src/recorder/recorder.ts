@@ -200,8 +200,8 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     // The broker lived and died with the writer: its calls cannot come back. A client of the socket may.
     const gone = orphans.filter(({ surface }) => surface === 'proxy');
     const away = orphans.filter(({ surface }) => surface !== 'proxy');
+    for (const action of orphans) pending.open(action);
     await endOrphans(gone, 'the recorder ended before the action did');
-    for (const action of away) pending.open(action);
     if (away.length > 0) {
       graceTimer = setTimeout(() => {
         const still = new Set(pending.list().map(({ id }) => id));

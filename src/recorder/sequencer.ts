@@ -103,10 +103,13 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     return fresh;
   }
 
-  /** Arguments are hashed before redaction: two card numbers must give two hashes. They go no further than this. */
+  /**
+   * Arguments are hashed before redaction: two card numbers must give two hashes. They go no further than this, and a
+   * hash that an event brings along is dropped: nobody checked it.
+   */
   function hashAction(event: Event): Entry['action'] {
     if (event.action === undefined) return undefined;
-    const { args, args_note, ...action } = event.action;
+    const { args, args_note, key: _key, args_hash: _hash, args_hash_alg: _alg, ...action } = event.action;
     return { ...action, ...fingerprint.action(options.tenant, action, args, args_note) };
   }
 
@@ -124,6 +127,11 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       event.phase === 'post_exec' && event.parent_id !== undefined
         ? pending.find(event.parent_id)
         : undefined;
+    if (ended?.action?.surface === 'proxy' && producer.assurance === 'self_reported') {
+      throw new TallyError('BAD_EVENT', 'this action belongs to the broker, which says itself how it ended', {
+        hint: 'report the ends of your own actions only; nothing was recorded for this event',
+      });
+    }
     const receiptId = event.id ?? `log_${options.ulid(nowMs)}`;
     const entry: Entry = {
       ...ended?.action?.repeats,

@@ -96,7 +96,9 @@ export function createService(options: ServiceOptions): Handle {
         ...(identity.agent_id === undefined ? {} : { agent_id: identity.agent_id }),
       };
       const run = identity.run_id === undefined ? {} : { run_id: identity.run_id };
-      return recorder.record({ ...facts, ...run, actor, quality: said(client, event) }, reportedBy(client));
+      // An end that says nothing of its actor repeats the actor of its beginning.
+      const who = event.phase === 'post_exec' && saidActor === undefined ? {} : { actor };
+      return recorder.record({ ...facts, ...run, ...who, quality: said(client, event) }, reportedBy(client));
     },
     async 'run.start'(params, client) {
       // A run token speaks for the agent it names: whoever may start such a run may act as that agent.

@@ -194,6 +194,9 @@ test('actions that a killed recorder left open are closed: its own at once, thos
     ],
   );
   assert.equal(ends(own.id)[0]?.run_id, 'run_9');
+  const begin = entriesOf(box.disk)[own.index];
+  assert.deepEqual(ends(own.id)[0]?.action, begin?.action);
+  assert.equal(ends(own.id)[0]?.step_id, begin?.step_id);
   await assertVerifies(box);
 });
 

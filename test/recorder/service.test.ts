@@ -200,3 +200,35 @@ test('a run under the name of an agent that must be issued is for the operator t
   await handle('run.start', { agent_id: 'billing-tool' }, PERSON);
   await recorder.close('test');
 });
+
+test('an end repeats the actor of its beginning, and nobody can end a call of the broker', async () => {
+  const { recorder, handle, box } = await serve(await machine());
+  const begin = { type: 'tool.call', phase: 'pre_exec', action: { name: 'x', args: [1] } } as const;
+  const end = { type: 'tool.call', phase: 'post_exec', outcome: { status: 'ok' } } as const;
+  const own = await handle('record', { event: { ...begin, actor: { agent_id: 'coder' } } }, PERSON);
+  await handle('record', { event: { ...end, parent_id: own.id } }, PERSON);
+  const call = await recorder.record(begin, { surface: 'proxy', assurance: 'enforced' });
+  await assert.rejects(handle('record', { event: { ...end, parent_id: call.id } }, PERSON), {
+    code: 'BAD_EVENT',
+  });
+  await recorder.record({ ...end, parent_id: call.id }, { surface: 'proxy', assurance: 'enforced' });
+  await recorder.close('test');
+  const ends = entriesOf(box.disk).filter(({ phase }) => phase === 'post_exec');
+  assert.deepEqual(
+    ends.map(({ actor, source }) => [actor?.agent_id, source.surface]),
+    [
+      ['coder', 'cli'],
+      [undefined, 'proxy'],
+    ],
+  );
+});
+
+test('a hash of arguments that an event brings along is not taken over', async () => {
+  const { recorder, handle, box } = await serve(await machine());
+  const action = { name: 'x', args_hash: 'ab'.repeat(32), args_hash_alg: 'sha256', key: 'cd'.repeat(16) };
+  await handle('record', { event: { type: 'tool.call', phase: 'point', action } }, PERSON);
+  await recorder.close('test');
+  const entry = entriesOf(box.disk).find(({ type }) => type === 'tool.call');
+  assert.equal(entry?.action?.args_hash, undefined);
+  assert.notEqual(entry?.action?.key, action.key);
+});
