@@ -33,4 +33,5 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'secrets', summary: 'credentials that agents name and never see', group: 'Manage:', load: () => import('./commands/secrets.ts') },
   { name: 'agent', summary: 'agents and their tokens', group: 'Manage:', load: () => import('./commands/agent.ts') },
   { name: 'operator', summary: 'the passphrase of who may change all this', group: 'Manage:', load: () => import('./commands/operator.ts') },
+  { name: 'completion', summary: 'for bash, zsh and fish', group: 'Manage:', load: () => import('./commands/completion.ts') },
 ];
