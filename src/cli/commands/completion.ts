@@ -21,7 +21,8 @@ export function build(context: Context): Command {
     .passThroughOptions()
     .action(async (shell: string, words: readonly string[]) => {
       if (shell === 'words') {
-        for (const { word, about } of await complete(context, words))
+        const typed = words[0] === '--' ? words.slice(1) : words;
+        for (const { word, about } of await complete(context, typed))
           await context.stdout.line(`${word}\t${about}`);
         return;
       }
