@@ -17,6 +17,7 @@ import type { LogReader, ObjectStore } from './core/ports.ts';
 import { ulidSource } from './core/ulid.ts';
 import { currentEpoch, logName, makeHome, masterKey, operatorGate, signingKey } from './home.ts';
 import { type Paths, TENANT } from './paths.ts';
+import { openReader } from './reader.ts';
 import type { Ask, BrokerAddress, Client, Op, OpParams, OpResults } from './recorder/ops.ts';
 import { createLog, type LocalRecorder, openRecorder } from './recorder/recorder.ts';
 import { createService, type Handle } from './recorder/service.ts';
@@ -24,7 +25,6 @@ import { type Handover, serveHandover } from './server/handover.ts';
 import { errno, makeDirectory, replaceFile, syncDirectory } from './store/file/fs.ts';
 import { tryLock } from './store/file/lock.ts';
 import { fileObjects } from './store/file/objects.ts';
-import { fileReader } from './store/file/reader.ts';
 import { openFileStore } from './store/file/store.ts';
 import { packageVersion } from './version.ts';
 
@@ -355,34 +355,6 @@ async function unavailable(options: SessionOptions): Promise<TallyError> {
       hint: 'use the one that runs (`tally status` shows it), or stop it first; TALLY_HOME gives this one a log of its own',
     },
   );
-}
-
-export interface OpenedReader {
-  readonly directory: string;
-  readonly name: string;
-  readonly reader: LogReader;
-  logInfo(): Promise<LogInfo>;
-  readonly heads: ObjectStore;
-}
-
-/** Reads raw files without a lock. `log`: a log directory anywhere, the current log of this machine otherwise. */
-export function openReader(paths: Paths, options: { readonly log?: string } = {}): OpenedReader {
-  const name = logName(currentEpoch(paths));
-  const directory = options.log ?? join(paths.logs, name);
-  const reader = fileReader(directory);
-  return {
-    directory,
-    name,
-    reader,
-    heads: fileObjects(paths.heads),
-    async logInfo() {
-      const bytes = await reader.objects.get('log.json');
-      if (bytes !== undefined) return parseLogInfo(bytes);
-      throw new TallyError('LOG_MISSING', `there is no log in ${directory}`, {
-        hint: 'record something first (`tally up`, `tally demo`), or name the directory that holds log.json',
-      });
-    },
-  };
 }
 
 /** After an honest restore: a new log whose first entry cites the old head and the loss. The old one stays as it is. */

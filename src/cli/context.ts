@@ -1,7 +1,8 @@
 /** What every command is handed: the world, read once. Commands touch `process` through this only. */
 import { homedir, hostname, tmpdir, userInfo } from 'node:os';
-import type { OpenedReader, openReader, openSession, Session } from '../open.ts';
+import type { openSession, Session } from '../open.ts';
 import { locate, type Paths } from '../paths.ts';
+import type { OpenedReader, openReader } from '../reader.ts';
 import type { Client } from '../recorder/ops.ts';
 import { type Agent, detectAgent } from './agent.ts';
 import { safe } from './output/safe.ts';
@@ -87,8 +88,8 @@ export async function createContext(argv: readonly string[], version: string): P
       return openConfiguredSession({ paths, stderr, warn }, who ?? (await client()), options);
     },
     async openReader(options = {}) {
-      const open = await import('../open.ts');
-      return open.openReader(paths, options);
+      const module = await import('../reader.ts');
+      return module.openReader(paths, options);
     },
     exit(code) {
       process.exitCode = code;

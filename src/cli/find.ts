@@ -6,7 +6,7 @@ import type { LogReader } from '../core/ports.ts';
 import { numberAt, textAt } from '../core/query/fields.ts';
 import { lineTime, parseLine } from '../core/query/line.ts';
 import { createMentionFinder } from '../core/query/mentions.ts';
-import type { OpenedReader } from '../open.ts';
+import type { OpenedReader } from '../reader.ts';
 import { readLines } from './lines.ts';
 
 export interface FoundEntry {

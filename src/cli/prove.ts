@@ -13,7 +13,7 @@ import { type HashReader, proveInclusion } from '../core/tlog/proof.ts';
 import { TILE_WIDTH, tilePath } from '../core/tlog/tile.ts';
 import { loadTreeState, type TileReader, tileHashReader } from '../core/tlog/tiling.ts';
 import { leafHash } from '../core/tlog/tree.ts';
-import type { OpenedReader } from '../open.ts';
+import type { OpenedReader } from '../reader.ts';
 import { readLines } from './lines.ts';
 import { pinnedVkey, type Whose } from './remembered.ts';
 

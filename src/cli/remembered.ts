@@ -1,7 +1,7 @@
 /** What this machine remembers of logs, outside of them: their newest checkpoints and their first keys. */
 import { decodeUtf8 } from '../core/bytes.ts';
 import type { Head } from '../core/tlog/verify-heads.ts';
-import type { OpenedReader } from '../open.ts';
+import type { OpenedReader } from '../reader.ts';
 import { originOf } from './log-source.ts';
 
 /** Which log is meant: the current one of this machine, or one in a directory that somebody named. */

@@ -9,7 +9,7 @@ import type { SnapshotsVerdict } from '../core/query/snapshots.ts';
 import { verifyLog } from '../core/tlog/verify.ts';
 import type { Head } from '../core/tlog/verify-heads.ts';
 import { exitCodeOf, type Report } from '../core/tlog/verify-report.ts';
-import type { OpenedReader } from '../open.ts';
+import type { OpenedReader } from '../reader.ts';
 import { errno } from '../store/file/fs.ts';
 import { type Blocks, directoryBlocks, keyNeeded, publishedLog } from './log-source.ts';
 import { type LocalHead, localHeads, pinnedVkey, type Whose } from './remembered.ts';

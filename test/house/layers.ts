@@ -35,6 +35,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   // Parts of the composition root: where things are on this machine, from an environment they are handed.
   'paths.ts': { layers: ['core'], packages: [], builtins: ['node:path'] },
   'home.ts': { layers: ['core', 'store', 'paths.ts'], packages: ['zod'], builtins: 'any' },
+  'reader.ts': { layers: ['core', 'store', 'home.ts', 'paths.ts'], packages: [], builtins: ['node:path'] },
   'version.ts': { layers: [], packages: [], builtins: ['node:fs'] },
   cli: { layers: 'any', packages: 'any', builtins: 'any' },
   'open.ts': { layers: 'any', packages: 'any', builtins: 'any' },

@@ -3,7 +3,7 @@ import { equalBytes } from '../../../core/bytes.ts';
 import type { LogInfo } from '../../../core/loginfo.ts';
 import { openCheckpoint, type VerifiedCheckpoint } from '../../../core/tlog/checkpoint.ts';
 import { verifierFromVkey } from '../../../core/tlog/key.ts';
-import type { OpenedReader } from '../../../open.ts';
+import type { OpenedReader } from '../../../reader.ts';
 import { type Check, fail, ok, skip, warn } from './check.ts';
 import { why } from './keys.ts';
 

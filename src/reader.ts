@@ -1,0 +1,37 @@
+/** Opens a log for reading: no lock, no recorder, none of what they load. */
+import { join } from 'node:path';
+import { TallyError } from './core/error.ts';
+import { type LogInfo, parseLogInfo } from './core/loginfo.ts';
+import type { LogReader, ObjectStore } from './core/ports.ts';
+import { currentEpoch, logName } from './home.ts';
+import type { Paths } from './paths.ts';
+import { fileObjects } from './store/file/objects.ts';
+import { fileReader } from './store/file/reader.ts';
+
+export interface OpenedReader {
+  readonly directory: string;
+  readonly name: string;
+  readonly reader: LogReader;
+  logInfo(): Promise<LogInfo>;
+  readonly heads: ObjectStore;
+}
+
+/** Reads raw files without a lock. `log`: a log directory anywhere, the current log of this machine otherwise. */
+export function openReader(paths: Paths, options: { readonly log?: string } = {}): OpenedReader {
+  const name = logName(currentEpoch(paths));
+  const directory = options.log ?? join(paths.logs, name);
+  const reader = fileReader(directory);
+  return {
+    directory,
+    name,
+    reader,
+    heads: fileObjects(paths.heads),
+    async logInfo() {
+      const bytes = await reader.objects.get('log.json');
+      if (bytes !== undefined) return parseLogInfo(bytes);
+      throw new TallyError('LOG_MISSING', `there is no log in ${directory}`, {
+        hint: 'record something first (`tally up`, `tally demo`), or name the directory that holds log.json',
+      });
+    },
+  };
+}
