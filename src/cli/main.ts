@@ -70,7 +70,8 @@ async function run(args: readonly string[], context: Context): Promise<void> {
   const wanted = args[0] === 'help' ? args[1] : args[0];
   for (const entry of COMMANDS) {
     program.commandsGroup(entry.group);
-    if (entry.name === wanted) program.addCommand((await entry.load()).build(context).summary(entry.summary));
+    if (entry.name === wanted)
+      program.addCommand((await entry.load()).build(context, COMMANDS).summary(entry.summary));
     else program.command(entry.name).summary(entry.summary).description(entry.summary);
   }
 

@@ -2,20 +2,7 @@
  * The commands, in the order of the help. Each is loaded only when it is called. To add one: a line here, and
  * `commands/<name>.ts` with `export function build(context: Context): Command`.
  */
-import type { Command } from 'commander';
-import type { Context } from './context.ts';
-
-export interface CommandModule {
-  build(context: Context): Command;
-}
-
-export interface CommandEntry {
-  readonly name: string;
-  /** One line, for the list of commands. */
-  readonly summary: string;
-  readonly group: 'Record:' | 'Read:' | 'Manage:';
-  load(): Promise<CommandModule>;
-}
+import type { CommandEntry } from './command.ts';
 
 // biome-ignore format: one line a command
 export const COMMANDS: readonly CommandEntry[] = [

@@ -1,11 +1,12 @@
 import { Command } from 'commander';
 import { TallyError } from '../../core/error.ts';
+import type { CommandEntry } from '../command.ts';
 import type { Context } from '../context.ts';
 import { examples } from '../help.ts';
 import { SCRIPTS } from './completion/scripts.ts';
 import { complete } from './completion/words.ts';
 
-export function build(context: Context): Command {
+export function build(context: Context, all: readonly CommandEntry[] = []): Command {
   const command = examples(
     new Command('completion').description('Completion for a shell: prints what it has to read.'),
     [
@@ -22,7 +23,7 @@ export function build(context: Context): Command {
     .action(async (shell: string, words: readonly string[]) => {
       if (shell === 'words') {
         const typed = words[0] === '--' ? words.slice(1) : words;
-        for (const { word, about } of await complete(context, typed))
+        for (const { word, about } of await complete(context, all, typed))
           await context.stdout.line(`${word}\t${about}`);
         return;
       }

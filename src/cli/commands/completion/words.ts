@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { CommandEntry } from '../../command.ts';
 import type { Context } from '../../context.ts';
-import { COMMANDS } from '../../table.ts';
 
 export interface Candidate {
   readonly word: string;
@@ -11,21 +11,29 @@ export interface Candidate {
 }
 
 /** `words`: after the program's name; the last one is being typed and may be empty. */
-export async function complete(context: Context, words: readonly string[]): Promise<readonly Candidate[]> {
+export async function complete(
+  context: Context,
+  all: readonly CommandEntry[],
+  words: readonly string[],
+): Promise<readonly Candidate[]> {
   const typed = words.at(-1) ?? '';
   const before = words.slice(0, -1);
   // What follows "--" belongs to another program.
   if (before.includes('--')) return [];
-  return (await candidates(context, before)).filter(({ word }) => word.startsWith(typed));
+  return (await candidates(context, all, before)).filter(({ word }) => word.startsWith(typed));
 }
 
-async function candidates(context: Context, before: readonly string[]): Promise<readonly Candidate[]> {
+async function candidates(
+  context: Context,
+  all: readonly CommandEntry[],
+  before: readonly string[],
+): Promise<readonly Candidate[]> {
   const [name, ...rest] = before;
   if (name === undefined || name === 'help')
-    return COMMANDS.map((entry) => ({ word: entry.name, about: entry.summary }));
-  const entry = COMMANDS.find((known) => known.name === name);
+    return all.map((entry) => ({ word: entry.name, about: entry.summary }));
+  const entry = all.find((known) => known.name === name);
   if (entry === undefined) return [];
-  let command = (await entry.load()).build(context);
+  let command = (await entry.load()).build(context, all);
   for (const word of rest) command = command.commands.find((child) => child.name() === word) ?? command;
   const option = command.options.find(({ long, short }) => long === before.at(-1) || short === before.at(-1));
   if (option?.required === true) return takesKey(option.flags) ? secretNames(context) : [];
