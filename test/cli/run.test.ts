@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeHome, outcomeOf, readyHome } from './home.ts';
@@ -208,6 +208,24 @@ test('an end is recorded although the recorder was started anew meanwhile', asyn
   const done = await run.ended;
   assert.equal(done.code, 0, done.stderr);
   assert.equal(outcomeOf(home.entries('run.end')[0]).exit_code, 0);
+});
+
+test('when the end cannot be recorded that is told, and the exit code stays the command’s own', async (t) => {
+  const home = makeHome(t);
+  const { started } = await home.up();
+  const args = ['--', 'sh', '-c', 'echo ready; read line; exit 5'];
+  const runs = [
+    home.start(['run', ...args], { open: true }),
+    home.start(['run', '--verify-exit', ...args], { open: true }),
+  ];
+  for (const run of runs) await run.until('ready');
+  started.process.kill('SIGKILL');
+  await started.ended;
+  rmSync(join(home.log, 'log.json'));
+  for (const run of runs) run.process.stdin?.end('go\n');
+  const [plain, strict] = await Promise.all(runs.map((run) => run.ended));
+  assert.deepEqual([plain?.code, plain?.error().code], [5, 'LOG_ROLLED_BACK']);
+  assert.equal(strict?.code, 6);
 });
 
 test('trouble that the closing verification finds is told, and with --verify-exit it is the exit code', async (t) => {

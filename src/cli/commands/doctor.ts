@@ -8,6 +8,7 @@ import type { Context } from '../context.ts';
 import { counted } from '../facts.ts';
 import { examples } from '../help.ts';
 import { safe, toJson } from '../output/safe.ts';
+import { wrap } from '../output/width.ts';
 import { readLog } from '../reading.ts';
 import { askRunning } from '../running.ts';
 import { checkBroker } from './doctor/broker.ts';
@@ -104,13 +105,20 @@ async function unacknowledged(directory: string): Promise<readonly string[]> {
   return names.filter((name) => !acknowledged.has(name)).sort();
 }
 
+const NARROWEST = 30;
+
 async function print({ stdout, stderr }: Context, checks: readonly Check[], failed: number): Promise<void> {
   const { green, yellow, red, dim, bold } = stdout.style;
   const marks = { ok: green('ok  '), warn: yellow('warn'), fail: red(bold('FAIL')), skip: dim('--  ') };
   const width = Math.max(...checks.map(({ name }) => name.length));
+  const indent = ' '.repeat(width + 8);
+  const room = stdout.width === undefined ? undefined : Math.max(NARROWEST, stdout.width - indent.length);
   for (const { name, status, detail, mend } of checks) {
-    await stdout.line(`${marks[status]}  ${name.padEnd(width)}  ${safe(detail)}`);
-    if (mend !== undefined) await stdout.line(`${' '.repeat(width + 8)}${dim('mend:')} ${safe(mend)}`);
+    const [first = '', ...rest] = wrap(safe(detail), room);
+    await stdout.line(`${marks[status]}  ${name.padEnd(width)}  ${first}`);
+    for (const line of rest) await stdout.line(indent + line);
+    // Never cut into lines: it is for copying.
+    if (mend !== undefined) await stdout.line(`${indent}${dim('mend:')} ${safe(mend)}`);
   }
   const warned = checks.filter(({ status }) => status === 'warn').length;
   if (failed > 0) await stderr.line(red(`${counted(failed, 'check')} failed.`));

@@ -3,7 +3,8 @@ import { TallyError } from '../../core/error.ts';
 import type { Context } from '../context.ts';
 import { examples } from '../help.ts';
 import { printFailure } from '../output/failure.ts';
-import { type RunOptions, run } from './run/run.ts';
+import type { RunOptions } from './run/ran.ts';
+import { run } from './run/run.ts';
 
 /** env(1): 125 is a failure of the program that starts the command, and not the command's own. */
 const OWN_FAILURE = 125;

@@ -1,48 +1,54 @@
-/** What a run did, counted from its entries in the log. */
-import { type Facts, factsOf } from '../../../core/query/call.ts';
+/** What is told at the end of a run: what it did, whether the log still proves it, and what nobody can see. */
+import type { BrokerHandle } from '../../broker.ts';
 import type { Context } from '../../context.ts';
-import { counted } from '../../facts.ts';
-import { readLog } from '../../reading.ts';
+import { createProgress } from '../../output/progress.ts';
+import { safe } from '../../output/safe.ts';
+import { formatDuration } from '../../output/time.ts';
+import { verifyDirectory } from '../../verifying.ts';
+import { countRun, describeCounts } from './count.ts';
+import type { Ran, RunOptions } from './ran.ts';
 
-export interface RunCounts {
-  readonly calls: number;
-  readonly stopped: number;
-  /** Answered with 400 or more, or not at all. */
-  readonly failed: number;
-  readonly redacted: number;
+export async function summarise(
+  context: Context,
+  broker: BrokerHandle,
+  { started, end, durationMs, since }: Ran,
+  options: RunOptions,
+): Promise<void> {
+  const { stderr } = context;
+  const { dim, green, red } = stderr.style;
+  const run = started.run_id;
+  if (end.kind === 'unstartable') return stderr.line(`tally: ${safe(end.message)} (recorded as ${run})`);
+  await broker.session.ask('checkpoint', {});
+  const counts = await countRun(context, run, since);
+  const { exit_code } = await verifyOwn(context);
+  if (options.verifyExit === true && exit_code !== 0) context.exit(exit_code);
+  if (options.quiet === true && exit_code === 0) return;
+  const ended = end.kind === 'signal' ? `ended by ${end.signal}` : `exit ${end.code}`;
+  const verdict =
+    exit_code === 0
+      ? green('log verified')
+      : red(`log NOT verified (exit code ${exit_code}); what is wrong: tally verify`);
+  const parts = [`${run} ${ended} after ${formatDuration(durationMs)}`, describeCounts(counts), verdict];
+  await stderr.line(`${dim('tally:')} ${parts.join(dim(' · '))}`);
+  await stderr.line(
+    dim('tally: seen are calls through TALLY_PROXY_URL; a program that goes its own way is not seen'),
+  );
+  if (counts.calls > 0) await stderr.line(dim(`tally: look at them: tally log list --run ${run}`));
 }
 
-/** `since`: when the run started; older entries are not looked at. */
-export async function countRun(context: Context, run: string, since: string): Promise<RunCounts> {
-  const { directory } = await context.openReader();
-  const filter = { run, since, types: ['http.call'] };
-  const reading = await readLog(directory, { filter, raw: false, limit: Number.MAX_SAFE_INTEGER });
-  const counts = { calls: 0, stopped: 0, failed: 0, redacted: 0 };
-  for await (const { call } of reading.hits()) {
-    const facts = factsOf(call);
-    counts.calls++;
-    if (isStopped(facts)) counts.stopped++;
-    else if (isFailed(facts)) counts.failed++;
-    if (facts.redacted) counts.redacted++;
+async function verifyOwn(context: Context) {
+  const progress = createProgress(context.stderr, 'verifying', 'MB');
+  try {
+    return await verifyDirectory(await context.openReader(), {
+      current: true,
+      key: undefined,
+      heads: [],
+      completeness: false,
+      writerLives: async () => true,
+      onProgress: (done, total) =>
+        progress.update(Math.round(done / 1e6), Math.max(1, Math.round(total / 1e6))),
+    });
+  } finally {
+    progress.end();
   }
-  return counts;
-}
-
-function isStopped({ status }: Facts): boolean {
-  return status === 'blocked' || status === 'pending';
-}
-
-function isFailed({ status, statusCode }: Facts): boolean {
-  return status !== 'ok' || (statusCode ?? 0) >= 400;
-}
-
-/** `12 calls: 1 stopped, 1 failed, 2 redacted` */
-export function describeCounts({ calls, stopped, failed, redacted }: RunCounts): string {
-  const parts = [
-    stopped === 0 ? '' : `${stopped} stopped`,
-    failed === 0 ? '' : `${failed} failed`,
-    redacted === 0 ? '' : `${redacted} redacted`,
-  ].filter((part) => part !== '');
-  const told = counted(calls, 'call');
-  return parts.length === 0 ? told : `${told}: ${parts.join(', ')}`;
 }

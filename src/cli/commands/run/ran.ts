@@ -1,0 +1,20 @@
+import type { OpResults } from '../../../recorder/ops.ts';
+import type { ChildEnd } from './child.ts';
+
+export interface RunOptions {
+  readonly agent?: string;
+  readonly reason?: string;
+  readonly project?: string;
+  readonly env?: string;
+  readonly verifyExit?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** A command that has ended, or could not start. */
+export interface Ran {
+  readonly started: OpResults['run.start'];
+  readonly end: ChildEnd;
+  readonly durationMs: number;
+  /** RFC 3339: no entry of the run is older. */
+  readonly since: string;
+}
