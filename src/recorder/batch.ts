@@ -1,15 +1,14 @@
 /**
  * Entries that wait for one write. A batch belongs to one segment; its bytes are the segment's next bytes exactly.
- * Each line is written with its newline in FRONT of the next one's place, so that the leaf hash H(0x00 || entry) can be
- * taken in place: the byte before an entry holds the 0x00 while it is hashed and the newline afterwards.
+ *
+ * Lines start at byte 1, so that there is a byte before each of them: the leaf hash H(0x00 || entry) is taken in place,
+ * with that byte as its 0x00.
  */
 import type { Redacted } from '../core/redact/redact.ts';
 import { leafHashInPlace } from '../core/tlog/tree.ts';
 
 const INITIAL_BYTES = 64 * 1024;
 const HASH_BYTES = 32;
-/** A UTF-16 unit becomes at most three bytes of UTF-8. */
-const MOST_BYTES_PER_UNIT = 3;
 
 export interface Batch {
   readonly segment: number;
@@ -26,7 +25,7 @@ export interface Batch {
    * Writes one entry and returns its leaf hash in base64, or undefined when it is longer than `most` bytes (nothing is
    * added then).
    */
-  readonly add: (entry: Redacted<string>, most: number) => string | undefined;
+  readonly add: (entry: Redacted<Uint8Array>, most: number) => string | undefined;
 }
 
 export function createBatch(segment: number, firstIndex: number): Batch {
@@ -47,18 +46,17 @@ export function createBatch(segment: number, firstIndex: number): Batch {
     done: promise,
     settle: (error) => (error === undefined ? resolve() : reject(error)),
     add(entry, most) {
-      const needed = end + entry.length * MOST_BYTES_PER_UNIT + 1;
+      if (entry.length > most) return undefined;
+      const needed = end + entry.length + 1;
       if (needed > buffer.length) {
         const larger = Buffer.allocUnsafe(Math.max(needed, buffer.length * 2));
         buffer.copy(larger, 0, 0, end);
         buffer = larger;
       }
-      const length = buffer.write(entry, end, 'utf8');
-      if (length > most) return undefined;
+      buffer.set(entry, end);
       if ((count + 1) * HASH_BYTES > leaves.length) leaves = Buffer.concat([leaves], leaves.length * 2);
-      const hash = leafHashInPlace(buffer, end, end + length, leaves, count * HASH_BYTES);
-      if (count > 0) buffer[end - 1] = 0x0a;
-      end += length;
+      const hash = leafHashInPlace(buffer, end, end + entry.length, leaves, count * HASH_BYTES);
+      end += entry.length;
       buffer[end++] = 0x0a;
       count++;
       return hash;

@@ -155,12 +155,12 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     if (ended?.late === true && entry.outcome !== undefined) entry.outcome = { ...entry.outcome, late: true };
     if (entry.step_id === undefined && entry.action !== undefined) entry.step_id = `step_${seq}`;
 
-    const text = redactor.redactEntry(entry);
+    const bytes = redactor.redactEntry(entry);
     const target = batch();
     const before = target.bytes().length;
     const spare = INDEX_DIGITS - String(position.next).length;
-    checkParts(entry, text.length);
-    const hash = target.add(text, LIMITS.entryBytes - spare);
+    checkParts(entry, bytes.length);
+    const hash = target.add(bytes, LIMITS.entryBytes - spare);
     if (hash === undefined) {
       throw new TallyError('ENTRY_TOO_LARGE', `the entry is larger than ${LIMITS.entryBytes} bytes`, {
         hint: 'put large arguments and results into the payload, not into metadata; nothing was recorded for this event',
@@ -230,12 +230,12 @@ function withoutSecrets(error: unknown, redactor: Redactor): unknown {
 }
 
 /** Parts with bounds of their own. An entry smaller than a bound cannot break it, so most entries pay one comparison. */
-function checkParts(entry: Entry, units: number): void {
+function checkParts(entry: Entry, size: number): void {
   if (entry.reason !== undefined) checkBytes('reason', entry.reason, LIMITS.reasonBytes);
-  if (units > LIMITS.decisionInputsBytes && entry.decision?.inputs !== undefined) {
+  if (size > LIMITS.decisionInputsBytes && entry.decision?.inputs !== undefined) {
     checkBytes('decision.inputs', JSON.stringify(entry.decision.inputs), LIMITS.decisionInputsBytes);
   }
-  if (units > LIMITS.freeObjectBytes) {
+  if (size > LIMITS.freeObjectBytes) {
     if (entry.metadata !== undefined)
       checkBytes('metadata', JSON.stringify(entry.metadata), LIMITS.freeObjectBytes);
     if (entry.risk !== undefined) checkBytes('risk', JSON.stringify(entry.risk), LIMITS.freeObjectBytes);

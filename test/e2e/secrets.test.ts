@@ -81,7 +81,7 @@ test('no encoding of a known secret reaches anything that the recorder writes; w
 
   const off: Redactor = {
     ...createRedactor(),
-    redactEntry: (entry) => serializeEntry(entry) as Redacted<string>,
+    redactEntry: (entry) => Buffer.from(serializeEntry(entry)) as Uint8Array as Redacted<Uint8Array>,
   };
   assert.deepEqual(
     await written(off, secret, true),

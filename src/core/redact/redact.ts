@@ -11,6 +11,7 @@
  * what is in it from every rule.
  */
 
+import { encodeUtf8 } from '../bytes.ts';
 import { ENTRY_SHAPE } from '../canonical/entry.ts';
 import { isPlain } from '../canonical/quote.ts';
 import { serializeEntry } from '../canonical.ts';
@@ -55,12 +56,12 @@ export interface Redactor {
   setSecret(name: string, value: string): boolean;
   deleteSecret(name: string): void;
   /**
-   * The canonical text of an entry without anything that must not be stored. What was replaced is added to
+   * The canonical bytes of an entry without anything that must not be stored, good until the next call of any method. What was replaced is added to
    * `outcome.redaction`; an entry without an outcome carries its markers only. Costs one pass over the text when there
    * is nothing to replace. Throws `BAD_EVENT` for what has no JSON form, is nested deeper than `LIMITS.jsonDepth` or,
    * when something is found, has more than `LIMITS.jsonNodes` members: nothing is stored unsearched.
    */
-  redactEntry(entry: Entry): Redacted<string>;
+  redactEntry(entry: Entry): Redacted<Uint8Array>;
   /** An event or entry, or a part of one that is shaped like it. The given object is not changed. */
   redact<T extends object>(value: T): Redaction<T>;
   /** Any JSON value, none of whose members is known: arguments, results, payloads. */
@@ -85,18 +86,19 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
   const secrets = createSecrets();
   const scratch = createScratch();
 
-  /** Over JSON text. Never false when the walk would change something. */
-  function needsWalk(json: string, identities: number): boolean {
+  /** JSON text as bytes; undefined whenever the walk would change something, and now and then when it would not. */
+  function asClean(json: string, identities: number): Uint8Array | undefined {
     const utf8 = scratch.encode(json);
     const found =
       secrets.inJson().find(utf8.view, 0, utf8.length, utf8.length) !== undefined ||
       mayMatch(utf8, identities);
-    if (found) scratch.wipe();
-    return found;
+    if (!found) return utf8.bytes.subarray(0, utf8.length);
+    scratch.wipe();
+    return undefined;
   }
 
   function redactText(text: string, counts: Counts, mode: TextMode): string {
-    if (!needsWalk(isPlain(text) ? `"${text}"` : JSON.stringify(text), 0)) return text;
+    if (asClean(isPlain(text) ? `"${text}"` : JSON.stringify(text), 0) !== undefined) return text;
     const exact = replaceExact(text, secrets.plain(), scratch, counts);
     scratch.wipe();
     if (mode === 'exact') return exact;
@@ -116,10 +118,11 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
     deleteSecret: secrets.delete,
     redactEntry(entry) {
       const json = serializeEntry(entry);
-      if (!needsWalk(json, atSigns(entry.actor?.user?.email))) return json as Redacted<string>;
+      const clean = asClean(json, atSigns(entry.actor?.user?.email));
+      if (clean !== undefined) return clean as Redacted<Uint8Array>;
       const { value, count, rules: replaced } = walked(entry, ENTRY_SHAPE);
-      if (count === 0) return json as Redacted<string>;
-      return serializeEntry(withCounts(value, count, replaced)) as Redacted<string>;
+      const text = count === 0 ? json : serializeEntry(withCounts(value, count, replaced));
+      return encodeUtf8(text) as Redacted<Uint8Array>;
     },
     redact: (value) => walked(value, ENTRY_SHAPE),
     redactValue: (value) => walked(value, undefined),
