@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { makeHome, outcomeOf, readyHome } from './home.ts';
 
 test('a first start makes what is missing and says where the log is; it is ready when it says so', async (t) => {
@@ -44,6 +46,33 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     assert.equal((await home.tally(['verify', '--completeness'])).code, 0);
   });
 }
+
+test('`npm start` passes the signal on: no recorder is left behind', async (t) => {
+  const home = makeHome(t);
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const npm = spawn('npm', ['start'], {
+    cwd: root,
+    env: {
+      ...process.env,
+      TALLY_HOME: home.directory,
+      XDG_RUNTIME_DIR: join(home.directory, 'r'),
+      TALLY_PORT: '0',
+    },
+  });
+  let said = '';
+  const ready = new Promise<void>((resolve) => {
+    npm.stdout.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+      if (said.includes('look ')) resolve();
+    });
+  });
+  // Ends with its last child: they share this pipe.
+  const closed = new Promise((resolve) => npm.once('close', resolve));
+  await ready;
+  npm.kill('SIGTERM');
+  await closed;
+  assert.equal(home.entries().at(-1)?.type, 'log.close');
+});
 
 test('a call under way when it is closed ends recorded as aborted', async (t) => {
   const { home, upstream } = await readyHome(t);
