@@ -1,9 +1,13 @@
 /** The broker that a command uses: the one that runs, or one of its own for as long as the command lives. */
 import { createBroker } from '../capture/proxy/broker.ts';
 import { systemResolve } from '../capture/proxy/resolve.ts';
-import { TallyError } from '../core/error.ts';
+import { isTallyError, TallyError } from '../core/error.ts';
 import type { Session } from '../open.ts';
 import type { Context } from './context.ts';
+import { askRunning } from './running.ts';
+
+/** Times in a row that the log is taken by somebody who does not answer. */
+const MOST_SILENT = 2;
 
 export interface BrokerHandle {
   /** `http://127.0.0.1:PORT` */
@@ -48,26 +52,32 @@ export async function openBroker(
   context: Context,
   options: { readonly advertise: boolean },
 ): Promise<BrokerHandle> {
-  const session = await context.openSession();
-  const { proxy_url: url, proxy_of: of, pid } = await session.ask('hello', {});
-  if (url !== undefined)
-    return { url, session, own: false, ofRun: of === 'run', close: () => session.close() };
-  if (session.role === 'writer') return ownBroker(context, session, options.advertise);
-  // A command that writes ends in a moment; anything else that records without a broker stays.
-  await session.close();
-  return ownBroker(context, await becomeWriter(context, pid), options.advertise);
+  for (let silent = 0; ; ) {
+    const session = await context.openSession();
+    const { proxy_url: url, proxy_of: of, pid } = await session.ask('hello', {});
+    if (url !== undefined) {
+      return { url, session, own: false, ofRun: of === 'run', close: () => session.close() };
+    }
+    if (session.role === 'writer') return ownBroker(context, session, options.advertise);
+    // A command that writes ends in a moment; anything else that records without a broker stays.
+    await session.close();
+    try {
+      return await ownBroker(context, await context.openSession({ require: 'writer' }), options.advertise);
+    } catch (error) {
+      if (!isTallyError(error) || error.code !== 'LOG_LOCKED') throw error;
+      const now = await askRunning(context, (ask) => ask('hello', {}));
+      if (now === undefined && ++silent > MOST_SILENT) throw error;
+      if (now !== undefined && now.pid === pid && now.proxy_url === undefined) throw noBroker(pid, error);
+      // Another one writes by now: others wait for their turn too.
+    }
+  }
 }
 
-async function becomeWriter(context: Context, pid: number): Promise<Session> {
-  try {
-    return await context.openSession({ require: 'writer' });
-  } catch (error) {
-    if (!(error instanceof TallyError) || error.code !== 'LOG_LOCKED') throw error;
-    throw new TallyError('RECORDER_UNAVAILABLE', `the recorder that runs (pid ${pid}) has no broker`, {
-      hint: 'start `tally up` first, then that program: it will use the same recorder',
-      cause: error,
-    });
-  }
+function noBroker(pid: number, cause: unknown): TallyError {
+  return new TallyError('RECORDER_UNAVAILABLE', `the recorder that runs (pid ${pid}) has no broker`, {
+    hint: 'start `tally up` first, then that program: it will use the same recorder',
+    cause,
+  });
 }
 
 async function ownBroker(context: Context, session: Session, advertise: boolean): Promise<BrokerHandle> {
