@@ -197,6 +197,57 @@ test('a call under way at close is given its time, then ended as aborted and rec
   );
 });
 
+test('close waits for a call that still waits for a name, and records how it ended', async (t) => {
+  const asked = Promise.withResolvers<void>();
+  const found = Promise.withResolvers<readonly string[]>();
+  const s = await stage(t, {
+    names() {
+      asked.resolve();
+      return found.promise;
+    },
+    config: { limits: { brokerDrainMs: 50 } },
+  });
+  await s.allow('{ host: slow.test, port: 1, http: true, internal: true }');
+  await s.vault.set('KEY', secret());
+  const call = s.get('http://slow.test:1/');
+  call.catch(() => undefined);
+  await asked.promise;
+  let closed = false;
+  const closing = s.broker.close().then(() => {
+    closed = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.equal(closed, false);
+  found.resolve(['127.0.0.1']);
+  await closing;
+  await assert.rejects(call);
+  assert.equal(s.pair().post.outcome?.status, 'aborted');
+});
+
+test('every buffer that the vault handed out is wiped, however the call ends', async (t) => {
+  const handedOut: Buffer[] = [];
+  const s = await stage(t, {
+    wrapVault: (vault) => ({
+      ...vault,
+      get(name) {
+        const found = vault.get(name);
+        if (found !== undefined) handedOut.push(found.value);
+        return found;
+      },
+    }),
+  });
+  const up = await s.upstream((_req, res) => res.end());
+  await s.vault.set('KEY', secret());
+  await s.vault.set('BAD', 'two\nlines of it');
+  const call = (...headers: [string, string][]) =>
+    s.call({ headers: { 'X-AS-Target-URL': up.origin, ...Object.fromEntries(headers) } });
+  assert.equal((await call(['X-AS-Inject-Bearer', 'KEY'])).status, 200);
+  assert.equal((await call(['X-AS-Inject-Bearer', 'KEY'], ['X-AS-Inject-Query-q', 'ABSENT'])).status, 502);
+  assert.equal((await call(['X-AS-Inject-Header-X', 'KEY'], ['X-AS-Inject-Bearer', 'BAD'])).status, 502);
+  assert.equal(handedOut.length, 4);
+  for (const value of handedOut) assert.ok(value.every((byte) => byte === 0));
+});
+
 test('a connection that is kept alive does not hold up close', async (t) => {
   const s = await stage(t);
   const up = await s.upstream((_req, res) => setTimeout(() => res.end('x'), 50));

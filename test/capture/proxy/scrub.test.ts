@@ -11,7 +11,7 @@ import {
   gzipSync,
   zstdCompressSync,
 } from 'node:zlib';
-import { type Answer, listen, type Stage, stage } from './stage.ts';
+import { type Answer, echo, listen, type Stage, stage } from './stage.ts';
 
 /** Has characters that every encoder treats differently. */
 const secret = () => `sk/${randomBytes(9).toString('base64')}"&<é+ ${randomBytes(6).toString('hex')}`;
@@ -177,6 +177,17 @@ test('the password of a basic credential is replaced on its own too', async (t) 
     pass: '[REDACTED:KEY]',
     raw: 'Basic [REDACTED:KEY]',
   });
+});
+
+test('a credential that a server reads as ISO 8859-1 and writes back as UTF-8 is replaced', async (t) => {
+  const s = await stage(t);
+  const up = await s.upstream(echo);
+  const value = `clé-${plainSecret()}-été`;
+  await s.vault.set('KEY', value);
+  const answer = await s.get(up.origin);
+  assert.match(answer.text, /Bearer \[REDACTED:KEY/);
+  assert.ok(!answer.text.includes(Buffer.from(value).toString('latin1')));
+  assert.ok(!answer.text.includes(value.slice(4, -4)));
 });
 
 test('several credentials of one call are all replaced, each under its name', async (t) => {

@@ -34,7 +34,7 @@ export interface Certificate {
 
 export interface StageOptions {
   /** Names that resolve; others do not. Each lookup asks anew. */
-  readonly names?: (host: string) => readonly string[];
+  readonly names?: (host: string) => readonly string[] | Promise<readonly string[]>;
   readonly config?: Partial<BrokerConfig>;
   readonly wrapStore?: (store: LogStore) => LogStore;
   readonly wrapRecorder?: (recorder: LocalRecorder) => Recorder;
@@ -128,7 +128,7 @@ export async function stage(t: TestContext, options: StageOptions = {}): Promise
     recorder: options.wrapRecorder?.(recorder) ?? recorder,
     vault,
     resolve: async (host) => {
-      const addresses = options.names?.(host);
+      const addresses = await options.names?.(host);
       if (addresses === undefined) throw Object.assign(new Error('no such name'), { code: 'ENOTFOUND' });
       return addresses;
     },
