@@ -1,7 +1,8 @@
 /** The real built program in a home of its own, over real processes and sockets. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +10,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { SIGNALS } from '../../src/capture/agent/signals.ts';
+import { openVault } from '../../src/capture/secrets/vault.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/tally.js', import.meta.url));
 const BUILT = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -218,14 +220,23 @@ export async function startUpstream(t: TestContext): Promise<Upstream> {
   return { url: `http://${host}`, host, seen };
 }
 
-/** A home whose policy allows an upstream, with one credential in its vault. */
+/** A home whose policy allows an upstream, with one credential in its vault. Nothing is recorded yet. */
 export async function readyHome(t: TestContext): Promise<{ home: Home; upstream: Upstream; secret: string }> {
   const home = makeHome(t);
   const upstream = await startUpstream(t);
-  const secret = `value-${Math.random().toString(36).slice(2)}-${process.pid}`;
-  const allowed = await home.tally(['policy', 'allow', upstream.host, '--http', '--internal']);
-  assert.equal(allowed.code, 0, allowed.stderr);
-  const stored = await home.tally(['secrets', 'set', 'KEY'], { stdin: `${secret}\n` });
-  assert.equal(stored.code, 0, stored.stderr);
+  const [host, port] = upstream.host.split(':');
+  const line = `{ host: ${host}, port: ${port}, http: true, internal: true }`;
+  writeFileSync(
+    join(home.directory, 'tally.policy.yaml'),
+    `# of the test\nversion: "1"\nallowlist:\n  - ${line}\n`,
+    { mode: 0o600 },
+  );
+  const secret = `value-${randomBytes(12).toString('hex')}`;
+  const vault = openVault({
+    path: join(home.directory, 'vault', 'secrets.vault'),
+    key: { path: join(home.directory, 'keys', 'vault.key') },
+  });
+  await vault.set('KEY', secret);
+  vault.close();
   return { home, upstream, secret };
 }
