@@ -9,7 +9,7 @@ import { readPolicyText } from './file.ts';
 /** POLICY_INVALID with line, column and hint when it does not compile. */
 export async function check(context: Context, file: string | undefined, json: boolean): Promise<void> {
   const path = file ?? context.paths.policyFile;
-  const { compiled, hash } = compileFile(await readPolicyText(context, path), path);
+  const { compiled, hash } = compileFile(context, await readPolicyText(context, path), path);
   const observing = compiled.mode === 'observe';
   if (json) {
     const { version, mode, allowlist } = compiled;
@@ -27,14 +27,18 @@ export async function check(context: Context, file: string | undefined, json: bo
     await context.stderr.line('note: observe stops nothing; it needs allow_observe in config.yaml');
 }
 
-function compileFile(text: string, path: string): ReturnType<typeof compilePolicy> {
+/** A person gets one problem a line; a program gets all of them in the message. */
+function compileFile(context: Context, text: string, path: string): ReturnType<typeof compilePolicy> {
   try {
     return compilePolicy(text, { id: TENANT });
   } catch (error) {
     if (!isTallyError(error)) throw error;
     const { code, message, hint, details } = error;
-    throw new TallyError(code, `${path}: ${message}`, {
-      ...(hint === undefined ? {} : { hint }),
+    const problems = message.split('\n');
+    const many = problems.length > 1 && !context.json;
+    if (many) for (const problem of problems) void context.stderr.line(`${safe(path)}: ${safe(problem)}`);
+    throw new TallyError(code, many ? `${path} has ${problems.length} problems` : `${path}: ${message}`, {
+      ...(hint === undefined ? {} : { hint: many ? `of the first: ${hint}` : hint }),
       ...(details === undefined ? {} : { details: { ...details, path } }),
       cause: error,
     });
