@@ -205,8 +205,6 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
       durations.upstream = (performance.now() - sent) * 1000;
       const metadata = callMetadata(durations, peer, redirectOf(end, target));
       const post = settle(deps, call, outcomeOf(call, end, upload, scrubber), metadata);
-      // A body that a credential was put into is ours; the caller's own is not needed any more either.
-      wire.body?.fill(0);
       if (end.failure !== undefined) {
         lane?.destroy();
         upload?.stream.destroy();

@@ -26,6 +26,11 @@ export const UPLOAD_SILENT: Failure = {
   kind: 'client_timeout',
   text: 'the caller fell silent in the middle of its body',
 };
+export const STALLED: Failure = {
+  status: 'timeout',
+  kind: 'client_stalled',
+  text: 'the caller took nothing of its response',
+};
 export const BROKEN: Failure = { status: 'error', kind: 'internal_error', text: 'the broker failed' };
 
 const CODE = /^[A-Z][A-Z0-9_]{1,60}$/;
@@ -72,6 +77,11 @@ export function upstreamFailure(error: unknown, host: string): Failure {
   const code = codeOf(error);
   const [status, kind, words] = kindOf(code);
   return { status, kind, text: `upstream ${host} ${words} (${code})` };
+}
+
+export function unknownCoding(host: string): Failure {
+  const text = `upstream ${host} sent a content coding that was not asked for and cannot be undone`;
+  return { status: 'error', kind: 'bad_response', text };
 }
 
 export function decodeFailure(error: unknown, host: string): Failure {

@@ -2,9 +2,9 @@
  * One response on its way back: decoded when the upstream compressed it, scrubbed, sent with back-pressure.
  *
  * A response starts out held: for one turn of the event loop, or for LIMITS.holdResponseMs when its length is known and
- * small or its body has to be decoded. If it is complete by then it goes out in one piece with its length, and a credential found in it is told in
- * the header X-AS-Redacted. Otherwise it is streamed, chunk by chunk as it comes; what is found then can only be told
- * in a trailer of that name, because the headers are gone. The log knows in both cases.
+ * small or its body has to be decoded. If it is complete by then it goes out in one piece with its length, and a
+ * credential found in it is told in the header X-AS-Redacted. Otherwise it is streamed, chunk by chunk as it comes; what
+ * is found then can only be told in a trailer of that name, because the headers are gone. The log knows in both cases.
  *
  * The hash in the log is of the body as the caller gets it: decoded, scrubbed, before chunked framing.
  */
@@ -14,7 +14,7 @@ import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { LIMITS } from '../../core/limits.ts';
 import { codingsOf, decodersFor } from './decode.ts';
-import { BROKEN, decodeFailure, type Failure, upstreamFailure } from './failure.ts';
+import { BROKEN, decodeFailure, type Failure, STALLED, unknownCoding, upstreamFailure } from './failure.ts';
 import { type ResponseHead, responseHead, trailerPairs, withoutCodedBody } from './response-head.ts';
 import type { Scrubber } from './scrub.ts';
 
@@ -150,16 +150,12 @@ export function createRelay(options: RelayOptions): Relay {
   function send(chunk: Buffer): void {
     digest?.update(chunk);
     bytes += chunk.length;
-    if (response.write(chunk)) return;
+    if (response.write(chunk) || stalled !== undefined) return;
     pauseSource();
-    clearTimeout(stalled);
-    stalled = setTimeout(
-      () =>
-        fail({ status: 'timeout', kind: 'client_stalled', text: 'the caller took nothing of its response' }),
-      options.stallMs,
-    );
+    stalled = setTimeout(() => fail(STALLED), options.stallMs);
     response.once('drain', () => {
       clearTimeout(stalled);
+      stalled = undefined;
       resumeSource();
     });
   }
@@ -218,8 +214,8 @@ export function createRelay(options: RelayOptions): Relay {
     }
     digest?.update(last);
     bytes += last.length;
-    if (!(await finish(undefined, digest?.digest('hex')))) return;
     const pairs = trailerPairs(trailers, scrubber.headers);
+    if (!(await finish(undefined, digest?.digest('hex')))) return;
     if (scrubber.hits().count > 0) pairs.push([REDACTED, 'true']);
     if (pairs.length > 0) response.addTrailers(pairs);
     response.end(last);
@@ -239,11 +235,7 @@ export function createRelay(options: RelayOptions): Relay {
       head = responseHead(buffersOf(controller?.rawHeaders), scrubber.headers);
       const { codings, unknown } = codingsOf(bodiless ? undefined : head.contentEncoding);
       if (unknown !== undefined) {
-        fail({
-          status: 'error',
-          kind: 'bad_response',
-          text: `upstream ${host} sent a content coding that was not asked for and cannot be undone`,
-        });
+        fail(unknownCoding(host));
         controller?.abort(new Error('unknown content coding'));
         return;
       }

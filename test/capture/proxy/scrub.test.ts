@@ -11,7 +11,7 @@ import {
   gzipSync,
   zstdCompressSync,
 } from 'node:zlib';
-import { type Answer, echo, listen, type Stage, stage } from './stage.ts';
+import { type Answer, echo, listen, raw, type Stage, stage } from './stage.ts';
 
 /** Has characters that every encoder treats differently. */
 const secret = () => `sk/${randomBytes(9).toString('base64')}"&<é+ ${randomBytes(6).toString('hex')}`;
@@ -143,6 +143,23 @@ test('headers, the redirect target and trailers are scrubbed', async (t) => {
   assert.match(String(s.pair().post.metadata?.redirect), /^https:\/\/other\.example\/.*REDACTED/);
 });
 
+test('a credential that is in nothing but a trailer is replaced, told and counted', async (t) => {
+  const value = plainSecret();
+  const s = await stage(t);
+  const up = await s.upstream((_req, res) => {
+    res.writeHead(200, { Trailer: 'X-Check' });
+    res.write('nothing here');
+    res.addTrailers({ 'X-Check': value });
+    setTimeout(() => res.end(), 50);
+  });
+  await s.vault.set('KEY', value);
+  const answer = await s.get(up.origin);
+  assert.equal(answer.trailers['x-check'], '[REDACTED:KEY]');
+  assert.equal(answer.trailers['x-as-redacted'], 'true');
+  await s.quiet();
+  assert.deepEqual(s.pair().post.outcome?.redaction, { count: 1, rules: { KEY: 1 } });
+});
+
 test('the reason phrase of the upstream is not passed on', async (t) => {
   const value = plainSecret();
   const s = await stage(t);
@@ -151,7 +168,7 @@ test('the reason phrase of the upstream is not passed on', async (t) => {
     res.end('x');
   });
   await s.vault.set('KEY', value);
-  const { raw } = await import('./stage.ts');
+
   const answer = await raw(
     s.port,
     `GET /proxy HTTP/1.1\r\nHost: 127.0.0.1:${s.port}\r\nX-AS-Target-URL: ${up.origin}\r\nX-AS-Inject-Bearer: KEY\r\nConnection: close\r\n\r\n`,

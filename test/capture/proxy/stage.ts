@@ -288,3 +288,14 @@ export function echo(incoming: IncomingMessage, response: ServerResponse): void 
     response.end(text);
   });
 }
+
+export const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits for something that happens on its own time. */
+export async function until(condition: () => boolean, what: string, ms = 5_000): Promise<void> {
+  const deadline = performance.now() + ms;
+  while (!condition()) {
+    assert.ok(performance.now() < deadline, `${what} did not happen`);
+    await later(5);
+  }
+}
