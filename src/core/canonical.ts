@@ -10,6 +10,7 @@ import { writeEntry } from './canonical/entry.ts';
 import { writeValue } from './canonical/write.ts';
 import { isTallyError, TallyError } from './error.ts';
 import { LIMITS } from './limits.ts';
+import { parseJson } from './parse.ts';
 
 /**
  * The canonical text of a JSON value. `undefined` members are absent; `undefined` elements are null, as in
@@ -40,7 +41,7 @@ export function parseCanonical(bytes: Uint8Array): unknown {
   if (text === undefined) throw notCanonical('not well-formed UTF-8');
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch {
     // The parser's own message quotes the text, which may hold anything.
     throw notCanonical('not JSON');

@@ -3,6 +3,7 @@
  * from the end of the log, never from a file that a crash could have lost.
  */
 import { type Entry, EntrySchema } from '../core/entry.ts';
+import { parseJson } from '../core/parse.ts';
 import type { LogReader } from '../core/ports.ts';
 import { lineText, lineType, scanLines } from './lines.ts';
 import type { OpenAction } from './pending.ts';
@@ -47,7 +48,7 @@ async function sinceCleanClose(
 }
 
 function entryOf(text: string): Entry | undefined {
-  const parsed = EntrySchema.safeParse(JSON.parse(text));
+  const parsed = EntrySchema.safeParse(parseJson(text));
   return parsed.success ? parsed.data : undefined;
 }
 

@@ -7,6 +7,7 @@ import { createServer, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
+import { parseJson } from '../core/parse.ts';
 import { errorToWire, lineSplitter, type WireReply } from '../core/wire.ts';
 import { type Client, ClientSchema, OPS, type Op } from '../recorder/ops.ts';
 
@@ -35,12 +36,24 @@ export async function serveHandover(options: {
     );
   }
   const sockets = new Set<Socket>();
+  const answering = new Set<Promise<void>>();
+  let closing = false;
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     // A reset by a killed client is no failure of the writer; the close event follows.
     socket.on('error', () => undefined);
-    serveClient(socket, options.handle, options.onError);
+    serveClient(
+      socket,
+      (op, params, client) => {
+        if (closing) throw closingNow();
+        const answer = options.handle(op, params, client);
+        const settled = answer.then(ignore, ignore).finally(() => answering.delete(settled));
+        answering.add(settled);
+        return answer;
+      },
+      options.onError,
+    );
   });
   server.maxConnections = LIMITS.socketClients;
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
@@ -53,22 +66,45 @@ export async function serveHandover(options: {
   return {
     path,
     async close() {
+      closing = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const socket of sockets) socket.destroy();
+      // What was begun is answered; what comes now is told that it was not begun, and may be sent to the next writer.
+      await Promise.all(answering);
+      await new Promise((resolve) => setImmediate(resolve));
+      for (const socket of sockets) socket.destroySoon();
       await closed;
     },
   };
 }
 
+function ignore(): void {}
+
+function closingNow(): TallyError {
+  return new TallyError('RECORDER_UNAVAILABLE', 'the recorder is closing and did not begin this request', {
+    hint: 'send it again: the next writer takes it',
+  });
+}
+
 function serveClient(socket: Socket, handle: Handler, onError: (error: unknown) => void): void {
   let client: Client | undefined;
+  let open = 0;
 
   function reply(message: WireReply): void {
     if (!socket.destroyed) socket.write(`${JSON.stringify(message)}\n`);
   }
 
+  /** A client that asks faster than it is answered, or does not read its answers, waits: memory stays bounded. */
+  function pace(): void {
+    const full = open >= LIMITS.socketRequests || socket.writableNeedDrain;
+    if (full && !socket.isPaused()) socket.pause();
+    else if (!full && socket.isPaused()) socket.resume();
+  }
+  socket.on('drain', pace);
+
   async function answer(line: string): Promise<void> {
     let id = 0;
+    open++;
+    pace();
     try {
       const request = parseRequest(line);
       id = request.id;
@@ -77,6 +113,9 @@ function serveClient(socket: Socket, handle: Handler, onError: (error: unknown) 
     } catch (error) {
       if (!(error instanceof TallyError)) onError(error);
       reply({ id, error: errorToWire(error) });
+    } finally {
+      open--;
+      pace();
     }
   }
 
@@ -93,7 +132,7 @@ function serveClient(socket: Socket, handle: Handler, onError: (error: unknown) 
 function parseRequest(line: string): { id: number; op: Op; params: unknown; client: unknown } {
   let message: unknown;
   try {
-    message = JSON.parse(line);
+    message = parseJson(line);
   } catch {
     throw badMessage('not JSON');
   }

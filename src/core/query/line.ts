@@ -1,6 +1,7 @@
 /** Looking into a stored line without parsing it. Everything here may only say no when it is sure. */
 import { decodeUtf8 } from '../bytes.ts';
 import type { Json, JsonObject } from '../json.ts';
+import { parseJson } from '../parse.ts';
 import { isObject } from './fields.ts';
 
 /** The end of an entry of this version: `ts`, `type` and `v` are its last members in RFC 8785's order. */
@@ -43,7 +44,7 @@ export function parseLine(line: Buffer): Parsed {
   if (text === undefined) return { malformed: 'not UTF-8' };
   let value: Json;
   try {
-    value = JSON.parse(text) as Json;
+    value = parseJson(text) as Json;
   } catch {
     return { malformed: 'not JSON' };
   }
