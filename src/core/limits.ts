@@ -54,6 +54,8 @@ export const LIMITS = {
 
   /** One message on the hand-over socket: the largest entry, escaped, with room for its envelope. */
   socketMessageBytes: 1024 * 1024,
+  /** Requests of one client under way at once; beyond it the writer stops reading from that client. */
+  socketRequests: 1_024,
   /** Clients of the hand-over socket at once. */
   socketClients: 256,
   /** Unix socket paths longer than this fail in the kernel (sun_path). */
