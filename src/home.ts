@@ -119,7 +119,19 @@ export function operatorGate(paths: Paths): {
 } {
   async function read(): Promise<z.infer<typeof OperatorFileSchema> | undefined> {
     const text = await readIfThere(join(paths.keys, 'operator.json'));
-    return text === undefined ? undefined : OperatorFileSchema.parse(JSON.parse(text));
+    if (text === undefined) return undefined;
+    try {
+      return OperatorFileSchema.parse(JSON.parse(text));
+    } catch (error) {
+      throw new TallyError(
+        'BAD_CONFIG',
+        'operator.json is damaged, so nobody can be taken for the operator',
+        {
+          hint: `restore ${join(paths.keys, 'operator.json')} from a backup, or remove it and run \`tally operator protect\` again`,
+          cause: error,
+        },
+      );
+    }
   }
   return {
     isProtected: async () => (await read())?.protected ?? false,

@@ -60,6 +60,8 @@ export const OPS = {
   'token.revoke': z.object({ token_id: id, reason }),
   'agent.list': z.object({}),
   'policy.set': z.object({ text: z.string().max(LIMITS.policyBytes), reason }),
+  /** The passphrase of the operator is about to change; `unlock`: somebody who may not is trying to give it. */
+  'operator.change': z.object({ change: z.enum(['protect', 'unprotect', 'unlock']) }),
   /** A person has looked at a torn tail that recovery set aside. */
   'log.acknowledge': z.object({ name: id, reason: z.string().min(1).max(LIMITS.reasonBytes) }),
 } as const;
@@ -73,6 +75,7 @@ export const OPERATOR_OPS: ReadonlySet<Op> = new Set<Op>([
   'token.issue',
   'token.revoke',
   'policy.set',
+  'operator.change',
   'log.acknowledge',
 ]);
 
@@ -116,6 +119,7 @@ export interface OpResults {
   'token.revoke': { readonly token_id: string; readonly id: string };
   'agent.list': { readonly agents: readonly ListedAgent[]; readonly tokens: readonly ListedToken[] };
   'policy.set': { readonly version: string; readonly hash: string; readonly changed: boolean };
+  'operator.change': { readonly id: string };
   'log.acknowledge': { readonly id: string };
 }
 

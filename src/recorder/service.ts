@@ -220,6 +220,13 @@ export function createService(options: ServiceOptions): Handle {
       await recorder.usePolicy(policy);
       return { version, hash: policy.hash, changed: true };
     },
+    async 'operator.change'({ change }, client) {
+      const { id } = await recorder.record(
+        operatorEvent('config.change', client, { operator: change }),
+        doneFor(client),
+      );
+      return { id };
+    },
     async 'log.acknowledge'({ name, reason }, client) {
       const event = operatorEvent('log.recover', client, { acknowledges: name });
       const { id } = await recorder.record({ ...event, reason }, doneFor(client));
@@ -289,5 +296,6 @@ const TYPE_OF: { readonly [op in Op]?: string } = {
   'token.issue': 'token.issue',
   'token.revoke': 'token.revoke',
   'policy.set': 'policy.change',
+  'operator.change': 'config.change',
   'log.acknowledge': 'log.recover',
 };

@@ -3,7 +3,7 @@ import { TallyError } from '../../core/error.ts';
 import type { Context } from '../context.ts';
 import { examples } from '../help.ts';
 import { readHidden } from '../input.ts';
-import { PASSPHRASE, unlockIfAsked } from '../operator/prompt.ts';
+import { asOperator, PASSPHRASE, unlockIfAsked } from '../operator/prompt.ts';
 import { openOperator } from '../operator.ts';
 import { toJson } from '../output/safe.ts';
 import { formatRecent } from '../output/time.ts';
@@ -56,32 +56,27 @@ export function build(context: Context): Command {
   return command;
 }
 
-/** An agent that could set the passphrase would lock its operator out. */
-export function refuseAgents(context: Context, what: string): void {
-  const why =
-    context.env.TALLY_RUN_TOKEN !== undefined
-      ? 'this is inside a recorded run'
-      : context.agent === undefined
-        ? undefined
-        : `a coding agent is running this (${context.agent.name}: ${context.agent.signals.join(', ')})`;
-  if (why === undefined) return;
-  throw new TallyError('OPERATOR_REQUIRED', `${what} is for the operator: ${why}`, {
-    hint: 'run it yourself in a terminal outside of any agent',
-  });
+/** Puts the change on record before it is made; for an agent the writer refuses it, and records that. */
+function announce(context: Context, change: 'protect' | 'unprotect' | 'unlock'): Promise<unknown> {
+  return asOperator(context, (ask) => ask('operator.change', { change }));
+}
+
+function isAgent(context: Context): boolean {
+  return context.env.TALLY_RUN_TOKEN !== undefined || context.agent !== undefined;
 }
 
 async function protect(context: Context): Promise<void> {
-  refuseAgents(context, 'setting the passphrase');
   setUp(context.paths);
-  await requireUnlocked(context);
-  const passphrase = await askNewPassphrase(context);
+  if (!isAgent(context)) await requireUnlocked(context);
+  const passphrase = isAgent(context) ? '' : await askNewPassphrase(context);
+  await announce(context, 'protect');
   await openOperator(context.paths).protect(passphrase);
   await context.stderr.line('The operator passphrase is set. Unlock a terminal with: tally operator unlock');
 }
 
 async function unprotect(context: Context): Promise<void> {
-  refuseAgents(context, 'taking the passphrase off');
-  await requireUnlocked(context);
+  if (!isAgent(context)) await requireUnlocked(context);
+  await announce(context, 'unprotect');
   openOperator(context.paths).unprotect();
   await context.stderr.line(
     'The operator secret has no passphrase any more: any program that runs as you can use it.',
@@ -89,7 +84,7 @@ async function unprotect(context: Context): Promise<void> {
 }
 
 async function unlock(context: Context): Promise<void> {
-  refuseAgents(context, 'unlocking');
+  if (isAgent(context)) await announce(context, 'unlock');
   const operator = openOperator(context.paths);
   if (operator.state().kind === 'none' || operator.state().kind === 'open') {
     throw new TallyError('USAGE', 'no operator passphrase is set, so there is nothing to unlock', {
