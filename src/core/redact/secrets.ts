@@ -74,14 +74,29 @@ export function createSecrets(): Secrets {
 }
 
 /**
- * What of a value gives access: all of it without the blanks around it (a line break comes with many a file), and the
- * password of "user:password" or of a URL with one.
+ * What of a value gives access: all of it without the blanks around it (a line break comes with many a file), the
+ * password of "user:password" or of a URL with one, and each of them as it goes over the wire. A server that encodes
+ * what it was sent encodes that text, not the value: hex of the base64 of Basic holds no hex of the password.
  */
 function partsOf(value: string): readonly string[] {
   const whole = value.trim();
   const url = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s:@/?#]*:([^\s@]*)@/.exec(whole);
-  const pair = /^[^\s:@/]{1,256}:(?!\/\/)([^\s]+)$/.exec(whole);
-  const password = url?.[1] ?? pair?.[1];
+  // RFC 7617: the user name has no colon; "@" and "/" are common in it, and either part may hold spaces.
+  const pair = /^[^:\r\n]{1,256}:(?!\/\/)(.+)$/s.exec(whole);
+  const password = url?.[1] ?? pair?.[1]?.trim();
   const parts = password === undefined ? [whole] : [whole, password];
-  return parts.filter((part) => Buffer.byteLength(part) >= LIMITS.secretMinBytes);
+  const all = new Set([...parts, ...parts.flatMap(wireTexts), ...basicTexts(value), ...basicTexts(whole)]);
+  return [...all].filter((part) => Buffer.byteLength(part) >= LIMITS.secretMinBytes);
+}
+
+/** How a value stands in a query or form, and in a JSON body. */
+function wireTexts(value: string): readonly string[] {
+  return [encodeURIComponent(value.toWellFormed()), jsonEscape(value)];
+}
+
+/** RFC 7617: base64 of "user:password", to the byte as it is stored. */
+function basicTexts(value: string): readonly string[] {
+  if (!value.includes(':')) return [];
+  const text = Buffer.from(value).toString('base64');
+  return [text, text.replace(/=+$/, '')];
 }
