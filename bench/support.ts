@@ -31,16 +31,18 @@ export async function openBenchRecorder(
     keys: [{ vkey, from: 0 }],
     created: '',
   };
-  await createLog(store, info);
+  const signer = signerFromSkey(skey);
+  const heads = fileObjects(join(directory, 'heads'));
+  await createLog({ store, heads, name: 'local', info, signer });
   return openRecorder({
     tenant: 'local',
     name: 'local',
     version: '0',
     store,
-    heads: fileObjects(join(directory, 'heads')),
+    heads,
     registry: fileObjects(join(directory, 'registry')),
     info,
-    signer: signerFromSkey(skey),
+    signer,
     masterKey: randomBytes(32),
     policy: compilePolicy(policy, { id: 'local' }),
     now: Date.now,

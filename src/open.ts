@@ -21,6 +21,7 @@ import { openReader } from './reader.ts';
 import type { Ask, BrokerAddress, Client, Op, OpParams, OpResults } from './recorder/ops.ts';
 import { createLog, type LocalRecorder, openRecorder } from './recorder/recorder.ts';
 import { createService, type Handle } from './recorder/service.ts';
+import { createTurns, type InTurn } from './recorder/turns.ts';
 import { type Handover, serveHandover } from './server/handover.ts';
 import { errno, makeDirectory, replaceFile, syncDirectory } from './store/file/fs.ts';
 import { tryLock } from './store/file/lock.ts';
@@ -101,9 +102,31 @@ async function writePolicy(paths: Paths, text: string): Promise<void> {
   await syncDirectory(directory);
 }
 
+/** Takes up an edit of the file. In turn with other changes: a file that is being replaced is no edit. */
+async function reloadPolicy(paths: Paths, recorder: LocalRecorder): Promise<boolean> {
+  const policy = compilePolicy(await readPolicy(paths), { id: TENANT });
+  const before = recorder.policy();
+  if (policy.hash === before.hash) return false;
+  await recorder.record(
+    {
+      type: 'policy.change',
+      phase: 'point',
+      metadata: {
+        before: { version: before.compiled.version, hash: before.hash },
+        after: { version: policy.compiled.version, hash: policy.hash },
+        file_edited: true,
+      },
+    },
+    { surface: 'server', assurance: 'observed' },
+  );
+  await recorder.usePolicy(policy);
+  return true;
+}
+
 interface Writer {
   readonly recorder: LocalRecorder;
   readonly handle: Handle;
+  readonly policyTurn: InTurn;
   setProxyUrl(url: string | undefined, of?: 'run'): void;
   close(reason: string): Promise<void>;
 }
@@ -125,6 +148,7 @@ async function openWriter(options: SessionOptions, vault: Vault, release: () => 
     vault.onChange(protect);
 
     let broker: BrokerAddress = {};
+    const policyTurn = createTurns();
     const signer = await signingKey(paths, logName(epoch), recorder.origin, undefined);
     const service = createService({
       recorder,
@@ -135,6 +159,7 @@ async function openWriter(options: SessionOptions, vault: Vault, release: () => 
       broker: () => broker,
       writePolicy: (text) => writePolicy(paths, text),
       operator: operatorGate(paths),
+      policyTurn,
     });
     const handle: Handle = (op, params, client) => {
       // Another process may have set a secret: from this request on it must not reach an entry.
@@ -153,6 +178,7 @@ async function openWriter(options: SessionOptions, vault: Vault, release: () => 
     return {
       recorder,
       handle,
+      policyTurn,
       setProxyUrl: (url, of) => {
         broker = url === undefined ? {} : { proxy_url: url, ...(of === undefined ? {} : { proxy_of: of }) };
       },
@@ -184,6 +210,7 @@ async function openLog(
   const store = await openFileStore(join(paths.logs, name));
   const stored = await store.objects.get('log.json');
   const pinned = await heads.get(`${name}/vkey`);
+  const hasEntries = (await store.segments()).some(({ bytes }) => bytes > 0);
   let info: LogInfo;
   if (stored !== undefined) info = parseLogInfo(stored);
   else {
@@ -197,11 +224,16 @@ async function openLog(
       created: new Date().toISOString(),
       ...(continues === undefined ? {} : { continues }),
     };
-    await createLog(store, info);
   }
-  const firstKey = info.keys[0]?.vkey ?? '';
-  if (pinned === undefined) await heads.put(`${name}/vkey`, Buffer.from(`${firstKey}\n`));
-  else if (Buffer.from(pinned).toString('utf8').trim() !== firstKey) {
+  if (pinned === undefined && hasEntries) {
+    throw new TallyError('LOG_DAMAGED', 'the log has entries, but this machine no longer remembers its key', {
+      hint: `restore ${join(paths.heads, name)} from a backup; after an honest loss, \`tally log continue --reason …\` starts a new log that cites this one`,
+    });
+  }
+  if (pinned === undefined) {
+    const signer = await signingKey(paths, name, info.origin, undefined);
+    await createLog({ store, heads, name, info, signer });
+  } else if (Buffer.from(pinned).toString('utf8').trim() !== info.keys[0]?.vkey) {
     throw new TallyError('LOG_DAMAGED', 'log.json names another first key than the one that was remembered', {
       hint: 'somebody replaced log.json; compare it with a backup, and run `tally verify --key` with the key you trust',
     });
@@ -280,25 +312,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     vault,
     setProxyUrl: (url, of) => link.writer?.setProxyUrl(url, of),
     async reloadPolicy() {
-      const recorder = link.writer?.recorder;
-      if (recorder === undefined) return false;
-      const policy = compilePolicy(await readPolicy(paths), { id: TENANT });
-      const before = recorder.policy();
-      if (policy.hash === before.hash) return false;
-      await recorder.record(
-        {
-          type: 'policy.change',
-          phase: 'point',
-          metadata: {
-            before: { version: before.compiled.version, hash: before.hash },
-            after: { version: policy.compiled.version, hash: policy.hash },
-            file_edited: true,
-          },
-        },
-        { surface: 'server', assurance: 'observed' },
-      );
-      await recorder.usePolicy(policy);
-      return true;
+      const { writer } = link;
+      return writer === undefined ? false : writer.policyTurn(() => reloadPolicy(paths, writer.recorder));
     },
     async close(reason = 'end of the command') {
       await link.close(reason);

@@ -1,5 +1,6 @@
 /** What an entry says about the client that asked for it. Everything a client says of itself is marked as said. */
 import type { Actor, Event } from '../core/entry.ts';
+import type { Identity } from '../core/policy/types.ts';
 import type { Producer } from './api.ts';
 import type { Client } from './ops.ts';
 
@@ -28,14 +29,37 @@ export function actorOf(client: Client): Actor {
   };
 }
 
-/** What in the actor was said, or inferred from an environment, rather than checked. */
-export function said(client: Client, event?: Event): NonNullable<Event['quality']> {
+/** What a client says of the actor, without what only a check may say. */
+export function saidActor(client: Client, event: Event): Actor {
+  const { agent_token_id: _token, identity_level: _level, role: _role, ...rest } = event.actor ?? {};
+  return { ...actorOf(client), ...rest };
+}
+
+/** What was said, or inferred from an environment, rather than checked: nothing that a client says is verified. */
+export function said(client: Client, event?: Event, checked?: Identity): NonNullable<Event['quality']> {
+  const claims = Object.entries(event?.quality ?? {}).map(
+    ([of, quality]) => [of, quality === 'verified' ? 'asserted' : quality] as const,
+  );
+  const members = Object.keys(event?.actor ?? {})
+    .filter((member) => !CHECKED.has(member) && (member !== 'agent_id' || checked?.level !== 'issued'))
+    .map((member) => [`actor.${member}`, 'asserted'] as const);
   return {
-    ...event?.quality,
+    ...Object.fromEntries([...claims, ...members]),
     'actor.os': 'asserted',
     ...(client.user === undefined ? {} : { 'actor.user': 'asserted' }),
     ...(client.detected === undefined ? {} : { 'actor.detected': 'inferred' }),
+    ...(event?.run_id === undefined || checked?.run_id !== undefined ? {} : { run_id: 'asserted' }),
   };
+}
+
+/** Replaced by what the registry says, or dropped. */
+const CHECKED: ReadonlySet<string> = new Set(['agent_token_id', 'identity_level', 'role']);
+
+export function secretEvent(
+  operation: 'set' | 'delete',
+  key: string,
+): Required<Pick<Event, 'secret' | 'action'>> {
+  return { action: { name: `secret.${operation}` }, secret: { key, operation, provider: 'vault' } };
 }
 
 export function operatorEvent(type: string, client: Client, metadata: Record<string, unknown>): Event {

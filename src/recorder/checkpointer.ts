@@ -15,8 +15,8 @@ import { TILE_WIDTH, tilePath } from '../core/tlog/tile.ts';
 import type { FullTile, Tree } from '../core/tlog/tiling.ts';
 
 export interface Checkpointer {
-  /** Adds leaf hashes (32 bytes each) of durable entries, in order. The bytes are copied at once. */
-  integrate(leaves: Uint8Array): void;
+  /** Adds leaf hashes (32 bytes each) of durable entries of one segment, in order. The bytes are copied at once. */
+  integrate(leaves: Uint8Array, segment: number): void;
   /** Signs everything integrated before the call. Resolves when the checkpoint and the head are durable. */
   checkpoint(): Promise<number>;
   /** Entries under the newest durable checkpoint. */
@@ -33,8 +33,10 @@ export function createCheckpointer(options: {
   /** Full tiles that may not be durable, and those among them that are not stored at all. */
   readonly tiles: readonly FullTile[];
   readonly unsaved: readonly FullTile[];
-  /** First index of the segment that entries go to now. */
-  readonly segment: () => number;
+  /** First index of the segment that recovery read from; tiles below it are durable. */
+  readonly base: number;
+  /** First index of the segment that holds the last entry of `tree`. */
+  readonly segment: number;
   readonly signed: number;
   /** Where the newest head of this log is remembered, outside of it. */
   readonly rememberHead: (checkpoint: Uint8Array) => Promise<void>;
@@ -47,32 +49,33 @@ export function createCheckpointer(options: {
   let stopped = false;
   let unsaved: readonly FullTile[] = options.unsaved;
   let volatile: readonly FullTile[] = options.tiles;
-  let durableBelow = 0;
+  let durableBelow = options.base;
+  let segment = options.segment;
 
   /**
    * Tiles of the open segment are stored without waiting for the disk: whatever a crash takes is made again from the
-   * entries, which the signed root vouches for. Once recovery will rely on the tiles of a segment instead of reading
-   * it, that is before a checkpoint lies in the next one, they are made durable together.
+   * entries, which the signed root vouches for. Recovery reads from the segment of the last signed entry on and relies
+   * on the tiles of those before it: so they are made durable together before a checkpoint covers an entry of the next.
    */
-  async function storeTiles(size: number): Promise<void> {
+  async function storeTiles(): Promise<void> {
     const fresh = tree.takeTiles();
+    const holdsLast = segment;
     for (const tile of [...unsaved, ...fresh]) {
       await store.objects.put(nameOf(tile), tile.bytes, { durable: false });
     }
     unsaved = [];
     volatile = [...volatile, ...fresh];
-    const segment = options.segment();
-    if (segment <= durableBelow || size < segment) return;
+    if (holdsLast <= durableBelow) return;
     await store.objects.putMany(volatile.map((tile) => [nameOf(tile), tile.bytes]));
     volatile = [];
-    durableBelow = segment;
+    durableBelow = holdsLast;
   }
 
   async function sign(): Promise<void> {
     const size = tree.size;
     if (size === signed) return;
     const note = signCheckpoint({ origin: options.origin, size, root: tree.root() }, [options.signer]);
-    await storeTiles(size);
+    await storeTiles();
     await store.objects.put('checkpoint', note);
     await options.rememberHead(note);
     signed = size;
@@ -102,7 +105,8 @@ export function createCheckpointer(options: {
   }
 
   return {
-    integrate(leaves) {
+    integrate(leaves, of) {
+      segment = of;
       for (let at = 0; at < leaves.length; at += HASH_BYTES)
         tree.append(leaves.subarray(at, at + HASH_BYTES));
       schedule();

@@ -60,6 +60,8 @@ export const OPS = {
   'token.revoke': z.object({ token_id: id, reason }),
   'agent.list': z.object({}),
   'policy.set': z.object({ text: z.string().max(LIMITS.policyBytes), reason }),
+  /** A credential in the vault is about to be set or deleted; the vault is changed after this is durable. */
+  'secret.change': z.object({ operation: z.enum(['set', 'delete']), key: id, reason }),
   /** The passphrase of the operator is about to change; `unlock`: somebody who may not is trying to give it. */
   'operator.change': z.object({ change: z.enum(['protect', 'unprotect', 'unlock']) }),
   /** A person has looked at a torn tail that recovery set aside. */
@@ -76,6 +78,7 @@ export const OPERATOR_OPS: ReadonlySet<Op> = new Set<Op>([
   'token.revoke',
   'policy.set',
   'operator.change',
+  'secret.change',
   'log.acknowledge',
 ]);
 
@@ -119,9 +122,13 @@ export interface OpResults {
   'token.revoke': { readonly token_id: string; readonly id: string };
   'agent.list': { readonly agents: readonly ListedAgent[]; readonly tokens: readonly ListedToken[] };
   'policy.set': { readonly version: string; readonly hash: string; readonly changed: boolean };
+  'secret.change': { readonly id: string };
   'operator.change': { readonly id: string };
   'log.acknowledge': { readonly id: string };
 }
 
 /** Sends one request to the writer, wherever it is, and gives its answer; a failure is a `TallyError`. */
 export type Ask = <O extends Op>(op: O, params: OpParams<O>) => Promise<OpResults[O]>;
+
+/** Carries the requests out, each for one client, its shape checked. */
+export type Handlers = { [O in Op]: (params: OpParams<O>, client: Client) => Promise<OpResults[O]> };

@@ -30,7 +30,7 @@ async function sinceCleanClose(
 ): Promise<{ entries: Entry[]; cleanClose: boolean }> {
   let from = -1;
   await scanLines(reader, first, (line) => {
-    if (lineType(line) === 'log.close') from = line.offset;
+    if (lineType(line) === 'log.close' && isOwnClose(lineText(line))) from = line.offset;
     return true;
   });
   const entries: Entry[] = [];
@@ -45,6 +45,12 @@ async function sinceCleanClose(
     Math.max(0, from),
   );
   return { entries, cleanClose: from !== -1 };
+}
+
+/** A client's event can mention the type; only the recorder writes entries of it. */
+function isOwnClose(text: string): boolean {
+  const entry = entryOf(text);
+  return entry?.type === 'log.close' && entry.source.assurance === 'enforced';
 }
 
 function entryOf(text: string): Entry | undefined {

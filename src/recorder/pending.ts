@@ -23,24 +23,27 @@ export interface Pending {
   /** The pre_exec that a post_exec closes; `late` when it had already been closed as unknown. */
   find(parentId: string): { readonly action: OpenAction | undefined; readonly late: boolean };
   close(parentId: string): void;
-  closedAsUnknown(id: string): void;
+  closedAsUnknown(action: OpenAction): void;
   list(): readonly OpenAction[];
 }
 
 export function createPending(): Pending {
   const open = new Map<string, OpenAction>();
-  const unknown = new Set<string>();
+  const unknown = new Map<string, OpenAction>();
   return {
     open(action) {
       open.set(action.id, action);
     },
-    find: (parentId) => ({ action: open.get(parentId), late: unknown.has(parentId) }),
+    find: (parentId) => ({
+      action: open.get(parentId) ?? unknown.get(parentId),
+      late: unknown.has(parentId),
+    }),
     close(parentId) {
       open.delete(parentId);
     },
-    closedAsUnknown(id) {
-      open.delete(id);
-      unknown.add(id);
+    closedAsUnknown(action) {
+      unknown.set(action.id, action);
+      open.delete(action.id);
     },
     list: () => [...open.values()],
   };

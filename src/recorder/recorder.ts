@@ -14,10 +14,14 @@ import { decide } from '../core/policy/decide.ts';
 import type { PolicyInForce } from '../core/policy/types.ts';
 import type { Clock, LogStore, ObjectStore, Random } from '../core/ports.ts';
 import { createRedactor, type Redactor } from '../core/redact/redact.ts';
+import { parseCheckpoint, signCheckpoint } from '../core/tlog/checkpoint.ts';
 import type { Signer } from '../core/tlog/key.ts';
+import { parseNote } from '../core/tlog/note.ts';
+import { emptyRoot } from '../core/tlog/tree.ts';
 import { ulidSource } from '../core/ulid.ts';
 import type { Producer, Receipt, Recorder } from './api.ts';
 import { createCheckpointer } from './checkpointer.ts';
+import { rolledBack } from './claims.ts';
 import { createCommitter } from './committer.ts';
 import { idMemory } from './ids.ts';
 import { findOrphans } from './orphans.ts';
@@ -58,6 +62,8 @@ export interface LocalRecorder extends Recorder {
   readonly signed: () => number;
   readonly openActions: () => number;
   readonly failure: () => TallyError | undefined;
+  /** Files that this start set a torn tail aside into. */
+  readonly torn: readonly string[];
   readonly registry: RegistryHolder;
   /** Makes `policy` the one in force for the next call. Its snapshot is durable when this resolves. */
   usePolicy(policy: PolicyInForce): Promise<void>;
@@ -69,9 +75,29 @@ export interface LocalRecorder extends Recorder {
 
 const OWN: Producer = { surface: 'server', assurance: 'enforced' };
 
-/** Creates `log.json` of a new log, durable. The caller has made sure that no head of that name is remembered. */
-export async function createLog(store: LogStore, info: LogInfo): Promise<void> {
+/**
+ * Makes a new log, or completes one whose making was cut short before its first entry: log.json, a signed checkpoint of
+ * nothing, and both remembered outside. So a log that was opened once always has all four, and one that lacks any is
+ * refused. Throws `LOG_ROLLED_BACK` when a checkpoint of entries is there.
+ */
+export async function createLog(options: {
+  readonly store: LogStore;
+  readonly heads: ObjectStore;
+  readonly name: string;
+  readonly info: LogInfo;
+  readonly signer: Signer;
+}): Promise<void> {
+  const { store, heads, name, info, signer } = options;
+  for (const note of [await store.objects.get('checkpoint'), await heads.get(`${name}/checkpoint`)]) {
+    const size = note === undefined ? 0 : parseCheckpoint(parseNote(note).text).size;
+    if (size > 0) throw rolledBack(0, size);
+  }
+  const empty = signCheckpoint({ origin: info.origin, size: 0, root: emptyRoot() }, [signer]);
   await store.objects.put('log.json', encodeLogInfo(info));
+  await store.objects.put('checkpoint', empty);
+  await heads.put(`${name}/checkpoint`, empty);
+  // Last: whoever finds the key remembered may rely on the rest.
+  await heads.put(`${name}/vkey`, Buffer.from(`${signer.vkey}\n`));
 }
 
 /**
@@ -104,7 +130,9 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     pending,
     observe: (entry) => registry.apply(entry),
   });
-  const committer = createCommitter(store, sequencer, (batch) => checkpointer.integrate(batch.leaves()));
+  const committer = createCommitter(store, sequencer, (batch) =>
+    checkpointer.integrate(batch.leaves(), batch.segment),
+  );
   const checkpointer = createCheckpointer({
     origin: options.info.origin,
     signer: options.signer,
@@ -112,7 +140,8 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     tree: recovered.tree,
     tiles: recovered.tiles,
     unsaved: recovered.unsaved,
-    segment: () => sequencer.position.segment,
+    base: recovered.base,
+    segment: recovered.position.segment,
     signed: recovered.signed,
     rememberHead: (note) => options.heads.put(headName, note),
     onFailure: committer.fail,
@@ -123,14 +152,15 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   let graceTimer: NodeJS.Timeout | undefined;
 
   /** Sequences at once when there is room; otherwise waits for the disk first. */
-  async function record(event: Event, producer: Producer): Promise<Receipt> {
+  async function record(event: Event, producer: Producer, refuse?: () => void): Promise<Receipt> {
+    if (event.id !== undefined) await ids.ready();
     for (;;) {
       const failure = committer.failure();
       if (failure !== undefined) throw failure;
       if (sequencer.queuedBytes() < LIMITS.queuedBytes) break;
       await committer.turn();
     }
-    if (event.id !== undefined) await ids.ready();
+    refuse?.();
     // From here to `sequence` nothing may wait: two copies of one event must not both find their id unknown.
     const sequenced = (event.id === undefined ? undefined : ids.find(event.id)) ?? sequence(event, producer);
     await sequenced.done;
@@ -144,13 +174,10 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     return sequenced;
   }
 
-  async function recordWhileOpen(event: Event, producer: Producer): Promise<Receipt> {
-    if (closing !== undefined) {
-      throw new TallyError('LOG_CLOSED', 'the recorder is closing', {
-        hint: 'start it again with `tally up`',
-      });
-    }
-    return record(event, producer);
+  /** Nothing comes after log.close, not even what was waiting for the disk when the closing began. */
+  function refuseWhenClosing(): void {
+    if (closing === undefined) return;
+    throw new TallyError('LOG_CLOSED', 'the recorder is closing', { hint: 'start it again with `tally up`' });
   }
 
   async function usePolicy(policy: PolicyInForce): Promise<void> {
@@ -162,8 +189,9 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   async function endOrphans(actions: readonly OpenAction[], why: string): Promise<void> {
     await Promise.all(
       actions.map(async (action) => {
-        await record(unknownEnd(action, why), { surface: action.surface, assurance: 'observed' });
-        pending.closedAsUnknown(action.id);
+        const ended = record(unknownEnd(action, why), { surface: action.surface, assurance: 'observed' });
+        pending.closedAsUnknown(action);
+        await ended;
       }),
     );
   }
@@ -241,7 +269,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     origin: options.info.origin,
     recorderId,
     registry,
-    record: recordWhileOpen,
+    record: (event, producer) => record(event, producer, refuseWhenClosing),
     policy: () => inForce,
     identify: (claims) => registry.identify(claims, now(), tenant),
     decide: (request, read) =>
@@ -257,6 +285,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     signed: checkpointer.signed,
     openActions: () => pending.list().length,
     failure: committer.failure,
+    torn: recovered.torn?.files.map(({ name: file }) => file) ?? [],
     usePolicy,
     async checkpoint() {
       await committer.idle();

@@ -6,13 +6,16 @@
  * Older segments are `verify`'s business: opening must not read the whole log.
  */
 
+import { z } from 'zod';
 import { encodeBase64, equalBytes } from '../core/bytes.ts';
 import { type Entry, EntrySchema, GENESIS_PREV } from '../core/entry.ts';
 import { HASH_BYTES } from '../core/hash.ts';
 import type { LogInfo } from '../core/loginfo.ts';
+import { parseJson } from '../core/parse.ts';
 import type { LogStore, Segment } from '../core/ports.ts';
 import { TILE_WIDTH, tilePath } from '../core/tlog/tile.ts';
 import { createTree, type FullTile, loadTreeState, type TileReader, type Tree } from '../core/tlog/tiling.ts';
+import { rootOfHashes } from '../core/tlog/tree.ts';
 import { type Claims, damaged, openClaims, rolledBack } from './claims.ts';
 import { type Line, lineLeaf, lineText, lineType, scanLines } from './lines.ts';
 import type { Position } from './sequencer.ts';
@@ -26,6 +29,8 @@ export interface TornTail {
 
 export interface Recovered {
   readonly position: Position;
+  /** First index of the segments that were read: everything below rests on stored tiles. */
+  readonly base: number;
   readonly tree: Tree;
   /** Full tiles of the segments that were read, as their entries make them. Those on disk may not be durable yet. */
   readonly tiles: readonly FullTile[];
@@ -36,12 +41,23 @@ export interface Recovered {
   readonly torn: TornTail | undefined;
 }
 
-/** A tile's stored bytes, cut to the width that a tree of some size has there. */
+/**
+ * A tile's bytes, cut to the width that a tree of some size has there. Only full tiles are stored: the hashes of a
+ * partial one above the leaves are the roots of full tiles below it.
+ */
 function tileReader(store: LogStore): TileReader {
-  return async (level, index, width) => {
+  const read: TileReader = async (level, index, width) => {
     const tile = await store.objects.get(tilePath({ level, index, width: TILE_WIDTH }));
-    return tile?.subarray(0, width * HASH_BYTES);
+    if (tile !== undefined || level === 0) return tile?.subarray(0, width * HASH_BYTES);
+    const partial = new Uint8Array(width * HASH_BYTES);
+    for (let i = 0; i < width; i++) {
+      const below = await read(level - 1, index * TILE_WIDTH + i, TILE_WIDTH);
+      if (below?.length !== TILE_WIDTH * HASH_BYTES) return undefined;
+      partial.set(rootOfHashes(below), i * HASH_BYTES);
+    }
+    return partial;
   };
+  return read;
 }
 
 /** Throws `LOG_DAMAGED` or `LOG_ROLLED_BACK`, with nothing written. */
@@ -50,9 +66,15 @@ export async function recover(
   info: LogInfo,
   head: Uint8Array | undefined,
 ): Promise<Recovered> {
-  const claims = openClaims(info, await store.objects.get('checkpoint'), head);
-  const tiles = tileReader(store);
+  const stored = await store.objects.get('checkpoint');
   const segments = await store.segments();
+  if (segments.some(({ bytes }) => bytes > 0)) {
+    if (stored === undefined) throw damaged('the log has entries, but its checkpoint is gone');
+    if (head === undefined)
+      throw damaged('the log has entries, but this machine no longer remembers its head');
+  }
+  const claims = openClaims(info, stored, head);
+  const tiles = tileReader(store);
   const tail = tailSegments(segments, claims.signed);
   const base = tail[0]?.first ?? 0;
   if (base % TILE_WIDTH !== 0)
@@ -88,6 +110,7 @@ export async function recover(
   const made = tree.takeTiles();
   return {
     position,
+    base,
     tree,
     tiles: made,
     unsaved: await notStored(made, tiles),
@@ -106,9 +129,9 @@ async function notStored(made: readonly FullTile[], tiles: TileReader): Promise<
   return missing;
 }
 
-/** The segments from the one that holds the first unsigned entry on; at least the last one. */
+/** The segments from the one that holds the last signed entry on: only below it all tiles are durable. */
 function tailSegments(segments: readonly Segment[], signed: number): readonly Segment[] {
-  const from = segments.findLastIndex(({ first }) => first <= signed);
+  const from = segments.findLastIndex(({ first }) => first < signed);
   return segments.slice(Math.max(0, Math.min(from, segments.length - 1)));
 }
 
@@ -179,7 +202,7 @@ async function leavesBetween(
 
 function parse(line: Line): Entry | undefined {
   try {
-    const parsed = EntrySchema.safeParse(JSON.parse(lineText(line)));
+    const parsed = EntrySchema.safeParse(parseJson(lineText(line)));
     return parsed.success ? parsed.data : undefined;
   } catch {
     // Not JSON: the caller treats it as the torn line that it is.
@@ -187,9 +210,17 @@ function parse(line: Line): Entry | undefined {
   }
 }
 
+/** The chain alone: what else may be odd about an entry that was acknowledged must not make it, and all after it, torn. */
+const LinkSchema = z.looseObject({ index: z.number(), prev: z.string() });
+
 function follows(line: Line, position: Position): boolean {
-  const entry = parse(line);
-  return entry !== undefined && entry.index === position.next && entry.prev === position.prev;
+  try {
+    const link = LinkSchema.parse(parseJson(lineText(line)));
+    return link.index === position.next && link.prev === position.prev;
+  } catch {
+    // Not an entry at all: the torn line that the caller takes it for.
+    return false;
+  }
 }
 
 function timeOf(entry: Entry | undefined): number {

@@ -1,40 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Client } from '../../src/recorder/ops.ts';
-import type { LocalRecorder } from '../../src/recorder/recorder.ts';
-import { createService, type Handle } from '../../src/recorder/service.ts';
-import { countingRandom, entriesOf, type Machine, machine, POLICY } from '../support/recorder.ts';
+import { entriesOf, machine, POLICY } from '../support/recorder.ts';
+import { PERSON, serve } from '../support/serve.ts';
 import { assertVerifies } from '../support/verify.ts';
-
-const PERSON: Client = { surface: 'cli', user: 'ada', uid: 1000, pid: 4242 };
-
-interface Served {
-  readonly box: Machine;
-  readonly recorder: LocalRecorder;
-  readonly handle: Handle;
-  readonly written: string[];
-}
-
-async function serve(box: Machine, operator: { protected?: boolean; token?: string } = {}): Promise<Served> {
-  const recorder = await box.open();
-  const written: string[] = [];
-  const handle = createService({
-    recorder,
-    random: countingRandom('service'),
-    version: '0.0.0-test',
-    vkey: box.vkey,
-    pid: 1,
-    broker: () => ({}),
-    writePolicy: async (text) => {
-      written.push(text);
-    },
-    operator: {
-      isProtected: async () => operator.protected ?? false,
-      check: async (token) => token === operator.token,
-    },
-  });
-  return { box, recorder, handle, written };
-}
 
 test('an agent token is good until it is revoked, also after a restart that has only the log', async () => {
   const box = await machine();

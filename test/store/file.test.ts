@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,9 @@ import { test } from 'node:test';
 import { tryLock } from '../../src/store/file/lock.ts';
 import { openFileStore } from '../../src/store/file/store.ts';
 import { storeSuite } from '../suites/store.ts';
+
+const LOOK = `import { tryLock } from ${JSON.stringify(new URL('../../src/store/file/lock.ts', import.meta.url).href)};
+process.stdout.write(tryLock(process.argv[1]) === undefined ? 'taken' : 'free');`;
 
 async function scratch(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'tally-store-'));
@@ -56,6 +60,9 @@ test('the lock has one holder, and a released lock can be taken again', async ()
   const first = tryLock(path);
   assert.ok(first);
   assert.equal(tryLock(path), undefined);
+  // Asking again in the holder's own process must not give the lock away to others.
+  const other = spawnSync(process.execPath, ['--input-type=module', '-e', LOOK, path], { encoding: 'utf8' });
+  assert.equal(other.stdout, 'taken', other.stderr);
   first.release();
   const second = tryLock(path);
   assert.ok(second);

@@ -58,7 +58,8 @@ export async function machine(disk: MemoryDisk = memoryDisk()): Promise<Machine>
   const heads = new Map<string, Uint8Array>();
   const registry = new Map<string, Uint8Array>();
   const clock = { ms: Date.UTC(2026, 0, 1) };
-  await createLog(openMemoryStore(disk), info);
+  const signer = signerFromSkey(skey);
+  await createLog({ store: openMemoryStore(disk), heads: memoryObjects(heads), name: 'local', info, signer });
   let starts = 0;
   return {
     disk,
@@ -76,7 +77,7 @@ export async function machine(disk: MemoryDisk = memoryDisk()): Promise<Machine>
         heads: options.heads ?? memoryObjects(heads),
         registry: memoryObjects(registry),
         info,
-        signer: signerFromSkey(skey),
+        signer,
         masterKey: countingRandom('master')(32),
         policy: compilePolicy(options.policy ?? POLICY, { id: 'local' }),
         ...(options.redactor === undefined ? {} : { redactor: options.redactor }),

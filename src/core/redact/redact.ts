@@ -15,7 +15,8 @@ import { encodeUtf8 } from '../bytes.ts';
 import { ENTRY_SHAPE } from '../canonical/entry.ts';
 import { isPlain } from '../canonical/quote.ts';
 import { serializeEntry } from '../canonical.ts';
-import type { Entry } from '../entry.ts';
+import { type Entry, EntrySchema } from '../entry.ts';
+import { TallyError } from '../error.ts';
 import { CREDENTIAL_RULES } from './credentials.ts';
 import { type CustomPattern, customRule } from './custom.ts';
 import { createGate } from './gate.ts';
@@ -121,8 +122,19 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
       const clean = asClean(json, atSigns(entry.actor?.user?.email));
       if (clean !== undefined) return clean as Redacted<Uint8Array>;
       const { value, count, rules: replaced } = walked(entry, ENTRY_SHAPE);
-      const text = count === 0 ? json : serializeEntry(withCounts(value, count, replaced));
-      return encodeUtf8(text) as Redacted<Uint8Array>;
+      if (count === 0) return encodeUtf8(json) as Redacted<Uint8Array>;
+      const safe = withCounts(value, count, replaced);
+      const field = EntrySchema.safeParse(safe).error?.issues[0]?.path.join('.');
+      if (field !== undefined) {
+        throw new TallyError(
+          'BAD_EVENT',
+          `${field} holds something that must not be stored, and nothing else fits there`,
+          {
+            hint: `leave it out of ${field}; nothing was recorded for this event`,
+          },
+        );
+      }
+      return encodeUtf8(serializeEntry(safe)) as Redacted<Uint8Array>;
     },
     redact: (value) => walked(value, ENTRY_SHAPE),
     redactValue: (value) => walked(value, undefined),

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { TallyError } from '../../core/error.ts';
-import { FILE_MODE, storeError } from './fs.ts';
+import { errno, FILE_MODE, storeError } from './fs.ts';
 
 /**
  * One writer per log. Node has no flock, so the lock is an exclusive SQLite transaction on a file of its own: the
@@ -9,11 +9,26 @@ import { FILE_MODE, storeError } from './fs.ts';
  *
  * Returns undefined when somebody else holds it.
  */
+const held = new Set<string>();
+
+/**
+ * SQLite would make the file readable for everybody. An existing one is not opened: closing any descriptor of a file
+ * drops every lock that this process holds on it.
+ */
+function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', FILE_MODE));
+  } catch (error) {
+    if (errno(error) !== 'EEXIST') throw error;
+  }
+}
+
 export function tryLock(path: string): { release(): void } | undefined {
+  // For the same reason nobody in this process may even look while the lock is held.
+  if (held.has(path)) return undefined;
   let database: DatabaseSync;
   try {
-    // SQLite would make it readable for everybody.
-    closeSync(openSync(path, 'a', FILE_MODE));
+    makePrivate(path);
     database = new DatabaseSync(path, { timeout: 0 });
   } catch (error) {
     throw storeError(error, `cannot open the writer's lock ${path}`);
@@ -33,8 +48,10 @@ export function tryLock(path: string): { release(): void } | undefined {
       },
     );
   }
+  held.add(path);
   return {
     release() {
+      held.delete(path);
       database.exec('ROLLBACK');
       database.close();
     },

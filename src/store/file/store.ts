@@ -1,5 +1,5 @@
 import { closeSync, constants, fdatasync, fdatasyncSync, openSync, write, writeSync } from 'node:fs';
-import { type FileHandle, open, readdir, readFile, rename } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { invariant } from '../../core/error.ts';
@@ -104,19 +104,27 @@ async function moveTail(entries: string, first: number, offset: number) {
       invariant(bytesRead > 0, 'the torn tail shrank while it was read');
       done += bytesRead;
     }
-    const target: FileHandle = await open(join(entries, name), 'wx', FILE_MODE);
-    try {
-      await writeAll(target, bytes);
-      await target.sync();
-    } finally {
-      await target.close();
-    }
+    await copyTo(join(entries, name), bytes);
     await syncDirectory(entries);
     await source.truncate(offset);
     await source.sync();
     return { name, bytes: bytes.length, sha256: sha256Hex(bytes) };
   } finally {
     await source.close();
+  }
+}
+
+/** A copy that could not be made whole is taken away again: a full disk must not breed files that say nothing. */
+async function copyTo(path: string, bytes: Uint8Array): Promise<void> {
+  const target: FileHandle = await open(path, 'wx', FILE_MODE);
+  try {
+    await writeAll(target, bytes);
+    await target.sync();
+  } catch (error) {
+    await unlink(path);
+    throw error;
+  } finally {
+    await target.close();
   }
 }
 

@@ -1,0 +1,41 @@
+import type { Client } from '../../src/recorder/ops.ts';
+import type { LocalRecorder } from '../../src/recorder/recorder.ts';
+import { createService, type Handle } from '../../src/recorder/service.ts';
+import { createTurns } from '../../src/recorder/turns.ts';
+import { countingRandom, type Machine } from './recorder.ts';
+
+export const PERSON: Client = { surface: 'cli', user: 'ada', uid: 1000, pid: 4242 };
+
+export interface Served {
+  readonly box: Machine;
+  readonly recorder: LocalRecorder;
+  readonly handle: Handle;
+  readonly written: string[];
+}
+
+/** The requests of clients, over a recorder in memory. */
+export async function serve(
+  box: Machine,
+  operator: { protected?: boolean; token?: string; writeMs?: number } = {},
+): Promise<Served> {
+  const recorder = await box.open();
+  const written: string[] = [];
+  const handle = createService({
+    recorder,
+    random: countingRandom('service'),
+    version: '0.0.0-test',
+    vkey: box.vkey,
+    pid: 1,
+    broker: () => ({}),
+    writePolicy: async (text) => {
+      await new Promise((resolve) => setTimeout(resolve, operator.writeMs ?? 0));
+      written.push(text);
+    },
+    operator: {
+      isProtected: async () => operator.protected ?? false,
+      check: async (token) => token === operator.token,
+    },
+    policyTurn: createTurns(),
+  });
+  return { box, recorder, handle, written };
+}
