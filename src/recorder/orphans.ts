@@ -5,7 +5,7 @@
 import { type Entry, EntrySchema } from '../core/entry.ts';
 import { parseJson } from '../core/parse.ts';
 import type { LogReader } from '../core/ports.ts';
-import { lineText, lineType, scanLines } from './lines.ts';
+import { lineMentions, lineText, lineType, scanLines } from './lines.ts';
 import type { OpenAction } from './pending.ts';
 
 /** Newest last. */
@@ -38,7 +38,8 @@ async function sinceCleanClose(
     reader,
     first,
     (line) => {
-      const entry = line.whole ? entryOf(lineText(line)) : undefined;
+      const action = lineMentions(line, '"phase":"pre_exec"') || lineMentions(line, '"phase":"post_exec"');
+      const entry = line.whole && action ? entryOf(lineText(line)) : undefined;
       if (entry !== undefined) entries.push(entry);
       return true;
     },
