@@ -65,8 +65,8 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
  * The identity behind the claims. With an agent token and a run token both have to be good, and the agent is the agent
- * token's; a run token alone speaks for the agent its run was started with. A run that names no agent proves the run
- * and not the caller's name, so the name it claims stays `declared`.
+ * token's; a run token alone speaks for the agent its run was started with. A run that names no agent, or that an agent
+ * started by itself, proves the run and not the caller's name, so that name stays `declared`.
  */
 export function identify(
   state: RegistryState,
@@ -105,6 +105,10 @@ export function identify(
       : undefined);
   const unproved = agentId === undefined ? 'anonymous' : 'declared';
   if (failure !== undefined) return { ...out, level: unproved, failure };
-  const issued = proved !== undefined || (run !== undefined && agentId === undefined);
+  const issued =
+    agent !== undefined ||
+    (run !== undefined &&
+      run.token?.started_by !== 'other' &&
+      (proved !== undefined || agentId === undefined));
   return { ...out, level: issued ? 'issued' : unproved };
 }

@@ -23,6 +23,8 @@ export interface TokenRecord extends Scope {
   /** Absent only for the token of a run that names no agent. */
   readonly agent_id?: string;
   readonly run_id?: string;
+  /** Of a run that somebody else than the operator started: its token proves the run and no name. */
+  readonly started_by?: 'other';
   readonly label?: string;
   readonly issued_at: string;
   readonly revoked_at?: string;
@@ -141,6 +143,7 @@ function startRun(state: RegistryState, entry: Entry): void {
       ...optional('agent_id', entry.actor?.agent_id),
       ...optional('project_id', entry.project_id),
       ...optional('environment', entry.environment),
+      ...(entry.metadata?.started_by === 'other' ? { started_by: 'other' as const } : {}),
     },
     'run',
   );

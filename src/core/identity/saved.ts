@@ -23,6 +23,7 @@ const SavedSchema = z.strictObject({
       tenant_id: text,
       agent_id: text.exactOptional(),
       run_id: text.exactOptional(),
+      started_by: z.literal('other').exactOptional(),
       project_id: text.exactOptional(),
       environment: text.exactOptional(),
       expires_at: text.exactOptional(),

@@ -3,6 +3,7 @@ import type { SecretAccess } from '../../../core/entry.ts';
 import { isTallyError } from '../../../core/error.ts';
 import type { Session } from '../../../open.ts';
 import type { Context } from '../../context.ts';
+import { unlockIfAsked } from '../../operator/prompt.ts';
 
 export interface SecretChange<T> {
   readonly operation: 'set' | 'delete';
@@ -17,6 +18,7 @@ const PROVIDER = 'vault';
 
 /** No entry, no change: when the first one cannot be made durable this rejects and the vault is as it was. */
 export async function changeSecret<T>(context: Context, what: SecretChange<T>): Promise<T> {
+  await unlockIfAsked(context);
   const session = await context.openSession({ client: await context.client('secrets') });
   try {
     const { key, operation, reason } = what;
@@ -26,7 +28,12 @@ export async function changeSecret<T>(context: Context, what: SecretChange<T>): 
       secret: { key, operation, provider: PROVIDER },
       ...(reason === undefined ? {} : { reason }),
     };
-    const before = await session.ask('record', { event: { ...common, phase: 'pre_exec' } });
+    // Refused, and recorded as that, inside a run, under an agent and behind a passphrase that was not given.
+    const before = await session.ask('secret.change', {
+      key,
+      operation,
+      ...(reason === undefined ? {} : { reason }),
+    });
     const started = performance.now();
     const after = (
       found: NonNullable<SecretAccess['found']>,

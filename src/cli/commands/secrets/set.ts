@@ -3,6 +3,7 @@ import { TallyError } from '../../../core/error.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import type { Context } from '../../context.ts';
 import { readHidden } from '../../input.ts';
+import { unlockIfAsked } from '../../operator/prompt.ts';
 import { toJson } from '../../output/safe.ts';
 import { changeSecret } from './record.ts';
 
@@ -21,6 +22,8 @@ export async function set(context: Context, key: string, options: ChangeOptions)
       },
     );
   }
+  // First: nobody types a value twice only to be refused.
+  await unlockIfAsked(context);
   const value = await readHidden(context, {
     what: `the value of ${key}`,
     pipe: `tally secrets set ${key} < file-with-the-value`,
