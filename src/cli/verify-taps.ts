@@ -29,7 +29,7 @@ export function createTaps(deep: boolean): Taps {
     judge?.see(parsed.entry);
   }
 
-  const finders = ['log.recover', 'policy.snapshot'].map((type) =>
+  const finders = ['log.open', 'log.recover', 'policy.snapshot'].map((type) =>
     createMentionFinder(Buffer.from(`"type":"${type}"`), LIMITS.entryBytes, see),
   );
   const splitter = createLineSplitter({

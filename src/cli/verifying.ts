@@ -70,10 +70,10 @@ export async function verifyDirectory(opened: OpenedReader, request: VerifyReque
   const unacknowledged = taps.recovery.unacknowledged(await tornFiles(opened.directory));
   const findings = taps.judge?.finish(await request.writerLives());
   const snapshots = about.published ? undefined : taps.snapshots.judge(await storedSnapshots(reader));
-  const completeness = completenessOf(unacknowledged, snapshots, findings);
+  const completeness = completenessOf(unacknowledged, findings);
   const judged = { ...report, completeness };
-  // A log.json that is gone or broken while the log is remembered, and a policy that is not the one that was in force,
-  // are tampering whatever the entries say.
+  // A log.json that is gone or broken while the log is remembered, and a policy that was in force and is another one
+  // or gone, are tampering whatever the entries say.
   const tampered = about.problem !== undefined || snapshots?.status === 'fail';
   return {
     ...judged,
@@ -154,10 +154,9 @@ async function tornFiles(directory: string): Promise<readonly string[]> {
 
 function completenessOf(
   setAside: readonly string[],
-  snapshots: SnapshotsVerdict | undefined,
   findings: CompletenessFindings | undefined,
 ): Verification['completeness'] {
-  const lacks = setAside.length > 0 || snapshots?.status === 'incomplete';
+  const lacks = setAside.length > 0;
   if (findings === undefined) {
     return { status: lacks ? 'incomplete' : 'neutral', set_aside: setAside, note: 'not asked for' };
   }

@@ -220,7 +220,10 @@ describe('tally verify', () => {
       const { recovery } = JSON.parse(before.stdout) as Report;
       assert.deepEqual([before.code, recovery.status], [7, 'incomplete']);
       const [name = ''] = recovery.unacknowledged;
-      assert.match((await other.tally(['verify'])).stdout, /✗ recovery +set aside and not acknowledged/);
+      assert.match(
+        (await other.tally(['verify'])).stdout,
+        /– recovery +incomplete: set aside and not acknowledged/,
+      );
       const done = await other.tally(['log', 'acknowledge', name, '--reason', 'power cut, half a line']);
       assert.equal(done.code, 0, done.stderr);
       const settled = await other.tally(['verify', '--json', '--completeness']);
@@ -245,6 +248,12 @@ describe('tally verify', () => {
       (await home.tally(['verify', '--dir', altered])).stdout,
       /✗ policies +altered after they were cited/,
     );
+    const gone = await copied('policy-gone', async (directory) => {
+      for (const file of await policies(directory)) await rm(file);
+    });
+    const without = await verify('--dir', gone);
+    assert.deepEqual([without.report.snapshots?.status, without.code], ['fail', 6]);
+    assert.match((await home.tally(['verify', '--dir', gone])).stdout, /✗ policies +cited and not there/);
   });
 
   it('judges what was published like the log itself, with a key from elsewhere', async () => {
@@ -281,8 +290,14 @@ describe('tally verify', () => {
       await mkdir(join(directory, 'entries'), { recursive: true });
       await writeFile(join(directory, 'entries/000000000000.jsonl.torn-0'), 'x');
     });
-    assert.equal((await verify('--dir', copy)).code, 0);
-    assert.equal((await verify('--dir', copy, '--completeness')).code, 7);
+    const { stdout, stderr, code } = await home.tally(['verify', '--dir', copy]);
+    assert.equal(code, 0);
+    assert.doesNotMatch(stdout, /✗/);
+    assert.match(stdout, /^– completeness +incomplete: /m);
+    assert.match(stderr, /tally log acknowledge/);
+    const asked = await home.tally(['verify', '--dir', copy, '--completeness']);
+    assert.equal(asked.code, 7);
+    assert.match(asked.stdout, /^✗ completeness /m);
   });
 });
 

@@ -1,6 +1,6 @@
 /** The text of `tally verify`: one line a verdict, then what it stands on, then how to mend it. */
 import type { SnapshotsVerdict } from '../../core/query/snapshots.ts';
-import type { HeadVerdict, IntegrityVerdict, Status } from '../../core/tlog/verify-report.ts';
+import type { HeadVerdict, IntegrityVerdict, Status, TilesVerdict } from '../../core/tlog/verify-report.ts';
 import type { Verification } from '../verifying.ts';
 import { grouped } from './progress.ts';
 import { safe } from './safe.ts';
@@ -13,15 +13,29 @@ const NARROWEST = 30;
 const NAMED = 5;
 
 export function verdictLines(report: Verification, style: Style, width?: number): string[] {
-  const { integrity, chain, append_only, signatures, anchored, completeness, recovery, snapshots, log_json } =
-    report;
+  const {
+    integrity,
+    tiles,
+    chain,
+    append_only,
+    signatures,
+    anchored,
+    completeness,
+    recovery,
+    snapshots,
+    log_json,
+  } = report;
   const room = width === undefined ? undefined : Math.max(NARROWEST, width - INDENT.length);
   const line = (status: Status, label: string, text: string): string =>
     wrap(text, room)
       .map((part, i) => `${i === 0 ? `${mark(status, style)} ${label.padEnd(LABEL)}` : INDENT}${part}`)
       .join('\n');
+  /** What is missing does not count against a log when nobody asked: a cross beside exit code 0 would be no answer. */
+  const asked = (status: Status): Status =>
+    status === 'incomplete' && completeness.findings === undefined ? 'neutral' : status;
   const lines = [
     line(integrity.status, 'integrity', integrityText(report)),
+    ...(tiles.status === 'pass' ? [] : [line('neutral', 'tiles', tilesText(tiles))]),
     line(
       chain.status,
       'chain',
@@ -35,14 +49,14 @@ export function verdictLines(report: Verification, style: Style, width?: number)
       .flatMap((head) => wrap(headText(head), room).map((part) => `${INDENT}${part}`)),
     line(signatures.status, 'signatures', signatureText(report)),
     line(anchored.status, 'anchored', safe(anchored.note)),
-    line(completeness.status, 'completeness', completenessText(report)),
+    line(asked(completeness.status), 'completeness', completenessText(report)),
   ];
   if (recovery.status === 'incomplete') {
     lines.push(
       line(
-        'incomplete',
+        asked('incomplete'),
         'recovery',
-        `set aside and not acknowledged: ${few(recovery.unacknowledged.map(safe), recovery.unacknowledged.length)}`,
+        `incomplete: set aside and not acknowledged: ${few(recovery.unacknowledged.map(safe), recovery.unacknowledged.length)}`,
       ),
     );
   }
@@ -84,16 +98,20 @@ function integrityText({ integrity, size }: Verification): string {
           integrity.extra_count,
         )}`
       : undefined,
-    integrity.damaged_tile_count > 0
-      ? `damaged hash tiles: ${few(
-          integrity.damaged_tiles.map(({ level, index }) => `${level}/${index}`),
-          integrity.damaged_tile_count,
-        )}`
-      : undefined,
     integrity.note,
   ].filter((part) => part !== undefined);
   if (parts.length > 0) return parts.join('; ');
   return `all ${grouped(size ?? 0)} signed entries are the ones that were signed`;
+}
+
+/** A mark of their own would outshout the entries, which may be proven by the root. */
+function tilesText({ damaged, damaged_count, absent_count }: TilesVerdict): string {
+  const names = damaged.map(({ level, index }) => `${level}/${index}`);
+  const parts = [
+    damaged_count > 0 ? `damaged: ${few(names, damaged_count)}` : undefined,
+    absent_count > 0 ? `absent: ${grouped(absent_count)}` : undefined,
+  ].filter((part) => part !== undefined);
+  return `tiles incomplete: ${parts.join('; ')}; the start of the recorder makes those of the open segment again`;
 }
 
 function badText({ index, reason, carries }: IntegrityVerdict['bad'][number]): string {
@@ -131,13 +149,11 @@ function signatureText({ signatures, key }: Verification): string {
   return safe(signatures.note ?? '');
 }
 
-function completenessText({ completeness, snapshots }: Verification): string {
+function completenessText({ completeness }: Verification): string {
   const { findings, set_aside } = completeness;
-  const lacking = [
-    set_aside.length > 0 ? 'entries were set aside by recovery' : undefined,
-    snapshots?.status === 'incomplete' ? 'policies that decisions cite are missing' : undefined,
-  ].filter((part) => part !== undefined);
-  if (findings === undefined) return lacking.join('; ') || 'not asked for (--completeness)';
+  const lacking = set_aside.length > 0 ? ['entries were set aside by recovery'] : [];
+  if (findings === undefined)
+    return lacking.length > 0 ? `incomplete: ${lacking.join()}` : 'not asked for (--completeness)';
   const parts = [
     ...lacking,
     findings.without_end_count > 0

@@ -54,13 +54,21 @@ export interface IntegrityVerdict {
   readonly missing_count: number;
   readonly extra: readonly ExtraLine[];
   readonly extra_count: number;
-  readonly damaged_tiles: readonly DamagedTile[];
-  readonly damaged_tile_count: number;
-  /** Full tiles below the checkpoint that are not stored. The root decides without them; localisation needs them. */
-  readonly absent_tile_count: number;
   /** Base64 of the recomputed root at the checkpoint's size, when the log reaches it. */
   readonly root?: string;
   readonly note?: string;
+}
+
+/**
+ * Whether the stored hash tiles are the ones that the entries make. Never decisive: they are made from the entries, and
+ * the signed root tells whether those are right. Localisation and the start of a recorder need the tiles.
+ */
+export interface TilesVerdict {
+  readonly status: 'pass' | 'incomplete';
+  readonly damaged: readonly DamagedTile[];
+  readonly damaged_count: number;
+  /** Full tiles below the checkpoint that are not stored. */
+  readonly absent_count: number;
 }
 
 export interface ChainVerdict {
@@ -120,6 +128,7 @@ export interface Report {
   /** Bytes after the last newline: a write in progress or cut off. */
   readonly torn_bytes: number;
   readonly integrity: IntegrityVerdict;
+  readonly tiles: TilesVerdict;
   readonly chain: ChainVerdict;
   readonly append_only: AppendOnlyVerdict;
   readonly signatures: SignaturesVerdict;

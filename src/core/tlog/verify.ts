@@ -14,6 +14,7 @@ import {
   LISTED,
   type MissingEntries,
   type Report,
+  type TilesVerdict,
 } from './verify-report.ts';
 import { declaredVerifiers, readSigned, type Signed } from './verify-signed.ts';
 
@@ -77,6 +78,7 @@ export async function verifyLog(source: LogSource, options: VerifyOptions = {}):
     unsigned: Math.max(0, result.end - (signed.checkpoint?.size ?? 0)),
     torn_bytes: result.tornBytes,
     integrity: judgeIntegrity(result, signed),
+    tiles: judgeTiles(result),
     chain: {
       status: breaks.count > 0 ? 'fail' : 'pass',
       breaks: breaks.list.toSorted((a, b) => a - b),
@@ -123,12 +125,13 @@ function judgeIntegrity(result: EntriesResult, { authentic, checkpoint }: Signed
   const places = [bad[0]?.index, missing[0]?.from, findings.extra.list[0]?.before];
   const firstBad = Math.min(...places.filter((place) => place !== undefined));
   const damaged = findings.damagedTiles.count;
+  // Tiles are a cache of what the entries say: where these lead to the signed root, a damaged one shows no tampering.
   const wrong =
-    badCount + missingCount + findings.extra.count + damaged > 0 || (signed !== undefined && !rootHolds);
+    badCount + missingCount + findings.extra.count + (rootHolds ? 0 : damaged) > 0 ||
+    (signed !== undefined && !rootHolds);
   const note = integrityNote({
     authentic: signed !== undefined,
     rootHolds,
-    wrong,
     named: Number.isFinite(firstBad),
   });
   return {
@@ -140,22 +143,28 @@ function judgeIntegrity(result: EntriesResult, { authentic, checkpoint }: Signed
     missing_count: missingCount,
     extra: findings.extra.list,
     extra_count: findings.extra.count,
-    damaged_tiles: findings.damagedTiles.list,
-    damaged_tile_count: damaged,
-    absent_tile_count: findings.absentTiles,
     ...(root === undefined ? {} : { root: encodeBase64(root) }),
     ...(note === undefined ? {} : { note }),
+  };
+}
+
+function judgeTiles({ findings }: EntriesResult): TilesVerdict {
+  const { damagedTiles, absentTiles } = findings;
+  return {
+    status: damagedTiles.count + absentTiles > 0 ? 'incomplete' : 'pass',
+    damaged: damagedTiles.list,
+    damaged_count: damagedTiles.count,
+    absent_count: absentTiles,
   };
 }
 
 function integrityNote(state: {
   readonly authentic: boolean;
   readonly rootHolds: boolean;
-  readonly wrong: boolean;
   readonly named: boolean;
 }): string | undefined {
   if (!state.authentic) return 'no authentic checkpoint: the entries agree with one another at best';
-  if (state.rootHolds)
-    return state.wrong && !state.named ? 'stored hash tiles are damaged; the entries are not' : undefined;
-  return state.named ? undefined : 'the entries agree with one another, but the signed root is of others';
+  return state.rootHolds || state.named
+    ? undefined
+    : 'the entries agree with one another, but the signed root is of others';
 }

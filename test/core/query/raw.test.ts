@@ -139,7 +139,7 @@ describe('policy snapshots', () => {
       { status: 'pass', altered: [], missing: [] },
     );
     assert.deepEqual(watch.judge(new Map([['aa', 'aa']])), {
-      status: 'incomplete',
+      status: 'fail',
       altered: [],
       missing: ['bb'],
     });
