@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { connectHandover } from './capture/handover.ts';
+import { connectHandover, type HandoverClient } from './capture/handover.ts';
 import { openVault, type Vault } from './capture/secrets/vault.ts';
 import { TallyError } from './core/error.ts';
 import { type LogInfo, parseLogInfo } from './core/loginfo.ts';
@@ -290,12 +290,15 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     const request =
       op === 'record' ? withId(params as OpParams<'record'>, `log_${ulid(Date.now())}`) : params;
     const repeatable = ['hello', 'status', 'checkpoint', 'agent.list', 'record'].includes(op);
+    const deadline = performance.now() + (options.waitMs ?? WAIT_MS);
     for (;;) {
       try {
         return await link.ask(op, request as OpParams<O>);
       } catch (error) {
-        const lost = error instanceof TallyError && error.code === 'RECORDER_UNAVAILABLE';
-        if (!lost || !repeatable || link.writer !== undefined) throw error;
+        if (!isUnavailable(error) || !repeatable || link.writer !== undefined) throw error;
+        // One deadline for all attempts: a writer that takes no more clients closes each connection at once.
+        if (performance.now() > deadline) throw error;
+        await pause();
         link = await connect(options, vault);
       }
     }
@@ -345,19 +348,40 @@ async function connect(options: SessionOptions, vault: Vault): Promise<Link> {
         close: (reason) => writer.close(reason),
       };
     }
-    const socket = options.require === 'writer' ? undefined : await connectHandover(paths.socket, client);
+    const socket = options.require === 'writer' ? undefined : await greet(options);
     if (socket !== undefined) {
       return { writer: undefined, ask: socket.ask, close: async () => socket.close() };
     }
     if (performance.now() > deadline) throw await unavailable(options);
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    await pause();
   }
+}
+
+/** Undefined when nobody listens, or the listener takes no more clients, is closing or stopped: those may pass. */
+async function greet({ paths, client }: SessionOptions): Promise<HandoverClient | undefined> {
+  const socket = await connectHandover(paths.socket, client);
+  try {
+    await socket?.ask('hello', {});
+    return socket;
+  } catch (error) {
+    socket?.close();
+    if (!isUnavailable(error)) throw error;
+    return undefined;
+  }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof TallyError && error.code === 'RECORDER_UNAVAILABLE';
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, RETRY_MS));
 }
 
 async function unavailable(options: SessionOptions): Promise<TallyError> {
   if (options.require !== 'writer') {
     return new TallyError('RECORDER_UNAVAILABLE', 'the recorder holds the log but does not answer', {
-      hint: 'look at the output of `tally up`; if that process hangs, end it and try again',
+      hint: 'it is stopped, overloaded or has too many clients: look at the output of `tally up`; if that process hangs, end it and try again',
     });
   }
   const other = await connectHandover(options.paths.socket, options.client);

@@ -1,8 +1,15 @@
 /** The client's side of the hand-over socket. */
 import { connect } from 'node:net';
 import { TallyError } from '../core/error.ts';
+import { LIMITS } from '../core/limits.ts';
 import { errorFromWire, lineSplitter, type WireReply } from '../core/wire.ts';
 import type { Ask, Client, OpResults } from '../recorder/ops.ts';
+
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+  readonly timer: NodeJS.Timeout;
+}
 
 export interface HandoverClient {
   readonly ask: Ask;
@@ -14,9 +21,13 @@ export interface HandoverClient {
 /**
  * Connects to the writer that listens on `path`; undefined when none does. A request whose connection breaks before its
  * answer rejects with `RECORDER_UNAVAILABLE`: whether it was carried out is then unknown, and events that carry an id
- * may be sent again.
+ * may be sent again. So does one that has no answer after `answerMs`; the connection is then given up.
  */
-export async function connectHandover(path: string, client: Client): Promise<HandoverClient | undefined> {
+export async function connectHandover(
+  path: string,
+  client: Client,
+  { answerMs = LIMITS.socketAnswerMs }: { readonly answerMs?: number } = {},
+): Promise<HandoverClient | undefined> {
   const socket = connect(path);
   try {
     await new Promise<void>((resolve, reject) => {
@@ -27,13 +38,14 @@ export async function connectHandover(path: string, client: Client): Promise<Han
     // No writer: a missing socket and a dead one look alike, and mean the same to the caller.
     return undefined;
   }
-  const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  const waiting = new Map<number, Waiting>();
   let next = 1;
 
   const split = lineSplitter((line) => {
     const reply = JSON.parse(line) as WireReply;
     const waiter = waiting.get(reply.id);
     waiting.delete(reply.id);
+    clearTimeout(waiter?.timer);
     if ('error' in reply) waiter?.reject(errorFromWire(reply.error));
     else waiter?.resolve(reply.result);
   });
@@ -47,7 +59,10 @@ export async function connectHandover(path: string, client: Client): Promise<Han
   socket.on('error', () => undefined);
   const closed = new Promise<void>((resolve) => {
     socket.on('close', () => {
-      for (const { reject } of waiting.values()) reject(gone());
+      for (const { reject, timer } of waiting.values()) {
+        clearTimeout(timer);
+        reject(gone());
+      }
       waiting.clear();
       resolve();
     });
@@ -60,7 +75,13 @@ export async function connectHandover(path: string, client: Client): Promise<Han
       new Promise((resolve, reject) => {
         if (socket.destroyed) return reject(gone());
         const id = next++;
-        waiting.set(id, { resolve: (value) => resolve(value as OpResults[typeof op]), reject });
+        const timer = setTimeout(() => {
+          waiting.delete(id);
+          reject(silent(answerMs));
+          // Its answers can no longer be trusted to come: whoever goes on connects anew.
+          socket.destroy();
+        }, answerMs);
+        waiting.set(id, { resolve: (value) => resolve(value as OpResults[typeof op]), reject, timer });
         socket.write(`${JSON.stringify({ id, op, params, ...(id === 1 ? { client } : {}) })}\n`);
       }),
   };
@@ -69,5 +90,11 @@ export async function connectHandover(path: string, client: Client): Promise<Han
 function gone(): TallyError {
   return new TallyError('RECORDER_UNAVAILABLE', 'the recorder went away before it answered', {
     hint: 'start it again with `tally up`; an event that carries an id can be sent again',
+  });
+}
+
+function silent(answerMs: number): TallyError {
+  return new TallyError('RECORDER_UNAVAILABLE', `the recorder gave no answer within ${answerMs / 1000} s`, {
+    hint: 'it is stopped or overloaded: see whether `tally up` still runs (a process stopped with Ctrl-Z goes on after `fg`)',
   });
 }

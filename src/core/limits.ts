@@ -58,6 +58,10 @@ export const LIMITS = {
   socketRequests: 1_024,
   /** Clients of the hand-over socket at once. */
   socketClients: 256,
+  /** From connecting to the first request; a client that never says who it is would hold one of those places. */
+  socketHelloMs: 5_000,
+  /** For one answer of the writer: above any flush of a slow disk. A writer that was stopped never answers. */
+  socketAnswerMs: 10_000,
   /** Unix socket paths longer than this fail in the kernel (sun_path). */
   socketPathBytes: 107,
 

@@ -88,6 +88,8 @@ function closingNow(): TallyError {
 function serveClient(socket: Socket, handle: Handler, onError: (error: unknown) => void): void {
   let client: Client | undefined;
   let open = 0;
+  const silent = setTimeout(() => socket.destroy(), LIMITS.socketHelloMs);
+  socket.on('close', () => clearTimeout(silent));
 
   function reply(message: WireReply): void {
     if (!socket.destroyed) socket.write(`${JSON.stringify(message)}\n`);
@@ -108,7 +110,10 @@ function serveClient(socket: Socket, handle: Handler, onError: (error: unknown) 
     try {
       const request = parseRequest(line);
       id = request.id;
-      if (client === undefined) client = parseClient(request.client);
+      if (client === undefined) {
+        client = parseClient(request.client);
+        clearTimeout(silent);
+      }
       reply({ id, result: await handle(request.op, request.params, client) });
     } catch (error) {
       if (!(error instanceof TallyError)) onError(error);

@@ -11,6 +11,9 @@ export interface Keeper {
   close(): Promise<void>;
 }
 
+/** Before the next look at a recorder that takes no clients. */
+const RETRY_MS = 250;
+
 const IDLE: Keeper = { close: async () => undefined };
 
 /** The broker of `tally up` is not replaced: whoever runs it starts it again. */
@@ -27,7 +30,14 @@ export function keepBroker(context: Context, broker: BrokerHandle): Keeper {
       if (link !== undefined) {
         leave = link.close;
         if (over) link.close();
+        // A connection that says nothing is closed by the recorder.
+        const answered = await link.ask('hello', {}).then(
+          () => true,
+          () => false,
+        );
+        if (!answered) link.close();
         await link.closed;
+        if (!answered && !over) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
         continue;
       }
       if (await takeOver()) return;
