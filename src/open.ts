@@ -54,6 +54,15 @@ export interface Session {
   close(reason?: string): Promise<void>;
 }
 
+/** Twice is the same as once. */
+const REPEATABLE: ReadonlySet<Op> = new Set([
+  'hello',
+  'status',
+  'checkpoint',
+  'agent.list',
+  'record',
+  'run.end',
+]);
 const WAIT_MS = 5_000;
 const RETRY_MS = 25;
 const VERSION = packageVersion();
@@ -289,7 +298,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   async function ask<O extends Op>(op: O, params: OpParams<O>): Promise<OpResults[O]> {
     const request =
       op === 'record' ? withId(params as OpParams<'record'>, `log_${ulid(Date.now())}`) : params;
-    const repeatable = ['hello', 'status', 'checkpoint', 'agent.list', 'record'].includes(op);
+    const repeatable = REPEATABLE.has(op);
     const deadline = performance.now() + (options.waitMs ?? WAIT_MS);
     for (;;) {
       try {

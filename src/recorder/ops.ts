@@ -111,7 +111,8 @@ export interface OpResults {
   checkpoint: { readonly size: number };
   record: { readonly id: string; readonly index: number; readonly ts: string };
   'run.start': { readonly run_id: string; readonly token: string; readonly id: string };
-  'run.end': { readonly id: string };
+  /** Without `id` the run had ended before: a lost answer may be asked for again. */
+  'run.end': { readonly id?: string };
   'agent.register': { readonly agent_id: string; readonly id: string };
   'token.issue': {
     readonly token_id: string;

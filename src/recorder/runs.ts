@@ -95,6 +95,9 @@ export function runHandlers(
     },
     async 'run.end'({ run_id, run_token, outcome }, client) {
       const identity = recorder.identify({ run_token });
+      // The token was right and this run is over: the first request was carried out and its answer lost.
+      const ended = recorder.registry.current().runs.get(run_id)?.ended_at !== undefined;
+      if (identity.run_id === run_id && ended) return {};
       if (identity.failure !== undefined || identity.run_id !== run_id) {
         throw new TallyError('TOKEN_INVALID', 'this token is not of that run', {
           hint: 'a run is ended by the program that started it',

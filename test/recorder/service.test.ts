@@ -49,7 +49,13 @@ test('a run token is bound to its run and ends with it', async () => {
     PERSON,
   );
   assert.equal(recorder.identify({ run_token: run.token }).failure, 'token_revoked');
+  const again = { run_id: run.run_id, run_token: run.token, outcome: { status: 'ok' } } as const;
+  assert.deepEqual(await handle('run.end', again, PERSON), {}, 'a lost answer is asked for again');
+  await assert.rejects(handle('run.end', { ...again, run_token: `${run.token.slice(0, -1)}!` }, PERSON), {
+    code: 'TOKEN_INVALID',
+  });
   await recorder.close('test');
+  assert.equal(entriesOf(box.disk).filter(({ type }) => type === 'run.end').length, 1);
   await assertVerifies(box);
 });
 

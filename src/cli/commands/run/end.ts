@@ -1,27 +1,11 @@
 import type { Outcome } from '../../../core/entry.ts';
-import { isTallyError } from '../../../core/error.ts';
-import type { BrokerHandle } from '../../broker.ts';
-import type { Context } from '../../context.ts';
+import type { Session } from '../../../open.ts';
 import type { Ran } from './ran.ts';
 
 /** Records how the run ended. A recorder that was restarted meanwhile still knows the run: it reads it from the log. */
-export async function recordEnd(context: Context, broker: BrokerHandle, ran: Ran): Promise<void> {
+export async function recordEnd(session: Session, ran: Ran): Promise<void> {
   const { run_id, token } = ran.started;
-  const params = { run_id, run_token: token, outcome: outcomeOf(ran) };
-  try {
-    await broker.session.ask('run.end', params);
-  } catch (error) {
-    if (!isTallyError(error) || error.code !== 'RECORDER_UNAVAILABLE' || broker.own) throw error;
-    const again = await context.openSession();
-    try {
-      await again.ask('run.end', params);
-    } catch (late) {
-      // The first one was carried out and only its answer was lost: the token of an ended run is no longer good.
-      if (!isTallyError(late) || late.code !== 'TOKEN_INVALID') throw late;
-    } finally {
-      await again.close();
-    }
-  }
+  await session.ask('run.end', { run_id, run_token: token, outcome: outcomeOf(ran) });
 }
 
 function outcomeOf({ end, durationMs: duration_ms }: Ran): Outcome {

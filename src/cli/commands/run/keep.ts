@@ -8,13 +8,15 @@ import { type BrokerHandle, type OwnBroker, startBroker } from '../../broker.ts'
 import type { Context } from '../../context.ts';
 
 export interface Keeper {
+  /** That of the recorder, once this process has become it: there is no other one to connect to. */
+  session(): Session | undefined;
   close(): Promise<void>;
 }
 
 /** Before the next look at a recorder that takes no clients. */
 const RETRY_MS = 250;
 
-const IDLE: Keeper = { close: async () => undefined };
+const IDLE: Keeper = { session: () => undefined, close: async () => undefined };
 
 /** The broker of `tally up` is not replaced: whoever runs it starts it again. */
 export function keepBroker(context: Context, broker: BrokerHandle): Keeper {
@@ -66,6 +68,7 @@ export function keepBroker(context: Context, broker: BrokerHandle): Keeper {
     );
   });
   return {
+    session: () => taken?.session,
     async close() {
       over = true;
       leave();

@@ -26,8 +26,8 @@ export async function run(
     try {
       ran = await runCommand(context, broker, command, args, options);
       context.exit(exitCodeOf(ran.end));
-      await recordEnd(context, broker, ran);
-      await summarise(context, broker, ran, options);
+      await recordEnd(keeper.session() ?? broker.session, ran);
+      await summarise(context, keeper.session() ?? broker.session, ran, options);
     } finally {
       await keeper.close();
       await broker.close();

@@ -1,5 +1,5 @@
 /** What is told at the end of a run: what it did, whether the log still proves it, and what nobody can see. */
-import type { BrokerHandle } from '../../broker.ts';
+import type { Session } from '../../../open.ts';
 import type { Context } from '../../context.ts';
 import { createProgress } from '../../output/progress.ts';
 import { safe } from '../../output/safe.ts';
@@ -10,7 +10,7 @@ import type { Ran, RunOptions } from './ran.ts';
 
 export async function summarise(
   context: Context,
-  broker: BrokerHandle,
+  session: Session,
   { started, end, durationMs, since }: Ran,
   options: RunOptions,
 ): Promise<void> {
@@ -18,7 +18,7 @@ export async function summarise(
   const { dim, green, red } = stderr.style;
   const run = started.run_id;
   if (end.kind === 'unstartable') return stderr.line(`tally: ${safe(end.message)} (recorded as ${run})`);
-  await broker.session.ask('checkpoint', {});
+  await session.ask('checkpoint', {});
   const counts = await countRun(context, run, since);
   const { exit_code } = await verifyOwn(context);
   if (options.verifyExit === true && exit_code !== 0) context.exit(exit_code);
