@@ -3,6 +3,7 @@
  * Entries come in the order of the log; what is said about them at the end is an answer, not an error.
  */
 import type { JsonObject } from '../json.ts';
+import { isEnforced, isSelfReported } from './assurance.ts';
 import { numberAt, textAt } from './fields.ts';
 
 /** Particulars that are listed; the counts beside them do not stop. */
@@ -57,7 +58,7 @@ interface RecorderState {
 
 export function judgeCompleteness(): CompletenessJudge {
   const recorders = new Map<string, RecorderState>();
-  const open = new Map<string, Place & { readonly recorder: string }>();
+  const open = new Map<string, Place & { readonly recorder: string; readonly enforced: boolean }>();
   const runs = new Map<string, string>();
   const holes: Hole[] = [];
   const gaps: number[] = [];
@@ -87,14 +88,18 @@ export function judgeCompleteness(): CompletenessJudge {
       const type = textAt(entry, 'type') ?? '';
       sequence(recorder, numberAt(entry, 'source', 'seq'), index);
       const phase = textAt(entry, 'phase');
-      if (phase === 'pre_exec') open.set(id, { id, index, type, recorder });
+      if (phase === 'pre_exec') open.set(id, { id, index, type, recorder, enforced: isEnforced(entry) });
       if (phase === 'post_exec') {
-        open.delete(textAt(entry, 'parent_id') ?? '');
+        const begun = open.get(textAt(entry, 'parent_id') ?? '');
+        // A forged end of what the broker did must not hide that its own end is missing.
+        if (begun !== undefined && (!begun.enforced || !isSelfReported(entry))) open.delete(begun.id);
         if (textAt(entry, 'outcome', 'status') === 'unknown') unknownEnds++;
       }
       const run = textAt(entry, 'run_id');
-      if (run !== undefined && type === 'run.end') runs.delete(run);
-      else if (run !== undefined && (type === 'run.start' || runs.has(run))) runs.set(run, recorder);
+      const bounds = !isSelfReported(entry);
+      if (run !== undefined && type === 'run.end' && bounds) runs.delete(run);
+      else if (run !== undefined && ((type === 'run.start' && bounds) || runs.has(run)))
+        runs.set(run, recorder);
       if (type === 'log.open') current = recorder;
       const state = type === 'log.close' ? recorders.get(recorder) : undefined;
       if (state !== undefined) state.closed = true;

@@ -1,6 +1,7 @@
 /** Rows of entries that come in the order of the log: an end is told together with what began it. */
 import type { JsonObject } from '../json.ts';
 import { LIMITS } from '../limits.ts';
+import { mayEnd } from './assurance.ts';
 import { type Facts, factsOf } from './call.ts';
 import { numberAt, textAt } from './fields.ts';
 
@@ -22,7 +23,7 @@ export function createPairing(): Pairing {
       }
       const parent = phase === 'post_exec' ? (textAt(entry, 'parent_id') ?? '') : '';
       const first = begun.get(parent);
-      if (first === undefined) return factsOf({ first: entry });
+      if (first === undefined || !mayEnd(first, entry)) return factsOf({ first: entry });
       begun.delete(parent);
       return {
         ...factsOf({ first, last: entry }),

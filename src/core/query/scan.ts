@@ -4,12 +4,15 @@
  * A call is two entries, and the newer one, its post_exec, is met first. It waits for its pre_exec; the row stands where
  * the call started. A post_exec that a filter did not let through is kept unparsed, in case its pre_exec turns out to be
  * wanted. Both memories are bounded: a wanted end that falls out is shown as a row of its own, never lost.
+ *
+ * A client's word about how an enforced call ended is a row of its own, and its older, true end still joins the call.
  */
 
 import type { JsonObject } from '../json.ts';
 import { LIMITS } from '../limits.ts';
+import { isSelfReported, mayEnd } from './assurance.ts';
 import { type Call, factsOf } from './call.ts';
-import { textAt } from './fields.ts';
+import { numberAt, textAt } from './fields.ts';
 import { type LogFilter, matches, needlesOf } from './filter.ts';
 import { lineIds, lineParents, lineTime, parseLine } from './line.ts';
 
@@ -73,7 +76,7 @@ export function createScan(options: ScanOptions): Scan {
   const needles = drivingNeedles(filter, raw);
   /** Ends that no filter let through are kept too: they may belong to a wanted call, or supersede an older end. */
   const keepsEnds = !raw && needles.length > 0;
-  const waiting = new Map<string, Waiting>();
+  const waiting = new Map<string, readonly Waiting[]>();
   const unseen = recentLines();
   let rows: Hit[] = [];
   let found = 0;
@@ -119,35 +122,47 @@ export function createScan(options: ScanOptions): Scan {
     const phase = raw ? undefined : textAt(entry, 'phase');
     const parent = textAt(entry, 'parent_id');
     if (phase === 'pre_exec') join(entry, line);
-    // A second end of the same call is older and was superseded: the newest one wins, this one stands alone.
-    else if (
-      phase === 'post_exec' &&
-      parent !== undefined &&
-      !waiting.has(parent) &&
-      endOf(parent) === undefined
-    ) {
-      const evicted = remember(waiting, parent, { entry, line: Buffer.from(line) });
-      if (evicted !== undefined) offer({ first: evicted.entry }, [evicted.line]);
-    } else offer({ first: entry }, [line]);
+    else if (phase === 'post_exec' && parent !== undefined) wait(parent, entry, line);
+    else offer({ first: entry }, [line]);
+  }
+
+  /**
+   * A second end of the same call is older and was superseded: the newest one wins, this one stands alone. Only a
+   * client's word does not supersede an older end that is none: the call, when it is met, says which of them counts.
+   */
+  function wait(parent: string, entry: JsonObject, line: Buffer): void {
+    const held = waiting.get(parent) ?? [];
+    const newer = [...held, ...unseenEnds(parent)];
+    const superseded = isSelfReported(entry)
+      ? newer.length > 0
+      : newer.some((end) => !isSelfReported(end.entry));
+    if (superseded) {
+      offer({ first: entry }, [line]);
+      return;
+    }
+    const evicted = remember(waiting, parent, [...held, { entry, line: Buffer.from(line) }]);
+    for (const end of evicted ?? []) offer({ first: end.entry }, [end.line]);
   }
 
   function join(first: JsonObject, line: Buffer): void {
     const id = textAt(first, 'id') ?? '';
-    const last = waiting.get(id) ?? endOf(id);
+    const held = waiting.get(id) ?? [];
     waiting.delete(id);
+    const last = [...held, ...unseenEnds(id)].sort(newestFirst).find(({ entry }) => mayEnd(first, entry));
+    for (const end of held) if (end !== last) offer({ first: end.entry }, [end.line]);
     if (last === undefined) offer({ first }, [line]);
     else offer({ first, last: last.entry }, [line, last.line]);
   }
 
-  /** The newest end of that call among the lines that no filter let through. Parsed: nested objects imitate ends. */
-  function endOf(id: string): Waiting | undefined {
-    for (const line of unseen.find(id)) {
+  /** Ends of that call among the lines that no filter let through. Parsed: nested objects imitate ends. */
+  function unseenEnds(id: string): readonly Waiting[] {
+    return unseen.find(id).flatMap((line) => {
       const parsed = parseLine(line);
-      if (!('entry' in parsed)) continue;
+      if (!('entry' in parsed)) return [];
       const { entry } = parsed;
-      if (textAt(entry, 'phase') === 'post_exec' && textAt(entry, 'parent_id') === id) return { entry, line };
-    }
-    return undefined;
+      const ends = textAt(entry, 'phase') === 'post_exec' && textAt(entry, 'parent_id') === id;
+      return ends ? [{ entry, line }] : [];
+    });
   }
 
   return {
@@ -183,11 +198,15 @@ export function createScan(options: ScanOptions): Scan {
     },
     finish() {
       rows = [];
-      for (const { entry, line } of waiting.values()) offer({ first: entry }, [line]);
+      for (const { entry, line } of [...waiting.values()].flat()) offer({ first: entry }, [line]);
       waiting.clear();
       return rows;
     },
   };
+}
+
+function newestFirst(a: Waiting, b: Waiting): number {
+  return (numberAt(b.entry, 'index') ?? 0) - (numberAt(a.entry, 'index') ?? 0);
 }
 
 /** Adds to a bounded memory, and gives back what had to leave it. */

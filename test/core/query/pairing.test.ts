@@ -19,6 +19,16 @@ describe('pairing', () => {
     );
   });
 
+  it('does not take a word of a client for the end of an enforced call', () => {
+    const pairing = createPairing();
+    const [pre, post] = callDrafts(0, { agent: 'builder' });
+    const source = { assurance: 'enforced' };
+    pairing.facts({ ...pre, id: idOf(0), source } as unknown as JsonObject);
+    const end = { phase: 'post_exec', parent_id: idOf(0), outcome: post.outcome } as unknown as JsonObject;
+    assert.equal(pairing.facts({ ...end, source: { assurance: 'self_reported' } }).agent, undefined);
+    assert.equal(pairing.facts({ ...end, source }).agent, 'builder');
+  });
+
   it('forgets the oldest beginnings, whose ends then speak for themselves', () => {
     const pairing = createPairing();
     for (let i = 0; i <= LIMITS.rememberedCalls; i++) {

@@ -180,4 +180,27 @@ describe('a scan', () => {
     const { hits } = scanAll(lines, { decision: 'stop' });
     assert.equal(factsOf(hits[0]?.call ?? { first: {} }).status, 'blocked');
   });
+
+  it('does not fold what a client says into an enforced call, and still finds its own end behind it', () => {
+    const [pre, post] = callDrafts(0, { agent: 'builder', code: 200 });
+    const forged = { ...post, outcome: { status: 'error' } };
+    const lines = [pre, post, forged].map((draft, index) => {
+      const source = { assurance: index === 2 ? 'self_reported' : 'enforced' };
+      return Buffer.from(serializeEntry({ v: 1, id: idOf(index), index, ...draft, source } as never));
+    });
+    const rows = (kept: readonly Buffer[], filter: LogFilter) =>
+      scanAll(kept, filter).hits.map(({ call }) => [
+        numberAt(call.first, 'index'),
+        call.last === undefined ? undefined : numberAt(call.last, 'index'),
+      ]);
+    assert.deepEqual(rows(lines, {}), [
+      [2, undefined],
+      [0, 1],
+    ]);
+    assert.deepEqual(rows(lines, { status: 'ok' }), [[0, 1]]);
+    assert.deepEqual(rows(lines.toSpliced(1, 1), {}), [
+      [2, undefined],
+      [0, undefined],
+    ]);
+  });
 });
