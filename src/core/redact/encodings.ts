@@ -2,16 +2,21 @@
  * The forms in which a secret value may turn up in text: as it is, and as the usual encoders write it. A response that
  * echoes the credential in base64 leaks it as surely as one that echoes it plainly.
  *
- * Not covered, because there is no end to it: line-wrapped base64, mixed-case hex, compression, encryption, and any
- * encoding applied to an already encoded form except those named here.
+ * Covered: hex, base64 (once and twice), percent and form encoding, JSON in all its escapes (json-forms.ts), HTML
+ * entities (html-forms.ts), and UTF-16 of ASCII values in raw bytes; the
+ * last, base64 twice and unusual subsets of escaped characters for values of at most LONG_CHARS only.
+ *
+ * Not covered, because there is no end to it: line-wrapped base64, mixed-case hex, hex with separators, escapes of some
+ * letters and digits but not of others, entities with leading zeros (but &#039;) or without their semicolon, \\xNN and
+ * octal escapes, base32, base64 of UTF-16 or of bytes turned round, values cut in pieces, compression, encryption, and
+ * any encoding applied to an already encoded form except those named here. Whoever controls the upstream can always get
+ * the value out; this is for those that echo.
  */
 import { encodeUtf8 } from '../bytes.ts';
 import { isLetterOrDigit } from './anchors.ts';
-
-/** JSON.stringify without its quotes: how a value stands inside the JSON text of an entry. */
-export function jsonEscape(text: string): string {
-  return JSON.stringify(text).slice(1, -1);
-}
+import { hex, keep, LONG_CHARS, upper } from './choices.ts';
+import { htmlForms } from './html-forms.ts';
+import { jsonEscape, jsonForms } from './json-forms.ts';
 
 /**
  * Every searched form of one value, without duplicates, the value itself first. Forms shorter than `minBytes` are left
@@ -24,6 +29,7 @@ export function formsOf(value: string, minBytes: number): readonly string[] {
     ...base64Forms(bytes),
     // A value with quotes or line breaks inside a JSON document stands there escaped, and that text gets encoded.
     ...base64Forms(encodeUtf8(jsonEscape(value))),
+    ...(value.length > LONG_CHARS ? [] : [...base64TwiceForms(bytes), ...utf16Forms(value)]),
   ]);
   // Any of them may be a string of a JSON document that is itself the text we see.
   for (const form of [...forms]) forms.add(jsonEscape(form));
@@ -31,44 +37,15 @@ export function formsOf(value: string, minBytes: number): readonly string[] {
   return [...forms].filter((form) => Buffer.byteLength(form) >= minBytes);
 }
 
-const hex = (unit: number, digits: number): string => unit.toString(16).padStart(digits, '0');
-const upper = (text: string): string => text.toUpperCase();
-const keep = (text: string): string => text;
-
 /**
- * Characters that JSON encoders escape although JSON does not ask for it: ECMAScript and Python none; Go; PHP and older
- * .NET; PHP with JSON_HEX_QUOT; .NET. Each with or without everything beyond ASCII, and with or without the slash.
+ * The forms of a text in which a value went out, such as the value percent-encoded: as it is, and in the encodings that
+ * say nothing of what they hold. Those that escape single characters were applied to the value already.
  */
-const ESCAPED_IN_JSON = ['', '<>&\u2028\u2029', "<>&'", '<>&\'"', '<>&\'"+`'];
-
-/** Escaped for a JSON string as the usual encoders do it, and with every unit as \u00XX. */
-function jsonForms(value: string): Set<string> {
-  const forms = new Set<string>();
-  const ascii = /[^\0-\x7f]/.test(value) ? [false, true] : [false];
-  // Most values hold none of these characters, and one pass does for all encoders.
-  const extras = ESCAPED_IN_JSON.filter(
-    (extra, i) => i === 0 || [...extra].some((char) => value.includes(char)),
+export function wireFormsOf(text: string, minBytes: number): readonly string[] {
+  const bytes = encodeUtf8(text);
+  return [...new Set([text, ...hexForms(bytes), ...base64Forms(bytes)])].filter(
+    (form) => Buffer.byteLength(form) >= minBytes,
   );
-  for (const letters of [keep, upper]) {
-    const unit = (char: string): string => `\\u${letters(hex(char.charCodeAt(0), 4))}`;
-    forms.add(value.split('').map(unit).join(''));
-    for (const extra of extras) {
-      for (const all of ascii) {
-        const escaped = value
-          .split('')
-          .map((char) => (extra.includes(char) || (all && char > '\x7f') ? unit(char) : jsonEscapeUnit(char)))
-          .join('');
-        forms.add(escaped);
-        forms.add(escaped.replaceAll('/', '\\/'));
-      }
-    }
-  }
-  return forms;
-}
-
-/** Unit by unit a surrogate stands alone, and JSON.stringify would escape it. */
-function jsonEscapeUnit(char: string): string {
-  return char < ' ' || char === '"' || char === '\\' ? jsonEscape(char) : char;
 }
 
 /**
@@ -110,19 +87,6 @@ function percentForms(value: string, bytes: Uint8Array): Set<string> {
   return forms;
 }
 
-function htmlForms(value: string): Set<string> {
-  const forms = new Set<string>();
-  for (const greater of ['&gt;', '>']) {
-    const basic = value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', greater);
-    for (const double of ['"', '&quot;', '&#34;', '&#x22;']) {
-      for (const single of ["'", '&#39;', '&#039;', '&#x27;', '&apos;']) {
-        forms.add(basic.replaceAll('"', double).replaceAll("'", single));
-      }
-    }
-  }
-  return forms;
-}
-
 function hexForms(bytes: Uint8Array): readonly string[] {
   const lower = Buffer.from(bytes).toString('hex');
   return [lower, upper(lower)];
@@ -138,7 +102,7 @@ const BITS_PER_CHAR = 6;
 function base64Forms(bytes: Uint8Array): Set<string> {
   const forms = new Set<string>();
   const add = (text: string): void => {
-    const url = text.replaceAll('+', '-').replaceAll('/', '_');
+    const url = toUrlAlphabet(text);
     forms.add(text);
     forms.add(url);
     forms.add(text.replaceAll('/', '\\/'));
@@ -148,16 +112,38 @@ function base64Forms(bytes: Uint8Array): Set<string> {
       forms.add(url.replace(/=/g, percent));
     }
   };
-  for (let lead = 0; lead < 3; lead++) {
+  for (const core of base64Cores(bytes)) add(core);
+  const whole = Buffer.from(bytes).toString('base64');
+  add(whole);
+  add(whole.replace(/=+$/, ''));
+  return forms;
+}
+
+/** What of the base64 of any text around the bytes only the bytes decide, for each of the three places they may start. */
+function base64Cores(bytes: Uint8Array): readonly string[] {
+  return [0, 1, 2].map((lead) => {
     const shifted = Buffer.alloc(lead + bytes.length);
     shifted.set(bytes, lead);
     const text = shifted.toString('base64').replace(/=+$/, '');
     const first = Math.ceil((lead * 8) / BITS_PER_CHAR);
     const end = Math.floor(((lead + bytes.length) * 8) / BITS_PER_CHAR);
-    add(text.slice(first, end));
-  }
+    return text.slice(first, end);
+  });
+}
+
+const toUrlAlphabet = (text: string): string => text.replaceAll('+', '-').replaceAll('/', '_');
+
+/** A value in a document that went through two encoders, as in the data of many a cloud API. */
+function base64TwiceForms(bytes: Uint8Array): Set<string> {
   const whole = Buffer.from(bytes).toString('base64');
-  add(whole);
-  add(whole.replace(/=+$/, ''));
+  const inner = [...base64Cores(bytes), whole];
+  const forms = new Set<string>();
+  for (const text of new Set([...inner, ...inner.map(toUrlAlphabet)]))
+    for (const core of base64Cores(encodeUtf8(text))) forms.add(core).add(toUrlAlphabet(core));
   return forms;
+}
+
+/** The zero bytes between the characters are there in either byte order. */
+function utf16Forms(value: string): readonly string[] {
+  return Buffer.byteLength(value) === value.length ? [value.split('').join('\0')] : [];
 }

@@ -5,7 +5,8 @@
 import { encodeUtf8 } from '../bytes.ts';
 import { TallyError } from '../error.ts';
 import { LIMITS } from '../limits.ts';
-import { formsOf, jsonEscape } from './encodings.ts';
+import { formsOf, wireFormsOf } from './encodings.ts';
+import { jsonEscape } from './json-forms.ts';
 import { createMatcher, type Matcher, type Pattern, viewOf } from './matcher.ts';
 import { markerOf } from './rules.ts';
 
@@ -58,7 +59,7 @@ export function createSecrets(): Secrets {
       }
       plain = undefined;
       inJson = undefined;
-      const found = new Set(partsOf(value).flatMap((part) => formsOf(part, LIMITS.secretMinBytes)));
+      const found = new Set(allForms(value));
       if (found.size === 0) forms.delete(name);
       else forms.set(name, [...found]);
       return found.size > 0;
@@ -74,29 +75,33 @@ export function createSecrets(): Secrets {
 }
 
 /**
- * What of a value gives access: all of it without the blanks around it (a line break comes with many a file), the
- * password of "user:password" or of a URL with one, and each of them as it goes over the wire. A server that encodes
- * what it was sent encodes that text, not the value: hex of the base64 of Basic holds no hex of the password.
+ * What of a value gives access: all of it without the blanks around it (a line break comes with many a file), and the
+ * password of "user:password" or of a URL with one. Each of them also as it goes over the wire: a server that encodes
+ * what it was sent encodes that text, not the value, and hex of the base64 of Basic holds no hex of the password.
  */
-function partsOf(value: string): readonly string[] {
+function allForms(value: string): readonly string[] {
   const whole = value.trim();
   const url = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s:@/?#]*:([^\s@]*)@/.exec(whole);
   // RFC 7617: the user name has no colon; "@" and "/" are common in it, and either part may hold spaces.
   const pair = /^[^:\r\n]{1,256}:(?!\/\/)(.+)$/s.exec(whole);
   const password = url?.[1] ?? pair?.[1]?.trim();
-  const parts = password === undefined ? [whole] : [whole, password];
-  const all = new Set([...parts, ...parts.flatMap(wireTexts), ...basicTexts(value), ...basicTexts(whole)]);
-  return [...all].filter((part) => Buffer.byteLength(part) >= LIMITS.secretMinBytes);
+  const parts = (password === undefined ? [whole] : [whole, password]).filter(isLongEnough);
+  return [
+    ...parts.flatMap((part) => formsOf(part, LIMITS.secretMinBytes)),
+    ...parts.flatMap(wireTexts).flatMap((text) => wireFormsOf(text, LIMITS.secretMinBytes)),
+    ...[...basicTexts(value, whole)].flatMap((text) => formsOf(text, LIMITS.secretMinBytes)),
+  ];
 }
 
-/** How a value stands in a query or form, and in a JSON body. */
+const isLongEnough = (part: string): boolean => Buffer.byteLength(part) >= LIMITS.secretMinBytes;
+
+/** How a value stands in a query or form, and in a JSON body, where that is not the value itself. */
 function wireTexts(value: string): readonly string[] {
-  return [encodeURIComponent(value.toWellFormed()), jsonEscape(value)];
+  return [encodeURIComponent(value.toWellFormed()), jsonEscape(value)].filter((text) => text !== value);
 }
 
-/** RFC 7617: base64 of "user:password", to the byte as it is stored. */
-function basicTexts(value: string): readonly string[] {
-  if (!value.includes(':')) return [];
-  const text = Buffer.from(value).toString('base64');
-  return [text, text.replace(/=+$/, '')];
+/** RFC 7617: base64 of "user:password", to the byte as it is stored. Its padding gives nothing away. */
+function basicTexts(...values: readonly string[]): ReadonlySet<string> {
+  const pairs = values.filter((value) => value.includes(':') && isLongEnough(value));
+  return new Set(pairs.map((value) => Buffer.from(value).toString('base64').replace(/=+$/, '')));
 }
