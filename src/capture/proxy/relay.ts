@@ -123,6 +123,15 @@ export function createRelay(options: RelayOptions): Relay {
     ]);
   }
 
+  /**
+   * What the upstream would have sent may be told only where the caller expects no body: told to a caller whose own
+   * request was a GET (X-AS-Method made it a HEAD), the next answer would be read as this one's body.
+   */
+  function bodilessLength(): string | undefined {
+    if (status === 204) return undefined;
+    return response.req.method === 'HEAD' || status === 304 ? head?.contentLength : '0';
+  }
+
   /** From here on everything is sent as it comes. */
   function stream(): void {
     const waiting = held;
@@ -130,7 +139,7 @@ export function createRelay(options: RelayOptions): Relay {
     held = undefined;
     stopTimers();
     try {
-      writeHead(bodiless ? head?.contentLength : undefined);
+      writeHead(bodiless ? bodilessLength() : undefined);
       digest = createHash('sha256');
       if (waiting.length === 0) response.flushHeaders();
       for (const chunk of waiting) send(chunk);
@@ -206,7 +215,7 @@ export function createRelay(options: RelayOptions): Relay {
       bytes = whole.length;
       const sha256 = bodiless ? undefined : hash('sha256', whole, 'hex');
       if (!(await finish(undefined, sha256))) return;
-      writeHead(bodiless ? head?.contentLength : String(whole.length));
+      writeHead(bodiless ? bodilessLength() : String(whole.length));
       // As text, head and body are one write to the socket; as bytes they would be two.
       if (whole.length <= ONE_WRITE_BYTES) response.end(whole.toString('latin1'), 'latin1');
       else response.end(whole);
