@@ -60,6 +60,11 @@ const PRINTABLE = /^[!-~](?:[ -~]*[!-~])?$/;
 const METHOD = /^[A-Z]{1,20}$/;
 /** CONNECT opens a tunnel, TRACE has the upstream send back every header. */
 const REFUSED_METHODS = new Set(['CONNECT', 'TRACE']);
+/**
+ * Servers that read these do another method than the one in the request line, which is the one that was decided about:
+ * a POST that the policy allows would be a DELETE that it does not.
+ */
+const METHOD_OVERRIDES = new Set(['x-http-method-override', 'x-http-method', 'x-method-override']);
 const UNSAFE_SEGMENTS = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** Where the suffix of X-AS-Inject-… says that the credential goes, or what is wrong with it. */
@@ -70,7 +75,8 @@ function readPlace(suffix: string): Pick<Injection, 'style' | 'name'> | string {
   switch (style?.toLowerCase()) {
     case 'header': {
       const header = name.toLowerCase();
-      if (NOT_FORWARDED.has(header) || header.startsWith(PREFIX) || header.startsWith('x-tally-'))
+      const refused = NOT_FORWARDED.has(header) || METHOD_OVERRIDES.has(header);
+      if (refused || header.startsWith(PREFIX) || header.startsWith('x-tally-'))
         return `a credential cannot be put into the header ${shown(name)}`;
       return { style: 'header', name: header };
     }
@@ -203,6 +209,8 @@ export function parseControl(raw: readonly string[], inboundMethod: string): Con
         if (++hosts > 1) bad('Host is given twice');
         break;
     }
+    if (METHOD_OVERRIDES.has(lower))
+      bad(`${shown(name)} would change the method after the decision; say the method with X-AS-Method`);
     if (!NOT_FORWARDED.has(lower)) forward.push(name, value);
   }
 

@@ -75,6 +75,10 @@ test('what is missing, doubled, unknown or malformed refuses the call', () => {
     [/cannot be put into the header/, [...TARGET, 'X-AS-Inject-Header-X-AS-Agent-ID', 'K']],
     [/JSON path .* is malformed/, [...TARGET, 'X-AS-Inject-Body-a--b', 'K']],
     [/JSON path .* is malformed/, [...TARGET, 'X-AS-Inject-Body-__proto__-x', 'K']],
+    [/change the method after/, [...TARGET, ...BEARER, 'x-http-method-override', 'DELETE']],
+    [/change the method after/, [...TARGET, ...BEARER, 'X-HTTP-Method', 'DELETE']],
+    [/change the method after/, [...TARGET, ...BEARER, 'X-Method-Override', 'DELETE']],
+    [/cannot be put into the header/, [...TARGET, 'X-AS-Inject-Header-X-HTTP-Method', 'K']],
     [/Host is given twice/, [...TARGET, ...BEARER, 'host', 'evil.example']],
     [/transfer coding/, [...TARGET, ...BEARER, 'Transfer-Encoding', 'gzip, chunked']],
   ];

@@ -227,3 +227,21 @@ test('a caller that waits for 100 Continue is told to go on only when its body i
   const bad = await ask('nonsense', 'application/json');
   assert.match(bad, /^HTTP\/1\.1 400 Bad Request/);
 });
+
+test('a header that has the upstream do another method is refused, on record, and nothing is sent', async (t) => {
+  const s = await stage(t);
+  const up = await s.upstream(echo);
+  await s.vault.set('KEY', secret());
+  const names = ['X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override'];
+  for (const name of names) {
+    const answer = await s.get(up.origin, { 'X-AS-Method': 'POST', [name]: 'DELETE' });
+    assert.equal(answer.status, 400);
+    assert.match(String(answer.json().error), /change the method after the decision/);
+  }
+  assert.equal(up.count(), 0);
+  await s.quiet();
+  assert.deepEqual(
+    s.entries().map(({ phase, outcome }) => [phase, outcome?.error_kind]),
+    names.map(() => ['point', 'bad_request']),
+  );
+});
