@@ -3,11 +3,13 @@ import { LIMITS } from '../core/limits.ts';
 import { type CompletenessJudge, judgeCompleteness } from '../core/query/completeness.ts';
 import { parseLine } from '../core/query/line.ts';
 import { createMentionFinder } from '../core/query/mentions.ts';
+import { type OpeningWatch, watchOpenings } from '../core/query/openings.ts';
 import { type RecoveryWatch, watchRecovery } from '../core/query/recovery.ts';
 import { type SnapshotWatch, watchSnapshots } from '../core/query/snapshots.ts';
 import { createLineSplitter } from '../core/tlog/verify-lines.ts';
 
 export interface Taps {
+  readonly openings: OpeningWatch;
   readonly recovery: RecoveryWatch;
   readonly snapshots: SnapshotWatch;
   /** Only when completeness was asked for: it parses every entry. */
@@ -17,6 +19,7 @@ export interface Taps {
 }
 
 export function createTaps(deep: boolean): Taps {
+  const openings = watchOpenings();
   const recovery = watchRecovery();
   const snapshots = watchSnapshots();
   const judge = deep ? judgeCompleteness() : undefined;
@@ -24,6 +27,7 @@ export function createTaps(deep: boolean): Taps {
   function see(line: Buffer): void {
     const parsed = parseLine(line);
     if (!('entry' in parsed)) return;
+    openings.see(parsed.entry);
     recovery.see(parsed.entry);
     snapshots.see(parsed.entry);
     judge?.see(parsed.entry);
@@ -38,6 +42,7 @@ export function createTaps(deep: boolean): Taps {
     tooLong: () => undefined,
   });
   return {
+    openings,
     recovery,
     snapshots,
     judge,

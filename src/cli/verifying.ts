@@ -1,29 +1,36 @@
 /** Verification of a log directory: gathers what the pure verifier needs, and judges what it leaves to us. */
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { isTallyError, TallyError } from '../core/error.ts';
 import { sha256Hex } from '../core/hash.ts';
+import type { LogInfo } from '../core/loginfo.ts';
 import type { LogReader } from '../core/ports.ts';
 import { type CompletenessFindings, isComplete } from '../core/query/completeness.ts';
+import type { OpeningWatch } from '../core/query/openings.ts';
+import type { RecoveryWatch, TornVerdict } from '../core/query/recovery.ts';
 import type { SnapshotsVerdict } from '../core/query/snapshots.ts';
 import { verifyLog } from '../core/tlog/verify.ts';
 import type { Head } from '../core/tlog/verify-heads.ts';
-import { exitCodeOf, type Report } from '../core/tlog/verify-report.ts';
+import {
+  type AppendOnlyVerdict,
+  exitCodeOf,
+  type IntegrityVerdict,
+  type Report,
+} from '../core/tlog/verify-report.ts';
 import type { OpenedReader } from '../reader.ts';
-import { errno } from '../store/file/fs.ts';
 import { type Blocks, directoryBlocks, keyNeeded, publishedLog } from './log-source.ts';
 import { type LocalHead, localHeads, pinnedVkey, type Whose } from './remembered.ts';
+import { misnamedSegments, tornFiles } from './verify-files.ts';
 import { createTaps } from './verify-taps.ts';
 
 export interface Verification extends Omit<Report, 'completeness'> {
   readonly exit_code: 0 | 2 | 6 | 7;
   readonly key: { readonly vkey: string; readonly ground: 'given' | 'pinned' } | null;
   readonly completeness: Report['completeness'] & { readonly findings?: CompletenessFindings };
-  /** Torn tails that recovery set aside and nobody has acknowledged. */
-  readonly recovery: { readonly status: 'pass' | 'incomplete'; readonly unacknowledged: readonly string[] };
+  /** Torn tails that recovery set aside: whether they are all there and untouched, and acknowledged. */
+  readonly recovery: TornVerdict & { readonly status: 'pass' | 'incomplete' | 'fail' };
   /** Policy snapshots that decisions cite; absent for a published log, which has none. */
   readonly snapshots?: SnapshotsVerdict;
-  /** Why log.json could not be used, when it could not. */
+  /** Why log.json could not be used or believed, when it could not. */
   readonly log_json?: string;
 }
 
@@ -67,22 +74,30 @@ export async function verifyDirectory(opened: OpenedReader, request: VerifyReque
       onProgress: (_entries, bytes) => request.onProgress(bytes, total),
     },
   );
-  const unacknowledged = taps.recovery.unacknowledged(await tornFiles(opened.directory));
+  const misnamed = about.published ? [] : await misnamedSegments(opened.directory, reader);
+  const recovery = await judgeRecovery(opened.directory, taps.recovery, about.published);
   const findings = taps.judge?.finish(await request.writerLives());
   const snapshots = about.published ? undefined : taps.snapshots.judge(await storedSnapshots(reader));
-  const completeness = completenessOf(unacknowledged, findings);
-  const judged = { ...report, completeness };
-  // A log.json that is gone or broken while the log is remembered, and a policy that was in force and is another one
-  // or gone, are tampering whatever the entries say.
-  const tampered = about.problem !== undefined || snapshots?.status === 'fail';
+  const judged = {
+    ...report,
+    integrity: withSegments(report.integrity, misnamed),
+    append_only: request.current
+      ? await withLocalHead(opened, report.append_only, local)
+      : report.append_only,
+    completeness: completenessOf(recovery.unacknowledged, findings),
+  };
+  const problem = about.problem ?? (await contradiction(opened, request, about, taps.openings, local));
+  // A log.json that is gone or says something else than what is remembered or on record, a policy that was in force and
+  // is another one or gone, and a torn tail that is no longer what was set aside, are tampering whatever the entries say.
+  const tampered = problem !== undefined || snapshots?.status === 'fail' || recovery.status === 'fail';
   return {
     ...judged,
     exit_code: tampered ? 6 : exitCodeOf(judged, { completeness: request.completeness }),
     key:
       pinned === undefined ? null : { vkey: pinned, ground: request.key === undefined ? 'pinned' : 'given' },
-    recovery: { status: unacknowledged.length === 0 ? 'pass' : 'incomplete', unacknowledged },
+    recovery,
     ...(snapshots === undefined ? {} : { snapshots }),
-    ...(about.problem === undefined ? {} : { log_json: about.problem }),
+    ...(problem === undefined ? {} : { log_json: problem }),
   };
 }
 
@@ -106,6 +121,7 @@ interface About {
   readonly vkeys: readonly string[];
   readonly blocks: Blocks;
   readonly published: boolean;
+  readonly info?: LogInfo;
   readonly problem?: string;
 }
 
@@ -123,12 +139,64 @@ async function aboutLog(
   const blocks = directoryBlocks(reader);
   try {
     const info = await opened.logInfo();
-    return { origin: info.origin, vkeys: info.keys.map(({ vkey }) => vkey), blocks, published: false };
+    return { origin: info.origin, vkeys: info.keys.map(({ vkey }) => vkey), blocks, published: false, info };
   } catch (error) {
     const head = current ? heads.find(({ log }) => log === opened.name) : undefined;
     if (!isTallyError(error) || head === undefined) throw error;
     return { origin: head.origin, vkeys: [], blocks, published: false, problem: error.message };
   }
+}
+
+/** How log.json contradicts its entries, or what this machine remembers of the log under that name. */
+async function contradiction(
+  opened: OpenedReader,
+  { current }: Whose,
+  { info, origin }: About,
+  openings: OpeningWatch,
+  local: readonly LocalHead[],
+): Promise<string | undefined> {
+  if (info === undefined) return undefined;
+  const head = current ? local.find(({ log }) => log === opened.name) : undefined;
+  if (head !== undefined && head.origin !== origin)
+    return `log.json names the origin ${origin}, the remembered head is of ${head.origin}`;
+  const vkey = current ? await pinnedVkey(opened, { current }, origin) : undefined;
+  if (vkey !== undefined && info.keys[0]?.vkey !== vkey)
+    return 'log.json names another first key than the one that this machine remembers';
+  return openings.differs(info);
+}
+
+/** A pinned key says that this log was seen before; its head is remembered with it, so somebody took the head away. */
+async function withLocalHead(
+  opened: OpenedReader,
+  verdict: AppendOnlyVerdict,
+  local: readonly LocalHead[],
+): Promise<AppendOnlyVerdict> {
+  const vkey = await pinnedVkey(opened, { current: true }, '');
+  const known = local.some(({ log }) => log === opened.name);
+  if (vkey === undefined || known || verdict.status === 'fail') return verdict;
+  return {
+    ...verdict,
+    status: 'incomplete',
+    note: `the key of this log is remembered, its head is not: heads/${opened.name}/checkpoint is gone, so a rollback would not show`,
+  };
+}
+
+function withSegments(integrity: IntegrityVerdict, misnamed: readonly string[]): IntegrityVerdict {
+  if (misnamed.length === 0) return integrity;
+  const notes = [...(integrity.note === undefined ? [] : [integrity.note]), ...misnamed];
+  return { ...integrity, status: 'fail', note: notes.join('; ') };
+}
+
+async function judgeRecovery(
+  directory: string,
+  watch: RecoveryWatch,
+  published: boolean,
+): Promise<Verification['recovery']> {
+  const torn = watch.judge(await tornFiles(directory, watch.told));
+  // What is published holds no torn files, so none can be missing there.
+  const missing = published ? [] : torn.missing;
+  const lacks = torn.unacknowledged.length > 0 ? 'incomplete' : 'pass';
+  return { ...torn, missing, status: torn.altered.length + missing.length > 0 ? 'fail' : lacks };
 }
 
 /** Hash in the name of each stored policy document → hash of its bytes. */
@@ -140,16 +208,6 @@ async function storedSnapshots({ objects }: LogReader): Promise<ReadonlyMap<stri
     if (hash !== undefined && bytes !== undefined) stored.set(hash, sha256Hex(bytes));
   }
   return stored;
-}
-
-async function tornFiles(directory: string): Promise<readonly string[]> {
-  try {
-    const names = await readdir(join(directory, 'entries'));
-    return names.filter((name) => name.includes('.torn-'));
-  } catch (error) {
-    if (errno(error) === 'ENOENT') return [];
-    throw error;
-  }
 }
 
 function completenessOf(

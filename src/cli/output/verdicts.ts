@@ -51,15 +51,8 @@ export function verdictLines(report: Verification, style: Style, width?: number)
     line(anchored.status, 'anchored', safe(anchored.note)),
     line(asked(completeness.status), 'completeness', completenessText(report)),
   ];
-  if (recovery.status === 'incomplete') {
-    lines.push(
-      line(
-        asked('incomplete'),
-        'recovery',
-        `incomplete: set aside and not acknowledged: ${few(recovery.unacknowledged.map(safe), recovery.unacknowledged.length)}`,
-      ),
-    );
-  }
+  if (recovery.status !== 'pass' || recovery.empty.length > 0)
+    lines.push(line(asked(recovery.status), 'recovery', recoveryText(recovery)));
   if (snapshots !== undefined && snapshots.status !== 'pass') {
     lines.push(line(snapshots.status, 'policies', snapshotsText(snapshots)));
   }
@@ -98,7 +91,7 @@ function integrityText({ integrity, size }: Verification): string {
           integrity.extra_count,
         )}`
       : undefined,
-    integrity.note,
+    integrity.note === undefined ? undefined : safe(integrity.note),
   ].filter((part) => part !== undefined);
   if (parts.length > 0) return parts.join('; ');
   return `all ${grouped(size ?? 0)} signed entries are the ones that were signed`;
@@ -125,6 +118,20 @@ function missingText({ missing, missing_count }: IntegrityVerdict): string {
   const ranges = missing.map(({ from, to }) => (to - from === 1 ? String(from) : `${from}–${to - 1}`));
   const shown = ranges.slice(0, NAMED).join(', ');
   return `${shown}${ranges.length > NAMED ? ' …' : ''} (${grouped(missing_count)} in all)`;
+}
+
+function recoveryText({ altered, missing, unacknowledged, empty }: Verification['recovery']): string {
+  const parts = [
+    altered.length > 0
+      ? `altered since it was set aside: ${few(altered.map(safe), altered.length)}`
+      : undefined,
+    missing.length > 0 ? `set aside and gone: ${few(missing.map(safe), missing.length)}` : undefined,
+    unacknowledged.length > 0
+      ? `incomplete: set aside and not acknowledged: ${few(unacknowledged.map(safe), unacknowledged.length)}`
+      : undefined,
+    empty.length > 0 ? `empty, of a start cut short: ${few(empty.map(safe), empty.length)}` : undefined,
+  ];
+  return parts.filter((part) => part !== undefined).join('; ');
 }
 
 function snapshotsText({ altered, missing }: SnapshotsVerdict): string {
@@ -213,6 +220,11 @@ export function mending(report: Verification): string[] {
   if (report.append_only.status === 'neutral') {
     lines.push(
       'give a checkpoint that you kept: `tally verify --head FILE`; without one a rollback would not show.',
+    );
+  }
+  if (report.append_only.status === 'incomplete' && report.append_only.heads.length === 0) {
+    lines.push(
+      'put heads/<log>/checkpoint back from a backup, or from a checkpoint of this log that you kept elsewhere; when there is none, `tally log continue --reason …` starts a log that cites this one.',
     );
   }
   for (const name of report.recovery.unacknowledged.slice(0, NAMED)) {

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { serializeEntry } from '../../../src/core/canonical.ts';
+import type { JsonObject } from '../../../src/core/json.ts';
 import { lineIds, lineParents, lineTime, parseLine } from '../../../src/core/query/line.ts';
 import { createMentionFinder } from '../../../src/core/query/mentions.ts';
-import { watchRecovery } from '../../../src/core/query/recovery.ts';
+import { watchOpenings } from '../../../src/core/query/openings.ts';
+import { type TornFile, watchRecovery } from '../../../src/core/query/recovery.ts';
 import { watchSnapshots } from '../../../src/core/query/snapshots.ts';
 import { idOf, START_MS } from '../../support/logfiles.ts';
 
@@ -92,19 +94,42 @@ describe('a search for mentions', () => {
 describe('recovery', () => {
   const torn = (name: string) => ({ type: 'log.recover', metadata: { torn: name } });
   const seen = (name: string) => ({ type: 'log.recover', metadata: { acknowledges: name } });
+  const files = (...names: readonly string[]) =>
+    new Map(names.map((name) => [name, { bytes: 4, sha256: 'aa' }] as const));
+
+  it('holds the bytes of a file against its entry, acknowledged or not', () => {
+    const watch = watchRecovery();
+    const told = { bytes: 4, sha256: 'aa' };
+    for (const name of ['same', 'short', 'other', 'gone'])
+      watch.see({ type: 'log.recover', metadata: { torn: name, ...told } });
+    watch.see(seen('gone'));
+    const { altered, missing, empty, unacknowledged } = watch.judge(
+      new Map<string, TornFile>([
+        ['same', told],
+        ['short', { bytes: 3, sha256: undefined }],
+        ['other', { bytes: 4, sha256: 'bb' }],
+        ['empty', { bytes: 0, sha256: undefined }],
+      ]),
+    );
+    assert.deepEqual([altered, missing, empty], [['other', 'short'], ['gone'], ['empty']]);
+    assert.deepEqual(unacknowledged, ['other', 'same', 'short']);
+  });
 
   it('is open until somebody acknowledged every torn tail', () => {
     const watch = watchRecovery();
     watch.see(torn('a.torn-0'));
     watch.see(torn('b.torn-0'));
     watch.see(seen('a.torn-0'));
-    assert.deepEqual(watch.unacknowledged(['a.torn-0', 'b.torn-0']), ['b.torn-0']);
+    assert.deepEqual(watch.judge(files(...['a.torn-0', 'b.torn-0'])).unacknowledged, ['b.torn-0']);
   });
 
   it('counts a file that no entry tells of, and an entry whose file is gone', () => {
     const watch = watchRecovery();
     watch.see(torn('gone.torn-0'));
-    assert.deepEqual(watch.unacknowledged(['silent.torn-0']), ['gone.torn-0', 'silent.torn-0']);
+    assert.deepEqual(watch.judge(files(...['silent.torn-0'])).unacknowledged, [
+      'gone.torn-0',
+      'silent.torn-0',
+    ]);
   });
 
   it('does not take an acknowledgement for a later tail of the same name', () => {
@@ -112,13 +137,29 @@ describe('recovery', () => {
     watch.see(torn('a.torn-0'));
     watch.see(seen('a.torn-0'));
     watch.see(torn('a.torn-0'));
-    assert.deepEqual(watch.unacknowledged(['a.torn-0']), ['a.torn-0']);
+    assert.deepEqual(watch.judge(files(...['a.torn-0'])).unacknowledged, ['a.torn-0']);
   });
 
   it('does not believe entries of another type', () => {
     const watch = watchRecovery();
     watch.see({ type: 'custom', metadata: { acknowledges: 'a.torn-0' } });
-    assert.deepEqual(watch.unacknowledged(['a.torn-0']), ['a.torn-0']);
+    assert.deepEqual(watch.judge(files(...['a.torn-0'])).unacknowledged, ['a.torn-0']);
+  });
+});
+
+describe('starts of the recorder', () => {
+  const continues = { log: 'local', origin: 'vm/local', reason: 'a restore' };
+  const started = (metadata: JsonObject) => ({ type: 'log.open', tenant_id: 'local', metadata });
+
+  it('contradict a log.json that continues another log, or none, or is of another tenant', () => {
+    const watch = watchOpenings();
+    watch.see(started({ continues }));
+    watch.see({ type: 'custom', metadata: {} });
+    assert.equal(watch.differs({ tenant: 'local', continues: { ...continues, reason: 'said' } }), undefined);
+    assert.match(watch.differs({ tenant: 'other', continues }) ?? '', /tenant/);
+    assert.match(watch.differs({ tenant: 'local' }) ?? '', /does not continue/);
+    const forged = { ...continues, log: 'local@2' };
+    assert.match(watch.differs({ tenant: 'local', continues: forged }) ?? '', /does not continue/);
   });
 });
 

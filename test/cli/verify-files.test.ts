@@ -1,0 +1,112 @@
+/** What `tally verify` says of the files around the entries: their names, log.json, torn tails, the remembered head. */
+import assert from 'node:assert/strict';
+import { cp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { openSession } from '../../src/open.ts';
+import { type Home, makeHome } from '../support/home.ts';
+
+interface Report {
+  integrity: { status: string; note?: string };
+  append_only: { status: string };
+  recovery: { status: string; altered: string[]; missing: string[]; empty: string[] };
+  log_json?: string;
+}
+
+const FIRST = 'entries/000000000000.jsonl';
+
+describe('tally verify of the files around the entries', () => {
+  let home: Home;
+  let log: string;
+  let copies = 0;
+  before(async () => {
+    home = await makeHome();
+    log = join(home.paths.logs, 'local');
+    await record(300);
+    await writeFile(join(log, FIRST), '{"half":"a li', { flag: 'a' });
+    await record(1);
+  });
+  after(() => home.remove());
+
+  async function record(notes: number): Promise<void> {
+    const session = await openSession({
+      paths: home.paths,
+      client: { surface: 'sdk' },
+      onWarning: () => undefined,
+      require: 'writer',
+    });
+    const event = { type: 'step.note', phase: 'point' } as const;
+    await Promise.all(Array.from({ length: notes }, () => session.ask('record', { event })));
+    await session.close();
+  }
+
+  async function judged(args: readonly string[] = []) {
+    const { code, stdout } = await home.tally(['verify', '--json', ...args]);
+    return { code, report: JSON.parse(stdout) as Report };
+  }
+
+  async function changed(change: (directory: string) => Promise<void>) {
+    const directory = join(home.directory, `copy-${copies++}`);
+    await cp(log, directory, { recursive: true });
+    await change(directory);
+    return judged(['--dir', directory]);
+  }
+
+  const editInfo = (change: object) => async (directory: string) => {
+    const file = join(directory, 'log.json');
+    await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), ...change }));
+  };
+
+  it('passes them as they were written', async () => {
+    const { code, report } = await changed(async () => undefined);
+    assert.deepEqual([code, report.integrity.status, report.recovery.status], [0, 'pass', 'incomplete']);
+  });
+
+  it('shows a segment that was renamed, or split where none may start', async () => {
+    const renamed = await changed((directory) =>
+      rename(join(directory, FIRST), join(directory, 'entries/000000000007.jsonl')),
+    );
+    assert.deepEqual([renamed.code, renamed.report.integrity.status], [6, 'fail']);
+    assert.match(renamed.report.integrity.note ?? '', /000000000007\.jsonl begins with entry 0/);
+    const split = await changed(async (directory) => {
+      const lines = (await readFile(join(directory, FIRST), 'utf8')).split('\n');
+      await writeFile(join(directory, FIRST), `${lines.slice(0, 300).join('\n')}\n`);
+      await writeFile(join(directory, 'entries/000000000300.jsonl'), lines.slice(300).join('\n'));
+    });
+    assert.equal(split.code, 6);
+    assert.match(split.report.integrity.note ?? '', /000000000300\.jsonl is named by no multiple/);
+  });
+
+  it('shows a log.json that continues a log which no start cites, or names another tenant', async () => {
+    const continues = { log: 'other', origin: 'vm/other', reason: 'forged' };
+    for (const change of [{ continues }, { tenant: 'other' }]) {
+      const { code, report } = await changed(editInfo(change));
+      assert.equal(code, 6);
+      assert.match(report.log_json ?? '', /log\.json/);
+    }
+  });
+
+  it('shows a torn file that was altered or taken away, and leaves an empty one be', async () => {
+    const altered = await changed((directory) =>
+      writeFile(join(directory, `${FIRST}.torn-0`), '{"half":"a lj'),
+    );
+    assert.deepEqual([altered.code, altered.report.recovery.altered.length], [6, 1]);
+    const gone = await changed((directory) => rm(join(directory, `${FIRST}.torn-0`)));
+    assert.deepEqual([gone.code, gone.report.recovery.missing.length], [6, 1]);
+    const empty = await changed((directory) => writeFile(join(directory, `${FIRST}.torn-1`), ''));
+    assert.deepEqual([empty.code, empty.report.recovery.empty.length], [0, 1]);
+  });
+
+  it('could not find out whether the log was rolled back when its key is remembered and its head is not', async () => {
+    const head = join(home.paths.heads, 'local/checkpoint');
+    await rename(head, join(home.directory, 'kept'));
+    try {
+      const { code, report } = await judged();
+      assert.deepEqual([code, report.append_only.status], [2, 'incomplete']);
+      assert.match((await home.tally(['verify'])).stderr, /put heads\/<log>\/checkpoint back/);
+    } finally {
+      await rename(join(home.directory, 'kept'), head);
+    }
+    assert.equal((await judged()).code, 0);
+  });
+});
