@@ -12,7 +12,7 @@ import { ABORTED, BROKEN, CLOSING, type Failure, UPLOAD_SILENT } from './failure
 import { inject, type WireRequest } from './inject.ts';
 import type { Journal } from './refuse.ts';
 import { createRelay, type RelayEnd } from './relay.ts';
-import { drainRest, type Exchange, elapsed, isGone, type Reply, sendReply } from './reply.ts';
+import { type Exchange, elapsed, isGone, lingerAfter, type Reply, sendReply } from './reply.ts';
 import type { Scrubber, Scrubbers } from './scrub.ts';
 import { type TargetUrl, withoutQuery } from './target.ts';
 import type { Lane, Peer, Upstreams } from './upstream.ts';
@@ -217,8 +217,13 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
         response.destroy();
         return false;
       }
-      lane?.release();
-      if (!request.complete) response.once('finish', () => drainRest(exchange));
+      if (request.complete) lane?.release();
+      else {
+        // The upstream did not take all of the request, so its connection has no further use.
+        lane?.destroy();
+        upload?.stream.destroy();
+        lingerAfter(exchange);
+      }
       return true;
     },
   });

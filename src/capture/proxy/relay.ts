@@ -119,6 +119,8 @@ export function createRelay(options: RelayOptions): Relay {
       ...(length === undefined ? [] : ['content-length', length]),
       ...(scrubber.hits().count > 0 ? [REDACTED, 'true'] : []),
       ...(streamed && response.req.httpVersionMinor > 0 ? ['Trailer', REDACTED] : []),
+      // Nobody could tell the rest of the body from the next request.
+      ...(response.req.complete ? [] : ['connection', 'close']),
       ...options.extra,
     ]);
   }

@@ -89,6 +89,22 @@ export function drainRest(exchange: Exchange): void {
   request.resume();
 }
 
+/**
+ * For an answer with "connection: close" that comes before the body is read; to be called before its last bytes go out.
+ * node:http would close both directions with the answer, and the reset that follows takes the answer from a caller that
+ * still sends. So ours is ended, and theirs is thrown away for a moment.
+ */
+export function lingerAfter({ request }: Exchange): void {
+  const { socket } = request;
+  if (request.complete || socket.destroyed) return;
+  const close = socket.destroySoon.bind(socket);
+  socket.destroySoon = () => void socket.end();
+  const timer = setTimeout(() => socket.destroy(), LIMITS.lingerMs);
+  socket.once('close', () => clearTimeout(timer));
+  request.once('end', close);
+  request.resume();
+}
+
 export function badRequest(problem: string, status = 400): Reply {
   return { status, body: { error: problem, reason: 'bad_request' } };
 }
