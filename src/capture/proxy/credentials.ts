@@ -44,5 +44,5 @@ function read(vault: Pick<Vault, 'get'>, ref: string): ReturnType<Vault['get']> 
 /** Published clients recognise a missing credential by these words. */
 function missing(ref: string): Fetched {
   const text = `secret '${ref}' not found in keychain — add it with: tally secrets set ${ref}`;
-  return { failure: { status: 'error', kind: 'secret_missing', text } };
+  return { failure: { status: 'error', kind: 'credential_missing', text } };
 }

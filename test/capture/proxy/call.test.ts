@@ -271,11 +271,12 @@ test('a missing credential is a 502 in the words that published clients look for
   assert.equal(answer.status, 502);
   assert.match(answer.text, /secret 'KEY' not found in keychain/);
   assert.match(String(answer.json().error), /secret 'KEY' not found in keychain/);
+  assert.equal(answer.json().reason, 'credential_missing');
   await s.quiet();
   assert.equal(up.count(), 0);
   const { post } = s.pair();
   assert.equal(post.outcome?.status, 'error');
-  assert.equal(post.outcome?.error_kind, 'secret_missing');
+  assert.equal(post.outcome?.error_kind, 'credential_missing');
 });
 
 test('a value that cannot be used is a 502 that does not quote it', async (t) => {

@@ -24,7 +24,7 @@ export function refusalError(refusal: Refusal): TallyError {
 }
 
 function codeOf(status: number, reason: string): ErrorCode {
-  if (reason === 'secret_missing') return 'SECRET_NOT_FOUND';
+  if (reason === 'credential_missing') return 'SECRET_NOT_FOUND';
   switch (status) {
     case 400:
     case 413:
@@ -51,7 +51,7 @@ function mendOf(
   const command = /\btally policy allow \S+(?: --[a-z]+)*/.exec(told)?.[0];
   if (command !== undefined) return operator(command);
   switch (reason) {
-    case 'secret_missing':
+    case 'credential_missing':
       return operator(`tally secrets set ${/'([\w.-]+)'/.exec(told)?.[1] ?? 'KEY'}`);
     case 'credential_not_allowed':
     case 'method_not_allowed':
