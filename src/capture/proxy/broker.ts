@@ -5,22 +5,26 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Event } from '../../core/entry.ts';
+import { isTallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
-import type { Receipt, Recorder } from '../../recorder/api.ts';
+import type { Recorder } from '../../recorder/api.ts';
 import type { Vault } from '../secrets/vault.ts';
 import { type CallDeps, factsOf, handleCall } from './call.ts';
 import { PROXY } from './events.ts';
+import { codeOf } from './failure.ts';
 import { loopbackHosts, webRefusal } from './guard.ts';
 import { type Health, sendHealth } from './health.ts';
 import { createListener, HOST, listenOn } from './listener.ts';
-import { block } from './refuse.ts';
+import { block, type Recorded } from './refuse.ts';
 import {
   BROKER_CLOSING,
   badRequest,
   createExchange,
+  ENTRY_REFUSED,
   type Exchange,
   INTERNAL,
   isGone,
+  LOG_UNAVAILABLE,
   overloaded,
   PIPELINED,
   type Reply,
@@ -119,21 +123,26 @@ export function createBroker(options: BrokerOptions): Broker {
   let logFailing = false;
   let closing: Promise<void> | undefined;
 
-  function record(event: Event, onLost?: () => void): Promise<Receipt | undefined> {
-    const settled = recorder.record(event, PROXY).then(
-      (receipt) => {
-        logFailing = false;
-        entries.delete(settled);
-        return receipt;
-      },
-      () => {
-        lostEntries++;
-        logFailing = true;
-        entries.delete(settled);
-        onLost?.();
-        return undefined;
-      },
-    );
+  async function append(event: Event, onLost?: (reply: Reply) => void): Promise<Recorded> {
+    try {
+      const receipt = await recorder.record(event, PROXY);
+      logFailing = false;
+      return receipt;
+    } catch (error) {
+      const refused = isRefusal(error);
+      const unrecorded = refused ? ENTRY_REFUSED : LOG_UNAVAILABLE;
+      onLost?.(unrecorded);
+      if (refused) onError(error);
+      else logFailing = true;
+      const end = refused ? refusedEnd(event) : undefined;
+      if (end === undefined) lostEntries++;
+      else await append(end);
+      return { unrecorded };
+    }
+  }
+
+  function record(event: Event, onLost?: (reply: Reply) => void): Promise<Recorded> {
+    const settled = append(event, onLost).finally(() => entries.delete(settled));
     entries.add(settled);
     return settled;
   }
@@ -265,6 +274,20 @@ export function createBroker(options: BrokerOptions): Broker {
     stats: () => ({ active, calls, strays, dropped, lostEntries, upstreams: upstreams.counts() }),
     close: () => (closing ??= close()),
   };
+}
+
+/** The log is well; it is this entry that the recorder does not take, which only a bug of ours or its can cause. */
+function isRefusal(error: unknown): boolean {
+  if (isTallyError(error)) return error.code === 'BAD_EVENT' || error.code === 'ENTRY_TOO_LARGE';
+  return codeOf(error) === 'UNKNOWN';
+}
+
+/** What can be said of a call whose own end is not taken; undefined when it is not an end, or says no more already. */
+function refusedEnd({ type, phase, parent_id, outcome }: Event): Event | undefined {
+  const error_kind = ENTRY_REFUSED.body.reason;
+  if (phase !== 'post_exec' || parent_id === undefined || outcome?.error_kind === error_kind)
+    return undefined;
+  return { type, phase, parent_id, outcome: { status: 'error', error_kind } };
 }
 
 function hasControlHeader(request: IncomingMessage): boolean {

@@ -24,7 +24,7 @@ import {
 import { codeOf, type Failure } from './failure.ts';
 import { parseControl } from './headers.ts';
 import { refuseBad } from './refuse.ts';
-import { type Exchange, elapsed, LOG_UNAVAILABLE, sendReply } from './reply.ts';
+import { type Exchange, elapsed, sendReply } from './reply.ts';
 import type { AddressBook } from './resolve.ts';
 import { proceeds, stopOutcome, stopReply } from './stop.ts';
 import type { TargetUrl } from './target.ts';
@@ -102,8 +102,8 @@ export async function handleCall(deps: CallDeps, exchange: Exchange): Promise<vo
   const decided = deciding instanceof Promise ? await deciding : deciding;
   const auditStart = performance.now();
   const receipt = await deps.record(preExec(facts, before.args, decided.decision));
-  if (receipt === undefined) {
-    sendReply(exchange, LOG_UNAVAILABLE);
+  if ('unrecorded' in receipt) {
+    sendReply(exchange, receipt.unrecorded);
     return;
   }
   const durations: Durations = {
@@ -130,5 +130,5 @@ async function stop(
   const reply = stopReply(decision, facts.identity, target.host);
   const outcome = { ...stopOutcome(decision, reply), duration_ms: elapsed(exchange) };
   const post = await deps.record(postExec(preId, outcome, callMetadata(durations, undefined, undefined)));
-  sendReply(exchange, post === undefined ? LOG_UNAVAILABLE : reply, preId);
+  sendReply(exchange, 'unrecorded' in post ? post.unrecorded : reply, preId);
 }

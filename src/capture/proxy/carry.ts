@@ -63,10 +63,11 @@ function settle(
   const post: Settled = { lost: false };
   outcome.duration_ms = elapsed(exchange);
   // Not awaited: `close` does.
-  void deps.record(postExec(preId, outcome, metadata), () => {
+  void deps.record(postExec(preId, outcome, metadata), (reply) => {
     post.lost = true;
     // What is not on record must not look finished.
-    if (!response.writableFinished) response.destroy();
+    if (!response.headersSent) sendReply(exchange, reply, preId);
+    else if (!response.writableFinished) response.destroy();
   });
   return post;
 }
@@ -214,7 +215,7 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
       }
       if (!(await isEnqueued(post))) {
         lane?.destroy();
-        response.destroy();
+        upload?.stream.destroy();
         return false;
       }
       if (request.complete) lane?.release();

@@ -2,12 +2,18 @@
 import type { Event, Outcome } from '../../core/entry.ts';
 import type { Receipt } from '../../recorder/api.ts';
 import { type CallFacts, refused } from './events.ts';
-import { badRequest, type Exchange, elapsed, LOG_UNAVAILABLE, type Reply, sendReply } from './reply.ts';
+import { badRequest, type Exchange, elapsed, type Reply, sendReply } from './reply.ts';
+
+/** `unrecorded`: the entry is not in the log, and this is what the caller is told. */
+export type Recorded = Pick<Receipt, 'id'> | { readonly unrecorded: Reply };
 
 /** The recorder, as the broker uses it: what is lost is counted, and `close` waits for what is not durable yet. */
 export interface Journal {
-  /** Never rejects. Undefined: the entry could not be made durable; `onLost` was called before. */
-  readonly record: (event: Event, onLost?: () => void) => Promise<Receipt | undefined>;
+  /**
+   * Never rejects. `onLost` is called at once when the entry as given will not be in the log. A post_exec that the
+   * recorder does not take is replaced by one that only says so, so that no call stays open.
+   */
+  readonly record: (event: Event, onLost?: (reply: Reply) => void) => Promise<Recorded>;
 }
 
 export async function refuse(
@@ -19,7 +25,8 @@ export async function refuse(
 ): Promise<void> {
   const event = refused(facts, { ...outcome, status_code: reply.status, duration_ms: elapsed(exchange) });
   const receipt = await journal.record(event);
-  sendReply(exchange, receipt === undefined ? LOG_UNAVAILABLE : reply, receipt?.id);
+  if ('unrecorded' in receipt) sendReply(exchange, receipt.unrecorded);
+  else sendReply(exchange, reply, receipt.id);
 }
 
 /** For refusals that are told to the log in the same words as to the caller. */

@@ -142,6 +142,14 @@ export const LOG_UNAVAILABLE: Reply = {
   retryAfterS: 5,
 };
 
+export const ENTRY_REFUSED: Reply = {
+  status: 500,
+  body: {
+    error: 'the entry of this call cannot be written as it is, so the call is not carried out or not shown',
+    reason: 'entry_refused',
+  },
+};
+
 export const INTERNAL: Reply = {
   status: 500,
   body: { error: 'the broker failed; nothing more is known to the caller', reason: 'internal_error' },
