@@ -12,6 +12,8 @@ import { TENANT } from './paths.ts';
 import { errno, makeDirectory, replaceFile, syncDirectory } from './store/file/fs.ts';
 
 const MASTER_KEY_BYTES = 32;
+/** In the entry that says so; doctor looks for it. */
+export const MASTER_KEY_ANEW = 'master key made anew';
 
 /** "local", then "local@2", "local@3" … for every log that went on after a restore. */
 export function logName(epoch: number): string {
@@ -93,21 +95,27 @@ export async function signingKey(
   return signerFromSkey(skey);
 }
 
-/** The tenant's master key: argument hashes and wrapped data keys derive from it. Made once. */
-export async function masterKey(paths: Paths, random: Random): Promise<Uint8Array> {
+/**
+ * The tenant's master key: argument hashes and wrapped data keys derive from it. Made once; `made` tells that it was not
+ * there, which beside a log with entries means that it was lost.
+ */
+export async function masterKey(
+  paths: Paths,
+  random: Random,
+): Promise<{ readonly key: Uint8Array; readonly made: boolean }> {
   const name = `${TENANT}.master`;
   const stored = (await readIfThere(join(paths.keys, name)))?.trim();
   if (stored === undefined) {
     const key = random(MASTER_KEY_BYTES);
     await writeSecretFile(paths.keys, name, `${Buffer.from(key).toString('hex')}\n`);
-    return key;
+    return { key, made: true };
   }
   if (!/^[0-9a-f]{64}$/.test(stored)) {
     throw new TallyError('KEY_MALFORMED', `the master key is not 64 hex digits: ${join(paths.keys, name)}`, {
       hint: 'restore the key file from a backup: without it, arguments of old and new entries cannot be compared',
     });
   }
-  return Buffer.from(stored, 'hex');
+  return { key: Buffer.from(stored, 'hex'), made: false };
 }
 
 const OperatorFileSchema = z.looseObject({ protected: z.boolean(), token_hash: z.string() });

@@ -15,7 +15,15 @@ import { compilePolicy, defaultPolicyText, unreadablePolicy } from './core/polic
 import type { PolicyInForce } from './core/policy/types.ts';
 import type { LogReader, ObjectStore } from './core/ports.ts';
 import { ulidSource } from './core/ulid.ts';
-import { currentEpoch, logName, makeHome, masterKey, operatorGate, signingKey } from './home.ts';
+import {
+  currentEpoch,
+  logName,
+  MASTER_KEY_ANEW,
+  makeHome,
+  masterKey,
+  operatorGate,
+  signingKey,
+} from './home.ts';
 import { type Paths, TENANT } from './paths.ts';
 import { openReader } from './reader.ts';
 import type { Ask, BrokerAddress, Client, Op, OpParams, OpResults } from './recorder/ops.ts';
@@ -253,7 +261,8 @@ async function openLog(
       hint: 'restore the key file that belongs to this log; `tally key list` shows both',
     });
   }
-  return openRecorder({
+  const master = await masterKey(paths, random);
+  const recorder = await openRecorder({
     tenant: TENANT,
     name,
     version: VERSION,
@@ -262,13 +271,23 @@ async function openLog(
     registry: fileObjects(paths.registry),
     info,
     signer,
-    masterKey: await masterKey(paths, random),
+    masterKey: master.key,
     policy: await loadPolicy(paths, options.onWarning),
     ...(options.allowObserve === undefined ? {} : { allowObserve: options.allowObserve }),
     now: Date.now,
     random,
     about: { pid: process.pid, host: hostname(), node: process.versions.node, platform: process.platform },
   });
+  if (master.made && hasEntries) {
+    options.onWarning(
+      'the master key of this log was gone, and another one was made: arguments of older entries cannot be compared with new ones. Restore keys/ from a backup if you have one',
+    );
+    await recorder.record(
+      { type: 'config.change', phase: 'point', metadata: { changed: MASTER_KEY_ANEW } },
+      { surface: 'server', assurance: 'observed' },
+    );
+  }
+  return recorder;
 }
 
 /** A log that is remembered but not there was removed: a new one under its name would hide that. */

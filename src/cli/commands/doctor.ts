@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { isTallyError } from '../../core/error.ts';
 import { factsOf } from '../../core/query/call.ts';
+import { MASTER_KEY_ANEW } from '../../home.ts';
 import { TENANT } from '../../paths.ts';
 import type { Context } from '../context.ts';
 import { counted } from '../facts.ts';
@@ -64,7 +65,7 @@ async function examine(context: Context): Promise<readonly Check[]> {
     await checkDisk(paths.logs),
     checkClock(context.now(), newest === undefined ? undefined : Date.parse(newest)),
     await checkSigningKey(paths, opened.name, info),
-    await checkMasterKey(paths, TENANT),
+    await checkMasterKey(paths, TENANT, await madeAnew(opened.directory)),
     checkVault(paths),
     checkOperator(paths),
     await checkHead(opened, info),
@@ -86,6 +87,16 @@ async function newestOf(
   const filter = types === undefined ? {} : { types };
   const reading = await readLog(directory, { filter, raw: true, limit: 1 });
   for await (const { call } of reading.hits()) return factsOf(call).ts;
+  return undefined;
+}
+
+/** When the log says that the master key was lost and made anew, the last time. */
+async function madeAnew(directory: string): Promise<string | undefined> {
+  const filter = { types: ['config.change'] };
+  const reading = await readLog(directory, { filter, raw: true, limit: Number.MAX_SAFE_INTEGER });
+  for await (const { call } of reading.hits())
+    if ((call.first.metadata as { changed?: unknown } | undefined)?.changed === MASTER_KEY_ANEW)
+      return factsOf(call).ts;
   return undefined;
 }
 

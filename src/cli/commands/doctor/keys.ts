@@ -8,7 +8,7 @@ import { signerFromSkey } from '../../../core/tlog/key.ts';
 import type { Paths } from '../../../paths.ts';
 import { counted } from '../../facts.ts';
 import { openOperator } from '../../operator.ts';
-import { type Check, fail, ok, quoted } from './check.ts';
+import { type Check, fail, ok, quoted, warn } from './check.ts';
 
 const RESTORE = 'restore the keys directory from a backup';
 const CONTINUE = `${RESTORE}; without one: tally log continue --reason "…" (a new log that cites this one)`;
@@ -26,10 +26,17 @@ export async function checkSigningKey(paths: Paths, name: string, info: LogInfo)
   }
 }
 
-export async function checkMasterKey(paths: Paths, tenant: string): Promise<Check> {
+/** `anew`: when it was made a second time. */
+export async function checkMasterKey(paths: Paths, tenant: string, anew: string | undefined): Promise<Check> {
   const path = join(paths.keys, `${tenant}.master`);
   try {
     const text = (await readFile(path, 'utf8')).trim();
+    if (/^[0-9a-f]{64}$/.test(text) && anew !== undefined)
+      return warn(
+        'master key',
+        `it was lost and made anew at ${anew}: arguments before and after cannot be compared`,
+        RESTORE,
+      );
     if (/^[0-9a-f]{64}$/.test(text)) return ok('master key', '256 bits');
     return fail('master key', `${path} is not 64 hex digits`, RESTORE);
   } catch (error) {

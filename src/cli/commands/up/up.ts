@@ -33,6 +33,7 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
   let broker: OwnBroker | undefined;
   let why = 'the end of `tally up`';
   try {
+    tellRecovered(context, session);
     broker = options.broker ? await listen(context, session, port) : undefined;
     session.setProxyUrl(broker?.url);
     await announce(context, { session, url: broker?.url, json: options.json === true });
@@ -45,6 +46,14 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
   } finally {
     await close(context, session, broker, why);
   }
+}
+
+/** What a start had to set aside stays until a person has looked: one line each. */
+function tellRecovered(context: Context, { recorder }: Session): void {
+  for (const file of recorder?.torn ?? [])
+    context.warn(
+      `a tail that was not whole after a crash was set aside: ${file} (look at it, then: tally log acknowledge ${file} --reason "…")`,
+    );
 }
 
 /** Otherwise it would wait for the lock, and then say less. */
