@@ -38,6 +38,8 @@ export const OPS = {
   'run.start': z.object({
     agent_id: name.optional(),
     reason,
+    /** Checked only, so that a run does not begin with a token that each of its calls will be refused for. */
+    agent_token: z.string().max(512).optional(),
     /** argv[0] only: arguments carry secrets. */
     command: z.string().max(1024).optional(),
     project_id: id.optional(),

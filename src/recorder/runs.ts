@@ -3,14 +3,24 @@ import { TallyError } from '../core/error.ts';
 import { mintToken, TOKEN_RANDOM_BYTES } from '../core/identity/token.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Random } from '../core/ports.ts';
+import type { Claims } from './api.ts';
 import { actorOf, doneFor, reportedBy, said, saidActor } from './asked.ts';
 import type { Guard } from './guard.ts';
-import type { Handlers } from './ops.ts';
+import type { Handlers, OpParams } from './ops.ts';
 import type { LocalRecorder } from './recorder.ts';
 
 /** Types that only the recorder itself, or an operator's request, may write. */
 const RESERVED =
   /^(policy|allowlist|role|agent|token|key|killswitch|config|log|anchor|sink|alert|approval|run)\./;
+
+function claimsOf(params: OpParams<'run.start'>): Claims {
+  const { agent_id, project_id, environment } = params;
+  return {
+    ...(agent_id === undefined ? {} : { agent_id }),
+    ...(project_id === undefined ? {} : { project_id }),
+    ...(environment === undefined ? {} : { environment }),
+  };
+}
 
 export function runHandlers(
   recorder: LocalRecorder,
@@ -64,9 +74,19 @@ export function runHandlers(
     async 'run.start'(params, client) {
       if (params.agent_id !== undefined && isGuarded(params.agent_id))
         await guard.require('run.start', params, client);
+      const { agent_token, ...wanted } = params;
+      const failure =
+        agent_token === undefined
+          ? undefined
+          : recorder.identify({ agent_token, ...claimsOf(wanted) }).failure;
+      if (failure !== undefined) {
+        throw new TallyError('TOKEN_INVALID', `the agent token is not good for this run: ${failure}`, {
+          hint: 'tally agent token list shows which are good; unset TALLY_AGENT_TOKEN to run without one',
+        });
+      }
       const isOperator = (await guard.refusal(client)) === undefined;
       const token = mintToken('run', random(TOKEN_RANDOM_BYTES), recorder.now());
-      const { agent_id, command, reason, ...rest } = params;
+      const { agent_id, command, reason, ...rest } = wanted;
       const receipt = await recorder.record(
         {
           type: 'run.start',

@@ -51,6 +51,7 @@ async function runCommand(
   const started = await broker.session.ask('run.start', {
     // argv[0] only: arguments carry secrets.
     command: basename(command),
+    ...(context.env.TALLY_AGENT_TOKEN === undefined ? {} : { agent_token: context.env.TALLY_AGENT_TOKEN }),
     ...(options.agent === undefined ? {} : { agent_id: options.agent }),
     ...(options.reason === undefined ? {} : { reason: options.reason }),
     ...(options.project === undefined ? {} : { project_id: options.project }),
