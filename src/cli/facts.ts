@@ -17,6 +17,15 @@ export function counted(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString('en-US')} ${n === 1 ? one : many}`;
 }
 
+/** A message of several lines, for a place that has one. */
+export function oneLine(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .reduce((all, line) => (all === '' ? line : `${all}${all.endsWith(':') ? '' : ';'} ${line}`), '');
+}
+
 /** Text that somebody else wrote, or `undefined`. */
 export function shown(text: string | undefined): string | undefined {
   return text === undefined ? undefined : safe(text);

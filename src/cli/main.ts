@@ -89,7 +89,7 @@ async function run(args: readonly string[], context: Context): Promise<void> {
     if (!(error instanceof CommanderError)) throw error;
     // Help that was asked for is on standard output already.
     if (error.exitCode === 0) return;
-    if (error.code !== 'commander.help') throw asUsage(error, args);
+    if (error.code !== 'commander.help') throw asUsage(error, called(program, args));
     // A group of commands that was called without one of them.
     await context.stderr.write(complaint);
     context.exit(2);
@@ -110,13 +110,25 @@ function adopt(command: Command, writers: Writers): void {
   for (const child of command.commands) adopt(child, writers);
 }
 
+/** `log list`: the command whose help tells what was meant. */
+function called(program: Command, args: readonly string[]): string {
+  const names: string[] = [];
+  let at = program;
+  for (const arg of args) {
+    const next = at.commands.find((command) => command.name() === arg || command.aliases().includes(arg));
+    if (next !== undefined) {
+      names.push(next.name());
+      at = next;
+    } else if (!arg.startsWith('-')) break;
+  }
+  return names.join(' ');
+}
+
 /** "error: unknown option '--jsn'\n(Did you mean --json?)" → message and hint. */
-function asUsage(error: CommanderError, args: readonly string[]): TallyError {
+function asUsage(error: CommanderError, command: string): TallyError {
   const [first = '', ...rest] = error.message.split('\n');
   const suggestion = /^\((.*)\)$/.exec(rest.join(' ').trim())?.[1];
-  const command = args.find((arg) => COMMANDS.some(({ name }) => name === arg));
-  const help =
-    command === undefined ? '`tally --help` lists the commands' : `see \`tally ${command} --help\``;
+  const help = command === '' ? '`tally --help` lists the commands' : `see \`tally ${command} --help\``;
   return new TallyError('USAGE', first.replace(/^error: /, ''), {
     hint: suggestion === undefined ? help : `${suggestion} (${help})`,
   });

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { counted, type Fact, factLines, formatBytes } from '../facts.ts';
+import { counted, type Fact, factLines, formatBytes, oneLine } from '../facts.ts';
 import { examples } from '../help.ts';
 import { safe, toJson } from '../output/safe.ts';
 import type { Style } from '../output/style.ts';
@@ -87,7 +87,7 @@ function policyText(policy: PolicyStatus, style: Style): string {
       in_force === undefined
         ? 'every call will be stopped'
         : `version ${safe(in_force.version)} stays in force`;
-    return `${style.red('broken')}: ${safe(problem)}; ${stays}. Check it: tally policy check`;
+    return `${style.red('broken')}: ${safe(oneLine(problem))}; ${stays}. Check it: tally policy check`;
   }
   const told = `version ${safe(version ?? '?')}, ${hosts}, ${file}`;
   if (in_force === undefined || in_force.same_as_file) return told;

@@ -28,6 +28,11 @@ export function safe(text: string): string {
   });
 }
 
+/** Lines of text for a terminal: as `safe`, but line ends and tabs stay. */
+export function safeLines(text: string): string {
+  return text.replace(/\r\n/g, '\n').replace(/[^\n\t]+/g, safe);
+}
+
 /** JSON text with the same value, and nothing in it that a terminal obeys. */
 export function safeJsonText(json: string): string {
   return json.replace(HOSTILE_IN_JSON, escapeUnits);

@@ -2,7 +2,7 @@
 
 import type { Context } from '../../context.ts';
 import { asTallyError } from '../../output/failure.ts';
-import { safeJsonText } from '../../output/safe.ts';
+import { safeJsonText, safeLines } from '../../output/safe.ts';
 import { refusalError } from './refusal.ts';
 import { type Answer, gone } from './transport.ts';
 
@@ -37,9 +37,11 @@ export function runPrint(context: Context, options: PrintOptions): Printer {
     await stdout.write(`HTTP ${answer.status}\n\n`);
     const kept: Buffer[] = [];
     let last: number | undefined;
+    // A file or a program gets the bytes as they are; a terminal would obey what is in them.
+    const decoder = stdout.isTTY ? new TextDecoder() : undefined;
     for await (const chunk of chunks(answer)) {
       // Streamed as it comes, so that server-sent events are seen when they happen.
-      await stdout.write(chunk);
+      await stdout.write(decoder === undefined ? chunk : safeLines(decoder.decode(chunk, { stream: true })));
       last = chunk.at(-1);
       if (answer.refused !== undefined) kept.push(chunk);
     }

@@ -3,7 +3,7 @@ import { TENANT } from '../../../paths.ts';
 import type { OpResults } from '../../../recorder/ops.ts';
 import { loadConfig } from '../../config.ts';
 import type { Context } from '../../context.ts';
-import { counted } from '../../facts.ts';
+import { counted, oneLine } from '../../facts.ts';
 import { readPolicyText } from '../policy/file.ts';
 import { type Check, fail, ok, quoted, warn } from './check.ts';
 import { hint, why } from './keys.ts';
@@ -44,6 +44,6 @@ export async function checkPolicy(
     }
     return ok('policy', told);
   } catch (error) {
-    return fail('policy', `${why(error)}`, hint(error) ?? `mend ${file}; check it: tally policy check`);
+    return fail('policy', oneLine(why(error)), hint(error) ?? `mend ${file}; check it: tally policy check`);
   }
 }

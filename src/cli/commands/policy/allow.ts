@@ -1,4 +1,10 @@
 import { TallyError } from '../../../core/error.ts';
+import {
+  addressRefusal,
+  isMetadataAddress,
+  isMetadataHost,
+  parseAddress,
+} from '../../../core/policy/address.ts';
 import { allowHost } from '../../../core/policy/edit.ts';
 import { formatHostPort, parseHostPort } from '../../../core/policy/hosts.ts';
 import type { Context } from '../../context.ts';
@@ -14,6 +20,22 @@ export interface AllowOptions {
   readonly json?: boolean;
 }
 
+/** The broker refuses these whatever the policy says: to confirm one would be a promise that is not kept. */
+function refuseMetadata(host: string, address: string): void {
+  if (!isMetadataHost(host) && !(parseAddress(address) !== undefined && isMetadataAddress(address))) return;
+  throw new TallyError('USAGE', `${host} is the metadata service of a cloud, which no policy can allow`, {
+    hint: 'it hands out the credentials of the machine; store the credential that is needed: tally secrets set NAME',
+  });
+}
+
+function warnInternal({ warn }: Context, address: string, internal: boolean): void {
+  if (parseAddress(address) === undefined) return;
+  const kind = addressRefusal(address, internal);
+  if (kind === undefined) return;
+  const mend = addressRefusal(address, true) === undefined ? '; calls to it need --internal as well' : '';
+  warn(`calls to ${address} will still be stopped: it is a ${kind} address${mend}`);
+}
+
 /** Idempotent: a host that is allowed already changes nothing and is no error. */
 export async function allow(context: Context, text: string, options: AllowOptions): Promise<void> {
   const host = parseHostPort(text);
@@ -25,6 +47,8 @@ export async function allow(context: Context, text: string, options: AllowOption
     ...(options.http === true ? { http: true } : {}),
     ...(options.internal === true ? { internal: true } : {}),
   };
+  const address = host.host.replace(/^\[|\]$/g, '');
+  refuseMetadata(host.host, address);
   setUp(context.paths);
   const today = new Date(context.now()).toISOString().slice(0, 10);
   const reason = options.reason === undefined ? {} : { reason: options.reason };
@@ -36,6 +60,7 @@ export async function allow(context: Context, text: string, options: AllowOption
       return { ...answer, edited: edited.changed };
     }),
   );
+  warnInternal(context, address, options.internal === true);
   const flags = [options.http === true ? 'http' : '', options.internal === true ? 'internal' : ''].filter(
     Boolean,
   );
