@@ -1,5 +1,5 @@
 /**
- * Completeness (entry.md section 7), judged apart from integrity: a log can be untouched and still not tell everything.
+ * Completeness (entry.md section 13), judged apart from integrity: a log can be untouched and still not tell everything.
  * Entries come in the order of the log; what is said about them at the end is an answer, not an error.
  */
 import type { JsonObject } from '../json.ts';
