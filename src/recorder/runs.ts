@@ -81,7 +81,7 @@ export function runHandlers(
           : recorder.identify({ agent_token, ...claimsOf(wanted) }).failure;
       if (failure !== undefined) {
         throw new TallyError('TOKEN_INVALID', `the agent token is not good for this run: ${failure}`, {
-          hint: 'tally agent token list shows which are good; unset TALLY_AGENT_TOKEN to run without one',
+          hint: 'tally agent list shows which are good; unset TALLY_AGENT_TOKEN to run without one',
         });
       }
       const isOperator = (await guard.refusal(client)) === undefined;
