@@ -217,7 +217,8 @@ export function parseControl(raw: readonly string[], inboundMethod: string): Con
   if (!METHOD.test(method) || REFUSED_METHODS.has(method))
     bad(`the method ${shown(method)} cannot be called`);
   if (target === undefined) bad('X-AS-Target-URL header is required');
-  if (injections.length === 0) bad('At least one X-AS-Inject-* header is required');
+  if (injections.length === 0)
+    bad('At least one X-AS-Inject-* header is required: a call without a credential is not possible yet');
   return {
     problem,
     claims,

@@ -29,10 +29,14 @@ export async function refuse(
   else sendReply(exchange, reply, receipt.id);
 }
 
-/** For refusals that are told to the log in the same words as to the caller. */
+/**
+ * For refusals that are told to the log in the same words as to the caller. A malformed request is the caller's error;
+ * whoever counts what was blocked asks what was held back on purpose.
+ */
 export function block(journal: Journal, exchange: Exchange, facts: CallFacts, reply: Reply): Promise<void> {
   const { reason, error } = reply.body;
-  return refuse(journal, exchange, facts, reply, { status: 'blocked', error_kind: reason, error });
+  const status = reason === 'bad_request' ? 'error' : 'blocked';
+  return refuse(journal, exchange, facts, reply, { status, error_kind: reason, error });
 }
 
 export function refuseBad(

@@ -216,8 +216,8 @@ test('a second request before the first answer is refused in its turn, and a cal
   assert.equal(s.broker.stats().active, 0);
   const kinds = s.entries().map(({ phase, outcome }) => `${phase} ${outcome?.status ?? ''}`);
   assert.deepEqual(kinds.sort(), [
-    'point blocked',
-    'point blocked',
+    'point error',
+    'point error',
     'post_exec aborted',
     'post_exec ok',
     'pre_exec ',

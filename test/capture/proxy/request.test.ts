@@ -56,7 +56,7 @@ test('malformed requests that name a target are a 400 and one entry; strays leav
   assert.equal(entries.length, 4);
   for (const entry of entries) {
     assert.equal(entry.phase, 'point');
-    assert.equal(entry.outcome?.status, 'blocked');
+    assert.equal(entry.outcome?.status, 'error');
     assert.equal(entry.outcome?.error_kind, 'bad_request');
     assert.equal(entry.outcome?.status_code, 400);
   }
