@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import type { Event } from '../src/core/entry.ts';
 import { compilePolicy } from '../src/core/policy/load.ts';
 import { makeKeyPair, signerFromSkey } from '../src/core/tlog/key.ts';
-import { createLog, type LocalRecorder, openRecorder } from '../src/recorder/recorder.ts';
+import { createLog } from '../src/recorder/create.ts';
+import { type LocalRecorder, openRecorder } from '../src/recorder/recorder.ts';
 import { fileObjects } from '../src/store/file/objects.ts';
 import { openFileStore } from '../src/store/file/store.ts';
 

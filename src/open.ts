@@ -26,8 +26,9 @@ import {
 } from './home.ts';
 import { type Paths, TENANT } from './paths.ts';
 import { openReader } from './reader.ts';
+import { createLog } from './recorder/create.ts';
 import type { Ask, BrokerAddress, Client, Op, OpParams, OpResults } from './recorder/ops.ts';
-import { createLog, type LocalRecorder, openRecorder } from './recorder/recorder.ts';
+import { type LocalRecorder, openRecorder } from './recorder/recorder.ts';
 import { createService, type Handle } from './recorder/service.ts';
 import { createTurns, type InTurn } from './recorder/turns.ts';
 import { type Handover, serveHandover } from './server/handover.ts';

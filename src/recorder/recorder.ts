@@ -9,19 +9,15 @@ import type { Event } from '../core/entry.ts';
 import { TallyError } from '../core/error.ts';
 import { createFingerprint } from '../core/fingerprint.ts';
 import { LIMITS } from '../core/limits.ts';
-import { encodeLogInfo, type LogInfo } from '../core/loginfo.ts';
+import type { LogInfo } from '../core/loginfo.ts';
 import { decide } from '../core/policy/decide.ts';
 import type { PolicyInForce } from '../core/policy/types.ts';
 import type { Clock, LogStore, ObjectStore, Random } from '../core/ports.ts';
 import { createRedactor, type Redactor } from '../core/redact/redact.ts';
-import { parseCheckpoint, signCheckpoint } from '../core/tlog/checkpoint.ts';
 import type { Signer } from '../core/tlog/key.ts';
-import { parseNote } from '../core/tlog/note.ts';
-import { emptyRoot } from '../core/tlog/tree.ts';
 import { ulidSource } from '../core/ulid.ts';
 import type { Producer, Receipt, Recorder } from './api.ts';
 import { createCheckpointer } from './checkpointer.ts';
-import { rolledBack } from './claims.ts';
 import { createCommitter } from './committer.ts';
 import { idMemory } from './ids.ts';
 import { findOrphans } from './orphans.ts';
@@ -74,31 +70,6 @@ export interface LocalRecorder extends Recorder {
 }
 
 const OWN: Producer = { surface: 'server', assurance: 'enforced' };
-
-/**
- * Makes a new log, or completes one whose making was cut short before its first entry: log.json, a signed checkpoint of
- * nothing, and both remembered outside. So a log that was opened once always has all four, and one that lacks any is
- * refused. Throws `LOG_ROLLED_BACK` when a checkpoint of entries is there.
- */
-export async function createLog(options: {
-  readonly store: LogStore;
-  readonly heads: ObjectStore;
-  readonly name: string;
-  readonly info: LogInfo;
-  readonly signer: Signer;
-}): Promise<void> {
-  const { store, heads, name, info, signer } = options;
-  for (const note of [await store.objects.get('checkpoint'), await heads.get(`${name}/checkpoint`)]) {
-    const size = note === undefined ? 0 : parseCheckpoint(parseNote(note).text).size;
-    if (size > 0) throw rolledBack(0, size);
-  }
-  const empty = signCheckpoint({ origin: info.origin, size: 0, root: emptyRoot() }, [signer]);
-  await store.objects.put('log.json', encodeLogInfo(info));
-  await store.objects.put('checkpoint', empty);
-  await heads.put(`${name}/checkpoint`, empty);
-  // Last: whoever finds the key remembered may rely on the rest.
-  await heads.put(`${name}/vkey`, Buffer.from(`${signer.vkey}\n`));
-}
 
 /**
  * Recovers the log in `store` and goes on with it. The caller holds the writer's lock.

@@ -7,7 +7,8 @@ import { compilePolicy } from '../../src/core/policy/load.ts';
 import type { LogStore, ObjectStore } from '../../src/core/ports.ts';
 import type { Redactor } from '../../src/core/redact/redact.ts';
 import { makeKeyPair, signerFromSkey } from '../../src/core/tlog/key.ts';
-import { createLog, type LocalRecorder, openRecorder } from '../../src/recorder/recorder.ts';
+import { createLog } from '../../src/recorder/create.ts';
+import { type LocalRecorder, openRecorder } from '../../src/recorder/recorder.ts';
 import { type MemoryDisk, memoryDisk, memoryObjects, openMemoryStore } from '../../src/store/memory.ts';
 
 export const ORIGIN = 'test.example/local';
