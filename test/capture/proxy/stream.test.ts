@@ -140,7 +140,7 @@ test('100 MB pass in each direction with flat memory, unchanged', { timeout: 60_
   assert.equal(uploaded, digest);
   clearInterval(watch);
   // Client, broker and upstream share this process; whole bodies would be 100 MB and more.
-  assert.ok(peak > 0 && peak < 50 * 1024 * 1024, `memory grew by ${Math.round(peak / 1024 / 1024)} MB`);
+  assert.ok(peak < 50 * 1024 * 1024, `memory grew by ${Math.round(peak / 1024 / 1024)} MB`);
   await s.quiet();
   const posts = s.entries().filter(({ phase }) => phase === 'post_exec');
   assert.equal(posts[0]?.outcome?.result_hash, digest);
