@@ -7,7 +7,9 @@
 import type { Redacted } from '../core/redact/redact.ts';
 import { leafHashInPlace } from '../core/tlog/tree.ts';
 
-const INITIAL_BYTES = 64 * 1024;
+/** A single entry fits; many grow it. Small enough to come from Node's pool: an allocation a batch would show. */
+const INITIAL_BYTES = 2 * 1024;
+const INITIAL_LEAVES = 4;
 const HASH_BYTES = 32;
 
 export interface Batch {
@@ -30,7 +32,7 @@ export interface Batch {
 
 export function createBatch(segment: number, firstIndex: number): Batch {
   let buffer = Buffer.allocUnsafe(INITIAL_BYTES);
-  let leaves = Buffer.allocUnsafe(64 * HASH_BYTES);
+  let leaves = Buffer.allocUnsafe(INITIAL_LEAVES * HASH_BYTES);
   let end = 1;
   let count = 0;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -49,12 +51,12 @@ export function createBatch(segment: number, firstIndex: number): Batch {
       if (entry.length > most) return undefined;
       const needed = end + entry.length + 1;
       if (needed > buffer.length) {
-        const larger = Buffer.allocUnsafe(Math.max(needed, buffer.length * 2));
+        const larger = Buffer.allocUnsafe(Math.max(needed, buffer.length * 4));
         buffer.copy(larger, 0, 0, end);
         buffer = larger;
       }
       buffer.set(entry, end);
-      if ((count + 1) * HASH_BYTES > leaves.length) leaves = Buffer.concat([leaves], leaves.length * 2);
+      if ((count + 1) * HASH_BYTES > leaves.length) leaves = Buffer.concat([leaves], leaves.length * 4);
       const hash = leafHashInPlace(buffer, end, end + entry.length, leaves, count * HASH_BYTES);
       end += entry.length;
       buffer[end++] = 0x0a;

@@ -89,7 +89,9 @@ function allForms(value: string): readonly string[] {
   return [
     ...parts.flatMap((part) => formsOf(part, LIMITS.secretMinBytes)),
     ...parts.flatMap(wireTexts).flatMap((text) => wireFormsOf(text, LIMITS.secretMinBytes)),
-    ...[...basicTexts(value, whole)].flatMap((text) => formsOf(text, LIMITS.secretMinBytes)),
+    ...(isLongEnough(whole) ? [...basicTexts(value, whole)] : []).flatMap((text) =>
+      formsOf(text, LIMITS.secretMinBytes),
+    ),
   ];
 }
 
@@ -102,6 +104,6 @@ function wireTexts(value: string): readonly string[] {
 
 /** RFC 7617: base64 of "user:password", to the byte as it is stored. Its padding gives nothing away. */
 function basicTexts(...values: readonly string[]): ReadonlySet<string> {
-  const pairs = values.filter((value) => value.includes(':') && isLongEnough(value));
+  const pairs = values.filter((value) => value.includes(':'));
   return new Set(pairs.map((value) => Buffer.from(value).toString('base64').replace(/=+$/, '')));
 }

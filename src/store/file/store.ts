@@ -12,17 +12,22 @@ const writeAsync = promisify(write);
 const fdatasyncAsync = promisify(fdatasync);
 
 /**
- * Below this many milliseconds a flush is cheaper than two trips through the thread pool, so it runs on the calling
- * thread; above it the thread pool keeps the event loop free. Measured anew with every append.
+ * A flush that takes less than this is cheaper than two trips through the thread pool, so it runs on the calling
+ * thread; a slower disk gets the thread pool, which keeps the event loop free.
  */
 const FAST_FLUSH_MS = 0.5;
+/** Appends through the thread pool before the disk is tried again. Only a flush on this thread can be timed. */
+const APPENDS_TO_TRIAL = 200;
+/** Slow flushes in a row before the thread pool takes over: a checkpoint beside them makes single ones slow on any disk. */
+const SLOW_IN_A_ROW = 4;
 
 /** The embedded store: the log of one tenant as files in `directory`. The caller holds the writer's lock. */
 export async function openFileStore(directory: string): Promise<LogStore> {
   const entries = join(directory, 'entries');
   const reader = fileReader(directory);
   let fd: number | undefined;
-  let flushMs = FAST_FLUSH_MS;
+  let slow = 0;
+  let inPool = 0;
 
   try {
     await makeDirectory(entries);
@@ -65,14 +70,21 @@ export async function openFileStore(directory: string): Promise<LogStore> {
     },
     async append(bytes) {
       invariant(fd !== undefined, 'append before openSegment');
-      const started = performance.now();
       try {
-        if (flushMs < FAST_FLUSH_MS) appendNow(fd, bytes);
-        else await appendInPool(fd, bytes);
+        if (inPool > 0) {
+          inPool--;
+          await appendInPool(fd, bytes);
+          return;
+        }
+        const started = performance.now();
+        appendNow(fd, bytes);
+        slow = performance.now() - started > FAST_FLUSH_MS ? slow + 1 : 0;
+        if (slow < SLOW_IN_A_ROW) return;
+        slow = 0;
+        inPool = APPENDS_TO_TRIAL;
       } catch (error) {
         throw storeError(error, 'cannot append to the log');
       }
-      flushMs = 0.9 * flushMs + 0.1 * (performance.now() - started);
     },
     async setAside(first, offset) {
       closeSegment();
