@@ -1,5 +1,7 @@
 /** A session of this machine's log, with what a first start makes and what the machine's configuration says. */
-import { openSession, type Session, type SessionOptions } from '../open.ts';
+
+import type { SessionOptions } from '../open/options.ts';
+import { openSession, type Session } from '../open.ts';
 import type { Paths } from '../paths.ts';
 import type { Client } from '../recorder/ops.ts';
 import { loadConfig } from './config.ts';

@@ -22,7 +22,7 @@ export function buildContinue(context: Context): Command {
 }
 
 async function continueNow(context: Context, { reason, json }: ContinueOptions): Promise<void> {
-  const { continueLog } = await import('../../../open.ts');
+  const { continueLog } = await import('../../../open/continue.ts');
   const client = await context.client();
   const { name, origin, cites } = await continueLog(context.paths, {
     reason,

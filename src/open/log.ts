@@ -1,0 +1,119 @@
+/** Opens the log of an epoch with its drivers and keys, making it when it is new; refuses one that lost a part. */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { TallyError } from '../core/error.ts';
+import { type LogInfo, parseLogInfo } from '../core/loginfo.ts';
+import type { LogReader, ObjectStore } from '../core/ports.ts';
+import { logName, MASTER_KEY_ANEW, masterKey, signingKey } from '../home.ts';
+import { type Paths, TENANT } from '../paths.ts';
+import { createLog } from '../recorder/create.ts';
+import { type LocalRecorder, openRecorder } from '../recorder/recorder.ts';
+import { fileObjects } from '../store/file/objects.ts';
+import { openFileStore } from '../store/file/store.ts';
+import { packageVersion } from '../version.ts';
+import type { WriterOptions } from './options.ts';
+import { loadPolicy } from './policy-file.ts';
+
+export const VERSION = packageVersion();
+export const random = (size: number): Uint8Array => randomBytes(size);
+
+export function lockPath(paths: Paths): string {
+  return join(paths.state, `${TENANT}.lock.sqlite`);
+}
+
+/** Key names have no white space and no "+"; a machine may be called anything. */
+export function originOf(epoch: number): string {
+  const host = hostname().replaceAll(/[^A-Za-z0-9.-]+/g, '-') || 'localhost';
+  return epoch === 1 ? `${host}/${TENANT}` : `${host}/${TENANT}/${epoch}`;
+}
+
+/** Opens log `epoch`, making it when it is new. The caller holds the lock. */
+export async function openLog(
+  options: WriterOptions,
+  epoch: number,
+  continues?: LogInfo['continues'],
+): Promise<LocalRecorder> {
+  const { paths } = options;
+  const name = logName(epoch);
+  const heads = fileObjects(paths.heads);
+  const store = await openFileStore(join(paths.logs, name));
+  const stored = await store.objects.get('log.json');
+  const pinned = await heads.get(`${name}/vkey`);
+  const hasEntries = (await store.segments()).some(({ bytes }) => bytes > 0);
+  let info: LogInfo;
+  if (stored !== undefined) info = parseLogInfo(stored);
+  else {
+    await refuseWiped(store, heads, name, pinned !== undefined);
+    const signer = await signingKey(paths, name, originOf(epoch), random);
+    info = {
+      format: 1,
+      tenant: TENANT,
+      origin: signer.name,
+      keys: [{ vkey: signer.vkey, from: 0 }],
+      created: new Date().toISOString(),
+      ...(continues === undefined ? {} : { continues }),
+    };
+  }
+  if (pinned === undefined && hasEntries) {
+    throw new TallyError('LOG_DAMAGED', 'the log has entries, but this machine no longer remembers its key', {
+      hint: `restore ${join(paths.heads, name)} from a backup; after an honest loss, \`tally log continue --reason …\` starts a new log that cites this one`,
+    });
+  }
+  if (pinned === undefined) {
+    const signer = await signingKey(paths, name, info.origin, undefined);
+    await createLog({ store, heads, name, info, signer });
+  } else if (Buffer.from(pinned).toString('utf8').trim() !== info.keys[0]?.vkey) {
+    throw new TallyError('LOG_DAMAGED', 'log.json names another first key than the one that was remembered', {
+      hint: 'somebody replaced log.json; compare it with a backup, and run `tally verify --key` with the key you trust',
+    });
+  }
+  const signer = await signingKey(paths, name, info.origin, undefined);
+  if (!info.keys.some(({ vkey }) => vkey === signer.vkey)) {
+    throw new TallyError('LOG_DAMAGED', 'the signing key on this machine is not one of this log', {
+      hint: 'restore the key file that belongs to this log; `tally key list` shows both',
+    });
+  }
+  const master = await masterKey(paths, random);
+  const recorder = await openRecorder({
+    tenant: TENANT,
+    name,
+    version: VERSION,
+    store,
+    heads,
+    registry: fileObjects(paths.registry),
+    info,
+    signer,
+    masterKey: master.key,
+    policy: await loadPolicy(paths, options.onWarning),
+    ...(options.allowObserve === undefined ? {} : { allowObserve: options.allowObserve }),
+    now: Date.now,
+    random,
+    about: { pid: process.pid, host: hostname(), node: process.versions.node, platform: process.platform },
+  });
+  if (master.made && hasEntries) {
+    options.onWarning(
+      'the master key of this log was gone, and another one was made: arguments of older entries cannot be compared with new ones. Restore keys/ from a backup if you have one',
+    );
+    await recorder.record(
+      { type: 'config.change', phase: 'point', metadata: { changed: MASTER_KEY_ANEW } },
+      { surface: 'server', assurance: 'observed' },
+    );
+  }
+  return recorder;
+}
+
+/** A log that is remembered but not there was removed: a new one under its name would hide that. */
+async function refuseWiped(
+  store: LogReader,
+  heads: ObjectStore,
+  name: string,
+  pinned: boolean,
+): Promise<void> {
+  const head = await heads.get(`${name}/checkpoint`);
+  const entries = await store.segments();
+  if (!pinned && head === undefined && entries.every(({ bytes }) => bytes === 0)) return;
+  throw new TallyError('LOG_ROLLED_BACK', `log.json of ${name} is gone, but the log is remembered`, {
+    hint: 'restore the log directory; after an honest loss, `tally log continue --reason …` starts a new log that cites the old head',
+  });
+}

@@ -1,0 +1,96 @@
+/** The writer of this machine's log: the recorder, its service, and the socket that other processes come through. */
+import { join } from 'node:path';
+import { openVault, type Vault } from '../capture/secrets/vault.ts';
+import { currentEpoch, logName, operatorGate, signingKey } from '../home.ts';
+import type { Paths } from '../paths.ts';
+import type { BrokerAddress } from '../recorder/ops.ts';
+import type { LocalRecorder } from '../recorder/recorder.ts';
+import { createService, type Handle } from '../recorder/service.ts';
+import { createTurns, type InTurn } from '../recorder/turns.ts';
+import { type Handover, serveHandover } from '../server/handover.ts';
+import { openLog, random, VERSION } from './log.ts';
+import type { WriterOptions } from './options.ts';
+import { writePolicy } from './policy-file.ts';
+
+export function vaultOf(paths: Paths): Vault {
+  return openVault({
+    path: join(paths.vault, 'secrets.vault'),
+    key: { path: join(paths.keys, 'vault.key') },
+  });
+}
+
+export interface Writer {
+  readonly recorder: LocalRecorder;
+  readonly handle: Handle;
+  readonly policyTurn: InTurn;
+  setProxyUrl(url: string | undefined, of?: 'run'): void;
+  close(reason: string): Promise<void>;
+}
+
+/** The caller holds the lock; `release` gives it back, also when this fails. */
+export async function openWriter(options: WriterOptions, vault: Vault, release: () => void): Promise<Writer> {
+  const { paths, onWarning } = options;
+  let handover: Handover | undefined;
+  try {
+    const epoch = currentEpoch(paths);
+    const recorder = await openLog(options, epoch);
+    const protect = (name: string, value: Buffer | undefined): void => {
+      if (value === undefined) recorder.secrets.delete(name);
+      else recorder.secrets.set(name, value.toString('utf8'));
+    };
+    for (const { name, value } of vault.entries()) {
+      protect(name, value);
+      value.fill(0);
+    }
+    vault.onChange(protect);
+
+    let broker: BrokerAddress = {};
+    const policyTurn = createTurns();
+    const signer = await signingKey(paths, logName(epoch), recorder.origin, undefined);
+    const service = createService({
+      recorder,
+      random,
+      version: VERSION,
+      vkey: signer.vkey,
+      pid: process.pid,
+      broker: () => broker,
+      writePolicy: (text) => writePolicy(paths, text),
+      operator: operatorGate(paths),
+      policyTurn,
+    });
+    const handle: Handle = (op, params, client) => {
+      // Another process may have set a secret: from this request on it must not reach an entry.
+      vault.list();
+      return service(op, params, client);
+    };
+    handover = await serveHandover({
+      path: paths.socket,
+      handle,
+      onError: (error) =>
+        onWarning(
+          `a request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+        ),
+    });
+    const served = handover;
+    return {
+      recorder,
+      handle,
+      policyTurn,
+      setProxyUrl: (url, of) => {
+        broker = url === undefined ? {} : { proxy_url: url, ...(of === undefined ? {} : { proxy_of: of }) };
+      },
+      async close(reason) {
+        try {
+          await served.close();
+          await recorder.close(reason);
+        } finally {
+          release();
+        }
+      },
+    };
+  } catch (error) {
+    await handover?.close();
+    release();
+    throw error;
+  }
+}
