@@ -30,6 +30,11 @@ export const ERROR_CODES = {
   LOG_LOCKED: { exit: 8 },
   LOG_MISSING: { exit: 3 },
   RECORDER_UNAVAILABLE: { exit: 8 },
+  // the outside
+  /** An anchor or a witness is down, slow, or refused. It never stops recording. */
+  ANCHOR_FAILED: { exit: 1 },
+  /** An anchor or a witness has seen a longer log, or another one: rolled back, forked, or it lies. */
+  ANCHOR_CONFLICT: { exit: 6 },
   // who may
   OPERATOR_REQUIRED: { exit: 4 },
   STOPPED: { exit: 4 },

@@ -27,7 +27,10 @@ export interface ObjectStore {
 export interface Segment {
   /** Index of its first entry. */
   readonly first: number;
+  /** Bytes of its lines; of a sealed one, those that it decompresses to. Offsets are counted in them. */
   readonly bytes: number;
+  /** Compressed and final: nothing is appended to it, or cut from it, ever again. */
+  readonly sealed: boolean;
 }
 
 /** Readers need no lock and see every acknowledged entry; they may also see a line still being written. */
@@ -57,5 +60,11 @@ export interface LogStore extends LogReader {
     first: number,
     offset: number,
   ): Promise<{ readonly name: string; readonly bytes: number; readonly sha256: string }>;
+  /**
+   * Compresses segment `first`, which is full and under a durable checkpoint, and replaces it. Resolved: the sealed form
+   * was read back, holds the same bytes and is durable, and only then was the plain one removed. A crash at any point
+   * leaves one of them whole; done again, it ends the same. Readers see the same lines throughout.
+   */
+  seal(first: number): Promise<void>;
   close(): Promise<void>;
 }
