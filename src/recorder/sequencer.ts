@@ -2,6 +2,7 @@
  * Gives each event its place: index, prev, final bytes, leaf hash. Synchronous from the first check to the last byte,
  * so the order of calls is the order of entries, and nothing that is refused ever takes an index.
  */
+import { quickCheck } from '../core/check.ts';
 import { ENTRY_VERSION, type Entry, type Event, EventSchema } from '../core/entry.ts';
 import { invariant, TallyError } from '../core/error.ts';
 import type { Fingerprint } from '../core/fingerprint.ts';
@@ -211,7 +212,11 @@ export function createSequencer(options: SequencerOptions): Sequencer {
   };
 }
 
+const isEvent = quickCheck(EventSchema);
+
+/** An action stays known until it ends, so what begins one is copied: its producer may alter its own object later. */
 function checked(event: Event): Event {
+  if (event.phase !== 'pre_exec' && isEvent(event)) return event;
   const parsed = EventSchema.safeParse(event);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];

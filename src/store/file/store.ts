@@ -1,4 +1,4 @@
-import { closeSync, constants, fdatasync, fdatasyncSync, openSync, write, writeSync } from 'node:fs';
+import { closeSync, constants, fdatasync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { type FileHandle, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,25 +8,24 @@ import type { LogStore } from '../../core/ports.ts';
 import { FILE_MODE, makeDirectory, storeError, syncDirectory, writeAll } from './fs.ts';
 import { fileReader, segmentName } from './reader.ts';
 
-const writeAsync = promisify(write);
 const fdatasyncAsync = promisify(fdatasync);
 
 /**
- * A flush that takes less than this is cheaper than two trips through the thread pool, so it runs on the calling
+ * A flush that takes less than this is hardly dearer than a trip through the thread pool, so it runs on the calling
  * thread; a slower disk gets the thread pool, which keeps the event loop free.
  */
-const FAST_FLUSH_MS = 0.5;
+const FAST_FLUSH_MS = 1;
+/** Flushes that count in the moving average. A checkpoint beside them makes a few slow ones on any disk. */
+const AVERAGED = 16;
 /** Appends through the thread pool before the disk is tried again. Only a flush on this thread can be timed. */
-const APPENDS_TO_TRIAL = 200;
-/** Slow flushes in a row before the thread pool takes over: a checkpoint beside them makes single ones slow on any disk. */
-const SLOW_IN_A_ROW = 4;
+const APPENDS_TO_TRIAL = 64;
 
 /** The embedded store: the log of one tenant as files in `directory`. The caller holds the writer's lock. */
 export async function openFileStore(directory: string): Promise<LogStore> {
   const entries = join(directory, 'entries');
   const reader = fileReader(directory);
   let fd: number | undefined;
-  let slow = 0;
+  let flushMs = 0;
   let inPool = 0;
 
   try {
@@ -35,15 +34,18 @@ export async function openFileStore(directory: string): Promise<LogStore> {
     throw storeError(error, 'cannot make the log directory');
   }
 
-  function appendNow(target: number, bytes: Uint8Array): void {
+  function writeNow(target: number, bytes: Uint8Array): void {
     for (let done = 0; done < bytes.length; ) done += writeSync(target, bytes, done, bytes.length - done);
+  }
+
+  function appendNow(target: number, bytes: Uint8Array): void {
+    writeNow(target, bytes);
     fdatasyncSync(target);
   }
 
+  /** The write goes to the page cache and takes microseconds; only the disk is worth waiting for elsewhere. */
   async function appendInPool(target: number, bytes: Uint8Array): Promise<void> {
-    for (let done = 0; done < bytes.length; ) {
-      done += (await writeAsync(target, bytes, done, bytes.length - done)).bytesWritten;
-    }
+    writeNow(target, bytes);
     await fdatasyncAsync(target);
   }
 
@@ -78,10 +80,10 @@ export async function openFileStore(directory: string): Promise<LogStore> {
         }
         const started = performance.now();
         appendNow(fd, bytes);
-        slow = performance.now() - started > FAST_FLUSH_MS ? slow + 1 : 0;
-        if (slow < SLOW_IN_A_ROW) return;
-        slow = 0;
-        inPool = APPENDS_TO_TRIAL;
+        const took = performance.now() - started;
+        // One fast flush ends a time in the pool; one slow flush does not begin it.
+        flushMs = flushMs > FAST_FLUSH_MS ? took : flushMs + (took - flushMs) / AVERAGED;
+        if (flushMs > FAST_FLUSH_MS) inPool = APPENDS_TO_TRIAL;
       } catch (error) {
         throw storeError(error, 'cannot append to the log');
       }
