@@ -8,6 +8,7 @@
  */
 
 import { encodeHex } from './bytes.ts';
+import { writeTarget } from './canonical/entry.ts';
 import { canonicalize } from './canonical.ts';
 import type { Target } from './entry.ts';
 import { TallyError } from './error.ts';
@@ -58,13 +59,23 @@ export function createFingerprint(options: FingerprintOptions): Fingerprint {
     alg,
     action(tenant, action, args, note) {
       const hash = args === undefined ? undefined : digest(canonicalize(args));
-      const { query_hash: _, ...target } = action.target ?? {};
-      const identity = [tenant, action.name, action.target === undefined ? null : target, hash ?? null];
-      const key = sha256Hex(canonicalize(identity)).slice(0, ACTION_KEY_CHARS);
+      const identity = `[${canonicalize(tenant)},${canonicalize(action.name)},${targetText(action.target)},${
+        hash === undefined ? 'null' : `"${hash}"`
+      }]`;
+      const key = sha256Hex(identity).slice(0, ACTION_KEY_CHARS);
       if (hash === undefined) return { key };
       return { key, args_hash: hash, args_hash_alg: note === undefined ? alg : `${alg};${note}` };
     },
   };
+}
+
+/** A query is hashed on its own: it must not make two actions of one. */
+function targetText(target: Target | undefined): string {
+  if (target === undefined) return 'null';
+  const { query_hash, ...rest } = target;
+  const counted = query_hash === undefined ? target : rest;
+  // The fixed shape keeps no track of places; the general path says where something is wrong.
+  return writeTarget(counted) ?? canonicalize(counted);
 }
 
 function keyed(options: { readonly masterKey: Uint8Array; readonly keyId?: string }) {

@@ -25,6 +25,17 @@ export function writeEntry(entry: object): string | undefined {
   }
 }
 
+const TARGET_SHAPE = shapeOf(ENTRY_SHAPES.target);
+
+/** The canonical text of a target, or undefined when it holds something that has no JSON form. */
+export function writeTarget(target: object): string | undefined {
+  try {
+    return writeShape(target as Members, TARGET_SHAPE);
+  } catch {
+    return undefined;
+  }
+}
+
 function writeShape(object: Members, shape: Shape): string {
   if (Object.getPrototypeOf(object) !== Object.prototype) return writeUnknown(object, shape);
   const { fields } = shape;
