@@ -33,16 +33,29 @@ export interface Segment {
   readonly sealed: boolean;
 }
 
+/** Lines of a sealed segment that cannot be read: damaged, or not there. */
+export interface Hole {
+  /** First index of the segment. */
+  readonly segment: number;
+  /** Entries `from` to `to - 1` are lost; without `to`, nobody can tell how many. */
+  readonly from: number;
+  readonly to?: number;
+  readonly why: string;
+}
+
 /** Readers need no lock and see every acknowledged entry; they may also see a line still being written. */
 export interface LogReader {
   /** Ordered by `first`. */
   segments(): Promise<readonly Segment[]>;
-  /** Raw blocks of one segment in order, from byte `offset`. A yielded block is the caller's to overwrite. */
-  read(first: number, offset?: number): AsyncIterable<Uint8Array>;
+  /**
+   * Raw blocks of one segment in order, from byte `offset`. A yielded block is the caller's to overwrite. What is damaged
+   * in a sealed segment is passed over and told to `onHole`, whole lines at a time; without `onHole` it is `LOG_DAMAGED`.
+   */
+  read(first: number, offset?: number, onHole?: (hole: Hole) => void): AsyncIterable<Uint8Array>;
   readonly objects: Pick<ObjectStore, 'get' | 'list'>;
 }
 
-/** The one writer of one log. Every method is called by one owner, one call at a time. */
+/** The one writer of one log. Every method is called by one owner, one call at a time (`seal` aside). */
 export interface LogStore extends LogReader {
   readonly objects: ObjectStore;
   /** Makes the segment that starts at `first` the target of `append`, creating it (and its directory entry) durably. */
@@ -54,7 +67,8 @@ export interface LogStore extends LogReader {
   append(bytes: Uint8Array): Promise<void>;
   /**
    * Moves everything from byte `offset` of segment `first` on into `entries/<first>.torn-<k>` (durable before the
-   * segment is cut). Nothing is deleted; at offset 0 the segment itself is gone afterwards.
+   * segment is cut). Nothing is deleted; at offset 0 the segment itself is gone afterwards. `LOG_DAMAGED` for a sealed
+   * one: it is final.
    */
   setAside(
     first: number,
@@ -63,8 +77,9 @@ export interface LogStore extends LogReader {
   /**
    * Compresses segment `first`, which is full and under a durable checkpoint, and replaces it. Resolved: the sealed form
    * was read back, holds the same bytes and is durable, and only then was the plain one removed. A crash at any point
-   * leaves one of them whole; done again, it ends the same. Readers see the same lines throughout.
+   * leaves one of them whole; done again, it ends the same. Readers see the same lines throughout. `signal` ends it
+   * early: it then rejects with the signal's reason, and the plain form is as it was. May run beside `append`.
    */
-  seal(first: number): Promise<void>;
+  seal(first: number, signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }

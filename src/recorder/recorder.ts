@@ -6,7 +6,7 @@
  * next start, and said so in the log.
  */
 import type { Event } from '../core/entry.ts';
-import { TallyError } from '../core/error.ts';
+import { invariant, TallyError } from '../core/error.ts';
 import { createFingerprint } from '../core/fingerprint.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { LogInfo } from '../core/loginfo.ts';
@@ -50,6 +50,8 @@ export interface RecorderOptions {
   readonly redactor?: Redactor;
   /** How long clients of a dead writer have to come back; tests shorten it. */
   readonly orphanGraceMs?: number;
+  /** Entries of a full segment, a multiple of 256; tests shorten it. Logs of any mixture are read. */
+  readonly segmentEntries?: number;
 }
 
 export interface LocalRecorder extends Recorder {
@@ -97,6 +99,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     fingerprint,
     ulid,
     now,
+    segmentEntries: segmentEntriesOf(options),
     position: recovered.position,
     pending,
     observe: (entry) => registry.apply(entry),
@@ -267,6 +270,12 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     },
     close: (reason) => (closing ??= close(reason)),
   };
+}
+
+function segmentEntriesOf({ segmentEntries = LIMITS.segmentEntries }: RecorderOptions): number {
+  const fits = segmentEntries > 0 && segmentEntries % LIMITS.tileWidth === 0;
+  invariant(fits && segmentEntries <= LIMITS.segmentEntries, `segmentEntries ${segmentEntries}`);
+  return segmentEntries;
 }
 
 function asTallyError(error: unknown): TallyError {

@@ -37,6 +37,8 @@ export interface SequencerOptions {
   readonly fingerprint: Fingerprint;
   readonly ulid: (nowMs: number) => string;
   readonly now: () => number;
+  /** Entries of a full segment, a multiple of 256. */
+  readonly segmentEntries: number;
   readonly position: Position;
   readonly pending: Pending;
   /** Told of every entry as it gets its place, before it is durable. */
@@ -84,7 +86,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     const held = position.next - position.segment;
     const old =
       held > 0 && position.next % LIMITS.tileWidth === 0 && nowMs - position.segmentMs >= SEGMENT_AGE_MS;
-    if (held < LIMITS.segmentEntries && !old) return;
+    if (held < options.segmentEntries && !old) return;
     position.segment = position.next;
     position.announced.clear();
   }

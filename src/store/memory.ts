@@ -1,6 +1,8 @@
 import { invariant } from '../core/error.ts';
 import { sha256Hex } from '../core/hash.ts';
+import { LIMITS } from '../core/limits.ts';
 import type { LogStore, ObjectStore } from '../core/ports.ts';
+import { cannotSeal, sealedIsFinal } from '../core/sealed.ts';
 
 export function memoryObjects(objects = new Map<string, Uint8Array>()): ObjectStore {
   return {
@@ -24,11 +26,13 @@ export function memoryObjects(objects = new Map<string, Uint8Array>()): ObjectSt
 export interface MemoryDisk {
   readonly objects: Map<string, Uint8Array>;
   readonly segments: Map<number, Buffer>;
+  /** Those that were sealed. Nothing is gained by compressing memory: only that they are final. */
+  readonly sealed: Set<number>;
   readonly torn: Map<string, Buffer>;
 }
 
 export function memoryDisk(): MemoryDisk {
-  return { objects: new Map(), segments: new Map(), torn: new Map() };
+  return { objects: new Map(), segments: new Map(), sealed: new Set(), torn: new Map() };
 }
 
 /** Same contract as the file store, nothing durable: for tests and for recording that may vanish. */
@@ -38,7 +42,7 @@ export function openMemoryStore(disk: MemoryDisk = memoryDisk()): LogStore {
     objects: memoryObjects(disk.objects),
     async segments() {
       return [...disk.segments]
-        .map(([first, bytes]) => ({ first, bytes: bytes.length }))
+        .map(([first, bytes]) => ({ first, bytes: bytes.length, sealed: disk.sealed.has(first) }))
         .sort((a, b) => a.first - b.first);
     },
     async *read(first, offset = 0) {
@@ -47,6 +51,7 @@ export function openMemoryStore(disk: MemoryDisk = memoryDisk()): LogStore {
       if (offset < bytes.length) yield Buffer.from(bytes.subarray(offset));
     },
     async openSegment(first) {
+      if (disk.sealed.has(first)) throw sealedIsFinal(first);
       if (!disk.segments.has(first)) disk.segments.set(first, Buffer.alloc(0));
       target = first;
     },
@@ -55,6 +60,7 @@ export function openMemoryStore(disk: MemoryDisk = memoryDisk()): LogStore {
       disk.segments.set(target, Buffer.concat([disk.segments.get(target) ?? Buffer.alloc(0), bytes]));
     },
     async setAside(first, offset) {
+      if (disk.sealed.has(first)) throw sealedIsFinal(first);
       const bytes = disk.segments.get(first);
       invariant(bytes !== undefined, `segment ${first} does not exist`);
       const name = `${String(first).padStart(12, '0')}.jsonl.torn-${disk.torn.size}`;
@@ -64,6 +70,15 @@ export function openMemoryStore(disk: MemoryDisk = memoryDisk()): LogStore {
       else disk.segments.set(first, Buffer.from(bytes.subarray(0, offset)));
       target = undefined;
       return { name, bytes: tail.length, sha256: sha256Hex(tail) };
+    },
+    async seal(first, signal) {
+      signal?.throwIfAborted();
+      const bytes = disk.segments.get(first);
+      invariant(bytes !== undefined, `segment ${first} does not exist`);
+      const lines = bytes.toString('latin1').split('\n');
+      const full = lines.length > 1 && (lines.length - 1) % LIMITS.tileWidth === 0 && lines.at(-1) === '';
+      if (!full) throw cannotSeal(first, 'it holds no multiple of 256 whole lines');
+      disk.sealed.add(first);
     },
     async close() {
       target = undefined;

@@ -48,7 +48,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
       assert.equal(await contents(store, 0), 'a\nbc\n');
       assert.equal(await contents(store, 0, 2), 'bc\n');
       const reopened = await again();
-      assert.deepEqual(await reopened.segments(), [{ first: 0, bytes: 5 }]);
+      assert.deepEqual(await reopened.segments(), [{ first: 0, bytes: 5, sealed: false }]);
       await reopened.openSegment(0);
       await reopened.append(Buffer.from('d\n'));
       assert.equal(await contents(reopened, 0), 'a\nbc\nd\n');
@@ -97,7 +97,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
       await store.openSegment(1);
       await store.append(Buffer.from('torn'));
       assert.equal((await store.setAside(1, 0)).bytes, 4);
-      assert.deepEqual(await store.segments(), [{ first: 0, bytes: 5 }]);
+      assert.deepEqual(await store.segments(), [{ first: 0, bytes: 5, sealed: false }]);
     }));
 
   test(`${name}: objects are replaced whole, listed by prefix, and independent of the caller's buffer`, () =>

@@ -5,7 +5,7 @@
 import type { LogStore } from '../../src/core/ports.ts';
 
 export type Fault = 'write lost' | 'reply lost' | 'torn';
-export type Step = 'append' | 'openSegment' | 'put' | 'putMany';
+export type Step = 'append' | 'openSegment' | 'put' | 'putMany' | 'seal';
 
 export interface Plan {
   readonly step: Step;
@@ -40,6 +40,7 @@ export function faultyStore(store: LogStore, plan: Plan): LogStore & { readonly 
         () => store.append(bytes),
         () => store.append(bytes.subarray(0, Math.floor(bytes.length / 2))),
       ),
+    seal: (first, signal) => run('seal', () => store.seal(first, signal)),
     objects: {
       ...store.objects,
       put: (name, bytes, options) => run('put', () => store.objects.put(name, bytes, options)),

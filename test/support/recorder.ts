@@ -32,6 +32,7 @@ export interface Machine {
     readonly orphanGraceMs?: number;
     readonly redactor?: Redactor;
     readonly policy?: string;
+    readonly segmentEntries?: number;
   }): Promise<LocalRecorder>;
 }
 
@@ -84,6 +85,7 @@ export async function machine(disk: MemoryDisk = memoryDisk()): Promise<Machine>
         ...(options.redactor === undefined ? {} : { redactor: options.redactor }),
         now: () => clock.ms,
         random: countingRandom(`start ${starts++}`),
+        ...(options.segmentEntries === undefined ? {} : { segmentEntries: options.segmentEntries }),
         ...(options.orphanGraceMs === undefined ? {} : { orphanGraceMs: options.orphanGraceMs }),
       }),
   };

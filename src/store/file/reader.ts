@@ -29,7 +29,7 @@ export function fileReader(directory: string): LogReader {
       for (const name of names) {
         const first = SEGMENT.exec(name)?.[1];
         if (first !== undefined)
-          found.push({ first: Number(first), bytes: (await stat(join(entries, name))).size });
+          found.push({ first: Number(first), bytes: (await stat(join(entries, name))).size, sealed: false });
       }
       return found.sort((a, b) => a.first - b.first);
     },

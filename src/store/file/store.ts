@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { invariant } from '../../core/error.ts';
 import { sha256Hex } from '../../core/hash.ts';
 import type { LogStore } from '../../core/ports.ts';
+import { cannotSeal } from '../../core/sealed.ts';
 import { FILE_MODE, makeDirectory, storeError, syncDirectory, writeAll } from './fs.ts';
 import { fileReader, segmentName } from './reader.ts';
 
@@ -95,6 +96,9 @@ export async function openFileStore(directory: string): Promise<LogStore> {
       } catch (error) {
         throw storeError(error, 'cannot set the torn tail aside');
       }
+    },
+    async seal(first) {
+      throw cannotSeal(first, 'this store does not seal yet');
     },
     async close() {
       closeSegment();
