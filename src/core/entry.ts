@@ -248,8 +248,7 @@ export const EntrySchema = z.looseObject({
 });
 export type Entry = z.infer<typeof EntrySchema>;
 
-/** `prev` of index 0. */
-export const GENESIS_PREV = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
+export { GENESIS_PREV } from './tlog/fields.ts';
 
 /** Every object schema by its place in an entry: the serialiser derives its fixed key orders from these. */
 export const ENTRY_SHAPES = {

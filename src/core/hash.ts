@@ -1,53 +1,108 @@
 /**
- * Every hash, MAC and signature of the core. This is the only file of the core that imports node:crypto: a build for
- * another runtime replaces it and nothing else.
+ * Every hash, MAC and signature of the core, on node:crypto where it is (host.ts), otherwise on what `providePrimitives`
+ * was given. A build for another runtime replaces the primitives and nothing else.
  *
  * `hash()` one-shot with a string output is the fastest way to SHA-256 in Node: a Buffer output costs as much again as
  * hashing 800 bytes does. So digests that end up as bytes travel through latin1 (which this API calls binary).
  */
-import {
-  createPrivateKey,
-  createPublicKey,
-  hash,
-  hkdfSync,
-  type KeyObject,
-  sign as signWith,
-  timingSafeEqual,
-  verify as verifyWith,
-} from 'node:crypto';
-import { concatBytes } from './bytes.ts';
-import { TallyError } from './error.ts';
+import type { KeyObject } from 'node:crypto';
+import { concatBytes, encodeBase64, encodeHex, encodeUtf8 } from './bytes.ts';
+import { invariant, TallyError } from './error.ts';
+import { NodeBuffer, nodeCrypto } from './host.ts';
 
 export const HASH_BYTES = 32;
 
+/** What a runtime without node:crypto has to bring for verification. Synchronous and pure. */
+export interface Primitives {
+  sha256(data: Uint8Array): Uint8Array;
+  /** Raw keys and signatures (RFC 8032). False, never an exception, for bytes that are no key or no signature. */
+  ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+}
+
+interface Digests {
+  hex(data: Uint8Array | string): string;
+  base64(data: Uint8Array | string): string;
+  into(data: Uint8Array | string, target: Uint8Array, offset: number): void;
+  base64Into(data: Uint8Array, target: Uint8Array, offset: number): string;
+}
+
+function nodeDigests({ hash }: typeof import('node:crypto'), buffer: Buffer): Digests {
+  return {
+    hex: (data) => hash('sha256', data, 'hex'),
+    base64: (data) => hash('sha256', data, 'base64'),
+    into(data, target, offset) {
+      buffer.write(hash('sha256', data, 'binary'), 0, HASH_BYTES, 'latin1');
+      target.set(buffer, offset);
+    },
+    base64Into(data, target, offset) {
+      const base64 = hash('sha256', data, 'base64');
+      buffer.write(base64, 0, HASH_BYTES, 'base64');
+      target.set(buffer, offset);
+      return base64;
+    },
+  };
+}
+
+function portableDigests(sha256: Primitives['sha256']): Digests {
+  const digest = (data: Uint8Array | string): Uint8Array =>
+    sha256(typeof data === 'string' ? encodeUtf8(data) : data);
+  return {
+    hex: (data) => encodeHex(digest(data)),
+    base64: (data) => encodeBase64(digest(data)),
+    into: (data, target, offset) => target.set(digest(data), offset),
+    base64Into(data, target, offset) {
+      const bytes = digest(data);
+      target.set(bytes, offset);
+      return encodeBase64(bytes);
+    },
+  };
+}
+
+let primitives: Primitives | undefined;
+let digests: Digests | undefined =
+  nodeCrypto === undefined || NodeBuffer === undefined
+    ? undefined
+    : nodeDigests(nodeCrypto, NodeBuffer.alloc(HASH_BYTES));
+
+/** Takes effect where there is no node:crypto only. To be called before the first hash. */
+export function providePrimitives(given: Primitives): void {
+  if (nodeCrypto !== undefined) return;
+  primitives = given;
+  digests = portableDigests(given.sha256);
+}
+
+function backend(): Digests {
+  invariant(digests !== undefined, 'a runtime without node:crypto provides its primitives first');
+  return digests;
+}
+
+/** For what verification does not need: secrets and signing stay with node:crypto. */
+function requireCrypto(): typeof import('node:crypto') {
+  invariant(nodeCrypto !== undefined, 'secrets and signing need node:crypto');
+  return nodeCrypto;
+}
+
 export function sha256Hex(data: Uint8Array | string): string {
-  return hash('sha256', data, 'hex');
+  return backend().hex(data);
 }
 
 export function sha256Base64(data: Uint8Array | string): string {
-  return hash('sha256', data, 'base64');
+  return backend().base64(data);
 }
-
-const digest = Buffer.alloc(HASH_BYTES);
 
 /** Writes the 32 bytes of SHA-256(data) to `target` at `offset`. */
 export function sha256Into(data: Uint8Array, target: Uint8Array, offset: number): void {
-  digest.write(hash('sha256', data, 'binary'), 0, HASH_BYTES, 'latin1');
-  target.set(digest, offset);
+  backend().into(data, target, offset);
 }
 
 /** The same, and the digest's base64 too: one hash for callers that need both forms. */
 export function sha256Base64Into(data: Uint8Array, target: Uint8Array, offset: number): string {
-  const base64 = hash('sha256', data, 'base64');
-  digest.write(base64, 0, HASH_BYTES, 'base64');
-  target.set(digest, offset);
-  return base64;
+  return backend().base64Into(data, target, offset);
 }
 
 export function sha256(data: Uint8Array | string): Uint8Array {
   const out = new Uint8Array(HASH_BYTES);
-  digest.write(hash('sha256', data, 'binary'), 0, HASH_BYTES, 'latin1');
-  out.set(digest);
+  backend().into(data, out, 0);
   return out;
 }
 
@@ -82,7 +137,7 @@ export function hmacSha256(key: Uint8Array): Mac {
       const whole = concatBytes(innerPad, bytes);
       sha256Into(whole, outer, BLOCK_BYTES);
       whole.fill(0);
-      return hash('sha256', outer, 'hex');
+      return sha256Hex(outer);
     }
     const room = inner.subarray(BLOCK_BYTES);
     let length = data.length;
@@ -90,18 +145,18 @@ export function hmacSha256(key: Uint8Array): Mac {
     else room.set(data);
     sha256Into(inner.subarray(0, BLOCK_BYTES + length), outer, BLOCK_BYTES);
     room.fill(0, 0, length);
-    return hash('sha256', outer, 'hex');
+    return sha256Hex(outer);
   };
 }
 
 /** HKDF-SHA256 (RFC 5869) with an empty salt. `label` separates the uses of one key. */
 export function hkdfSha256(key: Uint8Array, label: string, bytes = HASH_BYTES): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', key, new Uint8Array(0), label, bytes));
+  return new Uint8Array(requireCrypto().hkdfSync('sha256', key, new Uint8Array(0), label, bytes));
 }
 
 /** Constant time for secrets of equal length, and blind to where they differ in length. */
 export function equalSecret(a: Uint8Array | string, b: Uint8Array | string): boolean {
-  return timingSafeEqual(sha256(a), sha256(b));
+  return requireCrypto().timingSafeEqual(sha256(a), sha256(b));
 }
 
 /** DER in front of a raw Ed25519 key (RFC 8410). */
@@ -130,13 +185,14 @@ export interface Ed25519Signer {
 /** `seed` is the raw 32-byte private key of RFC 8032. It is parsed once. */
 export function ed25519Signer(seed: Uint8Array): Ed25519Signer {
   requireKeyBytes(seed);
+  const { createPrivateKey, createPublicKey, sign } = requireCrypto();
   const der = concatBytes(PKCS8_PREFIX, seed);
-  const key: KeyObject = createPrivateKey({ key: Buffer.from(der.buffer), format: 'der', type: 'pkcs8' });
+  const key: KeyObject = createPrivateKey({ key: inBuffer(der), format: 'der', type: 'pkcs8' });
   der.fill(0);
   const spki = createPublicKey(key).export({ format: 'der', type: 'spki' });
   return {
     publicKey: new Uint8Array(spki.subarray(SPKI_PREFIX.length)),
-    sign: (message) => new Uint8Array(signWith(null, message, key)),
+    sign: (message) => new Uint8Array(sign(null, message, key)),
   };
 }
 
@@ -145,8 +201,26 @@ export type Ed25519Verify = (message: Uint8Array, signature: Uint8Array) => bool
 /** `publicKey` is the raw 32-byte key. Bytes that are no point on the curve verify nothing. */
 export function ed25519Verifier(publicKey: Uint8Array): Ed25519Verify {
   requireKeyBytes(publicKey);
-  const der = concatBytes(SPKI_PREFIX, publicKey);
-  const key = createPublicKey({ key: Buffer.from(der.buffer), format: 'der', type: 'spki' });
-  return (message, signature) =>
-    signature.length === ED25519_SIGNATURE_BYTES && verifyWith(null, message, key, signature);
+  const check =
+    nodeCrypto === undefined ? portableCheck(publicKey.slice()) : nodeCheck(nodeCrypto, publicKey);
+  return (message, signature) => signature.length === ED25519_SIGNATURE_BYTES && check(message, signature);
+}
+
+function nodeCheck(crypto: typeof import('node:crypto'), publicKey: Uint8Array): Ed25519Verify {
+  const der = inBuffer(concatBytes(SPKI_PREFIX, publicKey));
+  const key = crypto.createPublicKey({ key: der, format: 'der', type: 'spki' });
+  return (message, signature) => crypto.verify(null, message, key, signature);
+}
+
+function portableCheck(publicKey: Uint8Array): Ed25519Verify {
+  return (message, signature) => {
+    invariant(primitives !== undefined, 'a runtime without node:crypto provides its primitives first');
+    return primitives.ed25519Verify(publicKey, message, signature);
+  };
+}
+
+/** The same memory, as node:crypto wants it. */
+function inBuffer(bytes: Uint8Array): Buffer {
+  invariant(NodeBuffer !== undefined, 'node:crypto comes with Buffer');
+  return NodeBuffer.from(bytes.buffer);
 }

@@ -30,10 +30,39 @@ export const LIMITS = {
   tileWidth: 256,
   /** Proofs of a tree with fewer than 2^63 leaves. */
   proofHashes: 63,
+  /** A proof file: a note of `noteBytes`, an entry in base64, 63 hashes. */
+  proofFileBytes: 1_200_000,
+  /** Bundles that may be missing one after the other in a published tree that cannot be listed: its checkpoint may claim any size. */
+  absentBundles: 64,
+  /** Segments whose line places a server of tiles remembers: 2 KB each. */
+  placedSegments: 1_024,
+  /** Roots of full tiles that a server of tiles remembers for the partial ones above them. */
+  rememberedTileRoots: 4_096,
   /** Signed notes: real checkpoints are below 4 KiB even with a dozen cosignatures. */
   noteBytes: 1_000_000,
   /** C2SP asks for at least 16 signature lines; more than this is an attack on our time. */
   noteSignatures: 100,
+
+  /** The last second that RFC 3339 can write (9999-12-31T23:59:59Z): a cosignature of a later one cannot be shown. */
+  cosignatureSeconds: 253_402_300_799,
+  /** One request to a witness or its answer: a note with a hundred signatures and 63 hashes is below a third of it. */
+  witnessMessageBytes: 65_536,
+  /** For one exchange with a witness, from connecting to the last byte: a witness that drips holds a place of the runner. */
+  witnessAnswerMs: 10_000,
+  /** How far the time of a witness may be from ours: more is a wrong clock, or a cosignature kept from another day. */
+  witnessSkewMs: 10 * 60_000,
+  /** Connections to our own witness at once; each holds at most one message. */
+  witnessConnections: 256,
+  /** From connecting to the end of a request to our own witness; slower clients are cut off. */
+  witnessRequestMs: 10_000,
+  /** Requests on one connection to our own witness before it is closed: others get their turn. */
+  witnessRequestsPerConnection: 1_000,
+  /** Time between two requests on one connection to our own witness; a log signs several times a second under load. */
+  witnessKeepAliveMs: 15_000,
+  /** Requests for one log that wait for their turn at our own witness; each may cost a flush of the disk. */
+  witnessWaiting: 64,
+  /** Logs that our own witness knows; each is two small files. */
+  witnessLogs: 10_000,
 
   /** Entries in one write: bounds the latency that a burst adds to the first of its batch. */
   batchEntries: 8_192,
@@ -162,4 +191,11 @@ export const LIMITS = {
   rememberedCalls: 10_000,
   /** The same in bytes, for lines that are kept unparsed. */
   rememberedCallBytes: 32 * 1024 * 1024,
+
+  /** Shortest time between two checkpoints for one anchor: more often tells the outside nothing new and tires it. */
+  anchorEveryLeastMs: 10_000,
+  /** Longest: an anchor that is shown less than one checkpoint a year proves nothing about the year. */
+  anchorEveryMostMs: 365 * 24 * 60 * 60 * 1000,
+  /** Anchors of one machine; each costs requests, receipts and a line in every report. */
+  anchors: 32,
 } as const;

@@ -15,6 +15,8 @@ export interface ChainFields {
 }
 
 export const PREV_CHARS = 44;
+/** `prev` of index 0: 32 zero bytes. */
+export const GENESIS_PREV = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;

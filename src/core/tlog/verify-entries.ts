@@ -3,10 +3,9 @@
  * are asked for, and compares with the stored hash tiles. Memory does not grow with the log.
  */
 import { decodeBase64 } from '../bytes.ts';
-import { GENESIS_PREV } from '../entry.ts';
 import { HASH_BYTES } from '../hash.ts';
 import { createKernel } from '../wasm/kernel.ts';
-import { createFieldScanner, PREV_CHARS } from './fields.ts';
+import { createFieldScanner, GENESIS_PREV, PREV_CHARS } from './fields.ts';
 import { TILE_BYTES, TILE_WIDTH } from './tile.ts';
 import { collectTiles, TILE_HEIGHT } from './tiling.ts';
 import { createRange, emptyRoot, leafHashInPlace, rootOfHashes } from './tree.ts';
