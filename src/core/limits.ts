@@ -26,6 +26,8 @@ export const LIMITS = {
 
   /** A segment of the embedded store: 256 bundles of 256 entries. */
   segmentEntries: 65_536,
+  /** What one frame of a sealed segment decompresses to: 256 entries and their newlines. A bomb ends here. */
+  sealedFrameBytes: 256 * 65_536,
   /** Width of a hash tile and of an entry bundle (C2SP tlog-tiles). */
   tileWidth: 256,
   /** Proofs of a tree with fewer than 2^63 leaves. */
@@ -42,6 +44,8 @@ export const LIMITS = {
   noteBytes: 1_000_000,
   /** C2SP asks for at least 16 signature lines; more than this is an attack on our time. */
   noteSignatures: 100,
+  /** Rotation notes of one log: each costs two signature checks and a root. A key a week lasts for nineteen years. */
+  keyRotations: 1_000,
 
   /** The last second that RFC 3339 can write (9999-12-31T23:59:59Z): a cosignature of a later one cannot be shown. */
   cosignatureSeconds: 253_402_300_799,

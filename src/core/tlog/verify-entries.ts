@@ -24,6 +24,8 @@ export interface EntriesResult {
   readonly tornBytes: number;
   /** Roots over the first n lines, for each size that was asked for and reached, and for the signed one. */
   readonly roots: ReadonlyMap<number, Uint8Array>;
+  /** The bytes of the lines that were asked for, by their place in the log. One that is too long is left out. */
+  readonly kept: ReadonlyMap<number, Uint8Array>;
   readonly tail: SignedTail | undefined;
 }
 
@@ -40,6 +42,8 @@ export interface EntriesOptions {
   /** What lies at or after it is not signed. May be infinite. */
   readonly signedSize: number;
   readonly rootsAt: readonly number[];
+  /** Places of lines whose bytes are wanted. */
+  readonly keep?: readonly number[];
   readonly tile: StoredTile;
 }
 
@@ -48,7 +52,7 @@ function carriesPrev(bytes: Uint8Array, at: number, prev: string): boolean {
   return true;
 }
 
-export function createEntriesPass({ signedSize, rootsAt, tile }: EntriesOptions): EntriesPass {
+export function createEntriesPass({ signedSize, rootsAt, keep = [], tile }: EntriesOptions): EntriesPass {
   const findings = recordFindings(signedSize);
   const tiles = compareTiles(tile, findings);
 
@@ -57,6 +61,9 @@ export function createEntriesPass({ signedSize, rootsAt, tile }: EntriesOptions)
   const roots = new Map<number, Uint8Array>();
   if (wanted.at(-1) === 0) roots.set(0, emptyRoot());
   while (wanted.at(-1) === 0) wanted.pop();
+
+  const toKeep = new Set(keep);
+  const kept = new Map<number, Uint8Array>();
 
   const tailFirst = signedSize - (signedSize % TILE_WIDTH);
   const claims = new Map<number, Uint8Array>();
@@ -160,6 +167,7 @@ export function createEntriesPass({ signedSize, rootsAt, tile }: EntriesOptions)
         findings.addBreak(fields?.index ?? order.expected - 1);
         if (fields !== undefined) keepClaim(block, fields.prevStart);
       }
+      if (toKeep.size > 0 && toKeep.has(first + count)) kept.set(first + count, block.slice(start, end));
       prev = leafHashInPlace(block, start, end, leaves, count * HASH_BYTES);
       count++;
     },
@@ -190,7 +198,8 @@ export function createEntriesPass({ signedSize, rootsAt, tile }: EntriesOptions)
       order.end();
       if (count > 0) closeGroup();
       await tiles.settle();
-      return { findings, lines: first, end: order.expected, bytes, tornBytes: splitter.open, roots, tail };
+      const [lines, end] = [first, order.expected];
+      return { findings, lines, end, bytes, tornBytes: splitter.open, roots, kept, tail };
     },
   };
 }
