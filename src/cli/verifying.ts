@@ -17,7 +17,7 @@ import {
   type Report,
 } from '../core/tlog/verify-report.ts';
 import type { OpenedReader } from '../reader.ts';
-import { type Blocks, directoryBlocks, keyNeeded, publishedLog } from './log-source.ts';
+import { type Blocks, directoryBlocks, keyNeeded, publishedDirectory } from './log-source.ts';
 import { type LocalHead, localHeads, pinnedVkey, type Whose } from './remembered.ts';
 import { misnamedSegments, tornFiles } from './verify-files.ts';
 import { createTaps } from './verify-taps.ts';
@@ -132,7 +132,7 @@ async function aboutLog(
   heads: readonly LocalHead[],
 ): Promise<About> {
   const { reader } = opened;
-  const published = current ? undefined : await publishedLog(reader);
+  const published = current ? undefined : await publishedDirectory(reader);
   if (published !== undefined) {
     return { origin: published.origin, vkeys: [], blocks: published, published: true };
   }
