@@ -50,7 +50,7 @@ export function keyId(name: string, type: number, publicKey: Uint8Array): string
   return encodeHex(hash.subarray(0, 4));
 }
 
-function encodeVkey(name: string, type: number, publicKey: Uint8Array): string {
+export function encodeVkey(name: string, type: number, publicKey: Uint8Array): string {
   const typed = concatBytes(new Uint8Array([type]), publicKey);
   return `${name}+${keyId(name, type, publicKey)}+${encodeBase64(typed)}`;
 }
@@ -106,10 +106,30 @@ function signerFromSeed(name: string, seed: Uint8Array): Signer {
   return { name, keyId: keyId(name, KEY_TYPES.ed25519, publicKey), vkey, sign };
 }
 
-/** Throws `KEY_MALFORMED`. */
-export function signerFromSkey(skey: string): Signer {
+export interface ParsedSkey {
+  readonly name: string;
+  /** As written: that it belongs to the public half is for whoever derives that half to check. */
+  readonly id: string;
+  readonly type: number;
+  readonly seed: Uint8Array;
+}
+
+/** Any type. Throws `KEY_MALFORMED`. */
+export function parseSkey(skey: string): ParsedSkey {
   if (!skey.startsWith(SKEY_PREFIX)) throw malformed(`a private key starts with ${SKEY_PREFIX}`);
   const { name, id, type, key } = splitKey(skey.slice(SKEY_PREFIX.length));
+  return { name, id, type, seed: key };
+}
+
+/** `PRIVATE+KEY+` name `+` hex8 `+` b64(type || seed). */
+export function encodeSkey(name: string, id: string, type: number, seed: Uint8Array): string {
+  const typed = concatBytes(new Uint8Array([type]), seed);
+  return `${SKEY_PREFIX}${name}+${id}+${encodeBase64(typed)}`;
+}
+
+/** Throws `KEY_MALFORMED`. */
+export function signerFromSkey(skey: string): Signer {
+  const { name, id, type, seed: key } = parseSkey(skey);
   if (type !== KEY_TYPES.ed25519) throw malformed('this version signs with Ed25519 keys (type 1) only');
   const signer = signerFromSeed(name, key);
   if (signer.keyId !== id) throw malformed(`the id ${id} does not belong to this private key of ${name}`);
@@ -126,6 +146,5 @@ export interface KeyPair {
 export function makeKeyPair(name: string, seed: Uint8Array): KeyPair {
   if (!isKeyName(name)) throw malformed('the name of a key is not empty and has no space and no "+"');
   const { vkey, keyId: id } = signerFromSeed(name, seed);
-  const typed = concatBytes(new Uint8Array([KEY_TYPES.ed25519]), seed);
-  return { skey: `${SKEY_PREFIX}${name}+${id}+${encodeBase64(typed)}`, vkey };
+  return { skey: encodeSkey(name, id, KEY_TYPES.ed25519, seed), vkey };
 }

@@ -49,7 +49,8 @@ function hasControls(text: string): boolean {
   return /[\u0000-\u0009\u000b-\u001f]/.test(text);
 }
 
-function parseLine(line: string): NoteSignature {
+/** One line without its newline. Throws `NOTE_MALFORMED`. */
+export function parseSignatureLine(line: string): NoteSignature {
   const [name, base64, ...more] = line.startsWith(LINE_START) ? line.slice(LINE_START.length).split(' ') : [];
   const blob = base64 === undefined ? undefined : decodeBase64(base64);
   if (name === undefined || blob === undefined || more.length > 0 || !isKeyName(name))
@@ -73,7 +74,7 @@ export function parseNote(bytes: Uint8Array): Note {
   const lines = block.slice(0, -1).split('\n', LIMITS.noteSignatures + 1);
   if (lines.length > LIMITS.noteSignatures)
     throw malformed(`it has more than ${LIMITS.noteSignatures} signatures`);
-  return { text, signatures: lines.map(parseLine) };
+  return { text, signatures: lines.map(parseSignatureLine) };
 }
 
 /**
@@ -102,7 +103,8 @@ export function openNote(bytes: Uint8Array, verifiers: readonly Verifier[]): Ope
   return { ...note, verified };
 }
 
-function encodeLine({ name, keyId, signature }: NoteSignature): string {
+/** With its newline. */
+export function encodeSignatureLine({ name, keyId, signature }: NoteSignature): string {
   const id = decodeHex(keyId);
   invariant(id?.length === KEY_ID_BYTES && isKeyName(name), 'a signature has a key name and a key id');
   return `${LINE_START}${name} ${encodeBase64(concatBytes(id, signature))}\n`;
@@ -126,5 +128,5 @@ export function signNote(
     (line) => !signers.some(({ name, keyId }) => name === line.name && keyId === line.keyId),
   );
   const made = signers.map(({ name, keyId, sign }) => ({ name, keyId, signature: sign(message) }));
-  return encodeUtf8(`${text}\n${[...kept, ...made].map(encodeLine).join('')}`);
+  return encodeUtf8(`${text}\n${[...kept, ...made].map(encodeSignatureLine).join('')}`);
 }
