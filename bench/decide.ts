@@ -1,4 +1,5 @@
 /** One decision, as the broker asks for it: an allowlist of 1,000 hosts, one credential, two resolved addresses. */
+import { PolicyEngine } from '@microsoft/agent-governance-sdk';
 import { decide } from '../src/core/policy/decide.ts';
 import { compilePolicy } from '../src/core/policy/load.ts';
 import type { DecisionInputs, DecisionRequest } from '../src/core/policy/types.ts';
@@ -30,24 +31,50 @@ function requestTo(host: string): DecisionRequest {
   };
 }
 
-function time(request: DecisionRequest): readonly [p50: number, p99: number] {
+/** The same question to a peer: its rules are conditions over the call, so it gets fewer of them. */
+const PEER_RULES = 100;
+const peer = new PolicyEngine();
+peer.loadPolicy({
+  name: 'bench',
+  default_action: 'deny',
+  rules: Array.from({ length: PEER_RULES }, (_, i) => ({
+    name: `host-${i}`,
+    condition: `host == 'api-${i}.example.com'`,
+    ruleAction: 'allow' as const,
+  })),
+});
+
+function time(ask: () => unknown): readonly [p50: number, p99: number] {
   const micros: number[] = [];
   for (let i = -20_000; i < CALLS; i++) {
     const started = performance.now();
-    decide(request, policy, inputs);
+    ask();
     if (i >= 0) micros.push((performance.now() - started) * 1000);
   }
   return [quantile(micros, 0.5), quantile(micros, 0.99)];
 }
 
 export async function run(): Promise<string> {
-  const row = (name: string, host: string): string[] => [
+  const row = (name: string, ask: () => unknown): string[] => [
     name,
-    ...time(requestTo(host)).map((us) => `${us.toFixed(1)} µs`),
+    ...time(ask).map((us) => `${us.toFixed(1)} µs`),
+  ];
+  const ours = (host: string) => {
+    const request = requestTo(host);
+    return () => decide(request, policy, inputs);
+  };
+  const call = { host: 'api-50.example.com', method: 'GET', scheme: 'https', port: 443, path: '/' };
+  if (!peer.evaluatePolicy('did:bench', call).allowed)
+    throw new Error('the peer does not understand its rules');
+  const rows = [
+    row('**allow**', ours('api-500.example.com')),
+    row('**stop: not in the allowlist**', ours('elsewhere.example.com')),
+    row(`agent-governance-sdk, ${PEER_RULES} rules`, () => peer.evaluatePolicy('did:bench', call)),
   ];
   return `## decide
 
-An allowlist of ${HOSTS} hosts, one credential with its own rules, two resolved addresses. Goal: p50 ≤ 10 µs, p99 ≤ 50 µs.
+An allowlist of ${HOSTS} hosts, one credential with its own rules, two resolved addresses. Goal: p50 ≤ 10 µs, p99 ≤ 50 µs,
+and at most half of what agent-governance-sdk's policy evaluation takes.
 
-${table(['decision', 'p50', 'p99'], [row('allow', 'api-500.example.com'), row('stop: not in the allowlist', 'elsewhere.example.com')])}`;
+${table(['decision', 'p50', 'p99'], rows)}`;
 }
