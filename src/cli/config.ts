@@ -5,7 +5,9 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
+import { AnchorSettingSchema, type AnchorSettings } from '../anchor/setting.ts';
 import { TallyError } from '../core/error.ts';
+import { LIMITS } from '../core/limits.ts';
 import { type PolicyDocument, parsePolicyDocument } from '../core/policy/document.ts';
 import { didYouMean } from '../core/policy/suggest.ts';
 
@@ -14,16 +16,30 @@ const ConfigSchema = z.strictObject({
   allow_observe: z.boolean().optional(),
   /** The broker's port. TALLY_PORT and --port come first. */
   port: z.int().min(1).max(65_535).optional(),
+  /** What outside of this machine is shown the log's checkpoints (docs/anchors.md). */
+  anchors: z
+    .array(AnchorSettingSchema)
+    .max(LIMITS.anchors)
+    .superRefine((anchors, context) => {
+      anchors.forEach(({ name }, at) => {
+        if (anchors.findIndex((other) => other.name === name) === at) return;
+        context.addIssue({ code: 'custom', path: [at, 'name'], message: `a second anchor called ${name}` });
+      });
+    })
+    .optional(),
+  /** So many of the configured witnesses have to cosign. */
+  witness_quorum: z.int().min(1).max(LIMITS.anchors).optional(),
 });
 
-export interface MachineConfig {
+export interface MachineConfig extends AnchorSettings {
   readonly allow_observe: boolean;
   readonly port?: number;
 }
 
 const KEYS = Object.keys(ConfigSchema.shape);
+const ANCHOR_KEYS = [...new Set(AnchorSettingSchema.options.flatMap(({ shape }) => Object.keys(shape)))];
 /** Settings of the design that this version does not carry out. */
-const NOT_YET = ['failure_modes', 'retention', 'anchors', 'sinks', 'webhooks'];
+const NOT_YET = ['failure_modes', 'retention', 'sinks', 'webhooks'];
 
 /** Throws BAD_CONFIG with the place of the first problem (details.line, details.column). */
 export function parseConfig(text: string, path: string): MachineConfig {
@@ -40,14 +56,24 @@ export function parseConfig(text: string, path: string): MachineConfig {
   // An empty file, or one of comments only, sets nothing.
   const parsed = ConfigSchema.safeParse(doc.value ?? {});
   if (!parsed.success) throw firstProblem(path, doc, parsed.error.issues[0]);
-  const { allow_observe = false, port } = parsed.data;
-  return { allow_observe, ...(port === undefined ? {} : { port }) };
+  const { allow_observe = false, port, anchors = [], witness_quorum } = parsed.data;
+  const witnesses = anchors.filter(({ type }) => type === 'witness').length;
+  if (witness_quorum !== undefined && witness_quorum > witnesses) {
+    const message = `witness_quorum: ${witness_quorum} witnesses are asked for, and ${witnesses} are configured`;
+    throw badConfig(path, doc.locate(['witness_quorum']), message, 'add a witness, or ask for fewer');
+  }
+  return {
+    allow_observe,
+    ...(port === undefined ? {} : { port }),
+    anchors,
+    ...(witness_quorum === undefined ? {} : { witness_quorum }),
+  };
 }
 
 /** A missing file means the defaults. */
 export function loadConfig(path: string): MachineConfig {
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return { allow_observe: false };
+  if (stat === undefined) return { allow_observe: false, anchors: [] };
   // Whoever can write it can switch enforcement off.
   const uid = process.geteuid?.() ?? stat.uid;
   if ((stat.uid !== uid && stat.uid !== 0) || (stat.mode & 0o022) !== 0) {
@@ -66,19 +92,27 @@ function firstProblem(path: string, doc: PolicyDocument, issue: z.core.$ZodIssue
     const shown = JSON.stringify(key.slice(0, 80));
     if (NOT_YET.includes(key))
       return badConfig(path, place, `${shown} is not carried out by this version`, `remove ${shown}`);
-    const guess = didYouMean(key, KEYS);
-    const hint = guess === undefined ? `known keys: ${KEYS.join(', ')}` : `did you mean ${guess}?`;
+    const known = issue.path[0] === 'anchors' ? ANCHOR_KEYS : KEYS;
+    const guess = didYouMean(key, known);
+    const hint = guess === undefined ? `known keys: ${known.join(', ')}` : `did you mean ${guess}?`;
     return badConfig(path, place, `unknown key ${shown}`, hint);
   }
   const where = issue.path.join('.');
   const place = doc.locate(issue.path);
-  return badConfig(path, place, `${where === '' ? 'the file' : where}: ${issue.message}`, MEANINGS[where]);
+  return badConfig(
+    path,
+    place,
+    `${where === '' ? 'the file' : where}: ${issue.message}`,
+    MEANINGS[where.replace(/^anchors\..*/, 'anchors')],
+  );
 }
 
 const MEANINGS: Readonly<Record<string, string>> = {
   '': 'one setting a line, for example `port: 8765`',
   allow_observe: 'true or false',
   port: 'a whole number from 1 to 65535',
+  anchors: 'a list; docs/anchors.md shows one of each type, and `tally anchor add --help` too',
+  witness_quorum: 'a whole number, at most that of the witnesses in `anchors`',
 };
 
 function badConfig(

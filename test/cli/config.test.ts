@@ -20,15 +20,19 @@ function failure(text: string): TallyError {
 }
 
 test('a missing, empty or commented-out file means the defaults', () => {
-  assert.deepEqual(loadConfig(join(tmpdir(), 'no-such-tally-config.yaml')), { allow_observe: false });
-  assert.deepEqual(parseConfig('', 'c'), { allow_observe: false });
-  assert.deepEqual(parseConfig('# port: 1\n', 'c'), { allow_observe: false });
+  assert.deepEqual(loadConfig(join(tmpdir(), 'no-such-tally-config.yaml')), {
+    allow_observe: false,
+    anchors: [],
+  });
+  assert.deepEqual(parseConfig('', 'c'), { allow_observe: false, anchors: [] });
+  assert.deepEqual(parseConfig('# port: 1\n', 'c'), { allow_observe: false, anchors: [] });
 });
 
 test('every setting is read', () => {
   assert.deepEqual(parseConfig('allow_observe: true\nport: 9000\n', 'c'), {
     allow_observe: true,
     port: 9000,
+    anchors: [],
   });
 });
 

@@ -1,0 +1,116 @@
+/** One anchor as `config.yaml` names it: what it is called, what it is, and how often it is shown a checkpoint. */
+import { z } from 'zod';
+import { LIMITS } from '../core/limits.ts';
+
+const NAME = /^[a-z0-9][a-z0-9-]{0,63}$/;
+
+function isWebUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && (url.protocol === 'https:' || url.protocol === 'http:');
+}
+
+/** A password in a URL would come to stand in `tally anchor list`, in error messages and in entries. */
+function hasNoCredentials(text: string): boolean {
+  const url = URL.parse(text);
+  return url === null || (url.username === '' && url.password === '' && url.hash === '');
+}
+
+const url = z
+  .string()
+  .max(2_048)
+  .refine(isWebUrl, 'an http or https URL')
+  .refine(hasNoCredentials, 'a URL without user, password and fragment');
+const path = z
+  .string()
+  .max(4_096)
+  .refine((text) => text.startsWith('/') && !text.includes('\0'), 'an absolute path');
+const every = z
+  .string()
+  .refine((text) => everyToMs(text) !== undefined, 'a number and a unit, from 10s to 365d: 90s, 10m, 6h, 1d')
+  .optional();
+const common = {
+  name: z.string().regex(NAME, 'small letters, digits and -, at most 64, not starting with -'),
+  every,
+};
+
+export const AnchorSettingSchema = z.discriminatedUnion('type', [
+  z.strictObject({ ...common, type: z.literal('rfc3161'), url, ca: path.optional() }),
+  z.strictObject({
+    ...common,
+    type: z.literal('witness'),
+    url,
+    vkey: z.string().regex(/^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*$/, 'a key: NAME+ID+BASE64'),
+  }),
+  z.strictObject({
+    ...common,
+    type: z.literal('git'),
+    path,
+    remote: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'the name of a remote of that repository')
+      .optional(),
+    branch: z
+      .string()
+      .regex(
+        /^(?!.*(\.\.|\/\/|\/\.|\.lock$|[./]$))[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/,
+        'a branch name of letters, digits and . _ - /',
+      )
+      .optional(),
+  }),
+  z.strictObject({ ...common, type: z.literal('file'), path }),
+  z.strictObject({
+    ...common,
+    type: z.literal('webhook'),
+    url,
+    /** The name of a credential in the vault. */
+    secret: z.string().min(1).max(LIMITS.idChars).optional(),
+  }),
+]);
+
+export type AnchorSetting = z.infer<typeof AnchorSettingSchema>;
+
+/** What the machine's configuration says of anchors. */
+export interface AnchorSettings {
+  readonly anchors: readonly AnchorSetting[];
+  /** So many different witnesses have to cosign. */
+  readonly witness_quorum?: number;
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+function everyToMs(text: string): number | undefined {
+  const [, digits = '', unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  const ms = Number(digits) * (UNIT_MS[unit] ?? 0);
+  return ms >= LIMITS.anchorEveryLeastMs && ms <= LIMITS.anchorEveryMostMs ? ms : undefined;
+}
+
+/**
+ * A time stamp or a commit every ten minutes is plenty; a witness is made to be asked more often; public time stamping
+ * authorities ask for restraint.
+ */
+const DEFAULT_EVERY: Readonly<Record<AnchorSetting['type'], string>> = {
+  witness: '1m',
+  rfc3161: '1h',
+  git: '10m',
+  file: '10m',
+  webhook: '10m',
+};
+
+/** The shortest time between two checkpoints that this anchor is shown. */
+export function everyMs(setting: AnchorSetting): number {
+  return everyToMs(setting.every ?? DEFAULT_EVERY[setting.type]) ?? LIMITS.anchorEveryMostMs;
+}
+
+/** Where it is, for people: never a credential. */
+export function placeOf(setting: AnchorSetting): string {
+  switch (setting.type) {
+    case 'rfc3161':
+    case 'witness':
+    case 'webhook':
+      return setting.url;
+    case 'git':
+      return setting.remote === undefined ? setting.path : `${setting.path} → ${setting.remote}`;
+    case 'file':
+      return setting.path;
+  }
+}
