@@ -198,7 +198,8 @@ export function contradictedKeys(
   listed: readonly { readonly vkey: string; readonly from: number }[],
   spans: readonly KeySpan[],
 ): string | undefined {
-  const known = spans.length === 0 ? listed.slice(0, 1).map(({ vkey }) => ({ vkey, from: 0 })) : spans.map(short);
+  const known =
+    spans.length === 0 ? listed.slice(0, 1).map(({ vkey }) => ({ vkey, from: 0 })) : spans.map(short);
   for (const [i, { vkey, from }] of listed.entries()) {
     const walked = known[i];
     if (walked === undefined) return `log.json names the key ${vkey}, and no rotation note leads to it`;

@@ -5,6 +5,7 @@
 import { equalBytes } from '../bytes.ts';
 import { type Checkpoint, parseCheckpoint } from './checkpoint.ts';
 import type { Verifier } from './key.ts';
+import { type KeyHistory, keysAt } from './key-history.ts';
 import { openNote, parseNote } from './note.ts';
 import type { AppendOnlyVerdict, Ground, HeadVerdict } from './verify-report.ts';
 import { attempt } from './verify-signed.ts';
@@ -41,6 +42,17 @@ export function readHead(head: Head, origin: string, known: readonly Verifier[])
   return claimsKnown
     ? { head, note: 'the signature of this head does not fit it' }
     : { head, checkpoint, note: 'no known key signed this head' };
+}
+
+/** With the keys that the walk told. A retired key is an unknown one for sizes above its rotation. */
+export function readAgain(read: ReadHead, origin: string, { spans }: KeyHistory): ReadHead {
+  if (spans.length === 0) return read;
+  const all = readHead(
+    read.head,
+    origin,
+    spans.map(({ verifier }) => verifier),
+  );
+  return all.checkpoint === undefined ? all : readHead(read.head, origin, keysAt(spans, all.checkpoint.size));
 }
 
 function judge(

@@ -96,11 +96,22 @@ export interface AppendOnlyVerdict {
   readonly note?: string;
 }
 
+/** One key of the log, good for checkpoints of `from` to `to` entries; without `to`, until now. */
+export interface KeyVerdict {
+  readonly vkey: string;
+  /** `name+id`, as in `signed_by`. */
+  readonly key: string;
+  readonly from: number;
+  readonly to?: number;
+}
+
 export interface SignaturesVerdict {
   readonly status: Status;
   /** `pinned`: a key the caller gave. `self-declared`: only the log's own word, which is no pass. */
   readonly key?: 'pinned' | 'self-declared';
   readonly signed_by: readonly string[];
+  /** The walk over the rotation notes; absent for a log that has none. */
+  readonly keys?: readonly KeyVerdict[];
   readonly note?: string;
 }
 

@@ -5,8 +5,10 @@
  */
 import { encodeBase64, equalBytes } from '../bytes.ts';
 import { verifierFromVkey } from './key.ts';
+import type { RotationNote } from './key-history.ts';
 import { createEntriesPass, type EntriesResult } from './verify-entries.ts';
-import { type Head, judgeHeads, readHead } from './verify-heads.ts';
+import { type Head, judgeHeads, readAgain, readHead } from './verify-heads.ts';
+import { claimedCheckpoint, historyOf, judgeSigned, type KeyGround } from './verify-keys.ts';
 import { localise } from './verify-localise.ts';
 import {
   type BadEntry,
@@ -28,6 +30,8 @@ export interface LogSource {
   readonly setAside?: readonly string[];
   /** Read before the entries, so that entries written meanwhile only lengthen the unsigned tail. */
   checkpoint(): Promise<Uint8Array | undefined>;
+  /** `keys/<size>.note`. Read after the checkpoint: a rotation in between must not leave one without its note. */
+  rotations?(): Promise<readonly RotationNote[]>;
   /** All entries from index 0, one a line, in blocks cut anywhere. A block may be overwritten by the verifier. */
   blocks(): AsyncIterable<Uint8Array>;
   /** Stored full hash tiles. */
@@ -39,6 +43,8 @@ export interface VerifyOptions {
   readonly pinned?: readonly string[];
   /** Taken before the call: a head newer than the checkpoint that is read would look like a rollback. */
   readonly heads?: readonly Head[];
+  /** Rotation notes that were kept outside of the log, taken before the call. */
+  readonly rotations?: readonly RotationNote[];
   /** Called after each block. */
   readonly onProgress?: (entries: number, bytes: number) => void;
 }
@@ -51,14 +57,24 @@ export async function verifyLog(source: LogSource, options: VerifyOptions = {}):
   const pinned = (options.pinned ?? []).map(verifierFromVkey);
   const declared = declaredVerifiers(source.vkeys);
   const note = await source.checkpoint();
-  const signed = readSigned(note, origin, pinned, declared);
-  const heads = (options.heads ?? []).map((head) => readHead(head, origin, [...pinned, ...declared]));
+  const stored = (await source.rotations?.()) ?? [];
+  const ground: KeyGround = { stored, remembered: options.rotations ?? [], pinned, declared };
+  const rotated = stored.length + ground.remembered.length > 0;
+  const early = (options.heads ?? []).map((head) => readHead(head, origin, [...pinned, ...declared]));
 
   // Without any checkpoint everything is unsigned tail; with one that is not authentic nobody knows where it starts.
-  const signedSize = signed.authentic ? (signed.checkpoint?.size ?? 0) : note === undefined ? 0 : ALL;
+  // After a rotation the keys are known from the entries only, so until these are read the claim has to do: whoever
+  // lied in it fails the signatures.
+  const first = rotated ? undefined : readSigned(note, origin, pinned, declared);
+  const claimed = first === undefined || first.authentic ? claimedCheckpoint(note) : undefined;
+  const signedSize = note === undefined ? 0 : (claimed?.size ?? ALL);
   const pass = createEntriesPass({
     signedSize,
-    rootsAt: heads.flatMap(({ checkpoint }) => checkpoint?.size ?? []),
+    rootsAt: [
+      ...early.flatMap(({ checkpoint }) => checkpoint?.size ?? []),
+      ...stored.map(({ size }) => size),
+    ],
+    keep: stored.map(({ size }) => size - 1),
     tile: (level, index) => source.tile(level, index),
   });
   for await (const block of source.blocks()) {
@@ -67,6 +83,9 @@ export async function verifyLog(source: LogSource, options: VerifyOptions = {}):
     options.onProgress?.(pass.lines, pass.bytes);
   }
   const result = await pass.finish();
+  const history = historyOf(origin, ground, result);
+  const signed = first ?? judgeSigned(note, origin, ground, history);
+  const heads = early.map((read) => readAgain(read, origin, history));
   const { breaks } = result.findings;
   const setAside = source.setAside ?? [];
 
