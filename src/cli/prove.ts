@@ -3,15 +3,15 @@
  * segment, hashed, and led to the signed root by an inclusion proof from the tiles.
  */
 import { encodeBase64, encodeHex } from '../core/bytes.ts';
-import { isTallyError, TallyError } from '../core/error.ts';
+import { isTallyError } from '../core/error.ts';
 import { HASH_BYTES } from '../core/hash.ts';
 import type { LogReader } from '../core/ports.ts';
-import { openCheckpoint } from '../core/tlog/checkpoint.ts';
+import { openCheckpoint, type VerifiedCheckpoint } from '../core/tlog/checkpoint.ts';
 import { checkEntry } from '../core/tlog/entry-proof.ts';
 import { type Verifier, verifierFromVkey } from '../core/tlog/key.ts';
+import { liveTree } from '../core/tlog/live-tree.ts';
 import { type HashReader, proveInclusion } from '../core/tlog/proof.ts';
-import { TILE_WIDTH, tilePath } from '../core/tlog/tile.ts';
-import { loadTreeState, type TileReader, tileHashReader } from '../core/tlog/tiling.ts';
+import { tileHashReader } from '../core/tlog/tiling.ts';
 import { leafHash } from '../core/tlog/tree.ts';
 import type { OpenedReader } from '../reader.ts';
 import { readLines } from './lines.ts';
@@ -55,34 +55,60 @@ export async function trustedKey(
   return { verifier: verifierFromVkey(info.keys[0]?.vkey ?? ''), ground: 'self-declared' };
 }
 
-/** `line`: the stored bytes at place `index` of the log; `previous`: those before it. */
+export interface ProvenPlace {
+  readonly index: number;
+  readonly checkpoint: VerifiedCheckpoint;
+  /** The signed bytes of `checkpoint`. */
+  readonly note: Uint8Array;
+  /** Nearest to the leaf first. It was checked: it leads from these bytes to the signed root. */
+  readonly proof: readonly Uint8Array[];
+}
+
+/**
+ * The proof of the entry `line` at place `index` under the newest checkpoint. `signed`: the size of that checkpoint, for
+ * an entry that it does not cover yet. Throws `PROOF_INVALID`, `LOG_DAMAGED` and what opening the checkpoint throws.
+ */
+export async function provePlace(
+  { reader }: OpenedReader,
+  { index, line }: { readonly index: number; readonly line: Uint8Array },
+  { verifier }: TrustedKey,
+): Promise<ProvenPlace | { readonly signed: number }> {
+  const note = await reader.objects.get('checkpoint');
+  const checkpoint = note === undefined ? undefined : openCheckpoint(note, [verifier]);
+  if (note === undefined || checkpoint === undefined || index >= checkpoint.size)
+    return { signed: checkpoint?.size ?? 0 };
+  const proof = await proveInclusion(index, checkpoint.size, hashesOf(reader, checkpoint.size));
+  checkEntry(line, index, proof, checkpoint);
+  return { index, checkpoint, note, proof };
+}
+
+/** `line`: the stored bytes at place `index` of the log; `prev`: what they name as the hash of the entry before. */
 export async function proveEntry(
   opened: OpenedReader,
   entry: { readonly index: number; readonly line: Uint8Array; readonly prev: string | undefined },
   key: TrustedKey,
 ): Promise<ProofState> {
-  const leaf = leafHash(entry.line);
-  const leaf_hash = encodeHex(leaf);
-  const unproved = (why: string): ProofState => ({ state: 'unproved', leaf_hash, why });
+  const leaf_hash = encodeHex(leafHash(entry.line));
   try {
-    const note = await opened.reader.objects.get('checkpoint');
-    const checkpoint = note === undefined ? undefined : openCheckpoint(note, [key.verifier]);
-    const signed = checkpoint?.size ?? 0;
-    if (checkpoint === undefined || entry.index >= signed) {
-      return { state: 'sequenced', leaf_hash, signed, chained: await isChained(opened.reader, entry) };
-    }
-    const proof = await proveInclusion(entry.index, signed, await hashesOf(opened.reader, signed));
-    checkEntry(entry.line, entry.index, proof, checkpoint);
+    const place = await provePlace(opened, entry, key);
+    if ('signed' in place)
+      return {
+        state: 'sequenced',
+        leaf_hash,
+        signed: place.signed,
+        chained: await isChained(opened.reader, entry),
+      };
+    const { origin, size, root } = place.checkpoint;
     return {
       state: 'published',
       verified: true,
       leaf_hash,
-      checkpoint: { origin: checkpoint.origin, size: checkpoint.size, root: encodeBase64(checkpoint.root) },
+      checkpoint: { origin, size, root: encodeBase64(root) },
       key: { vkey: key.verifier.vkey, ground: key.ground },
-      proof: proof.map(encodeBase64),
+      proof: place.proof.map(encodeBase64),
     };
   } catch (error) {
-    if (isTallyError(error)) return unproved(error.message);
+    if (isTallyError(error)) return { state: 'unproved', leaf_hash, why: error.message };
     throw error;
   }
 }
@@ -98,25 +124,16 @@ async function isChained(
 
 /**
  * Nodes of the tree of the first `size` entries, out of the stored full tiles and, right of those, the entries
- * themselves. Throws `LOG_DAMAGED` when a tile is missing.
+ * themselves. Reading throws `LOG_DAMAGED` when a tile is missing.
  */
-export async function hashesOf(reader: LogReader, size: number): Promise<HashReader> {
-  const stored: TileReader = async (level, at, width) => {
-    const tile = await reader.objects.get(tilePath({ level, index: at, width: TILE_WIDTH }));
-    return tile?.subarray(0, width * HASH_BYTES);
-  };
-  const tail = await readLines(reader, size - (size % TILE_WIDTH), size);
-  if (tail.length !== size % TILE_WIDTH) {
-    throw new TallyError('LOG_DAMAGED', `the log ends before the ${size} entries that were signed`, {
-      hint: 'run `tally verify`: it tells what is missing',
-    });
-  }
-  const leaves = new Uint8Array(tail.length * HASH_BYTES);
-  tail.forEach((line, i) => {
-    leaves.set(leafHash(line), i * HASH_BYTES);
+export function hashesOf(reader: LogReader, size: number): HashReader {
+  const tree = liveTree(reader);
+  // One proof asks for several nodes of the same tile, and a partial one is made from entries.
+  const made = new Map<string, Promise<Uint8Array | undefined>>();
+  return tileHashReader(size, (level, index, width) => {
+    const name = `${level}/${index}`;
+    const tile = made.get(name) ?? tree.tile({ level, index, width }, size);
+    made.set(name, tile);
+    return tile;
   });
-  const { partials } = await loadTreeState(size, leaves, stored);
-  return tileHashReader(size, (level, at, width) =>
-    width === TILE_WIDTH ? stored(level, at, width) : partials[level],
-  );
 }

@@ -4,6 +4,7 @@ import { examples } from '../help.ts';
 import { buildAcknowledge } from './log/acknowledge.ts';
 import { buildContinue } from './log/continue.ts';
 import { buildList } from './log/list.ts';
+import { buildProve } from './log/prove.ts';
 import { buildPublish } from './log/publish.ts';
 import { buildShow } from './log/show.ts';
 import { buildTail } from './log/tail.ts';
@@ -16,6 +17,7 @@ export function build(context: Context): Command {
     .addCommand(buildShow(context))
     .addCommand(buildTail(context))
     .addCommand(buildVerify(context, 'log verify'))
+    .addCommand(buildProve(context))
     .addCommand(buildPublish(context))
     .addCommand(buildContinue(context))
     .addCommand(buildAcknowledge(context));

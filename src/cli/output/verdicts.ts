@@ -25,11 +25,9 @@ export function verdictLines(report: Verification, style: Style, width?: number)
     snapshots,
     log_json,
   } = report;
-  const room = width === undefined ? undefined : Math.max(NARROWEST, width - INDENT.length);
+  const room = roomIn(width);
   const line = (status: Status, label: string, text: string): string =>
-    wrap(text, room)
-      .map((part, i) => `${i === 0 ? `${mark(status, style)} ${label.padEnd(LABEL)}` : INDENT}${part}`)
-      .join('\n');
+    verdictLine(status, label, text, style, width);
   /** What is missing does not count against a log when nobody asked: a cross beside exit code 0 would be no answer. */
   const asked = (status: Status): Status =>
     status === 'incomplete' && completeness.findings === undefined ? 'neutral' : status;
@@ -58,6 +56,23 @@ export function verdictLines(report: Verification, style: Style, width?: number)
   }
   if (log_json !== undefined) lines.push(line('fail', 'log.json', safe(log_json)));
   return [...lines, '', summary(report)];
+}
+
+function roomIn(width: number | undefined): number | undefined {
+  return width === undefined ? undefined : Math.max(NARROWEST, width - INDENT.length);
+}
+
+/** Mark, label, and the text wrapped beside them. */
+export function verdictLine(
+  status: Status,
+  label: string,
+  text: string,
+  style: Style,
+  width: number | undefined,
+): string {
+  return wrap(text, roomIn(width))
+    .map((part, i) => `${i === 0 ? `${mark(status, style)} ${label.padEnd(LABEL)}` : INDENT}${part}`)
+    .join('\n');
 }
 
 function mark(status: Status, { green, red, yellow, dim }: Style): string {
@@ -147,7 +162,7 @@ function headText({ name, ground, note, size }: HeadVerdict): string {
   return safe(`${name ?? ground}${what}: ${note ?? ''}`);
 }
 
-const GROUNDS = { given: 'the given key', pinned: 'the key remembered on this machine' } as const;
+export const GROUNDS = { given: 'the given key', pinned: 'the key remembered on this machine' } as const;
 
 function signatureText({ signatures, key }: Verification): string {
   if (signatures.status === 'pass' && key !== null) {

@@ -115,9 +115,7 @@ async function keepPromise(
     );
   }
   const root =
-    published.size === 0
-      ? emptyRoot()
-      : await treeRoot(published.size, await hashesOf(reader, checkpoint.size));
+    published.size === 0 ? emptyRoot() : await treeRoot(published.size, hashesOf(reader, checkpoint.size));
   if (!equalBytes(root, published.root)) {
     throw new TallyError('LOG_ROLLED_BACK', 'what was published there is not the beginning of this log', {
       hint: 'run `tally verify --head` with the published checkpoint, and keep both directories as evidence',

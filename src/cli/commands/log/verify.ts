@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { TallyError } from '../../../core/error.ts';
 import type { Context } from '../../context.ts';
 import { examples } from '../../help.ts';
 import { hintLine } from '../../output/failure.ts';
@@ -7,11 +8,13 @@ import { toJson } from '../../output/safe.ts';
 import { formatDuration } from '../../output/time.ts';
 import { mending, verdictLines } from '../../output/verdicts.ts';
 import { readKey, verifyDirectory } from '../../verifying.ts';
+import { isDirectory, verifyProofFile } from './verify-proof.ts';
 
 interface VerifyOptions {
   readonly key?: string;
   readonly head?: readonly string[];
   readonly dir?: string;
+  readonly entry?: string;
   readonly completeness?: boolean;
   readonly json?: boolean;
 }
@@ -20,23 +23,29 @@ export function buildVerify(context: Context, name: 'verify' | 'log verify'): Co
   const command = new Command('verify')
     .summary('prove that nothing was altered')
     .description(
-      'Verifies a log from its raw bytes and public keys: what was altered, cut off, replaced or rolled back is named. Takes no lock.',
+      'Verifies a log from its raw bytes and public keys: what was altered, cut off, replaced or rolled back is named. Or verifies the proof of one entry. Takes no lock.',
+    )
+    .argument(
+      '[what]',
+      'a proof file (.tlog-proof), a log directory, or what `log publish` wrote; the log of this machine otherwise',
     )
     .option(
       '--key <vkey>',
       'the key to trust, or a file that holds it; the one remembered on this machine otherwise',
     )
     .option('--head <file...>', 'checkpoints kept from earlier: the log must still contain them')
-    .option('--dir <directory>', 'another log: a copy of its directory, or what `log publish` wrote')
+    .option('--dir <directory>', 'the same for a directory')
+    .option('--entry <file>', "the entry's bytes, for a proof file that does not hold them")
     .option('--completeness', 'also judge whether everything that began has its end in the log')
     .option('--json', 'one JSON document')
     .addHelpText('after', HELP);
   return examples(command, [
     [`tally ${name}`, 'the log of this machine'],
-    [`tally ${name} --dir ./copy --key "$VKEY"`, 'a copy, with a key from elsewhere'],
+    [`tally ${name} ./copy --key "$VKEY"`, 'a copy, or a published log, with a key from elsewhere'],
+    [`tally ${name} 41.tlog-proof --key "$VKEY"`, 'the proof of one entry, without the log'],
     [`tally ${name} --head last-week.checkpoint`, 'nothing since last week was taken back'],
     [`tally ${name} --completeness --json`, 'for a program'],
-  ]).action((options: VerifyOptions) => verify(context, options));
+  ]).action((what: string | undefined, options: VerifyOptions) => choose(context, what, options));
 }
 
 const HELP = `
@@ -49,6 +58,21 @@ A head of this machine shows accidents and simple tampering. Who rewrites heads/
 too, or holds the key, is shown only by a checkpoint kept elsewhere (--head).`;
 
 const MEGABYTE = 1_000_000;
+
+async function choose(context: Context, what: string | undefined, options: VerifyOptions): Promise<void> {
+  const isFile = what !== undefined && !(await isDirectory(what));
+  if (what !== undefined && options.dir !== undefined) throw unfit('--dir', 'beside another log to verify');
+  if (!isFile && options.entry !== undefined) throw unfit('--entry', 'without a proof file');
+  if (!isFile) return verify(context, what === undefined ? options : { ...options, dir: what });
+  if (options.head !== undefined) throw unfit('--head', 'for a proof file, which holds one entry');
+  if (options.completeness === true) throw unfit('--completeness', 'for a proof file, which holds one entry');
+  const key = options.key === undefined ? undefined : await readKey(options.key);
+  return verifyProofFile(context, what, { key, entry: options.entry, json: options.json === true });
+}
+
+function unfit(option: string, why: string): TallyError {
+  return new TallyError('USAGE', `${option} has no meaning ${why}`, { hint: `leave ${option} out` });
+}
 
 async function verify(context: Context, options: VerifyOptions): Promise<void> {
   const { stdout, stderr } = context;

@@ -1,0 +1,126 @@
+import { writeFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { encodeHex } from '../../../core/bytes.ts';
+import { TallyError } from '../../../core/error.ts';
+import { textAt } from '../../../core/query/fields.ts';
+import { encodeProofFile } from '../../../core/tlog/proof-file.ts';
+import { leafHash } from '../../../core/tlog/tree.ts';
+import { errno } from '../../../store/file/fs.ts';
+import type { Context } from '../../context.ts';
+import { counted } from '../../facts.ts';
+import { findEntry } from '../../find.ts';
+import { examples } from '../../help.ts';
+import { grouped } from '../../output/progress.ts';
+import { safe, toJson } from '../../output/safe.ts';
+import { type ProvenPlace, provePlace, trustedKey } from '../../prove.ts';
+import { provenWindow, windowText } from '../../time-window.ts';
+import { readKey } from '../../verifying.ts';
+
+interface ProveOptions {
+  readonly out?: string;
+  readonly dir?: string;
+  readonly key?: string;
+  readonly entry: boolean;
+  readonly json?: boolean;
+}
+
+export function buildProve(context: Context): Command {
+  const command = new Command('prove')
+    .summary('a file that proves one entry to somebody who has nothing else')
+    .description(
+      'Writes the proof that one entry is in the signed log (C2SP tlog-proof), to standard output or to a file. The file holds the entry itself, the hashes that lead to the signed root, and the checkpoint: whoever has the key of this log checks it without the log and without a network. The proof is checked before it is written.',
+    )
+    .argument('<entry>', 'its index, or its id (log_…)')
+    .option('--out <file>', 'write it there (0600), by custom NAME.tlog-proof')
+    .option('--no-entry', 'leave the entry out: for a reader who has its bytes, or must not see them')
+    .option('--dir <directory>', 'another log directory')
+    .option('--key <vkey>', 'the key to check the signature with; the remembered one otherwise')
+    .option('--json', 'one JSON document that holds the proof')
+    .addHelpText('after', HELP);
+  return examples(command, [
+    ['tally log prove 41 > 41.tlog-proof', 'prove the entry with index 41'],
+    ['tally log prove log_01K… --out call.tlog-proof', 'by its id, to a file'],
+    ['tally verify 41.tlog-proof --key "$VKEY"', 'what its reader does with it'],
+  ]).action((which: string, options: ProveOptions) => prove(context, which, options));
+}
+
+const HELP = `
+The entry is in the file unless --no-entry is given: hand it to those who may read
+that entry. --json prints {"id","index","leaf_hash","checkpoint":{"origin","size"},
+"vkey","window","proof"}, where "proof" is the text of the file and "window" is
+null while no anchor or witness tells when the entry was there.`;
+
+async function prove(context: Context, which: string, options: ProveOptions): Promise<void> {
+  const opened = await context.openReader(options.dir === undefined ? {} : { log: options.dir });
+  const found = await findEntry(opened, which);
+  const given = options.key === undefined ? undefined : await readKey(options.key);
+  const key = await trustedKey(opened, { current: options.dir === undefined, given });
+  const place = await provePlace(opened, found, key);
+  if ('signed' in place) throw unsigned(found.index, place.signed);
+  const file = encodeProofFile({
+    index: place.index,
+    proof: place.proof,
+    checkpoint: place.note,
+    ...(options.entry ? { extra: found.line } : {}),
+  });
+  const window = await provenWindow(opened, place);
+  const { stdout, stderr } = context;
+  if (options.out !== undefined) await writeProof(options.out, file);
+  if (options.json === true) {
+    const { origin, size } = place.checkpoint;
+    await stdout.line(
+      toJson({
+        id: textAt(found.entry, 'id') ?? null,
+        index: found.index,
+        leaf_hash: encodeHex(leafHash(found.line)),
+        checkpoint: { origin, size },
+        vkey: key.verifier.vkey,
+        window: window ?? null,
+        ...(options.out === undefined ? {} : { file: options.out }),
+        proof: Buffer.from(file).toString('utf8'),
+      }),
+    );
+    return;
+  }
+  if (options.out === undefined) await stdout.write(Buffer.from(file).toString('utf8'));
+  for (const line of told(place, key.verifier.vkey, windowText(window), options)) await stderr.line(line);
+}
+
+/** For the person who made it; the proof itself is data and stands alone on standard output. */
+function told(
+  { index, proof, checkpoint }: ProvenPlace,
+  vkey: string,
+  window: string,
+  { out, entry }: ProveOptions,
+): string[] {
+  const where = out === undefined ? '' : `${safe(out)}: `;
+  const size = grouped(checkpoint.size);
+  return [
+    `${where}entry ${index} is under the checkpoint of ${size} entries of ${safe(checkpoint.origin)}, by ${counted(proof.length, 'hash', 'hashes')}${entry ? '' : '; its bytes are not in the file'}`,
+    `time: ${window}`,
+    `its reader runs: tally verify ${out === undefined ? 'FILE' : safe(out)} --key ${safe(vkey)}`,
+  ];
+}
+
+function unsigned(index: number, signed: number): TallyError {
+  return new TallyError(
+    'NOT_FOUND',
+    `entry ${index} is not signed yet: the newest checkpoint covers ${grouped(signed)} entries`,
+    {
+      hint: 'a running recorder signs within 200 ms; `tally up` signs what a stopped one left',
+      details: { index },
+    },
+  );
+}
+
+/** An entry is confidential, so its proof is. An existing file is replaced: proofs of one entry are as good as each other. */
+async function writeProof(path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await writeFile(path, bytes, { mode: 0o600 });
+  } catch (error) {
+    throw new TallyError('USAGE', `cannot write ${path}: ${errno(error) ?? String(error)}`, {
+      hint: 'name a file in a directory that exists and that you may write to',
+      cause: error,
+    });
+  }
+}
