@@ -9,7 +9,7 @@ import { parseLine } from '../core/query/line.ts';
 import type { TornFile } from '../core/query/recovery.ts';
 import { TILE_WIDTH } from '../core/tlog/tile.ts';
 import { errno } from '../store/file/fs.ts';
-import { segmentName } from '../store/file/reader.ts';
+import { segmentName } from '../store/file/names.ts';
 
 /**
  * Segments whose name is not the index of their first entry, or no multiple of 256, each with the reason. The recorder

@@ -98,6 +98,21 @@ export const LIMITS = {
   /** Unix socket paths longer than this fail in the kernel (sun_path). */
   socketPathBytes: 107,
 
+  /** One payload, before and after redaction: what one line of the hand-over socket can bring. */
+  payloadBytes: 1024 * 1024,
+  /** Of a redacted payload this much is kept unless the machine's configuration says otherwise: a page, not a dump. */
+  payloadKeptBytes: 16_384,
+  /** Data keys held ready; each belongs to one run, subject and class. One that comes back after leaving costs two flushes. */
+  dataKeys: 1_024,
+  /** Payloads under one data key. Random nonces of 96 bits then repeat with a chance below 2^-57. */
+  dataKeyUses: 1_048_576,
+  /** A wrapped data key with what it is for: a few hundred bytes. */
+  dataKeyFileBytes: 4_096,
+  /** Keys of payloads that do not check, told apart until the log says which were erased; more is damage or an attack. */
+  suspectKeys: 100_000,
+  /** Types and classes that `payloads` in the configuration can name. */
+  payloadRules: 256,
+
   /** Header bytes of one request to the broker (Node's default is the same). */
   requestHeaderBytes: 16_384,
   /** Bodies up to this size with a JSON or form type are read before the decision; others stream. */

@@ -27,20 +27,19 @@ export interface ObjectStore {
 export interface Segment {
   /** Index of its first entry. */
   readonly first: number;
-  /** Bytes of its lines; of a sealed one, those that it decompresses to. Offsets are counted in them. */
+  /** Bytes of its lines; of a sealed one, those that it decompresses to. Offsets are counted in them. Of a damaged one, of its file. */
   readonly bytes: number;
   /** Compressed and final: nothing is appended to it, or cut from it, ever again. */
   readonly sealed: boolean;
 }
 
-/** Lines of a sealed segment that cannot be read: damaged, or not there. */
-export interface Hole {
+/** What is wrong with a sealed segment's file. */
+export interface SegmentDamage {
   /** First index of the segment. */
   readonly segment: number;
-  /** Entries `from` to `to - 1` are lost; without `to`, nobody can tell how many. */
-  readonly from: number;
-  readonly to?: number;
   readonly why: string;
+  /** Entries `from` to `to - 1` cannot be read. Absent: all of them can. Without `to`: nobody can tell how many. */
+  readonly lost?: { readonly from: number; readonly to?: number };
 }
 
 /** Readers need no lock and see every acknowledged entry; they may also see a line still being written. */
@@ -48,10 +47,13 @@ export interface LogReader {
   /** Ordered by `first`. */
   segments(): Promise<readonly Segment[]>;
   /**
-   * Raw blocks of one segment in order, from byte `offset`. A yielded block is the caller's to overwrite. What is damaged
-   * in a sealed segment is passed over and told to `onHole`, whole lines at a time; without `onHole` it is `LOG_DAMAGED`.
+   * Raw blocks of one segment in order, from byte `offset`. A yielded block is the caller's to overwrite. With `onDamage`
+   * the damaged parts of a sealed segment are told and passed over, whole frames of 256 lines at a time, and where not
+   * even their sizes are known, `offset` counts what is left; without it they are `LOG_DAMAGED`.
    */
-  read(first: number, offset?: number, onHole?: (hole: Hole) => void): AsyncIterable<Uint8Array>;
+  read(first: number, offset?: number, onDamage?: (damage: SegmentDamage) => void): AsyncIterable<Uint8Array>;
+  /** A line start at or before the line of entry `index` in segment `first`, as near as is known without reading. */
+  seek(first: number, index: number): Promise<{ readonly index: number; readonly offset: number }>;
   readonly objects: Pick<ObjectStore, 'get' | 'list'>;
 }
 

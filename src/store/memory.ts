@@ -2,7 +2,7 @@ import { invariant } from '../core/error.ts';
 import { sha256Hex } from '../core/hash.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { LogStore, ObjectStore } from '../core/ports.ts';
-import { cannotSeal, sealedIsFinal } from '../core/sealed.ts';
+import { cannotSeal, sealedIsFinal } from '../core/sealed/refusal.ts';
 
 export function memoryObjects(objects = new Map<string, Uint8Array>()): ObjectStore {
   return {
@@ -50,6 +50,7 @@ export function openMemoryStore(disk: MemoryDisk = memoryDisk()): LogStore {
       invariant(bytes !== undefined, `segment ${first} does not exist`);
       if (offset < bytes.length) yield Buffer.from(bytes.subarray(offset));
     },
+    seek: async (first) => ({ index: first, offset: 0 }),
     async openSegment(first) {
       if (disk.sealed.has(first)) throw sealedIsFinal(first);
       if (!disk.segments.has(first)) disk.segments.set(first, Buffer.alloc(0));

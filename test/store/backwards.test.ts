@@ -6,7 +6,7 @@ import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { LIMITS } from '../../src/core/limits.ts';
 import { type OverlongLine, readBackwards } from '../../src/store/file/backwards.ts';
-import { segmentName } from '../../src/store/file/reader.ts';
+import { segmentName } from '../../src/store/file/names.ts';
 
 const made: string[] = [];
 after(() => Promise.all(made.map((path) => rm(path, { recursive: true, force: true }))));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { LIMITS } from '../../src/core/limits.ts';
 import { type Followed, follow } from '../../src/store/file/follow.ts';
-import { segmentName } from '../../src/store/file/reader.ts';
+import { segmentName } from '../../src/store/file/names.ts';
 import { until } from '../support/home.ts';
 
 const ends: (() => Promise<void>)[] = [];

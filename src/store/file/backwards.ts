@@ -2,13 +2,12 @@
  * Reads a log newest first, in blocks from the end, across segments. No lock: a running writer only appends behind the
  * place where the reading began.
  */
-import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { LineBlock, Place } from '../../core/query/scan.ts';
-import { storeError } from './fs.ts';
-import { fileReader, segmentName } from './reader.ts';
+import { fileReader } from './reader.ts';
+import { requireSegmentFile, type SegmentFile } from './segment.ts';
 
 /** The first look is small: the newest twenty entries are what is asked for most. */
 const FIRST_BLOCK = 64 * 1024;
@@ -37,7 +36,7 @@ export interface Backwards {
   blocks(): AsyncGenerator<BackwardBlock>;
 }
 
-/** Errors: `LOG_DAMAGED` when a file shrinks while it is read; `LOG_READ_ONLY`, `LOG_WRITE_FAILED` from the disk. */
+/** Errors: `LOG_DAMAGED` when a file shrinks while it is read, or a sealed one cannot be; `LOG_READ_ONLY`, `LOG_WRITE_FAILED` from the disk. */
 export async function readBackwards(directory: string): Promise<Backwards> {
   const segments = await fileReader(directory).segments();
   const newest = segments.findLast(({ bytes }) => bytes > 0);
@@ -62,36 +61,24 @@ export async function readBackwards(directory: string): Promise<Backwards> {
   };
 }
 
-async function openSegment(directory: string, first: number): Promise<FileHandle> {
-  return open(join(directory, 'entries', segmentName(first)), 'r').catch((error: unknown) => {
-    throw storeError(error, `cannot read segment ${segmentName(first)}`);
+async function readExactly(file: SegmentFile, position: number, length: number): Promise<Buffer> {
+  const bytes = await file.readAt(position, length);
+  if (bytes.length === length) return bytes;
+  throw new TallyError('LOG_DAMAGED', 'a file of the log became shorter while it was read', {
+    hint: 'nothing of ours does that to acknowledged entries: run `tally verify`',
   });
-}
-
-async function readExactly(handle: FileHandle, position: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafe(length);
-  for (let done = 0; done < length; ) {
-    const { bytesRead } = await handle.read(bytes, done, length - done, position + done);
-    if (bytesRead === 0) {
-      throw new TallyError('LOG_DAMAGED', 'a file of the log became shorter while it was read', {
-        hint: 'nothing of ours does that to acknowledged entries: run `tally verify`',
-      });
-    }
-    done += bytesRead;
-  }
-  return bytes;
 }
 
 /** Bytes after the last newline. Torn tails are short: a longer one counts as a line that is no entry. */
 async function unfinishedBytes(directory: string, first: number, size: number): Promise<number> {
-  const handle = await openSegment(directory, first);
+  const file = await requireSegmentFile(join(directory, 'entries'), first);
   try {
     const length = Math.min(size, LONGEST_LINE);
-    const tail = await readExactly(handle, size - length, length);
+    const tail = await readExactly(file, size - length, length);
     const last = tail.lastIndexOf(NEWLINE);
     return last === -1 && length < size ? 0 : length - 1 - last;
   } finally {
-    await handle.close();
+    await file.close();
   }
 }
 
@@ -102,14 +89,14 @@ async function* segmentBackwards(
   nextSize: () => number,
 ): AsyncGenerator<BackwardBlock> {
   if (end === 0) return;
-  const handle = await openSegment(directory, first);
+  const file = await requireSegmentFile(join(directory, 'entries'), first);
   try {
     // The start of a line whose beginning is in an older block; `longer` counts what was dropped of an overlong one.
     let carry: Buffer = Buffer.alloc(0);
     let longer = 0;
     for (let to = end; to > 0; ) {
       const from = Math.max(0, to - nextSize());
-      const read = await readExactly(handle, from, to - from);
+      const read = await readExactly(file, from, to - from);
       to = from;
       const cut = from === 0 ? 0 : read.indexOf(NEWLINE) + 1;
       if (from > 0 && cut === 0) {
@@ -132,7 +119,7 @@ async function* segmentBackwards(
       yield lineBlock(first, from + cut, bytes.subarray(cut), overlong);
     }
   } finally {
-    await handle.close();
+    await file.close();
   }
 }
 

@@ -3,12 +3,13 @@
  * (fs.watch) and, since that can miss events or not exist on a file system, by a poll as well.
  */
 import { type FSWatcher, watch } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LIMITS } from '../../core/limits.ts';
 import type { LineBlock, Place } from '../../core/query/scan.ts';
 import { errno, storeError } from './fs.ts';
-import { fileReader, segmentName } from './reader.ts';
+import { listSegments, plainSize, sealedName, segmentName } from './names.ts';
+import { openSegmentFile, type SegmentFile } from './segment.ts';
 
 export type Followed =
   | ({ readonly kind: 'lines' } & LineBlock)
@@ -34,9 +35,7 @@ const LONGEST_LINE = LIMITS.entryBytes * 2;
 const NEWLINE = 0x0a;
 
 interface Reading {
-  readonly first: number;
-  readonly handle: FileHandle;
-  readonly inode: number;
+  readonly file: SegmentFile;
   /** Where the next line starts. One that is not whole yet is read again later: recovery may cut a torn one off. */
   position: number;
   /** Inside a line that is too long. */
@@ -46,33 +45,34 @@ interface Reading {
 /** Ends when the signal is aborted. The log may not exist yet. */
 export async function* follow(directory: string, options: FollowOptions): AsyncGenerator<Followed> {
   const { signal } = options;
-  const alarm = createAlarm(join(directory, 'entries'), options.pollMs ?? POLL_MS, signal);
+  const entries = join(directory, 'entries');
+  const alarm = createAlarm(entries, options.pollMs ?? POLL_MS, signal);
   let place: Place = options.from ?? { first: 0, offset: 0 };
   let reading: Reading | undefined;
   try {
     while (!signal.aborted) {
-      reading ??= await begin(directory, place);
+      reading ??= await begin(entries, place);
       if (reading !== undefined) {
         yield* readNew(reading);
-        const changed = await compare(directory, reading);
+        const changed = await compare(entries, reading);
         if (changed !== undefined) {
           yield changed;
           const again: Place = {
-            first: reading.first,
-            offset: await offsetAfter(changed, directory, reading),
+            first: reading.file.first,
+            offset: await offsetAfter(changed, entries, reading),
           };
-          await reading.handle.close();
+          await reading.file.close();
           reading = undefined;
           place = again;
           continue;
         }
       }
-      const next = await segmentAfter(directory, place.first);
+      const next = await segmentAfter(entries, place.first);
       if (next !== undefined) {
         if (reading !== undefined) {
           // The writer opens a segment after the last byte of the one before: one more look, then on.
           yield* readNew(reading);
-          await reading.handle.close();
+          await reading.file.close();
           reading = undefined;
         }
         place = { first: next, offset: 0 };
@@ -83,27 +83,21 @@ export async function* follow(directory: string, options: FollowOptions): AsyncG
     }
   } finally {
     alarm.stop();
-    await reading?.handle.close();
+    await reading?.file.close();
   }
 }
 
-async function begin(directory: string, { first, offset }: Place): Promise<Reading | undefined> {
-  try {
-    const handle = await open(join(directory, 'entries', segmentName(first)), 'r');
-    const { ino } = await handle.stat();
-    return { first, handle, inode: ino, position: offset, skipping: false };
-  } catch (error) {
-    if (errno(error) === 'ENOENT') return undefined;
-    throw storeError(error, `cannot follow segment ${segmentName(first)}`);
-  }
+async function begin(entries: string, { first, offset }: Place): Promise<Reading | undefined> {
+  const file = await openSegmentFile(entries, first);
+  return file === undefined ? undefined : { file, position: offset, skipping: false };
 }
 
 async function* readNew(reading: Reading): AsyncGenerator<Followed> {
   for (;;) {
-    const { first, handle, position: offset } = reading;
-    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(BLOCK), 0, BLOCK, offset);
-    if (bytesRead === 0) return;
-    const bytes = buffer.subarray(0, bytesRead);
+    const { file, position: offset } = reading;
+    const { first } = file;
+    const bytes = await file.readAt(offset, BLOCK);
+    if (bytes.length === 0) return;
     const bounds: number[] = [];
     let start = 0;
     for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
@@ -113,44 +107,63 @@ async function* readNew(reading: Reading): AsyncGenerator<Followed> {
     }
     reading.position += start;
     if (bounds.length > 0) yield { kind: 'lines', first, offset, bytes, bounds };
-    if (bytesRead - start > LONGEST_LINE || reading.skipping) {
+    if (bytes.length - start > LONGEST_LINE || reading.skipping) {
       if (!reading.skipping) yield { kind: 'overlong', name: segmentName(first), offset: reading.position };
       reading.skipping = true;
-      reading.position = offset + bytesRead;
-    } else if (bytesRead < BLOCK) return;
+      reading.position = offset + bytes.length;
+    } else if (bytes.length < BLOCK) return;
   }
 }
 
-/** Whether the file under the name is still the one that is read, with everything that was read. */
-async function compare(directory: string, reading: Reading): Promise<Followed | undefined> {
-  const name = segmentName(reading.first);
+/** Whether what lies under the name is still what is read, with everything that was read. */
+async function compare(entries: string, { file, position }: Reading): Promise<Followed | undefined> {
+  const name = file.sealed ? sealedName(file.first) : segmentName(file.first);
+  const replaced: Followed = { kind: 'replaced', name };
   try {
-    const { ino, size } = await stat(join(directory, 'entries', name));
-    if (ino !== reading.inode) return { kind: 'replaced', name };
-    return size < reading.position
-      ? { kind: 'truncated', name, from: reading.position, to: size }
-      : undefined;
+    const { ino, size } = await stat(join(entries, name));
+    if (ino !== file.inode) return replaced;
+    return file.sealed || size >= position
+      ? undefined
+      : { kind: 'truncated', name, from: position, to: size };
   } catch (error) {
-    if (errno(error) === 'ENOENT') return { kind: 'replaced', name };
-    throw storeError(error, `cannot follow segment ${name}`);
+    if (errno(error) !== 'ENOENT') throw storeError(error, `cannot follow segment ${name}`);
+    return file.sealed || !(await sealedInstead(entries, file)) ? replaced : undefined;
+  }
+}
+
+/**
+ * Whether the writer sealed the plain file that is read: then a sealed one of as many bytes lies there, and the rest is
+ * read from the open file, which nobody can change any more. Whether they are the same bytes is for verification to say.
+ */
+async function sealedInstead(entries: string, plain: SegmentFile): Promise<boolean> {
+  const file = await openSegmentFile(entries, plain.first);
+  if (file === undefined) return false;
+  try {
+    return file.sealed && (await file.size()) === (await plain.size());
+  } finally {
+    await file.close();
   }
 }
 
 /** A truncated file goes on at its new end; a new file where the old one was read up to, if it is that long. */
-async function offsetAfter(changed: Followed, directory: string, reading: Reading): Promise<number> {
+async function offsetAfter(changed: Followed, entries: string, { file, position }: Reading): Promise<number> {
   if (changed.kind === 'truncated') return changed.to;
+  const now = await openSegmentFile(entries, file.first);
+  // Gone for now; whatever comes under this name is read from its start.
+  if (now === undefined) return 0;
   try {
-    const { size } = await stat(join(directory, 'entries', segmentName(reading.first)));
-    return Math.min(size, reading.position);
-  } catch {
-    // Gone for now; whatever comes under this name is read from its start.
-    return 0;
+    return Math.min(await now.size(), position);
+  } finally {
+    await now.close();
   }
 }
 
-async function segmentAfter(directory: string, first: number): Promise<number | undefined> {
-  const segments = await fileReader(directory).segments();
-  return segments.find((segment) => segment.first > first && segment.bytes > 0)?.first;
+async function segmentAfter(entries: string, first: number): Promise<number | undefined> {
+  for (const next of await listSegments(entries)) {
+    if (next.first <= first) continue;
+    if (next.sealed || ((await plainSize(entries, next.first)) ?? 0) > 0) return next.first;
+  }
+  return undefined;
 }
 
 interface Alarm {

@@ -34,6 +34,17 @@ export async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<v
   }
 }
 
+/** Fills `into` from `position` on, as far as the file goes; returns how far that was. */
+export async function readFully(handle: FileHandle, into: Uint8Array, position: number): Promise<number> {
+  let done = 0;
+  while (done < into.length) {
+    const { bytesRead } = await handle.read(into, done, into.length - done, position + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return done;
+}
+
 let temporary = 0;
 
 /** Writes beside `path` and renames over it. The directory is not yet synced: the caller does that once a batch. */

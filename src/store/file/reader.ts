@@ -1,52 +1,71 @@
-import { open, readdir, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LogReader, Segment } from '../../core/ports.ts';
 import { errno, storeError } from './fs.ts';
+import { listSegments, type NamedSegment, plainSize, sealedName } from './names.ts';
 import { fileObjects } from './objects.ts';
+import { readTable } from './sealed.ts';
+import { requireSegmentFile, type SegmentFile } from './segment.ts';
 
-const SEGMENT = /^(\d{12,})\.jsonl$/;
-/** Large enough that a read costs less than hashing it, small enough to stay in cache and keep memory flat. */
-const BLOCK = 4 * 1024 * 1024;
-
-export function segmentName(first: number): string {
-  return `${String(first).padStart(12, '0')}.jsonl`;
-}
+/** Files open at once while the tables of sealed segments are read: far below any limit of the system. */
+const AT_ONCE = 32;
 
 /** Reads the log in `directory`. Takes no lock, so it works beside a running writer and on a read-only copy. */
 export function fileReader(directory: string): LogReader {
   const entries = join(directory, 'entries');
+
+  async function opened<T>(first: number, use: (file: SegmentFile) => Promise<T>): Promise<T> {
+    const file = await requireSegmentFile(entries, first);
+    try {
+      return await use(file);
+    } finally {
+      await file.close();
+    }
+  }
+
   return {
     objects: fileObjects(directory),
     async segments() {
-      let names: string[];
-      try {
-        names = await readdir(entries);
-      } catch (error) {
-        if (errno(error) === 'ENOENT') return [];
-        throw storeError(error, 'cannot list the segments of the log');
-      }
+      const named = await listSegments(entries);
       const found: Segment[] = [];
-      for (const name of names) {
-        const first = SEGMENT.exec(name)?.[1];
-        if (first !== undefined)
-          found.push({ first: Number(first), bytes: (await stat(join(entries, name))).size, sealed: false });
+      for (let at = 0; at < named.length; at += AT_ONCE) {
+        const sized = await Promise.all(
+          named.slice(at, at + AT_ONCE).map((segment) => withSize(entries, segment)),
+        );
+        found.push(...sized.filter((segment) => segment !== undefined));
       }
-      return found.sort((a, b) => a.first - b.first);
+      return found;
     },
-    async *read(first, offset = 0) {
-      const handle = await open(join(entries, segmentName(first)), 'r').catch((error: unknown) => {
-        throw storeError(error, `cannot read segment ${segmentName(first)}`);
-      });
+    async *read(first, offset = 0, onDamage = undefined) {
+      const file = await requireSegmentFile(entries, first);
       try {
-        for (let position = offset; ; ) {
-          const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(BLOCK), 0, BLOCK, position);
-          if (bytesRead === 0) return;
-          position += bytesRead;
-          yield buffer.subarray(0, bytesRead);
-        }
+        yield* file.blocks(offset, onDamage);
       } finally {
-        await handle.close();
+        await file.close();
       }
     },
+    seek: (first, index) => opened(first, (file) => file.seek(index)),
   };
+}
+
+/** Undefined when it is gone since it was listed. */
+async function withSize(entries: string, { first, sealed }: NamedSegment): Promise<Segment | undefined> {
+  const bytes = sealed ? undefined : await plainSize(entries, first);
+  if (bytes !== undefined) return { first, bytes, sealed: false };
+  try {
+    const handle = await open(join(entries, sealedName(first)), 'r');
+    try {
+      const table = await readTable(handle);
+      return {
+        first,
+        bytes: typeof table === 'string' ? (await handle.stat()).size : table.bytes,
+        sealed: true,
+      };
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (errno(error) === 'ENOENT') return undefined;
+    throw storeError(error, `cannot read segment ${sealedName(first)}`);
+  }
 }

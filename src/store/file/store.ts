@@ -5,9 +5,11 @@ import { promisify } from 'node:util';
 import { invariant } from '../../core/error.ts';
 import { sha256Hex } from '../../core/hash.ts';
 import type { LogStore } from '../../core/ports.ts';
-import { cannotSeal } from '../../core/sealed.ts';
+import { sealedIsFinal } from '../../core/sealed/refusal.ts';
 import { FILE_MODE, makeDirectory, storeError, syncDirectory, writeAll } from './fs.ts';
-import { fileReader, segmentName } from './reader.ts';
+import { namesIn, sealedName, segmentName } from './names.ts';
+import { fileReader } from './reader.ts';
+import { sealSegment } from './seal.ts';
 
 const fdatasyncAsync = promisify(fdatasync);
 
@@ -50,6 +52,11 @@ export async function openFileStore(directory: string): Promise<LogStore> {
     await fdatasyncAsync(target);
   }
 
+  /** Also where the plain form still lies beside it: without that, the sealed one would count again. */
+  async function refuseSealed(first: number): Promise<void> {
+    if ((await namesIn(entries)).includes(sealedName(first))) throw sealedIsFinal(first);
+  }
+
   function closeSegment(): void {
     if (fd !== undefined) closeSync(fd);
     fd = undefined;
@@ -61,6 +68,7 @@ export async function openFileStore(directory: string): Promise<LogStore> {
     async openSegment(first) {
       closeSegment();
       try {
+        await refuseSealed(first);
         fd = openSync(
           join(entries, segmentName(first)),
           constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT,
@@ -92,13 +100,19 @@ export async function openFileStore(directory: string): Promise<LogStore> {
     async setAside(first, offset) {
       closeSegment();
       try {
+        await refuseSealed(first);
         return await moveTail(entries, first, offset);
       } catch (error) {
         throw storeError(error, 'cannot set the torn tail aside');
       }
     },
-    async seal(first) {
-      throw cannotSeal(first, 'this store does not seal yet');
+    async seal(first, signal) {
+      try {
+        await sealSegment(entries, first, signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw storeError(error, `cannot seal segment ${first}`);
+      }
     },
     async close() {
       closeSegment();

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { factsOf } from '../../../core/query/call.ts';
 import type { Hit } from '../../../core/query/scan.ts';
-import { segmentName } from '../../../store/file/reader.ts';
+import { segmentName } from '../../../store/file/names.ts';
 import type { Context } from '../../context.ts';
 import { type FilterOptions, filterOptions, toFilter } from '../../filters.ts';
 import { examples, readingOptions, wholeNumber } from '../../help.ts';

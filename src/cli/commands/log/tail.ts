@@ -5,7 +5,7 @@ import { parseLine } from '../../../core/query/line.ts';
 import { createPairing, type Pairing } from '../../../core/query/pairing.ts';
 import type { Hit } from '../../../core/query/scan.ts';
 import { type Followed, follow } from '../../../store/file/follow.ts';
-import { segmentName } from '../../../store/file/reader.ts';
+import { segmentName } from '../../../store/file/names.ts';
 import type { Context } from '../../context.ts';
 import { type FilterOptions, filterOptions, toFilter } from '../../filters.ts';
 import { examples, wholeNumber } from '../../help.ts';

@@ -1,5 +1,5 @@
 /** What every store says when somebody asks the impossible of a sealed segment. */
-import { TallyError } from './error.ts';
+import { TallyError } from '../error.ts';
 
 /** Nothing is appended to a sealed segment or cut from it: a log that would need that is damaged. */
 export function sealedIsFinal(first: number): TallyError {
