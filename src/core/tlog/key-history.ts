@@ -190,27 +190,29 @@ export function forgottenRotation(
   return undefined;
 }
 
-/**
- * How the keys of log.json contradict the walk. It may name fewer: a crash can come between a note and log.json, and the
- * list is a hint only.
- */
-export function contradictedKeys(
-  listed: readonly { readonly vkey: string; readonly from: number }[],
-  spans: readonly KeySpan[],
-): string | undefined {
-  const known =
-    spans.length === 0 ? listed.slice(0, 1).map(({ vkey }) => ({ vkey, from: 0 })) : spans.map(short);
-  for (const [i, { vkey, from }] of listed.entries()) {
-    const walked = known[i];
-    if (walked === undefined) return `log.json names the key ${vkey}, and no rotation note leads to it`;
-    if (walked.vkey !== vkey || walked.from !== from)
-      return `log.json names the key ${vkey} from ${from} on, and the rotation notes say ${walked.vkey} from ${walked.from}`;
-  }
-  return undefined;
+/** As log.json and the verdict tell a key. */
+export interface ListedKey {
+  readonly vkey: string;
+  readonly from: number;
 }
 
-function short({ verifier, from }: KeySpan): { readonly vkey: string; readonly from: number } {
-  return { vkey: verifier.vkey, from };
+/**
+ * How the keys of log.json contradict the walk; `walked` is empty without rotations. It may name fewer: a crash can come
+ * between a note and log.json, and the list is a hint only.
+ */
+export function contradictedKeys(
+  listed: readonly ListedKey[],
+  walked: readonly ListedKey[],
+): string | undefined {
+  const first = listed[0];
+  const known = walked.length > 0 || first === undefined ? walked : [{ vkey: first.vkey, from: 0 }];
+  for (const [i, { vkey, from }] of listed.entries()) {
+    const bound = known[i];
+    if (bound === undefined) return `log.json names the key ${vkey}, and no rotation note leads to it`;
+    if (bound.vkey !== vkey || bound.from !== from)
+      return `log.json names the key ${vkey} from ${from} on, and the rotation notes say ${bound.vkey} from ${bound.from}`;
+  }
+  return undefined;
 }
 
 export function nameOf({ name, keyId }: Pick<Verifier, 'name' | 'keyId'>): string {
