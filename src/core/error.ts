@@ -35,6 +35,8 @@ export const ERROR_CODES = {
   ANCHOR_FAILED: { exit: 1 },
   /** An anchor or a witness has seen a longer log, or another one: rolled back, forked, or it lies. */
   ANCHOR_CONFLICT: { exit: 6 },
+  /** Our own witness cannot tell what it cosigned last, so it must not cosign again. */
+  WITNESS_DAMAGED: { exit: 6 },
   // who may
   OPERATOR_REQUIRED: { exit: 4 },
   STOPPED: { exit: 4 },

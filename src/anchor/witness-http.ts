@@ -1,0 +1,62 @@
+/**
+ * One POST to a program that may be hostile: nothing is followed, nothing is endless. A total time limit from connecting
+ * to the last byte, since limits on silence alone let a peer drip for ever.
+ */
+import { type Dispatcher, request } from 'undici';
+import { isTallyError, TallyError } from '../core/error.ts';
+
+export interface BoundedPost {
+  /** For messages: who is asked, and where. */
+  readonly who: string;
+  readonly url: string;
+  readonly body: Uint8Array;
+  readonly timeoutMs: number;
+  readonly mostBytes: number;
+  readonly signal: AbortSignal;
+  readonly dispatcher?: Dispatcher;
+}
+
+export interface PostAnswer {
+  readonly status: number;
+  readonly body: Uint8Array;
+}
+
+/** Throws `ANCHOR_FAILED` when there is no answer in time, or one that is too large. Redirects come back as they are. */
+export async function postBounded(post: BoundedPost): Promise<PostAnswer> {
+  const late = AbortSignal.timeout(post.timeoutMs);
+  try {
+    const { statusCode, body } = await request(post.url, {
+      method: 'POST',
+      body: post.body,
+      headers: { 'content-type': 'text/plain; charset=utf-8' },
+      signal: AbortSignal.any([post.signal, late]),
+      headersTimeout: post.timeoutMs,
+      bodyTimeout: post.timeoutMs,
+      ...(post.dispatcher === undefined ? {} : { dispatcher: post.dispatcher }),
+    });
+    // Cut off by us, below or by the clock: the loop tells of it.
+    body.on('error', () => undefined);
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    for await (const part of body as AsyncIterable<Uint8Array>) {
+      size += part.length;
+      // Leaving the loop destroys the body, and with it the connection.
+      if (size > post.mostBytes)
+        throw failed(post, `answered ${statusCode} with more than ${post.mostBytes} bytes`);
+      parts.push(part);
+    }
+    return { status: statusCode, body: new Uint8Array(Buffer.concat(parts, size)) };
+  } catch (error) {
+    if (isTallyError(error)) throw error;
+    if (post.signal.aborted) throw failed(post, 'was no longer waited for', error);
+    if (late.aborted) throw failed(post, `did not answer within ${post.timeoutMs / 1000} s`, error);
+    throw failed(post, `cannot be asked: ${error instanceof Error ? error.message : String(error)}`, error);
+  }
+}
+
+function failed({ who }: BoundedPost, what: string, cause?: unknown): TallyError {
+  return new TallyError('ANCHOR_FAILED', `${who} ${what}`, {
+    hint: 'the next checkpoint tries again; recording goes on meanwhile',
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
