@@ -25,7 +25,7 @@ export async function publishedDirectory({
 }: LogReader): Promise<PublishedLog | undefined> {
   const isLog = (await objects.get('log.json')) !== undefined || (await segments()).length > 0;
   if (isLog) return undefined;
-  return publishedLog({ get: (path) => objects.get(path), list: () => objects.list('tile/entries/') });
+  return publishedLog({ get: (path) => objects.get(path), list: (prefix) => objects.list(prefix) });
 }
 
 /** The first line of a signed checkpoint. */

@@ -55,6 +55,15 @@ export async function trustedKey(
   return { verifier: verifierFromVkey(info.keys[0]?.vkey ?? ''), ground: 'self-declared' };
 }
 
+/** The newest checkpoint and its signed bytes; `undefined` when nothing is signed. Throws what opening it throws. */
+export async function openNewest(
+  { reader }: OpenedReader,
+  { verifier }: TrustedKey,
+): Promise<{ readonly note: Uint8Array; readonly checkpoint: VerifiedCheckpoint } | undefined> {
+  const note = await reader.objects.get('checkpoint');
+  return note === undefined ? undefined : { note, checkpoint: openCheckpoint(note, [verifier]) };
+}
+
 export interface ProvenPlace {
   readonly index: number;
   readonly checkpoint: VerifiedCheckpoint;
@@ -69,15 +78,15 @@ export interface ProvenPlace {
  * an entry that it does not cover yet. Throws `PROOF_INVALID`, `LOG_DAMAGED` and what opening the checkpoint throws.
  */
 export async function provePlace(
-  { reader }: OpenedReader,
+  opened: OpenedReader,
   { index, line }: { readonly index: number; readonly line: Uint8Array },
-  { verifier }: TrustedKey,
+  key: TrustedKey,
 ): Promise<ProvenPlace | { readonly signed: number }> {
-  const note = await reader.objects.get('checkpoint');
-  const checkpoint = note === undefined ? undefined : openCheckpoint(note, [verifier]);
-  if (note === undefined || checkpoint === undefined || index >= checkpoint.size)
-    return { signed: checkpoint?.size ?? 0 };
-  const proof = await proveInclusion(index, checkpoint.size, hashesOf(reader, checkpoint.size));
+  const newest = await openNewest(opened, key);
+  if (newest === undefined || index >= newest.checkpoint.size)
+    return { signed: newest?.checkpoint.size ?? 0 };
+  const { note, checkpoint } = newest;
+  const proof = await proveInclusion(index, checkpoint.size, hashesOf(opened.reader, checkpoint.size));
   checkEntry(line, index, proof, checkpoint);
   return { index, checkpoint, note, proof };
 }

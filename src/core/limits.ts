@@ -26,6 +26,8 @@ export const LIMITS = {
 
   /** A segment of the embedded store: 256 bundles of 256 entries. */
   segmentEntries: 65_536,
+  /** After a start, before old segments are sealed: most commands that write one entry are over by then. */
+  sealAfterStartMs: 1_000,
   /** What one frame of a sealed segment decompresses to: 256 entries and their newlines. A bomb ends here. */
   sealedFrameBytes: 256 * 65_536,
   /** Width of a hash tile and of an entry bundle (C2SP tlog-tiles). */
@@ -36,6 +38,8 @@ export const LIMITS = {
   proofFileBytes: 1_200_000,
   /** Bundles that may be missing one after the other in a published tree that cannot be listed: its checkpoint may claim any size. */
   absentBundles: 64,
+  /** Published files written at once: each waits for the disk by itself. */
+  publishedAtOnce: 16,
   /** Segments whose line places a server of tiles remembers: 2 KB each. */
   placedSegments: 1_024,
   /** Roots of full tiles that a server of tiles remembers for the partial ones above them. */

@@ -24,7 +24,7 @@ interface Places {
 }
 
 /** Lines below a signed size only: what follows them may still be cut off, and the places with it. */
-export function createEntryReader(reader: Pick<LogReader, 'segments' | 'read'>): EntryReader {
+export function createEntryReader(reader: Pick<LogReader, 'segments' | 'read' | 'seek'>): EntryReader {
   const placed = new Map<number, Places>();
   let firsts: readonly number[] = [];
 
@@ -65,6 +65,11 @@ export function createEntryReader(reader: Pick<LogReader, 'segments' | 'read'>):
   async function startOf(first: number, index: number): Promise<{ offset: number; line: number }> {
     const group = Math.floor((index - first) / TILE_WIDTH);
     const places = placesOf(first);
+    if (places.starts.length <= group) {
+      // A sealed segment knows the places by itself.
+      const near = await reader.seek(first, index);
+      if (near.index === first + group * TILE_WIDTH) return { offset: near.offset, line: near.index };
+    }
     const turn = places.search.then(() => search(first, places, group));
     // A search that fails fails its own caller; the next one looks again.
     places.search = turn.catch(() => undefined);

@@ -3,11 +3,13 @@
  * server. A bundle that is gone or does not decode is a hole: what can still be read of it is handed on, and everything
  * after it is checked.
  */
+import { decodeUtf8, encodeUtf8 } from '../bytes.ts';
 import { isTallyError } from '../error.ts';
 import { LIMITS } from '../limits.ts';
 import { parseCheckpoint } from './checkpoint.ts';
 import { scanFields } from './fields.ts';
 import { parseNote } from './note.ts';
+import { readRotations } from './rotation-notes.ts';
 import {
   type BundleId,
   bundlePath,
@@ -25,10 +27,10 @@ export type GetFile = (path: string) => Promise<Uint8Array | undefined>;
 export interface PublishedOptions {
   readonly get: GetFile;
   /**
-   * Paths of all bundles that are there, where they can be listed. Without it the reading ends at
-   * `LIMITS.absentBundles` in a row that are missing: a checkpoint that nobody has checked may claim any size.
+   * Paths below a prefix, where they can be listed. Without it the reading ends at `LIMITS.absentBundles` in a row that
+   * are missing: a checkpoint that nobody has checked may claim any size.
    */
-  readonly list?: () => Promise<readonly string[]>;
+  readonly list?: (prefix: string) => Promise<readonly string[]>;
 }
 
 export interface PublishedLog extends LogSource {
@@ -48,10 +50,11 @@ export async function publishedLog({ get, list }: PublishedOptions): Promise<Pub
     size,
     // A published log names no key of its own.
     vkeys: [],
+    rotations: () => readRotations({ get, list: list ?? listNotes(get) }),
     checkpoint: () => Promise.resolve(note),
     async *blocks() {
       let absent = 0;
-      for (const bundle of list === undefined ? bundlesOf(size) : listed(await list(), size)) {
+      for (const bundle of list === undefined ? bundlesOf(size) : listed(await list('tile/entries/'), size)) {
         const bytes = await getBundle(get, bundle);
         absent = bytes === undefined ? absent + 1 : 0;
         if (absent > LIMITS.absentBundles) return;
@@ -59,6 +62,22 @@ export async function publishedLog({ get, list }: PublishedOptions): Promise<Pub
       }
     },
     tile: (level, index) => get(tilePath({ level, index, width: TILE_WIDTH })),
+  };
+}
+
+/** The file that names the rotation notes for readers who cannot list: their sizes, one a line. Nobody has to trust it. */
+export const NOTE_SIZES = 'keys/sizes';
+
+export function encodeNoteSizes(sizes: readonly number[]): Uint8Array {
+  return encodeUtf8(sizes.map((size) => `${size}\n`).join(''));
+}
+
+/** A size that is left out only takes away a reason to believe a newer key. */
+function listNotes(get: GetFile): (prefix: string) => Promise<readonly string[]> {
+  return async () => {
+    const bytes = await get(NOTE_SIZES);
+    const text = bytes === undefined ? undefined : decodeUtf8(bytes.subarray(0, LIMITS.noteBytes));
+    return (text ?? '').split('\n', LIMITS.keyRotations + 2).map((size) => `keys/${size}.note`);
   };
 }
 

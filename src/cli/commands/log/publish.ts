@@ -2,21 +2,32 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { equalBytes } from '../../../core/bytes.ts';
 import { isTallyError, TallyError } from '../../../core/error.ts';
+import { LIMITS } from '../../../core/limits.ts';
 import type { LogReader } from '../../../core/ports.ts';
-import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../../../core/tlog/checkpoint.ts';
+import { type Checkpoint, parseCheckpoint, type VerifiedCheckpoint } from '../../../core/tlog/checkpoint.ts';
+import { createEntryReader } from '../../../core/tlog/entry-reader.ts';
+import type { RotationNote } from '../../../core/tlog/key-history.ts';
+import { rotationName } from '../../../core/tlog/key-history.ts';
 import { parseNote } from '../../../core/tlog/note.ts';
 import { treeRoot } from '../../../core/tlog/proof.ts';
-import { publishTree } from '../../../core/tlog/publish.ts';
+import { type PublishedFile, publishTree } from '../../../core/tlog/publish.ts';
+import { encodeNoteSizes, NOTE_SIZES } from '../../../core/tlog/published.ts';
+import { readRotations } from '../../../core/tlog/rotation-notes.ts';
+import { TILE_WIDTH, tilePath } from '../../../core/tlog/tile.ts';
+import { createTree, loadTreeState, type TreeState } from '../../../core/tlog/tiling.ts';
 import { emptyRoot } from '../../../core/tlog/tree.ts';
+import type { OpenedReader } from '../../../reader.ts';
 import type { Context } from '../../context.ts';
 import { examples } from '../../help.ts';
 import { createProgress, grouped } from '../../output/progress.ts';
 import { safe, toJson } from '../../output/safe.ts';
-import { hashesOf, trustedKey } from '../../prove.ts';
-import { readPublished, writePublished } from '../../published.ts';
+import { hashesOf, openNewest, type TrustedKey, trustedKey } from '../../prove.ts';
+import { openPublisher, type Publisher, prunePublished, readPublished } from '../../published.ts';
 
 interface PublishOptions {
   readonly dir?: string;
+  readonly full?: boolean;
+  readonly prune?: boolean;
   readonly json?: boolean;
 }
 
@@ -24,69 +35,174 @@ export function buildPublish(context: Context): Command {
   const command = new Command('publish')
     .summary('write the log as static files that any C2SP tlog-tiles client can verify')
     .description(
-      'Writes the newest signed checkpoint with its hash tiles and entry bundles (C2SP tlog-tiles) into a directory. The tree is recomputed from the entries first; the checkpoint comes last. Can be repeated: only new files are written. The entries are in it: publish it where their readers may read.',
+      'Writes the newest signed checkpoint with its hash tiles and entry bundles (C2SP tlog-tiles) into a directory. Run again, it goes on where the published checkpoint ends; cut short at any moment, the next run completes it. New entries are hashed and held against the signed root first; the checkpoint comes last. The entries are in it: publish it where their readers may read.',
     )
     .argument('<directory>', 'where to write; made when it is not there')
     .option('--dir <directory>', 'another log directory')
+    .option('--full', 'from the first entry on: look at every file again, and mend what was damaged')
+    .option('--prune', 'take away partial tiles whose full one is there')
     .option('--json', 'one JSON document');
   return examples(command, [
     ['tally log publish /srv/www/log', 'serve that directory with any web server'],
+    ['tally log publish /srv/www/log --full', 'look at all of it again'],
     ['tally key list', 'the key that its readers need'],
   ]).action((directory: string, options: PublishOptions) => publish(context, directory, options));
 }
 
 async function publish(context: Context, target: string, options: PublishOptions): Promise<void> {
   const opened = await context.openReader(options.dir === undefined ? {} : { log: options.dir });
-  const { verifier } = await trustedKey(opened, { current: options.dir === undefined, given: undefined });
-  const note = await opened.reader.objects.get('checkpoint');
-  if (note === undefined) {
-    throw new TallyError('NOT_FOUND', 'this log has no signed checkpoint yet', {
-      hint: 'record something first; a checkpoint is signed within 200 ms',
-    });
-  }
-  const checkpoint = openCheckpoint(note, [verifier]);
+  const { reader } = opened;
+  const key = await trustedKey(opened, { current: options.dir === undefined, given: undefined });
   const directory = resolve(target);
-  await keepPromise(await readPublished(directory, 'checkpoint'), opened.reader, checkpoint);
+  // A directory that holds something else is left as it is.
+  await keepPromise(directory, reader, (await newestOf(opened, key)).checkpoint);
+  const publisher = await openPublisher(directory);
   const progress = createProgress(context.stderr, 'publishing', 'entries');
-  let written = 0;
-  let kept = 0;
-  let bundled = 0;
   try {
-    for await (const { path, bytes } of publishTree({
+    // Again, now that nobody else publishes there: meanwhile another program may have published more than was signed then.
+    const { note, checkpoint } = await newestOf(opened, key);
+    const published = await keepPromise(directory, reader, checkpoint);
+    const since =
+      options.full === true
+        ? undefined
+        : await publishedState(context, directory, reader, published, checkpoint);
+    const from = since?.size ?? 0;
+    const files = publishTree({
       note,
       checkpoint,
-      blocks: () => allBlocks(opened.reader),
-    })) {
-      // What a path names never changes, except for the checkpoint: a file that differs was damaged, and is mended.
-      if (await writePublished(directory, path, bytes)) written++;
-      else kept++;
-      if (path.startsWith('tile/entries/')) bundled += ENTRIES_A_BUNDLE;
-      progress.update(Math.min(bundled, checkpoint.size), checkpoint.size);
-    }
+      blocks: (first) => createEntryReader(reader).blocks(first),
+      ...(since === undefined ? {} : { since }),
+    });
+    await putAll(publisher, files, await notesOf(directory, reader, checkpoint), (entries) =>
+      progress.update(Math.min(from + entries, checkpoint.size), checkpoint.size),
+    );
+    const pruned = options.prune === true ? await prunePublished(directory) : undefined;
+    const { origin, size } = checkpoint;
+    const { written, kept } = publisher;
+    progress.end();
+    await tell(context, options.json === true, {
+      directory,
+      origin,
+      size,
+      from,
+      written,
+      kept,
+      ...(pruned === undefined ? {} : { pruned }),
+      vkey: key.verifier.vkey,
+    });
   } finally {
     progress.end();
+    await publisher.close();
   }
-  const { stdout } = context;
-  const result = {
-    directory,
-    origin: checkpoint.origin,
-    size: checkpoint.size,
-    written,
-    kept,
-    vkey: verifier.vkey,
-  };
-  if (options.json === true) return stdout.line(toJson(result));
-  await stdout.line(
-    `published ${grouped(checkpoint.size)} entries of ${safe(checkpoint.origin)} in ${safe(directory)}`,
-  );
-  await stdout.line(`${grouped(written)} files written, ${grouped(kept)} were there already`);
-  await stdout.line(`readers verify with ${safe(verifier.vkey)}`);
 }
 
-const ENTRIES_A_BUNDLE = 256;
+async function newestOf(
+  opened: OpenedReader,
+  key: TrustedKey,
+): Promise<{ readonly note: Uint8Array; readonly checkpoint: VerifiedCheckpoint }> {
+  const newest = await openNewest(opened, key);
+  if (newest !== undefined) return newest;
+  throw new TallyError('NOT_FOUND', 'this log has no signed checkpoint yet', {
+    hint: 'record something first; a checkpoint is signed within 200 ms',
+  });
+}
 
-async function* allBlocks(reader: LogReader): AsyncGenerator<Uint8Array> {
-  for (const { first } of await reader.segments()) yield* reader.read(first);
+interface Published {
+  readonly directory: string;
+  readonly origin: string;
+  readonly size: number;
+  /** The first entry that was read. */
+  readonly from: number;
+  readonly written: number;
+  readonly kept: number;
+  readonly pruned?: number;
+  readonly vkey: string;
+}
+
+async function tell({ stdout }: Context, json: boolean, result: Published): Promise<void> {
+  if (json) return stdout.line(toJson(result));
+  const { directory, origin, size, from, written, kept, pruned, vkey } = result;
+  await stdout.line(`published ${grouped(size)} entries of ${safe(origin)} in ${safe(directory)}`);
+  const since = from === 0 ? '' : `, from entry ${grouped(from)} on`;
+  await stdout.line(`${grouped(written)} files written, ${grouped(kept)} were there already${since}`);
+  if (pruned !== undefined) await stdout.line(`${grouped(pruned)} old partial tiles taken away`);
+  await stdout.line(`readers verify with ${safe(vkey)}`);
+}
+
+/** Everything but the checkpoint first, durable under its names; then the checkpoint. */
+async function putAll(
+  publisher: Publisher,
+  files: AsyncIterable<PublishedFile>,
+  notes: readonly PublishedFile[],
+  onEntries: (entries: number) => void,
+): Promise<void> {
+  let entries = 0;
+  let waiting: PublishedFile[] = [...notes];
+  for await (const file of files) {
+    if (file.path === 'checkpoint') {
+      await publisher.put(waiting);
+      await publisher.sync();
+      waiting = [];
+    }
+    waiting.push(file);
+    if (file.path.startsWith('tile/entries/')) entries += TILE_WIDTH;
+    if (waiting.length >= LIMITS.publishedAtOnce) {
+      await publisher.put(waiting);
+      waiting = [];
+      onEntries(entries);
+    }
+  }
+  await publisher.put(waiting);
+  await publisher.sync();
+}
+
+/**
+ * The tree at the last full bundle of what was published, out of the published tiles. `undefined`, with a warning, when
+ * these do not lead to the root that the log has there: then everything is written again.
+ */
+async function publishedState(
+  context: Context,
+  directory: string,
+  reader: LogReader,
+  published: Checkpoint | undefined,
+  checkpoint: Checkpoint,
+): Promise<TreeState | undefined> {
+  const size = (published?.size ?? 0) - ((published?.size ?? 0) % TILE_WIDTH);
+  if (size === 0) return undefined;
+  try {
+    const state = await loadTreeState(size, new Uint8Array(0), (level, index, width) =>
+      readPublished(directory, tilePath({ level, index, width })),
+    );
+    const root = await treeRoot(size, hashesOf(reader, checkpoint.size));
+    if (equalBytes(createTree(state).root(), root)) return state;
+  } catch (error) {
+    if (!isTallyError(error) || error.code !== 'LOG_DAMAGED') throw error;
+  }
+  context.warn(`published tiles in ${directory} are damaged or gone: all of it is looked at again`);
+  return undefined;
+}
+
+/** Rotation notes under the checkpoint, and the list of them. They are for ever: another one under the same name is refused. */
+async function notesOf(
+  directory: string,
+  reader: LogReader,
+  checkpoint: VerifiedCheckpoint,
+): Promise<PublishedFile[]> {
+  const notes = (await readRotations(reader.objects)).filter(({ size }) => size <= checkpoint.size);
+  if (notes.length === 0) return [];
+  for (const note of notes) await keepNote(directory, note);
+  return [
+    ...notes.map(({ size, note }) => ({ path: rotationName(size), bytes: note })),
+    { path: NOTE_SIZES, bytes: encodeNoteSizes(notes.map(({ size }) => size)) },
+  ];
+}
+
+async function keepNote(directory: string, { size, note }: RotationNote): Promise<void> {
+  const published = await readPublished(directory, rotationName(size));
+  if (published === undefined || equalBytes(published, note)) return;
+  throw new TallyError('LOG_ROLLED_BACK', `another ${rotationName(size)} was published there`, {
+    hint: 'keep both directories as evidence, and run `tally verify`: a rotation note never changes',
+  });
 }
 
 /**
@@ -94,11 +210,12 @@ async function* allBlocks(reader: LogReader): AsyncGenerator<Uint8Array> {
  * be the very thing that publishing is there to show.
  */
 async function keepPromise(
-  found: Uint8Array | undefined,
+  directory: string,
   reader: LogReader,
   checkpoint: Checkpoint,
-): Promise<void> {
-  if (found === undefined) return;
+): Promise<Checkpoint | undefined> {
+  const found = await readPublished(directory, 'checkpoint');
+  if (found === undefined) return undefined;
   const published = parsePublished(found);
   if (published?.origin !== checkpoint.origin) {
     throw new TallyError('USAGE', `the directory holds another log: ${published?.origin ?? 'unreadable'}`, {
@@ -121,6 +238,7 @@ async function keepPromise(
       hint: 'run `tally verify --head` with the published checkpoint, and keep both directories as evidence',
     });
   }
+  return published;
 }
 
 function parsePublished(note: Uint8Array): Checkpoint | undefined {

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { appendFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import { publishedLog } from '../../src/core/tlog/published.ts';
+import { verifyLog } from '../../src/core/tlog/verify.ts';
+import { exitCodeOf, type Report } from '../../src/core/tlog/verify-report.ts';
+import { openSession } from '../../src/open.ts';
+import { tryLock } from '../../src/store/file/lock.ts';
+import { fileObjects } from '../../src/store/file/objects.ts';
+import { collect, type Home, makeHome } from '../support/home.ts';
+
+let home: Home;
+let target: string;
+let vkey: string;
+before(async () => {
+  home = await makeHome();
+  target = join(home.directory, 'www');
+  await record(1000);
+  const { stdout } = await home.tally(['key', 'list', '--json']);
+  vkey = (JSON.parse(stdout) as { keys: { vkey: string }[] }).keys[0]?.vkey ?? '';
+});
+after(() => home.remove());
+
+async function record(entries: number): Promise<void> {
+  const session = await openSession({
+    paths: home.paths,
+    client: { surface: 'sdk' },
+    onWarning: (line) => assert.fail(line),
+  });
+  await Promise.all(
+    Array.from({ length: entries }, (_, i) =>
+      session.ask('record', { event: { type: 'step.note', phase: 'point', metadata: { i } } }),
+    ),
+  );
+  await session.close();
+}
+
+interface Published {
+  size: number;
+  from: number;
+  written: number;
+  kept: number;
+  pruned?: number;
+}
+
+async function publish(...args: string[]): Promise<Published> {
+  const { stdout, stderr, code } = await home.tally(['log', 'publish', target, '--json', ...args]);
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout) as Published;
+}
+
+/** With the core alone: no code of the command is in it. `undefined`: no checkpoint yet. */
+async function verified(): Promise<Report | undefined> {
+  const objects = fileObjects(target);
+  const source = await publishedLog({
+    get: (path) => objects.get(path),
+    list: (prefix) => objects.list(prefix),
+  });
+  if (source === undefined) return undefined;
+  const report = await verifyLog(source, { pinned: [vkey] });
+  assert.equal(exitCodeOf(report), 0, JSON.stringify(report));
+  assert.equal(report.tiles.status, 'pass');
+  return report;
+}
+
+async function filesIn(path: string): Promise<string[]> {
+  const found = await readdir(join(target, path), { recursive: true, withFileTypes: true });
+  return found.filter((file) => file.isFile()).map((file) => join(file.parentPath, file.name));
+}
+
+describe('tally log publish', () => {
+  it('goes on at the last full bundle that is published', async () => {
+    const first = await publish();
+    assert.deepEqual([first.from, first.kept], [0, 0]);
+    await record(300);
+    const second = await publish();
+    assert.equal(second.from, first.size - (first.size % 256));
+    // New full tiles and bundles, and the partial ones of the new size; nothing older is looked at.
+    assert.ok(second.written + second.kept < 12, JSON.stringify(second));
+    assert.equal((await verified())?.size, second.size);
+    // Readers that still hold the first checkpoint find its partial tiles.
+    const partial = `tile/0/${String(Math.floor(first.size / 256)).padStart(3, '0')}.p/${first.size % 256}`;
+    assert.ok((await readFile(join(target, partial))).length > 0);
+    assert.deepEqual(await publish(), {
+      ...second,
+      from: second.size - (second.size % 256),
+      written: 0,
+      kept: 4,
+    });
+  });
+
+  it('takes partial tiles away only when it is asked to, and only where the full one is there', async () => {
+    const { pruned } = await publish('--prune');
+    assert.ok(pruned !== undefined && pruned > 0);
+    const partials = (await filesIn('tile')).filter((path) => path.includes('.p/'));
+    for (const path of partials)
+      assert.equal(await readFile(path.replace(/\.p\/\d+$/, '')).catch(() => 'none'), 'none', path);
+    assert.ok(partials.length > 0);
+    await verified();
+  });
+
+  it('looks at every file again with --full, and mends what was damaged', async () => {
+    const path = join(target, 'tile/entries/001');
+    const bytes = await readFile(path);
+    bytes[40] = (bytes[40] ?? 0) ^ 1;
+    await writeFile(path, bytes);
+    assert.equal((await publish()).written, 0);
+    await assert.rejects(verified());
+    assert.equal((await publish('--full')).written, 1);
+    await verified();
+  });
+
+  it('writes all of it again, and says so, when the tiles that it would go on from are damaged or gone', async () => {
+    for (const damage of [
+      (path: string) => rm(path),
+      (path: string) => writeFile(path, Buffer.alloc(8192)),
+      (path: string) => appendFile(path, 'x'),
+    ]) {
+      await damage(join(target, 'tile/0/002'));
+      const { stdout, stderr } = await home.tally(['log', 'publish', target, '--json']);
+      assert.match(stderr, /published tiles in .* are damaged or gone/);
+      assert.deepEqual(
+        [(JSON.parse(stdout) as Published).from, (JSON.parse(stdout) as Published).written],
+        [0, 1],
+      );
+      await verified();
+    }
+  });
+
+  it('is not begun while another program publishes there', async () => {
+    const lock = tryLock(join(target, '.publishing/lock.sqlite'));
+    assert.ok(lock);
+    const { code, stderr } = await home.tally(['log', 'publish', target]);
+    lock.release();
+    assert.equal(code, 8);
+    assert.match(stderr, /LOG_LOCKED.*another program publishes/);
+  });
+
+  it('killed at any moment leaves what was published, whole, and the next run completes it', {
+    timeout: 120_000,
+  }, async () => {
+    await rm(target, { recursive: true });
+    let size = 0;
+    for (let run = 0; run < 12; run++) {
+      if (run % 4 === 3) await record(700);
+      const child = home.start(['log', 'publish', target]);
+      const ended = collect(child);
+      await underWay(child.pid);
+      await wait(run * 3);
+      child.kill('SIGKILL');
+      await ended;
+      const report = await verified();
+      assert.ok((report?.size ?? 0) >= size, 'a checkpoint is never replaced by an older one');
+      size = report?.size ?? 0;
+    }
+    const last = await publish();
+    assert.equal((await verified())?.size, last.size);
+    assert.deepEqual(await readdir(join(target, '.publishing')), ['lock.sqlite']);
+  });
+});
+
+/** Waits until it has begun to write, so that the kill hits the middle of its work and not its start. */
+async function underWay(pid: number | undefined): Promise<void> {
+  const work = join(target, '.publishing');
+  for (;;) {
+    const names = await readdir(work).catch(() => []);
+    if (names.includes('lock.sqlite') || pid === undefined) return;
+    await wait(2);
+  }
+}
