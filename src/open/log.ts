@@ -4,12 +4,15 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { TallyError } from '../core/error.ts';
 import { type LogInfo, parseLogInfo } from '../core/loginfo.ts';
+import { payloadPolicy } from '../core/payload/policy.ts';
 import type { LogReader, ObjectStore } from '../core/ports.ts';
-import { logName, MASTER_KEY_ANEW, masterKey, signingKey } from '../home.ts';
+import { dataKeysDirectory, logName, MASTER_KEY_ANEW, masterKey, signingKey } from '../home.ts';
 import { type Paths, TENANT } from '../paths.ts';
 import { createLog } from '../recorder/create.ts';
 import { type LocalRecorder, openRecorder } from '../recorder/recorder.ts';
+import { fileDataKeys } from '../store/file/data-keys.ts';
 import { fileObjects } from '../store/file/objects.ts';
+import { filePacks } from '../store/file/packs.ts';
 import { openFileStore } from '../store/file/store.ts';
 import { packageVersion } from '../version.ts';
 import type { WriterOptions } from './options.ts';
@@ -86,8 +89,14 @@ export async function openLog(
     signer,
     masterKey: master.key,
     policy: await loadPolicy(paths, options.onWarning),
+    payloads: {
+      packs: filePacks(join(paths.logs, name)),
+      keys: fileDataKeys(dataKeysDirectory(paths)),
+      policy: payloadPolicy(options.payloads),
+    },
     ...(options.allowObserve === undefined ? {} : { allowObserve: options.allowObserve }),
     now: Date.now,
+    onWarning: options.onWarning,
     random,
     about: { pid: process.pid, host: hostname(), node: process.versions.node, platform: process.platform },
   });

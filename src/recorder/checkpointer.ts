@@ -5,7 +5,7 @@
  * The order is what a crash relies on: the entries are durable before anything covers them, and a remembered head is
  * never ahead of the log.
  */
-import { TallyError } from '../core/error.ts';
+import { invariant, TallyError } from '../core/error.ts';
 import { HASH_BYTES } from '../core/hash.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { LogStore } from '../core/ports.ts';
@@ -19,10 +19,22 @@ export interface Checkpointer {
   integrate(leaves: Uint8Array, segment: number): void;
   /** Signs everything integrated before the call. Resolves when the checkpoint and the head are durable. */
   checkpoint(): Promise<number>;
+  /**
+   * Runs `task` alone: after whatever is being signed now, and nothing is signed until it ends. What it rejects with is
+   * the caller's.
+   */
+  hold<T>(task: (held: Held) => Promise<T>): Promise<T>;
   /** Entries under the newest durable checkpoint. */
   signed(): number;
   /** Stops the timer; whatever runs is finished. */
   stop(): Promise<void>;
+}
+
+export interface Held {
+  /** To be asked before entry `size - 1` is integrated; the answer is there afterwards. */
+  rootAt(size: number): () => Uint8Array;
+  /** Makes `note` the checkpoint and the head. From then on `signer` alone signs. */
+  replace(note: Uint8Array, size: number, signer: Signer): Promise<void>;
 }
 
 export function createCheckpointer(options: {
@@ -40,10 +52,14 @@ export function createCheckpointer(options: {
   readonly signed: number;
   /** Where the newest head of this log is remembered, outside of it. */
   readonly rememberHead: (checkpoint: Uint8Array) => Promise<void>;
+  /** The checkpoint of this size is durable, and so are the tiles of all segments before its last entry's. */
+  readonly onSigned?: (size: number) => void;
   readonly onFailure: (error: TallyError) => void;
 }): Checkpointer {
   const { tree, store } = options;
   let signed = options.signed;
+  let signer = options.signer;
+  let awaited: { readonly size: number; root?: Uint8Array } | undefined;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
   let stopped = false;
@@ -74,11 +90,37 @@ export function createCheckpointer(options: {
   async function sign(): Promise<void> {
     const size = tree.size;
     if (size === signed) return;
-    const note = signCheckpoint({ origin: options.origin, size, root: tree.root() }, [options.signer]);
+    const note = signCheckpoint({ origin: options.origin, size, root: tree.root() }, [signer]);
+    await publish(note, size);
+  }
+
+  async function publish(note: Uint8Array, size: number): Promise<void> {
     await storeTiles();
     await store.objects.put('checkpoint', note);
     await options.rememberHead(note);
     signed = size;
+    options.onSigned?.(size);
+  }
+
+  const held: Held = {
+    rootAt(size) {
+      invariant(size > tree.size, 'a root is awaited before its last entry comes');
+      const root: { readonly size: number; root?: Uint8Array } = { size };
+      awaited = root;
+      return () => {
+        invariant(root.root !== undefined, 'the entry is integrated');
+        return root.root;
+      };
+    },
+    async replace(note, size, by) {
+      await publish(note, size);
+      signer = by;
+    },
+  };
+
+  function add(leaf: Uint8Array): void {
+    tree.append(leaf);
+    if (awaited !== undefined && tree.size === awaited.size) awaited.root = tree.root();
   }
 
   /** One at a time; a failure ends the writer, because what is durable is then unknown. */
@@ -107,13 +149,20 @@ export function createCheckpointer(options: {
   return {
     integrate(leaves, of) {
       segment = of;
-      for (let at = 0; at < leaves.length; at += HASH_BYTES)
-        tree.append(leaves.subarray(at, at + HASH_BYTES));
+      for (let at = 0; at < leaves.length; at += HASH_BYTES) add(leaves.subarray(at, at + HASH_BYTES));
       schedule();
     },
     async checkpoint() {
       await run();
       return signed;
+    },
+    hold(task) {
+      const result = running.then(() => task(held));
+      running = result.then(
+        () => schedule(),
+        () => undefined,
+      );
+      return result;
     },
     signed: () => signed,
     async stop() {

@@ -66,6 +66,8 @@ export const OPS = {
   'secret.change': z.object({ operation: z.enum(['set', 'delete']), key: id, reason }),
   /** The passphrase of the operator is about to change; `unlock`: somebody who may not is trying to give it. */
   'operator.change': z.object({ change: z.enum(['protect', 'unprotect', 'unlock']) }),
+  /** Another key signs from now on, and the old private key is erased. */
+  'key.rotate': z.object({ reason }),
   /** A person has looked at a torn tail that recovery set aside. */
   'log.acknowledge': z.object({ name: id, reason: z.string().min(1).max(LIMITS.reasonBytes) }),
 } as const;
@@ -82,6 +84,7 @@ export const OPERATOR_OPS: ReadonlySet<Op> = new Set<Op>([
   'operator.change',
   'secret.change',
   'log.acknowledge',
+  'key.rotate',
 ]);
 
 export interface RecorderStatus {
@@ -98,6 +101,8 @@ export interface RecorderStatus {
   readonly open_actions: number;
   readonly policy: { readonly version: string; readonly hash: string; readonly unreadable?: string };
   readonly failure?: string;
+  /** Why an old segment could not be sealed. Recording goes on. */
+  readonly sealing?: string;
 }
 
 /** Absent while no broker listens. */
@@ -128,6 +133,17 @@ export interface OpResults {
   'secret.change': { readonly id: string };
   'operator.change': { readonly id: string };
   'log.acknowledge': { readonly id: string };
+  'key.rotate': {
+    readonly id: string;
+    readonly index: number;
+    /** vkeys. */
+    readonly old: string;
+    readonly new: string;
+    /** Entries at which the new key took over. */
+    readonly size: number;
+    /** Why the old private key still lies on the disk. */
+    readonly not_erased?: string;
+  };
 }
 
 /** Sends one request to the writer, wherever it is, and gives its answer; a failure is a `TallyError`. */

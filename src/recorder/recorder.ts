@@ -21,9 +21,11 @@ import { createCheckpointer } from './checkpointer.ts';
 import { createCommitter } from './committer.ts';
 import { idMemory } from './ids.ts';
 import { findOrphans } from './orphans.ts';
+import { createPayloads, type PayloadOptions, type PreparedPayload } from './payloads.ts';
 import { createPending, type OpenAction, unknownEnd } from './pending.ts';
 import { recover } from './recover.ts';
 import { loadRegistry, type RegistryHolder } from './registry.ts';
+import { createSealer } from './sealer.ts';
 import { createSequencer, type Sequenced } from './sequencer.ts';
 
 export interface RecorderOptions {
@@ -46,10 +48,14 @@ export interface RecorderOptions {
   readonly random: Random;
   /** Facts about this start for `log.open` (pid, host, Node version). */
   readonly about?: Readonly<Record<string, string | number>>;
+  /** Where payloads go. Absent: none is kept. */
+  readonly payloads?: PayloadOptions;
   /** Another set of rules than the built-in ones. */
   readonly redactor?: Redactor;
   /** How long clients of a dead writer have to come back; tests shorten it. */
   readonly orphanGraceMs?: number;
+  /** Told what does not stop the recording and should be known. */
+  readonly onWarning?: (text: string) => void;
   /** Entries of a full segment, a multiple of 256; tests shorten it. Logs of any mixture are read. */
   readonly segmentEntries?: number;
 }
@@ -60,11 +66,20 @@ export interface LocalRecorder extends Recorder {
   readonly signed: () => number;
   readonly openActions: () => number;
   readonly failure: () => TallyError | undefined;
+  /** Why an old segment could not be sealed. Recording goes on. */
+  readonly sealFailure: () => TallyError | undefined;
+  /** Resolves when no segment is left to seal, or to try. */
+  sealed(): Promise<void>;
   /** Files that this start set a torn tail aside into. */
   readonly torn: readonly string[];
   readonly registry: RegistryHolder;
   /** Makes `policy` the one in force for the next call. Its snapshot is durable when this resolves. */
   usePolicy(policy: PolicyInForce): Promise<void>;
+  /**
+   * Erases payloads: `log.erase` is durable first, then the data key is destroyed. Not so the other way round: a key that
+   * is gone although nobody said so would be a loss.
+   */
+  eraseKey(keyId: string, reason: string): Promise<Receipt>;
   /** Signs everything durable so far; returns the signed size. */
   checkpoint(): Promise<number>;
   /** Ends open actions as unknown, writes log.close, signs. Safe to call twice. */
@@ -91,6 +106,9 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   const fingerprint = createFingerprint({ masterKey: options.masterKey });
   const pending = createPending();
   const ids = idMemory(store);
+  const { payloads: outside } = options;
+  const payloads =
+    outside === undefined ? undefined : createPayloads({ ...options, ...outside, redactor, ulid, pending });
   const sequencer = createSequencer({
     tenant,
     recorderId,
@@ -102,11 +120,19 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     segmentEntries: segmentEntriesOf(options),
     position: recovered.position,
     pending,
+    packEnds: new Map((await outside?.packs.packs())?.map(({ first, bytes }) => [first, bytes])),
     observe: (entry) => registry.apply(entry),
   });
-  const committer = createCommitter(store, sequencer, (batch) =>
-    checkpointer.integrate(batch.leaves(), batch.segment),
-  );
+  const committer = createCommitter(store, outside?.packs, sequencer, (batch) => {
+    checkpointer.integrate(batch.leaves(), batch.segment);
+    sealer.entered(batch.segment);
+  });
+  const sealer = createSealer({
+    store,
+    plain: recovered.plain,
+    signed: recovered.signed,
+    onFailure: ({ message }) => options.onWarning?.(`${message}; recording goes on, it is tried again later`),
+  });
   const checkpointer = createCheckpointer({
     origin: options.info.origin,
     signer: options.signer,
@@ -118,6 +144,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     segment: recovered.position.segment,
     signed: recovered.signed,
     rememberHead: (note) => options.heads.put(headName, note),
+    onSigned: sealer.signed,
     onFailure: committer.fail,
   });
 
@@ -126,7 +153,17 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   let graceTimer: NodeJS.Timeout | undefined;
 
   /** Sequences at once when there is room; otherwise waits for the disk first. */
-  async function record(event: Event, producer: Producer, refuse?: () => void): Promise<Receipt> {
+  function record(event: Event, producer: Producer, refuse?: () => void): Promise<Receipt> {
+    if (event.payload === undefined || payloads === undefined) return recordWith(event, producer, refuse);
+    return payloads.carry(event, producer, (payload) => recordWith(event, producer, refuse, payload));
+  }
+
+  async function recordWith(
+    event: Event,
+    producer: Producer,
+    refuse?: () => void,
+    payload?: PreparedPayload,
+  ): Promise<Receipt> {
     if (event.id !== undefined) await ids.ready();
     for (;;) {
       const failure = committer.failure();
@@ -136,13 +173,14 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     }
     refuse?.();
     // From here to `sequence` nothing may wait: two copies of one event must not both find their id unknown.
-    const sequenced = (event.id === undefined ? undefined : ids.find(event.id)) ?? sequence(event, producer);
+    const sequenced =
+      (event.id === undefined ? undefined : ids.find(event.id)) ?? sequence(event, producer, payload);
     await sequenced.done;
     return sequenced.receipt;
   }
 
-  function sequence(event: Event, producer: Producer): Sequenced {
-    const sequenced = sequencer.sequence(event, producer);
+  function sequence(event: Event, producer: Producer, payload?: PreparedPayload): Sequenced {
+    const sequenced = sequencer.sequence(event, producer, payload);
     if (event.id !== undefined) ids.remember(sequenced);
     committer.wake();
     return sequenced;
@@ -227,7 +265,9 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
         await registry.save(sequencer.position.next);
       }
     } finally {
+      await sealer.stop();
       await checkpointer.stop();
+      await payloads?.close();
       await store.close();
     }
     const failure = committer.failure();
@@ -259,8 +299,19 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     signed: checkpointer.signed,
     openActions: () => pending.list().length,
     failure: committer.failure,
+    sealFailure: sealer.failure,
+    sealed: sealer.idle,
     torn: recovered.torn?.files.map(({ name: file }) => file) ?? [],
     usePolicy,
+    async eraseKey(keyId, reason) {
+      const erased = await record(
+        { type: 'log.erase', phase: 'point', reason, metadata: { key_id: keyId } },
+        OWN,
+        refuseWhenClosing,
+      );
+      await payloads?.eraseKey(keyId);
+      return erased;
+    },
     async checkpoint() {
       await committer.idle();
       const size = await checkpointer.checkpoint();

@@ -39,6 +39,8 @@ export interface Recovered {
   /** Size of the log's own checkpoint. */
   readonly signed: number;
   readonly torn: TornTail | undefined;
+  /** First indices of the plain segments that are left, ascending. */
+  readonly plain: readonly number[];
 }
 
 /**
@@ -105,6 +107,17 @@ export async function recover(
       break;
     }
   }
+  // Nothing is appended to a sealed segment, and nothing cut from it.
+  const final = tail.findLast(({ sealed }) => sealed);
+  if (cut !== undefined && final !== undefined && final.first >= cut.segment)
+    throw damaged(
+      `segment ${final.first} is sealed and does not go on from entry ${position.next - 1}`,
+      position.next,
+    );
+  if (final !== undefined && final.first === position.segment) {
+    position.segment = position.next;
+    position.announced.clear();
+  }
   if (position.next < claims.floor) throw rolledBack(position.next, claims.floor);
   const torn = cut === undefined ? undefined : await setAside(store, tail, cut, position.next);
   const made = tree.takeTiles();
@@ -116,6 +129,7 @@ export async function recover(
     unsaved: await notStored(made, tiles),
     signed: claims.signed,
     torn,
+    plain: segments.flatMap(({ first, sealed }) => (sealed || first > position.segment ? [] : [first])),
   };
 }
 

@@ -9,6 +9,7 @@ import type { Random } from '../core/ports.ts';
 import { agentHandlers } from './agents.ts';
 import { actorOf, doneFor, operatorEvent, reportedBy, said, secretEvent } from './asked.ts';
 import { createGuard, type OperatorGate } from './guard.ts';
+import { keyHandlers } from './key-handlers.ts';
 import {
   type BrokerAddress,
   type Client,
@@ -28,7 +29,6 @@ export interface ServiceOptions {
   readonly recorder: LocalRecorder;
   readonly random: Random;
   readonly version: string;
-  readonly vkey: string;
   readonly pid: number;
   /** Where the broker listens, when it runs. */
   readonly broker: () => BrokerAddress;
@@ -47,10 +47,11 @@ export function createService(options: ServiceOptions): Handle {
   async function status(): Promise<RecorderStatus & BrokerAddress> {
     const { compiled, hash, unreadable } = recorder.policy();
     const failure = recorder.failure();
+    const sealing = recorder.sealFailure();
     return {
       tenant: recorder.tenant,
       origin: recorder.origin,
-      vkey: options.vkey,
+      vkey: recorder.vkey(),
       recorder_id: recorder.recorderId,
       version: options.version,
       pid: options.pid,
@@ -59,6 +60,7 @@ export function createService(options: ServiceOptions): Handle {
       open_actions: recorder.openActions(),
       policy: { version: compiled.version, hash, ...(unreadable === undefined ? {} : { unreadable }) },
       ...(failure === undefined ? {} : { failure: failure.message }),
+      ...(sealing === undefined ? {} : { sealing: sealing.message }),
       ...options.broker(),
     };
   }
@@ -67,6 +69,7 @@ export function createService(options: ServiceOptions): Handle {
   const handlers: Handlers = {
     ...runHandlers(recorder, options.random, guard),
     ...agentHandlers(recorder, options.random),
+    ...keyHandlers(recorder),
     hello: status,
     status,
     async checkpoint() {

@@ -1,0 +1,96 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { packFirst, packName } from '../../core/payload/citation.ts';
+import type { PackReader, PackStore } from '../../core/ports.ts';
+import { errno, FILE_MODE, makeDirectory, storeError, syncDirectory } from './fs.ts';
+
+const DIRECTORY = 'packs';
+
+/** The packs of the log in `directory`, without a lock. */
+export function filePackReader(directory: string): PackReader {
+  const root = join(directory, DIRECTORY);
+  return {
+    async packs() {
+      let names: string[];
+      try {
+        names = await readdir(root);
+      } catch (error) {
+        if (errno(error) === 'ENOENT') return [];
+        throw storeError(error, 'cannot list the packs of the log');
+      }
+      const found = [];
+      for (const name of names) {
+        const first = packFirst(name);
+        if (first !== undefined) found.push({ first, bytes: (await stat(join(root, name))).size });
+      }
+      return found.sort((a, b) => a.first - b.first);
+    },
+    async readPack(first, offset, length) {
+      let handle: FileHandle;
+      try {
+        handle = await open(join(root, packName(first)), 'r');
+      } catch (error) {
+        if (errno(error) === 'ENOENT') return undefined;
+        throw storeError(error, `cannot read ${packName(first)}`);
+      }
+      try {
+        const bytes = Buffer.alloc(length);
+        let done = 0;
+        while (done < length) {
+          const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
+          if (bytesRead === 0) break;
+          done += bytesRead;
+        }
+        return bytes.subarray(0, done);
+      } catch (error) {
+        throw storeError(error, `cannot read ${packName(first)}`);
+      } finally {
+        await handle.close();
+      }
+    },
+  };
+}
+
+/** The caller holds the writer's lock. Nothing is made before the first payload. */
+export function filePacks(directory: string): PackStore {
+  const root = join(directory, DIRECTORY);
+  let held: { readonly first: number; readonly handle: FileHandle } | undefined;
+
+  async function target(first: number): Promise<FileHandle> {
+    if (held?.first === first) return held.handle;
+    await held?.handle.close();
+    held = undefined;
+    await makeDirectory(root);
+    // Not O_APPEND: the kernel would then ignore the offset, and what somebody added to the file would move our bytes
+    // away from where their entry says they are.
+    const handle = await open(
+      join(root, packName(first)),
+      constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW,
+      FILE_MODE,
+    );
+    held = { first, handle };
+    await syncDirectory(root);
+    return handle;
+  }
+
+  return {
+    ...filePackReader(directory),
+    async writePack(first, offset, bytes) {
+      try {
+        const handle = await target(first);
+        for (let done = 0; done < bytes.length; ) {
+          const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done);
+          done += bytesWritten;
+        }
+        await handle.datasync();
+      } catch (error) {
+        throw storeError(error, 'cannot write a payload');
+      }
+    },
+    async close() {
+      await held?.handle.close();
+      held = undefined;
+    },
+  };
+}
