@@ -52,6 +52,7 @@ const id = z.string().min(1).max(LIMITS.idChars);
 const text = z.string();
 const count = z.number().int().nonnegative();
 const hex = z.string().regex(/^[0-9a-f]+$/);
+const PAYLOAD_CLASS = /^[a-z][a-z0-9_]{0,63}$/;
 const freeObject = z.record(z.string(), z.unknown());
 
 export const TargetSchema = z.looseObject({
@@ -186,6 +187,35 @@ export const SourceSchema = z.looseObject({
 });
 export type Source = z.infer<typeof SourceSchema>;
 
+/** What an event brings that is too large, or too private, for its entry. Kept only as the configuration says. */
+export const PayloadDataSchema = z.looseObject({
+  media_type: z.string().min(1).max(LIMITS.idChars),
+  /** What it is in its event: arguments, result, prompt, body … */
+  class: z.string().regex(PAYLOAD_CLASS),
+  /** Text, or base64 (RFC 4648 section 4) of bytes. */
+  data: text,
+  encoding: z.enum(['utf8', 'base64']).optional(),
+  /** Whose data it is: what belongs to one subject can be erased together. Only a keyed hash of it is stored. */
+  subject: id.optional(),
+});
+export type PayloadData = z.infer<typeof PayloadDataSchema>;
+
+/** What an entry says of its payload: where it lies encrypted, or, without `pack`, a hash of what was not kept. */
+export const PayloadSchema = z.looseObject({
+  media_type: text,
+  class: text,
+  commit: hex.optional(),
+  cipher_hash: hex.optional(),
+  pack: text.optional(),
+  offset: count.optional(),
+  length: count.optional(),
+  key_id: text.optional(),
+  truncated: z.boolean().optional(),
+  hash: hex.optional(),
+  hash_alg: text.optional(),
+});
+export type Payload = z.infer<typeof PayloadSchema>;
+
 const commonShape = {
   type: z
     .string()
@@ -228,6 +258,7 @@ export const EventSchema = z.looseObject({
       args_note: text.optional(),
     })
     .optional(),
+  payload: PayloadDataSchema.optional(),
 });
 export type Event = z.infer<typeof EventSchema>;
 
@@ -245,6 +276,7 @@ export const EntrySchema = z.looseObject({
   tenant_id: id,
   action: ActionSchema.optional(),
   source: SourceSchema,
+  payload: PayloadSchema.optional(),
 });
 export type Entry = z.infer<typeof EntrySchema>;
 
@@ -262,4 +294,5 @@ export const ENTRY_SHAPES = {
   outcome: OutcomeSchema,
   secret: SecretAccessSchema,
   source: SourceSchema,
+  payload: PayloadSchema,
 } as const;

@@ -15,7 +15,7 @@ import { TallyError } from './error.ts';
 import { hkdfSha256, hmacSha256, sha256Hex } from './hash.ts';
 
 /** HKDF labels of the keys made from a tenant's master key. One label, one use. `wrap` wraps payload data keys. */
-export const KEY_LABELS = { args: 'args', argsId: 'args-id', wrap: 'wrap' } as const;
+export const KEY_LABELS = { args: 'args', argsId: 'args-id', wrap: 'wrap', subject: 'subject' } as const;
 
 const MASTER_KEY_BYTES = 32;
 const KEY_ID_BYTES = 4;
@@ -54,7 +54,7 @@ export type FingerprintOptions =
   | { readonly plain: true };
 
 export function createFingerprint(options: FingerprintOptions): Fingerprint {
-  const { alg, digest } = 'plain' in options ? { alg: 'sha256', digest: sha256Hex } : keyed(options);
+  const { alg, digest } = 'plain' in options ? { alg: 'sha256', digest: sha256Hex } : keyedDigest(options);
   return {
     alg,
     action(tenant, action, args, note) {
@@ -78,7 +78,8 @@ function targetText(target: Target | undefined): string {
   return writeTarget(counted) ?? canonicalize(counted);
 }
 
-function keyed(options: { readonly masterKey: Uint8Array; readonly keyId?: string }) {
+/** HMAC-SHA256 under the tenant's key for arguments, and how entries call it. */
+export function keyedDigest(options: { readonly masterKey: Uint8Array; readonly keyId?: string }) {
   const { masterKey } = options;
   if (masterKey.length < MASTER_KEY_BYTES) {
     throw new TallyError(

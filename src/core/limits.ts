@@ -40,6 +40,12 @@ export const LIMITS = {
   absentBundles: 64,
   /** Published files written at once: each waits for the disk by itself. */
   publishedAtOnce: 16,
+  /** Requests for tiles answered at once: each may hold 256 entries, 16 MiB at most. Beyond it the client is told to come back. */
+  tileRequests: 32,
+  /** Connections to the server of tiles; clients ask for tiles over a handful of them. */
+  tileConnections: 256,
+  /** A client that takes nothing of its tile for this long is let go. */
+  tileStallMs: 30_000,
   /** Segments whose line places a server of tiles remembers: 2 KB each. */
   placedSegments: 1_024,
   /** Roots of full tiles that a server of tiles remembers for the partial ones above them. */
@@ -221,4 +227,14 @@ export const LIMITS = {
   anchorEveryMostMs: 365 * 24 * 60 * 60 * 1000,
   /** Anchors of one machine; each costs requests, receipts and a line in every report. */
   anchors: 32,
+  /** The answer of a time stamping authority: a token with a chain of large RSA certificates is a tenth of this. */
+  timeStampBytes: 65_536,
+  /** Certificates that a token may bring; real ones bring two to four. */
+  timeStampCertificates: 16,
+  /** Authorities between a token's certificate and a trusted one. */
+  timeStampChain: 8,
+  /** From connecting to the last byte of an anchor's answer, and for one git command: a slow one is retried later. */
+  anchorAnswerMs: 30_000,
+  /** The answer of a webhook, of which only the hash is kept. */
+  webhookAnswerBytes: 65_536,
 } as const;

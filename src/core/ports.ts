@@ -85,3 +85,34 @@ export interface LogStore extends LogReader {
   seal(first: number, signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
+
+/** Packs hold encrypted payloads, one pack for each segment that has some. Readers take no lock. */
+export interface PackReader {
+  /** Ordered by `first`, the first index of the segment; empty when there are none. */
+  packs(): Promise<readonly { readonly first: number; readonly bytes: number }[]>;
+  /** `length` bytes from `offset` on, or as many as there are; undefined when there is no such pack. */
+  readPack(first: number, offset: number, length: number): Promise<Uint8Array | undefined>;
+}
+
+/** The one writer of the packs of one log. Every method is called by one owner, one call at a time. */
+export interface PackStore extends PackReader {
+  /**
+   * One write at exactly `offset`, wherever the file ends, and one fdatasync. Resolved: the bytes and the pack's name are
+   * durable. Rejected: as with `LogStore.append`, nothing may be assumed.
+   */
+  writePack(first: number, offset: number, bytes: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Wrapped data keys by their id, outside of the log. */
+export interface DataKeyReader {
+  get(keyId: string): Promise<Uint8Array | undefined>;
+}
+
+export interface DataKeyStore extends DataKeyReader {
+  /** Resolved: durable. */
+  put(keyId: string, bytes: Uint8Array): Promise<void>;
+  /** Destroys the key; harmless when it is gone. Resolved: its name is durably gone. Media may keep old bytes. */
+  erase(keyId: string): Promise<void>;
+  list(): Promise<readonly string[]>;
+}
