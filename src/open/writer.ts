@@ -1,7 +1,7 @@
 /** The writer of this machine's log: the recorder, its service, and the socket that other processes come through. */
 import { join } from 'node:path';
 import { openVault, type Vault } from '../capture/secrets/vault.ts';
-import { currentEpoch, logName, operatorGate, signingKey } from '../home.ts';
+import { currentEpoch, operatorGate } from '../home.ts';
 import type { Paths } from '../paths.ts';
 import type { BrokerAddress } from '../recorder/ops.ts';
 import type { LocalRecorder } from '../recorder/recorder.ts';
@@ -46,12 +46,10 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
 
     let broker: BrokerAddress = {};
     const policyTurn = createTurns();
-    const signer = await signingKey(paths, logName(epoch), recorder.origin, undefined);
     const service = createService({
       recorder,
       random,
       version: VERSION,
-      vkey: signer.vkey,
       pid: process.pid,
       broker: () => broker,
       writePolicy: (text) => writePolicy(paths, text),

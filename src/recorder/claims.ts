@@ -1,9 +1,9 @@
 /** Signed sizes and roots that a log has to agree with before anything may be written to it. */
 import { equalBytes } from '../core/bytes.ts';
 import { TallyError } from '../core/error.ts';
-import type { LogInfo } from '../core/loginfo.ts';
-import { openCheckpoint, type VerifiedCheckpoint } from '../core/tlog/checkpoint.ts';
-import { verifierFromVkey } from '../core/tlog/key.ts';
+import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../core/tlog/checkpoint.ts';
+import { type KeySpan, keysAt } from '../core/tlog/key-history.ts';
+import { parseNote } from '../core/tlog/note.ts';
 import { treeRoot } from '../core/tlog/proof.ts';
 import { type TileReader, tileHashReader } from '../core/tlog/tiling.ts';
 
@@ -39,25 +39,34 @@ export interface Claims {
   checkBelow(size: number, tiles: TileReader): Promise<void>;
 }
 
-/** `head` is the newest checkpoint that was remembered outside the log; it is never ahead after a mere crash. */
+/**
+ * `head` is the newest checkpoint that was remembered outside the log; it is never ahead after a mere crash. Each is
+ * good only by a key that was in force at its size. `notes` are the rotation notes, opened already: whoever holds
+ * today's key could sign other entries, and not those.
+ */
 export function openClaims(
-  info: LogInfo,
+  {
+    origin,
+    spans,
+    notes,
+  }: { readonly origin: string; readonly spans: readonly KeySpan[]; readonly notes: readonly Checkpoint[] },
   stored: Uint8Array | undefined,
   head: Uint8Array | undefined,
 ): Claims {
-  const verifiers = info.keys.map(({ vkey }) => verifierFromVkey(vkey));
-  const open = (note: Uint8Array | undefined, what: string): VerifiedCheckpoint | undefined => {
+  const open = (note: Uint8Array | undefined, what: string): Checkpoint | undefined => {
     if (note === undefined) return undefined;
-    const checkpoint = openCheckpoint(note, verifiers);
-    if (checkpoint.origin !== info.origin)
-      throw damaged(`${what} is of ${checkpoint.origin}, not of ${info.origin}`);
+    const { size } = parseCheckpoint(parseNote(note).text);
+    const checkpoint = openCheckpoint(note, keysAt(spans, size));
+    if (checkpoint.origin !== origin) throw damaged(`${what} is of ${checkpoint.origin}, not of ${origin}`);
     return checkpoint;
   };
   const own = open(stored, 'the checkpoint in the log');
   const remembered = open(head, 'the remembered head');
-  const all = [own, remembered].filter((claim) => claim !== undefined);
+  const all = [own, remembered, ...notes].filter((claim) => claim !== undefined);
 
-  function agree(claim: VerifiedCheckpoint, root: Uint8Array, suspect?: number): void {
+  const bySize = Map.groupBy(all, ({ size }) => size);
+
+  function agree(claim: Checkpoint, root: Uint8Array, suspect?: number): void {
     if (equalBytes(claim.root, root)) return;
     throw damaged(
       claim === remembered
@@ -71,7 +80,7 @@ export function openClaims(
     signed: own?.size ?? 0,
     floor: Math.max(0, ...all.map(({ size }) => size)),
     check(size, root, suspect) {
-      for (const claim of all) if (claim.size === size) agree(claim, root(), suspect);
+      for (const claim of bySize.get(size) ?? []) agree(claim, root(), suspect);
     },
     async checkBelow(size, tiles) {
       for (const claim of all) {

@@ -94,4 +94,5 @@ const TYPE_OF: { readonly [op in Op]?: string } = {
   'operator.change': 'config.change',
   'secret.change': 'secret.access',
   'log.acknowledge': 'log.recover',
+  'key.rotate': 'key.rotate',
 };

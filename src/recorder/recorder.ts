@@ -20,6 +20,8 @@ import type { Producer, Receipt, Recorder } from './api.ts';
 import { createCheckpointer } from './checkpointer.ts';
 import { createCommitter } from './committer.ts';
 import { idMemory } from './ids.ts';
+import { readKeys } from './key-start.ts';
+import { createKeys, type KeyFiles, planKeys, type Rotated } from './keys.ts';
 import { findOrphans } from './orphans.ts';
 import { createPayloads, type PayloadOptions, type PreparedPayload } from './payloads.ts';
 import { createPending, type OpenAction, unknownEnd } from './pending.ts';
@@ -39,7 +41,10 @@ export interface RecorderOptions {
   /** Registry snapshots: derived from the log, disposable. */
   readonly registry: ObjectStore;
   readonly info: LogInfo;
+  /** A private key of this log that lies on this machine. */
   readonly signer: Signer;
+  /** Where private keys lie. Absent: the key of this log is not rotated here. */
+  readonly keyFiles?: KeyFiles;
   /** The tenant's master key: arguments are hashed under a key derived from it. */
   readonly masterKey: Uint8Array;
   readonly policy: PolicyInForce;
@@ -80,6 +85,11 @@ export interface LocalRecorder extends Recorder {
    * is gone although nobody said so would be a loss.
    */
   eraseKey(keyId: string, reason: string): Promise<Receipt>;
+  /** The key that signs now, and why a retired one still lies on this machine. */
+  readonly vkey: () => string;
+  readonly notErased: () => string | undefined;
+  /** `event` says who asked. See `Keys.rotate`. */
+  rotateKey(event: Event): Promise<Rotated>;
   /** Signs everything durable so far; returns the signed size. */
   checkpoint(): Promise<number>;
   /** Ends open actions as unknown, writes log.close, signs. Safe to call twice. */
@@ -96,7 +106,12 @@ const OWN: Producer = { surface: 'server', assurance: 'enforced' };
 export async function openRecorder(options: RecorderOptions): Promise<LocalRecorder> {
   const { store, now, random, tenant, name } = options;
   const headName = `${name}/checkpoint`;
-  const recovered = await recover(store, options.info, await options.heads.get(headName));
+  const { origin } = options.info;
+  const logKeys = await readKeys(options);
+  const next = options.keyFiles?.next;
+  const head = await options.heads.get(headName);
+  const recovered = await recover(store, { ...logKeys, origin }, head, next?.vkey);
+  const plan = planKeys(logKeys, options.signer, next, recovered.rotation);
   const registry = await loadRegistry(options.registry, `${name}.json`, store, recovered.position.next);
   const orphans = await findOrphans(store);
 
@@ -134,8 +149,8 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     onFailure: ({ message }) => options.onWarning?.(`${message}; recording goes on, it is tried again later`),
   });
   const checkpointer = createCheckpointer({
-    origin: options.info.origin,
-    signer: options.signer,
+    origin,
+    signer: plan.signer,
     store,
     tree: recovered.tree,
     tiles: recovered.tiles,
@@ -146,6 +161,21 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     rememberHead: (note) => options.heads.put(headName, note),
     onSigned: sealer.signed,
     onFailure: committer.fail,
+  });
+
+  const keys = createKeys({
+    places: options,
+    info: options.info,
+    plan,
+    files: options.keyFiles,
+    redactor,
+    checkpointer,
+    sequence(event, producer) {
+      refuseWhenClosing();
+      refuseWhenDead();
+      return sequence(event, producer);
+    },
+    fail: committer.fail,
   });
 
   let inForce = options.policy;
@@ -166,8 +196,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   ): Promise<Receipt> {
     if (event.id !== undefined) await ids.ready();
     for (;;) {
-      const failure = committer.failure();
-      if (failure !== undefined) throw failure;
+      refuseWhenDead();
       if (sequencer.queuedBytes() < LIMITS.queuedBytes) break;
       await committer.turn();
     }
@@ -190,6 +219,11 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   function refuseWhenClosing(): void {
     if (closing === undefined) return;
     throw new TallyError('LOG_CLOSED', 'the recorder is closing', { hint: 'start it again with `tally up`' });
+  }
+
+  function refuseWhenDead(): void {
+    const failure = committer.failure();
+    if (failure !== undefined) throw failure;
   }
 
   async function usePolicy(policy: PolicyInForce): Promise<void> {
@@ -229,6 +263,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
         phase: 'point',
         metadata: {
           recovered_at: recovered.position.next,
+          ...(recovered.unfinished === undefined ? {} : { rotation_not_completed: recovered.unfinished }),
           signed: recovered.signed,
           policy: { version: inForce.compiled.version, hash: inForce.hash },
           ...(options.info.continues === undefined ? {} : { continues: options.info.continues }),
@@ -277,10 +312,14 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     if (failure !== undefined) throw failure;
   }
 
+  await keys.start();
   await announceStart();
   return {
     tenant,
-    origin: options.info.origin,
+    origin,
+    vkey: keys.vkey,
+    notErased: keys.notErased,
+    rotateKey: keys.rotate,
     recorderId,
     registry,
     record: (event, producer) => record(event, producer, refuseWhenClosing),
@@ -315,8 +354,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     async checkpoint() {
       await committer.idle();
       const size = await checkpointer.checkpoint();
-      const failure = committer.failure();
-      if (failure !== undefined) throw failure;
+      refuseWhenDead();
       return size;
     },
     close: (reason) => (closing ??= close(reason)),

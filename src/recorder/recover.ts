@@ -10,13 +10,13 @@ import { z } from 'zod';
 import { encodeBase64, equalBytes } from '../core/bytes.ts';
 import { type Entry, EntrySchema, GENESIS_PREV } from '../core/entry.ts';
 import { HASH_BYTES } from '../core/hash.ts';
-import type { LogInfo } from '../core/loginfo.ts';
 import { parseJson } from '../core/parse.ts';
 import type { LogStore, Segment } from '../core/ports.ts';
 import { TILE_WIDTH, tilePath } from '../core/tlog/tile.ts';
 import { createTree, type FullTile, loadTreeState, type TileReader, type Tree } from '../core/tlog/tiling.ts';
 import { rootOfHashes } from '../core/tlog/tree.ts';
 import { type Claims, damaged, openClaims, rolledBack } from './claims.ts';
+import { type FoundRotation, type RotationWatch, watchRotations } from './found-rotation.ts';
 import { type Line, lineLeaf, lineText, lineType, scanLines } from './lines.ts';
 import type { Position } from './sequencer.ts';
 
@@ -39,6 +39,9 @@ export interface Recovered {
   /** Size of the log's own checkpoint. */
   readonly signed: number;
   readonly torn: TornTail | undefined;
+  /** The rotation to the prepared key that the unsigned tail tells of, and the index of another one that it tells of. */
+  readonly rotation: FoundRotation | undefined;
+  readonly unfinished: number | undefined;
   /** First indices of the plain segments that are left, ascending. */
   readonly plain: readonly number[];
 }
@@ -62,11 +65,15 @@ function tileReader(store: LogStore): TileReader {
   return read;
 }
 
-/** Throws `LOG_DAMAGED` or `LOG_ROLLED_BACK`, with nothing written. */
+/**
+ * `prepared`: the key of a rotation that may have been cut short. Throws `LOG_DAMAGED` or `LOG_ROLLED_BACK`, with nothing
+ * written.
+ */
 export async function recover(
   store: LogStore,
-  info: LogInfo,
+  keys: Parameters<typeof openClaims>[0],
   head: Uint8Array | undefined,
+  prepared: string | undefined,
 ): Promise<Recovered> {
   const stored = await store.objects.get('checkpoint');
   const segments = await store.segments();
@@ -75,7 +82,7 @@ export async function recover(
     if (head === undefined)
       throw damaged('the log has entries, but this machine no longer remembers its head');
   }
-  const claims = openClaims(info, stored, head);
+  const claims = openClaims(keys, stored, head);
   const tiles = tileReader(store);
   const tail = tailSegments(segments, claims.signed);
   const base = tail[0]?.first ?? 0;
@@ -95,13 +102,14 @@ export async function recover(
     announced: new Set(),
   };
 
+  const rotations = watchRotations(claims.signed, prepared);
   let cut: { readonly segment: number; readonly offset: number } | undefined;
   for (const { first } of tail) {
     if (first !== position.next)
       throw damaged(`segment ${first} does not follow entry ${position.next - 1}`, position.next);
     position.segment = first;
     position.announced.clear();
-    const offset = await scanSegment(store, first, position, tree, claims, tiles);
+    const offset = await scanSegment(store, first, position, tree, claims, tiles, rotations);
     if (offset !== undefined) {
       cut = { segment: first, offset };
       break;
@@ -129,6 +137,8 @@ export async function recover(
     unsaved: await notStored(made, tiles),
     signed: claims.signed,
     torn,
+    rotation: rotations.found(),
+    unfinished: rotations.unfinished(),
     plain: segments.flatMap(({ first, sealed }) => (sealed || first > position.segment ? [] : [first])),
   };
 }
@@ -164,6 +174,7 @@ async function scanSegment(
   tree: Tree,
   claims: Claims,
   tiles: TileReader,
+  rotations: RotationWatch,
 ): Promise<number | undefined> {
   const fullBelow = claims.signed - (claims.signed % TILE_WIDTH);
   const signedLeaves = await leavesBetween(first, fullBelow, tiles);
@@ -191,6 +202,7 @@ async function scanSegment(
     position.prev = hash;
     position.next++;
     claims.check(position.next, () => tree.root(), suspect);
+    rotations.see(line, tree);
     last = line;
     return true;
   });

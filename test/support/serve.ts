@@ -24,7 +24,6 @@ export async function serve(
     recorder,
     random: countingRandom('service'),
     version: '0.0.0-test',
-    vkey: box.vkey,
     pid: 1,
     broker: () => ({}),
     writePolicy: async (text) => {
