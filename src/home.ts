@@ -10,6 +10,7 @@ import { makeKeyPair, type Signer, signerFromSkey } from './core/tlog/key.ts';
 import type { Paths } from './paths.ts';
 import { TENANT } from './paths.ts';
 import { errno, makeDirectory, replaceFile, syncDirectory } from './store/file/fs.ts';
+import { type FileKeys, keyFileName, openKeyFiles } from './store/file/key-files.ts';
 
 const MASTER_KEY_BYTES = 32;
 /** In the entry that says so; doctor looks for it. */
@@ -82,17 +83,31 @@ export async function signingKey(
   origin: string,
   random: Random | undefined,
 ): Promise<Signer> {
-  const file = join(paths.keys, `${name}.key`);
-  const stored = await readIfThere(file);
+  const file = keyFileName(name);
+  const stored = await readIfThere(join(paths.keys, file));
   if (stored !== undefined) return signerFromSkey(stored.trim());
-  if (random === undefined) {
-    throw new TallyError('BAD_CONFIG', `the signing key of this log is missing: ${file}`, {
-      hint: 'restore the key file from a backup; without it, `tally log continue --reason …` starts a new log that cites this one',
-    });
-  }
+  if (random === undefined) throw keyMissing(paths, name);
   const { skey } = makeKeyPair(origin, random(MASTER_KEY_BYTES));
-  await writeSecretFile(paths.keys, `${name}.key`, `${skey}\n`);
+  await writeSecretFile(paths.keys, file, `${skey}\n`);
   return signerFromSkey(skey);
+}
+
+function keyMissing(paths: Paths, name: string): TallyError {
+  const file = join(paths.keys, keyFileName(name));
+  return new TallyError('BAD_CONFIG', `the signing key of this log is missing: ${file}`, {
+    hint: 'restore the key file from a backup; without it, `tally log continue --reason …` starts a new log that cites this one',
+  });
+}
+
+/** The private keys of a log that is there: its own, and what a rotation prepared. */
+export async function signingKeys(
+  paths: Paths,
+  name: string,
+  random: Random,
+): Promise<{ readonly signer: Signer; readonly files: FileKeys }> {
+  const files = await openKeyFiles(paths.keys, name, random);
+  if (files.signer === undefined) throw keyMissing(paths, name);
+  return { signer: files.signer, files };
 }
 
 /**
@@ -116,6 +131,11 @@ export async function masterKey(
     });
   }
   return { key: Buffer.from(stored, 'hex'), made: false };
+}
+
+/** Wrapped keys of payloads, one file each. Outside logs/: a copy of the log gives nobody its payloads. */
+export function dataKeysDirectory(paths: Paths): string {
+  return join(paths.keys, 'data');
 }
 
 const OperatorFileSchema = z.looseObject({ protected: z.boolean(), token_hash: z.string() });

@@ -2,10 +2,11 @@
 import { join } from 'node:path';
 import { TallyError } from './core/error.ts';
 import { type LogInfo, parseLogInfo } from './core/loginfo.ts';
-import type { LogReader, ObjectStore } from './core/ports.ts';
+import type { LogReader, ObjectStore, PackReader } from './core/ports.ts';
 import { currentEpoch, logName } from './home.ts';
 import type { Paths } from './paths.ts';
 import { fileObjects } from './store/file/objects.ts';
+import { filePackReader } from './store/file/packs.ts';
 import { fileReader } from './store/file/reader.ts';
 
 export interface OpenedReader {
@@ -14,6 +15,7 @@ export interface OpenedReader {
   readonly reader: LogReader;
   logInfo(): Promise<LogInfo>;
   readonly heads: ObjectStore;
+  readonly packs: PackReader;
 }
 
 /** Reads raw files without a lock. `log`: a log directory anywhere, the current log of this machine otherwise. */
@@ -26,6 +28,7 @@ export function openReader(paths: Paths, options: { readonly log?: string } = {}
     name,
     reader,
     heads: fileObjects(paths.heads),
+    packs: filePackReader(directory),
     async logInfo() {
       const bytes = await reader.objects.get('log.json');
       if (bytes !== undefined) return parseLogInfo(bytes);

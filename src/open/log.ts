@@ -6,7 +6,7 @@ import { TallyError } from '../core/error.ts';
 import { type LogInfo, parseLogInfo } from '../core/loginfo.ts';
 import { payloadPolicy } from '../core/payload/policy.ts';
 import type { LogReader, ObjectStore } from '../core/ports.ts';
-import { dataKeysDirectory, logName, MASTER_KEY_ANEW, masterKey, signingKey } from '../home.ts';
+import { dataKeysDirectory, logName, MASTER_KEY_ANEW, masterKey, signingKey, signingKeys } from '../home.ts';
 import { type Paths, TENANT } from '../paths.ts';
 import { createLog } from '../recorder/create.ts';
 import { type LocalRecorder, openRecorder } from '../recorder/recorder.ts';
@@ -71,12 +71,7 @@ export async function openLog(
       hint: 'somebody replaced log.json; compare it with a backup, and run `tally verify --key` with the key you trust',
     });
   }
-  const signer = await signingKey(paths, name, info.origin, undefined);
-  if (!info.keys.some(({ vkey }) => vkey === signer.vkey)) {
-    throw new TallyError('LOG_DAMAGED', 'the signing key on this machine is not one of this log', {
-      hint: 'restore the key file that belongs to this log; `tally key list` shows both',
-    });
-  }
+  const { signer, files } = await signingKeys(paths, name, random);
   const master = await masterKey(paths, random);
   const recorder = await openRecorder({
     tenant: TENANT,
@@ -87,6 +82,7 @@ export async function openLog(
     registry: fileObjects(paths.registry),
     info,
     signer,
+    keyFiles: files,
     masterKey: master.key,
     policy: await loadPolicy(paths, options.onWarning),
     payloads: {
@@ -100,6 +96,8 @@ export async function openLog(
     random,
     about: { pid: process.pid, host: hostname(), node: process.versions.node, platform: process.platform },
   });
+  const left = recorder.notErased();
+  if (left !== undefined) options.onWarning(`a private key that signs no more is still there: ${left}`);
   if (master.made && hasEntries) {
     options.onWarning(
       'the master key of this log was gone, and another one was made: arguments of older entries cannot be compared with new ones. Restore keys/ from a backup if you have one',

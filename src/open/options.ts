@@ -1,4 +1,6 @@
 /** What opening this machine's log needs to know. */
+
+import type { PayloadSetting } from '../core/payload/policy.ts';
 import type { Paths } from '../paths.ts';
 import type { Client } from '../recorder/ops.ts';
 
@@ -8,6 +10,8 @@ export interface WriterOptions {
   readonly onWarning: (line: string) => void;
   /** From the machine's configuration. */
   readonly allowObserve?: boolean;
+  /** Which payloads are kept; also from the machine's configuration. */
+  readonly payloads?: PayloadSetting;
 }
 
 export interface SessionOptions extends WriterOptions {

@@ -24,7 +24,8 @@ export interface Recording {
   /**
    * Validates, hashes the arguments, redacts, sequences and appends one event.
    *
-   * Order: entries get their index in the order of the calls. Durability: resolves after fdatasync of the entry, and
+   * Order: entries get their index in the order of the calls; an event with a payload gets it when the key of the payload
+   * is ready, so whoever needs an order there awaits the call before. Durability: resolves after fdatasync of the entry, and
    * of everything sequenced before it. Errors: `BAD_EVENT` and `ENTRY_TOO_LARGE` before an index is given (nothing is
    * written); `LOG_WRITE_FAILED`, `LOG_FULL` when the disk refused (the writer is then dead: reopen); `LOG_CLOSED`.
    * A repeated `event.id` gives the receipt of the entry that already has it.

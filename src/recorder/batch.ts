@@ -4,6 +4,7 @@
  * Lines start at byte 1, so that there is a byte before each of them: the leaf hash H(0x00 || entry) is taken in place,
  * with that byte as its 0x00.
  */
+import { invariant } from '../core/error.ts';
 import type { Redacted } from '../core/redact/redact.ts';
 import { leafHashInPlace } from '../core/tlog/tree.ts';
 
@@ -28,6 +29,12 @@ export interface Batch {
    * added then).
    */
   readonly add: (entry: Redacted<Uint8Array>, most: number) => string | undefined;
+  /** A payload that an entry of this batch cites: the next bytes of the segment's pack. `offset`: where it goes. */
+  readonly addBlob: (blob: Uint8Array, offset: number) => void;
+  /** What the pack has to hold before the entries may be written; undefined when none of them cites anything. */
+  readonly pack: () => { readonly offset: number; readonly bytes: Uint8Array } | undefined;
+  /** Bytes to write in all. */
+  readonly size: () => number;
 }
 
 export function createBatch(segment: number, firstIndex: number): Batch {
@@ -35,6 +42,9 @@ export function createBatch(segment: number, firstIndex: number): Batch {
   let leaves = Buffer.allocUnsafe(INITIAL_LEAVES * HASH_BYTES);
   let end = 1;
   let count = 0;
+  let blobs: Uint8Array[] | undefined;
+  let blobOffset = 0;
+  let blobBytes = 0;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   // Every waiter handles the rejection itself; a batch without waiters must not end the process.
   promise.catch(() => undefined);
@@ -46,6 +56,17 @@ export function createBatch(segment: number, firstIndex: number): Batch {
     bytes: () => buffer.subarray(1, end),
     leaves: () => leaves.subarray(0, count * HASH_BYTES),
     done: promise,
+    addBlob(blob, offset) {
+      if (blobs === undefined) {
+        blobs = [];
+        blobOffset = offset;
+      }
+      invariant(offset === blobOffset + blobBytes, 'the payloads of a batch follow each other');
+      blobs.push(blob);
+      blobBytes += blob.length;
+    },
+    pack: () => (blobs === undefined ? undefined : { offset: blobOffset, bytes: Buffer.concat(blobs) }),
+    size: () => end - 1 + blobBytes,
     settle: (error) => (error === undefined ? resolve() : reject(error)),
     add(entry, most) {
       if (entry.length > most) return undefined;

@@ -5,8 +5,8 @@
  * A failed write or fsync ends the writer: it acknowledges nothing more and never retries, because a second fsync can
  * report success for pages the kernel has already dropped. Opening the log again replays from what is on disk.
  */
-import { TallyError } from '../core/error.ts';
-import type { LogStore } from '../core/ports.ts';
+import { invariant, TallyError } from '../core/error.ts';
+import type { LogStore, PackStore } from '../core/ports.ts';
 import type { Batch } from './batch.ts';
 import type { Sequencer } from './sequencer.ts';
 
@@ -25,6 +25,7 @@ export interface Committer {
 
 export function createCommitter(
   store: LogStore,
+  packs: Pick<PackStore, 'writePack'> | undefined,
   sequencer: Sequencer,
   onDurable: (batch: Batch) => void,
 ): Committer {
@@ -45,6 +46,13 @@ export function createCommitter(
       for (const batch of batches) {
         try {
           if (dead !== undefined) throw dead;
+          // Payloads first: an entry on disk whose payload is not would look like tampering. A failure is fatal like
+          // that of the segment: where the pack ends is then unknown, and later entries chain to the one that cites it.
+          const pack = batch.pack();
+          if (pack !== undefined) {
+            invariant(packs !== undefined, 'payloads without packs');
+            await packs.writePack(batch.segment, pack.offset, pack.bytes);
+          }
           if (batch.segment !== segment) await store.openSegment(batch.segment);
           segment = batch.segment;
           await store.append(batch.bytes());

@@ -7,10 +7,12 @@ import { ENTRY_VERSION, type Entry, type Event, EventSchema } from '../core/entr
 import { invariant, TallyError } from '../core/error.ts';
 import type { Fingerprint } from '../core/fingerprint.ts';
 import { LIMITS } from '../core/limits.ts';
+import { packName } from '../core/payload/citation.ts';
 import type { Redactor } from '../core/redact/redact.ts';
 import type { Producer, Receipt } from './api.ts';
 import { type Batch, createBatch } from './batch.ts';
 import { toOpenAction } from './orphans.ts';
+import { type Brought, type PreparedPayload, withReplaced } from './payloads.ts';
 import type { Pending } from './pending.ts';
 
 /** Where the log stands. Only the sequencer changes it. */
@@ -41,6 +43,8 @@ export interface SequencerOptions {
   readonly segmentEntries: number;
   readonly position: Position;
   readonly pending: Pending;
+  /** Where the pack of each segment ends, by the segment's first index. Absent: there is none yet. Only the sequencer changes it. */
+  readonly packEnds: Map<number, number>;
   /** Told of every entry as it gets its place, before it is durable. */
   readonly observe: (entry: Entry) => void;
 }
@@ -53,7 +57,7 @@ export interface Sequenced {
 
 export interface Sequencer {
   /** Throws `BAD_EVENT` or `ENTRY_TOO_LARGE`; nothing is sequenced then. */
-  sequence(event: Event, producer: Producer): Sequenced;
+  sequence(event: Event, producer: Producer, payload?: PreparedPayload): Sequenced;
   /** Hands over everything sequenced since the last call, in order. */
   take(): Batch[];
   readonly queuedBytes: () => number;
@@ -97,7 +101,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       last !== undefined &&
       last.segment === position.segment &&
       last.count() < LIMITS.batchEntries &&
-      last.bytes().length < LIMITS.batchBytes
+      last.size() < LIMITS.batchBytes
     ) {
       return last;
     }
@@ -116,7 +120,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     return { ...action, ...fingerprint.action(options.tenant, action, args, args_note) };
   }
 
-  function append(event: Event, producer: Producer): Sequenced {
+  function append(event: Event, producer: Producer, prepared?: PreparedPayload): Sequenced {
     const nowMs = options.now();
     startSegmentIfDue(nowMs);
     const snapshot = event.decision?.snapshot;
@@ -155,12 +159,13 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       },
     };
     if (nowMs < position.lastMs) entry.clock = 'back';
+    const brought = event.payload === undefined ? undefined : bring(entry, prepared);
     if (ended?.late === true && entry.outcome !== undefined) entry.outcome = { ...entry.outcome, late: true };
     if (entry.step_id === undefined && entry.action !== undefined) entry.step_id = `step_${seq}`;
 
     const bytes = redactor.redactEntry(entry);
     const target = batch();
-    const before = target.bytes().length;
+    const before = target.size();
     const spare = INDEX_DIGITS - String(position.next).length;
     checkParts(entry, bytes.length);
     const hash = target.add(bytes, LIMITS.entryBytes - spare);
@@ -169,7 +174,8 @@ export function createSequencer(options: SequencerOptions): Sequencer {
         hint: 'put large arguments and results into the payload, not into metadata; nothing was recorded for this event',
       });
     }
-    queued += target.bytes().length - before;
+    if (brought?.blob !== undefined) place(target, brought.blob);
+    queued += target.size() - before;
     if (position.next === position.segment) position.segmentMs = nowMs;
     position.next++;
     position.prev = hash;
@@ -179,6 +185,27 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     if (entry.phase === 'pre_exec') pending.open(toOpenAction(entry));
     options.observe(entry);
     return { receipt: { id: receiptId, index: entry.index, ts: entry.ts }, done: target.done };
+  }
+
+  /** What the event brought never reaches the entry: only where it lies, or nothing. */
+  function bring(entry: Entry, prepared: PreparedPayload | undefined): Brought | undefined {
+    delete entry.payload;
+    const brought = prepared?.bring(entry.id);
+    if (brought === undefined) return undefined;
+    const { payload, blob, replaced } = brought;
+    entry.payload =
+      blob === undefined
+        ? payload
+        : { ...payload, pack: packName(position.segment), offset: packEnd(), length: blob.length };
+    if (entry.outcome !== undefined) entry.outcome = withReplaced(entry.outcome, replaced);
+    return brought;
+  }
+
+  const packEnd = (): number => options.packEnds.get(position.segment) ?? 0;
+
+  function place(target: Batch, blob: Uint8Array): void {
+    target.addBlob(blob, packEnd());
+    options.packEnds.set(position.segment, packEnd() + blob.length);
   }
 
   /** A reader of one segment finds every snapshot that its decisions cite announced in it, before its first use. */
@@ -204,9 +231,9 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       queued = 0;
       return taken;
     },
-    sequence(event, producer) {
+    sequence(event, producer, payload) {
       try {
-        return append(checked(event), producer);
+        return append(checked(event), producer, payload);
       } catch (error) {
         throw withoutSecrets(error, redactor);
       }

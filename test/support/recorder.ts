@@ -3,13 +3,15 @@
 import { createHash } from 'node:crypto';
 import type { Entry } from '../../src/core/entry.ts';
 import type { LogInfo } from '../../src/core/loginfo.ts';
+import { type PayloadSetting, payloadPolicy } from '../../src/core/payload/policy.ts';
 import { compilePolicy } from '../../src/core/policy/load.ts';
-import type { LogStore, ObjectStore } from '../../src/core/ports.ts';
+import type { DataKeyStore, LogStore, ObjectStore, PackStore } from '../../src/core/ports.ts';
 import type { Redactor } from '../../src/core/redact/redact.ts';
 import { makeKeyPair, signerFromSkey } from '../../src/core/tlog/key.ts';
 import { createLog } from '../../src/recorder/create.ts';
 import { type LocalRecorder, openRecorder } from '../../src/recorder/recorder.ts';
 import { type MemoryDisk, memoryDisk, memoryObjects, openMemoryStore } from '../../src/store/memory.ts';
+import { memoryDataKeys, memoryPacks } from '../../src/store/memory-packs.ts';
 
 export const ORIGIN = 'test.example/local';
 export const POLICY = `version: "1"
@@ -22,6 +24,9 @@ export interface Machine {
   readonly disk: MemoryDisk;
   readonly heads: Map<string, Uint8Array>;
   readonly registry: Map<string, Uint8Array>;
+  readonly packs: Map<number, Buffer>;
+  readonly dataKeys: Map<string, Uint8Array>;
+  readonly masterKey: Uint8Array;
   readonly vkey: string;
   readonly info: LogInfo;
   /** Milliseconds; tests move it. */
@@ -33,6 +38,10 @@ export interface Machine {
     readonly redactor?: Redactor;
     readonly policy?: string;
     readonly segmentEntries?: number;
+    /** Present: payloads are kept as it says. */
+    readonly payloads?: PayloadSetting;
+    readonly wrapPacks?: (packs: PackStore) => PackStore;
+    readonly wrapKeys?: (keys: DataKeyStore) => DataKeyStore;
   }): Promise<LocalRecorder>;
 }
 
@@ -59,6 +68,9 @@ export async function machine(disk: MemoryDisk = memoryDisk()): Promise<Machine>
   };
   const heads = new Map<string, Uint8Array>();
   const registry = new Map<string, Uint8Array>();
+  const packs = new Map<number, Buffer>();
+  const dataKeys = new Map<string, Uint8Array>();
+  const masterKey = countingRandom('master')(32);
   const clock = { ms: Date.UTC(2026, 0, 1) };
   const signer = signerFromSkey(skey);
   await createLog({ store: openMemoryStore(disk), heads: memoryObjects(heads), name: 'local', info, signer });
@@ -67,6 +79,9 @@ export async function machine(disk: MemoryDisk = memoryDisk()): Promise<Machine>
     disk,
     heads,
     registry,
+    packs,
+    dataKeys,
+    masterKey,
     vkey,
     info,
     clock,
@@ -80,9 +95,18 @@ export async function machine(disk: MemoryDisk = memoryDisk()): Promise<Machine>
         registry: memoryObjects(registry),
         info,
         signer,
-        masterKey: countingRandom('master')(32),
+        masterKey,
         policy: compilePolicy(options.policy ?? POLICY, { id: 'local' }),
         ...(options.redactor === undefined ? {} : { redactor: options.redactor }),
+        ...(options.payloads === undefined
+          ? {}
+          : {
+              payloads: {
+                packs: (options.wrapPacks ?? ((same) => same))(memoryPacks(packs)),
+                keys: (options.wrapKeys ?? ((same) => same))(memoryDataKeys(dataKeys)),
+                policy: payloadPolicy(options.payloads),
+              },
+            }),
         now: () => clock.ms,
         random: countingRandom(`start ${starts++}`),
         ...(options.segmentEntries === undefined ? {} : { segmentEntries: options.segmentEntries }),
