@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { AnchorSettingSchema, type AnchorSettings } from '../anchor/setting.ts';
 import { TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
+import { type PayloadSetting, PayloadSettingSchema } from '../core/payload/policy.ts';
 import { type PolicyDocument, parsePolicyDocument } from '../core/policy/document.ts';
 import { didYouMean } from '../core/policy/suggest.ts';
 
@@ -16,6 +17,8 @@ const ConfigSchema = z.strictObject({
   allow_observe: z.boolean().optional(),
   /** The broker's port. TALLY_PORT and --port come first. */
   port: z.int().min(1).max(65_535).optional(),
+  /** Whether `tally up` serves the log over HTTP on this machine. */
+  tiles: z.boolean().optional(),
   /** What outside of this machine is shown the log's checkpoints (docs/anchors.md). */
   anchors: z
     .array(AnchorSettingSchema)
@@ -29,15 +32,23 @@ const ConfigSchema = z.strictObject({
     .optional(),
   /** So many of the configured witnesses have to cosign. */
   witness_quorum: z.int().min(1).max(LIMITS.anchors).optional(),
+  /** What is kept of payloads, per type and class (spec/entry.md section 11). */
+  payloads: PayloadSettingSchema.optional(),
 });
 
 export interface MachineConfig extends AnchorSettings {
   readonly allow_observe: boolean;
   readonly port?: number;
+  readonly tiles?: boolean;
+  readonly payloads?: PayloadSetting;
 }
 
 const KEYS = Object.keys(ConfigSchema.shape);
 const ANCHOR_KEYS = [...new Set(AnchorSettingSchema.options.flatMap(({ shape }) => Object.keys(shape)))];
+const KEYS_IN: Readonly<Record<string, readonly string[]>> = {
+  anchors: ANCHOR_KEYS,
+  payloads: Object.keys(PayloadSettingSchema.shape),
+};
 /** Settings of the design that this version does not carry out. */
 const NOT_YET = ['failure_modes', 'retention', 'sinks', 'webhooks'];
 
@@ -56,7 +67,7 @@ export function parseConfig(text: string, path: string): MachineConfig {
   // An empty file, or one of comments only, sets nothing.
   const parsed = ConfigSchema.safeParse(doc.value ?? {});
   if (!parsed.success) throw firstProblem(path, doc, parsed.error.issues[0]);
-  const { allow_observe = false, port, anchors = [], witness_quorum } = parsed.data;
+  const { allow_observe = false, port, tiles, anchors = [], witness_quorum, payloads } = parsed.data;
   const witnesses = anchors.filter(({ type }) => type === 'witness').length;
   if (witness_quorum !== undefined && witness_quorum > witnesses) {
     const message = `witness_quorum: ${witness_quorum} witnesses are asked for, and ${witnesses} are configured`;
@@ -65,8 +76,10 @@ export function parseConfig(text: string, path: string): MachineConfig {
   return {
     allow_observe,
     ...(port === undefined ? {} : { port }),
+    ...(tiles === undefined ? {} : { tiles }),
     anchors,
     ...(witness_quorum === undefined ? {} : { witness_quorum }),
+    ...(payloads === undefined ? {} : { payloads }),
   };
 }
 
@@ -92,7 +105,7 @@ function firstProblem(path: string, doc: PolicyDocument, issue: z.core.$ZodIssue
     const shown = JSON.stringify(key.slice(0, 80));
     if (NOT_YET.includes(key))
       return badConfig(path, place, `${shown} is not carried out by this version`, `remove ${shown}`);
-    const known = issue.path[0] === 'anchors' ? ANCHOR_KEYS : KEYS;
+    const known = KEYS_IN[String(issue.path[0])] ?? KEYS;
     const guess = didYouMean(key, known);
     const hint = guess === undefined ? `known keys: ${known.join(', ')}` : `did you mean ${guess}?`;
     return badConfig(path, place, `unknown key ${shown}`, hint);
@@ -103,14 +116,17 @@ function firstProblem(path: string, doc: PolicyDocument, issue: z.core.$ZodIssue
     path,
     place,
     `${where === '' ? 'the file' : where}: ${issue.message}`,
-    MEANINGS[where.replace(/^anchors\..*/, 'anchors')],
+    MEANINGS[where.replace(/^(anchors|payloads)\..*/, '$1')],
   );
 }
 
 const MEANINGS: Readonly<Record<string, string>> = {
   '': 'one setting a line, for example `port: 8765`',
   allow_observe: 'true or false',
+  tiles: 'true or false',
   port: 'a whole number from 1 to 65535',
+  payloads:
+    '`keep` says for a type, or for the classes of a type, one of none, hash, redacted and full; `max_bytes` bounds what is redacted',
   anchors: 'a list; docs/anchors.md shows one of each type, and `tally anchor add --help` too',
   witness_quorum: 'a whole number, at most that of the witnesses in `anchors`',
 };

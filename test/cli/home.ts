@@ -84,6 +84,8 @@ export function makeHome(t: TestContext): Home {
         ...cleanEnvironment(),
         TALLY_HOME: directory,
         XDG_RUNTIME_DIR: join(directory, 'r'),
+        // Tests run side by side: none may take the port that another one expects.
+        TALLY_UI_PORT: '0',
         ...options.env,
       },
       stdio: ['pipe', 'pipe', 'pipe'],

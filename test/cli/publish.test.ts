@@ -165,7 +165,7 @@ describe('tally log publish', () => {
 async function underWay(pid: number | undefined): Promise<void> {
   const work = join(target, '.publishing');
   for (;;) {
-    const names = await readdir(work).catch(() => []);
+    const names = await readdir(work).catch((): string[] => []);
     if (names.includes('lock.sqlite') || pid === undefined) return;
     await wait(2);
   }

@@ -36,6 +36,8 @@ function cleanEnvironment(directory: string): Record<string, string> {
     TZ: 'UTC',
     TALLY_HOME: join(directory, 'home'),
     XDG_RUNTIME_DIR: join(directory, 'run'),
+    // Tests run side by side: none may take the port that another one expects.
+    TALLY_UI_PORT: '0',
     NO_COLOR: '1',
   };
 }

@@ -7,12 +7,12 @@ import type { Socket } from 'node:net';
 import type { Event } from '../../core/entry.ts';
 import { isTallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
+import { loopbackHosts, webRefusal } from '../../core/loopback.ts';
 import type { Recorder } from '../../recorder/api.ts';
 import type { Vault } from '../secrets/vault.ts';
 import { type CallDeps, factsOf, handleCall } from './call.ts';
 import { PROXY } from './events.ts';
 import { codeOf } from './failure.ts';
-import { loopbackHosts, webRefusal } from './guard.ts';
 import { type Health, sendHealth } from './health.ts';
 import { createListener, HOST, listenOn } from './listener.ts';
 import { block, type Recorded } from './refuse.ts';
@@ -184,7 +184,7 @@ export function createBroker(options: BrokerOptions): Broker {
 
   function refusalOf(exchange: Exchange): Reply | undefined {
     const { request } = exchange;
-    const web = webRefusal(request, hosts);
+    const web = webRefusal(request.headers, hosts);
     if (web !== undefined) return { status: 403, body: { error: web, reason: 'web_page_refused' } };
     if (request.url !== '/proxy') return badRequest('there is /proxy and /health', 404);
     if (closing !== undefined) return BROKER_CLOSING;

@@ -13,6 +13,7 @@ export function build(context: Context): Command {
         wholeNumber(0),
       )
       .option('--no-broker', 'record for programs on this machine only, through the socket')
+      .option('--no-tiles', 'do not serve the log over HTTP on 127.0.0.1:7700 (TALLY_UI_PORT)')
       .option('--no-watch', 'do not take up changes of the policy file by itself')
       .option('--json', 'one line of JSON when it is ready'),
     [

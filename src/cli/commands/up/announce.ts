@@ -6,17 +6,20 @@ import { safe, safeJsonText } from '../../output/safe.ts';
 interface Announcement {
   readonly session: Session;
   readonly url: string | undefined;
+  /** Where the log is served over HTTP. */
+  readonly tiles: string | undefined;
   readonly json: boolean;
 }
 
 /** Printed when calls can be made: whoever waits for this line need not try. */
-export async function announce(context: Context, { session, url, json }: Announcement): Promise<void> {
+export async function announce(context: Context, { session, url, tiles, json }: Announcement): Promise<void> {
   const { stdout, paths, version } = context;
   const status = await session.ask('status', {});
   const { directory } = await context.openReader();
   if (json) {
     const ready = {
       ...(url === undefined ? {} : { proxy_url: url }),
+      ...(tiles === undefined ? {} : { tiles_url: tiles }),
       pid: status.pid,
       version,
       log: directory,
@@ -38,6 +41,7 @@ export async function announce(context: Context, { session, url, json }: Announc
         'policy',
         `${paths.policyFile}  (version ${safe(status.policy.version)}, ${hosts === 0 ? 'allows nothing yet' : counted(hosts, 'host')})`,
       ],
+      ['tiles', tiles],
       ['verifier', safe(status.vkey)],
       ['try', hosts === 0 ? 'tally policy allow HOST' : 'tally call --url https://HOST/… --bearer KEY'],
       ['look', 'tally log tail'],

@@ -1,6 +1,7 @@
 /** The long-lived writer of this machine, with its broker. */
 import { TallyError } from '../../../core/error.ts';
 import type { Session } from '../../../open.ts';
+import type { TileServer } from '../../../server/tiles-http.ts';
 import { type OwnBroker, startBroker } from '../../broker.ts';
 import type { Context } from '../../context.ts';
 import { counted } from '../../facts.ts';
@@ -9,12 +10,14 @@ import { portOwner } from '../../port-owner.ts';
 import { askRunning } from '../../running.ts';
 import { firstStartNote, setUp } from '../../setup.ts';
 import { announce } from './announce.ts';
+import { openTiles } from './tiles.ts';
 import { watchPolicy } from './watch.ts';
 
 export interface UpOptions {
   readonly port?: number;
   readonly broker: boolean;
   readonly watch: boolean;
+  readonly tiles: boolean;
   readonly json?: boolean;
 }
 
@@ -31,12 +34,14 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
   const session = await context.openSession({ require: 'writer' });
   if (first && !context.stderr.isTTY) firstStartNote(context);
   let broker: OwnBroker | undefined;
+  let tiles: TileServer | undefined;
   let why = 'the end of `tally up`';
   try {
     tellRecovered(context, session);
     broker = options.broker ? await listen(context, session, port) : undefined;
     session.setProxyUrl(broker?.url);
-    await announce(context, { session, url: broker?.url, json: options.json === true });
+    tiles = await openTiles(context, options.tiles);
+    await announce(context, { session, url: broker?.url, tiles: tiles?.url, json: options.json === true });
     const policy = options.watch ? watchPolicy(context, session) : undefined;
     try {
       why = await untilStopped(session, stop);
@@ -44,6 +49,7 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
       policy?.close();
     }
   } finally {
+    await tiles?.close();
     await close(context, session, broker, why);
   }
 }

@@ -1,0 +1,51 @@
+/** The log over HTTP beside the recorder (C2SP tlog-tiles), for verifiers on this machine. */
+import { TallyError } from '../../../core/error.ts';
+import { serveTiles, type TileServer } from '../../../server/tiles-http.ts';
+import { loadConfig } from '../../config.ts';
+import type { Context } from '../../context.ts';
+import { portOwner } from '../../port-owner.ts';
+
+const DEFAULT_PORT = 7700;
+
+/** TALLY_UI_PORT, or 7700. 0: any free port. */
+function choosePort({ env }: Context): number {
+  const text = env.TALLY_UI_PORT;
+  if (text === undefined || text === '') return DEFAULT_PORT;
+  const port = Number(text);
+  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
+  throw new TallyError('BAD_CONFIG', `TALLY_UI_PORT is not a port: ${text}`, {
+    hint: 'a number from 0 (any) to 65535',
+  });
+}
+
+/** `undefined` when it is switched off, or, with a warning, when its port is taken: recording matters more. */
+export async function openTiles(context: Context, wanted: boolean): Promise<TileServer | undefined> {
+  if (!wanted || loadConfig(context.paths.configFile).tiles === false) return undefined;
+  const port = choosePort(context);
+  const { name, reader } = await context.openReader();
+  let told = false;
+  try {
+    return await serveTiles({
+      name,
+      reader,
+      port,
+      onError(error) {
+        // Whoever asks in a loop must not fill the screen.
+        if (told) return;
+        told = true;
+        const why = error instanceof Error ? error.message : String(error);
+        context.warn(
+          `a part of the log could not be served over HTTP: ${why} (run \`tally verify\`; told once)`,
+        );
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof TallyError) || error.code !== 'ADDRESS_IN_USE') throw error;
+    const owner = portOwner(port);
+    const by = owner === undefined ? '' : ` by pid ${owner.pid} (${owner.command})`;
+    context.warn(
+      `the log is not served over HTTP: port ${port} of 127.0.0.1 is taken${by}. It is recorded all the same; TALLY_UI_PORT=${port + 1} takes another port, --no-tiles needs none`,
+    );
+    return undefined;
+  }
+}
