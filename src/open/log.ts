@@ -91,6 +91,7 @@ export async function openLog(
       policy: payloadPolicy(options.payloads),
     },
     ...(options.allowObserve === undefined ? {} : { allowObserve: options.allowObserve }),
+    ...(options.segmentEntries === undefined ? {} : { segmentEntries: options.segmentEntries }),
     now: Date.now,
     onWarning: options.onWarning,
     random,

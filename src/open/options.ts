@@ -12,6 +12,8 @@ export interface WriterOptions {
   readonly allowObserve?: boolean;
   /** Which payloads are kept; also from the machine's configuration. */
   readonly payloads?: PayloadSetting;
+  /** Entries of a full segment; tests shorten it. */
+  readonly segmentEntries?: number;
 }
 
 export interface SessionOptions extends WriterOptions {
