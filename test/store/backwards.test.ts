@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { LIMITS } from '../../src/core/limits.ts';
 import { type OverlongLine, readBackwards } from '../../src/store/file/backwards.ts';
 import { segmentName } from '../../src/store/file/names.ts';
+import { alter, sealedPath, tableOf, writeSegments } from '../support/sealed.ts';
 
 const made: string[] = [];
 after(() => Promise.all(made.map((path) => rm(path, { recursive: true, force: true }))));
@@ -67,6 +68,36 @@ describe('reading backwards', () => {
       ),
       { numRuns: 60 },
     );
+  });
+
+  it('reads sealed segments like plain ones, with the same places', async () => {
+    const bounds = [0, 768, 1024, 1300];
+    const plain = await logOf([]);
+    await writeSegments(plain, bounds, []);
+    const sealed = await logOf([]);
+    await writeSegments(sealed, bounds, [0, 768]);
+    const [a, b] = [await readAll(plain), await readAll(sealed)];
+    assert.deepEqual(b, a);
+    assert.equal(b.lines.length, 1300);
+  });
+
+  it('refuses a sealed segment when it gets to what is damaged in it, and not before', async () => {
+    const directory = await logOf([]);
+    await writeSegments(directory, [0, 1024, 1030], [0]);
+    const { frames } = await tableOf(sealedPath(directory, 0));
+    await alter(sealedPath(directory, 0), (bytes) => {
+      bytes.fill(0x55, (frames[1]?.at ?? 0) + 20, (frames[1]?.at ?? 0) + 60);
+      return bytes;
+    });
+    const backwards = await readBackwards(directory);
+    let lines = 0;
+    await assert.rejects(
+      async () => {
+        for await (const { bounds } of backwards.blocks()) lines += bounds.length / 2;
+      },
+      { code: 'LOG_DAMAGED' },
+    );
+    assert.ok(lines >= 6, String(lines));
   });
 
   it('leaves out the line that is still being written, and says where the whole ones end', async () => {

@@ -6,7 +6,9 @@ import { afterEach, describe, it } from 'node:test';
 import { LIMITS } from '../../src/core/limits.ts';
 import { type Followed, follow } from '../../src/store/file/follow.ts';
 import { segmentName } from '../../src/store/file/names.ts';
+import { openFileStore } from '../../src/store/file/store.ts';
 import { until } from '../support/home.ts';
+import { linesOf, sealedPath, writeSegments } from '../support/sealed.ts';
 
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -126,6 +128,57 @@ describe('following a log', () => {
     for (let i = 0; i < 5; i++) await appendFile(file(0), 'y'.repeat(LIMITS.entryBytes));
     await appendFile(file(0), '\ntwo\n');
     await seen(news, ['one', 'overlong', 'two']);
+    // Whole before anybody looked.
+    await appendFile(file(0), `three\n${'y'.repeat(LIMITS.entryBytes * 3)}\nfour\n`);
+    await seen(news, ['one', 'overlong', 'two', 'three', 'overlong', 'four']);
+  });
+
+  it('loses and repeats no line while segment after segment is sealed under it, and calls nothing tampering', async () => {
+    const { directory, news } = await followed();
+    const store = await openFileStore(directory);
+    for (let first = 0; first < 256 * 6; first += 256) {
+      await store.openSegment(first);
+      for (let at = first; at < first + 256; at += 64) await store.append(Buffer.from(linesOf(at, at + 64)));
+      // The oldest plain one, as soon as there is a later one: its reader may be anywhere in it.
+      if (first > 0) await store.seal(first - 256);
+    }
+    const expected = linesOf(0, 256 * 6)
+      .split('\n')
+      .slice(0, -1);
+    await until(() => news.length >= expected.length || undefined, 'every line');
+    assert.deepEqual(news, expected);
+    await store.close();
+  });
+
+  it('reads the rest of a segment that was sealed before its reader got there, and begins in a sealed one', async () => {
+    const plain = await followed({ begin: linesOf(0, 512) });
+    await seen(plain.news, linesOf(0, 512).split('\n').slice(0, -1));
+    const store = await openFileStore(plain.directory);
+    await store.openSegment(512);
+    await store.append(Buffer.from(linesOf(512, 514)));
+    await store.seal(0);
+    await seen(plain.news, linesOf(0, 514).split('\n').slice(0, -1));
+    const stop = new AbortController();
+    const lines: string[] = [];
+    const from = { first: 0, offset: linesOf(0, 300).length };
+    for await (const each of follow(plain.directory, { from, signal: stop.signal, pollMs: 20 })) {
+      lines.push(...told(each));
+      if (lines.length >= 214) stop.abort();
+    }
+    assert.deepEqual(lines, linesOf(300, 514).split('\n').slice(0, -1));
+    await store.close();
+  });
+
+  it('says that a segment was replaced when the sealed one in its place has another length', async () => {
+    const { directory, file, news } = await followed({ begin: linesOf(0, 256) });
+    await seen(news, linesOf(0, 256).split('\n').slice(0, -1));
+    const other = await mkdtemp(join(tmpdir(), 'tally-follow-'));
+    ends.push(() => rm(other, { recursive: true }));
+    await writeSegments(other, [0, 512], [0]);
+    await rename(sealedPath(other, 0), sealedPath(directory, 0));
+    await unlink(file(0));
+    await until(() => news.length > 256 || undefined, 'news of the change');
+    assert.equal(news[256], 'replaced');
   });
 
   it('ends when it is told to', async () => {

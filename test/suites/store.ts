@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LogReader, LogStore } from '../../src/core/ports.ts';
+import { linesOf } from '../support/sealed.ts';
 
 export interface StoreUnderTest {
   open(): Promise<LogStore>;
@@ -98,6 +99,78 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
       await store.append(Buffer.from('torn'));
       assert.equal((await store.setAside(1, 0)).bytes, 4);
       assert.deepEqual(await store.segments(), [{ first: 0, bytes: 5, sealed: false }]);
+    }));
+
+  test(`${name}: a sealed segment reads as before at every place, also after opening again, and is said to be sealed`, () =>
+    using(async (store, again) => {
+      const lines = linesOf(0, 768);
+      await store.openSegment(0);
+      await store.append(Buffer.from(lines));
+      await store.openSegment(768);
+      await store.append(Buffer.from(linesOf(768, 770)));
+      await store.seal(0);
+      for (const each of [store, await again()]) {
+        const segments = await each.segments();
+        assert.deepEqual(
+          segments.map(({ first, bytes, sealed }) => [first, bytes, sealed]),
+          [
+            [0, lines.length, true],
+            [768, linesOf(768, 770).length, false],
+          ],
+        );
+        for (const offset of [0, 1, 20_000, lines.length - 1, lines.length])
+          assert.equal(await contents(each, 0, offset), lines.slice(offset));
+        for (const index of [0, 255, 256, 700]) {
+          const near = await each.seek(0, index);
+          assert.ok(near.index <= index);
+          assert.equal(near.offset, linesOf(0, near.index).length);
+        }
+      }
+      for await (const block of store.read(0)) block.fill(0);
+      assert.equal(await contents(store, 0), lines);
+    }));
+
+  test(`${name}: a sealed segment is final, and sealing it again changes nothing`, () =>
+    using(async (store) => {
+      await store.openSegment(0);
+      await store.append(Buffer.from(linesOf(0, 256)));
+      await store.openSegment(256);
+      await store.seal(0);
+      await store.seal(0);
+      assert.equal(await contents(store, 0), linesOf(0, 256));
+      await assert.rejects(store.openSegment(0), { code: 'LOG_DAMAGED' });
+      await assert.rejects(store.setAside(0, 5), { code: 'LOG_DAMAGED' });
+      await assert.rejects(store.setAside(0, 0), { code: 'LOG_DAMAGED' });
+    }));
+
+  test(`${name}: only whole multiples of 256 lines are sealed, and a refusal leaves the plain form`, () =>
+    using(async (store) => {
+      for (const [first, text] of [
+        [0, linesOf(0, 255)],
+        [256, linesOf(256, 513)],
+        [1024, `${linesOf(1024, 1279)}{"half":`],
+        [2048, ''],
+      ] as const) {
+        await store.openSegment(first);
+        await store.append(Buffer.from(text));
+        await assert.rejects(store.seal(first), { code: 'LOG_DAMAGED' }, String(first));
+        assert.equal(await contents(store, first), text);
+      }
+      assert.ok((await store.segments()).every(({ sealed }) => !sealed));
+    }));
+
+  test(`${name}: sealing goes on beside appending, and ends when it is told to`, () =>
+    using(async (store) => {
+      await store.openSegment(0);
+      await store.append(Buffer.from(linesOf(0, 512)));
+      await store.openSegment(512);
+      await Promise.all([store.seal(0), store.append(Buffer.from(linesOf(512, 515)))]);
+      assert.equal(await contents(store, 512), linesOf(512, 515));
+      await store.append(Buffer.from(linesOf(515, 768)));
+      const reason = new Error('stopped');
+      await assert.rejects(store.seal(512, AbortSignal.abort(reason)), reason);
+      assert.equal((await store.segments()).at(-1)?.sealed, false);
+      assert.equal(await contents(store, 512), linesOf(512, 768));
     }));
 
   test(`${name}: objects are replaced whole, listed by prefix, and independent of the caller's buffer`, () =>

@@ -98,11 +98,16 @@ async function* readNew(reading: Reading): AsyncGenerator<Followed> {
     const { first } = file;
     const bytes = await file.readAt(offset, BLOCK);
     if (bytes.length === 0) return;
-    const bounds: number[] = [];
+    let bounds: number[] = [];
     let start = 0;
     for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
       if (reading.skipping) reading.skipping = false;
-      else bounds.push(start, end);
+      else if (end - start <= LONGEST_LINE) bounds.push(start, end);
+      else {
+        if (bounds.length > 0) yield { kind: 'lines', first, offset, bytes, bounds };
+        bounds = [];
+        yield { kind: 'overlong', name: segmentName(first), offset: offset + start };
+      }
       start = end + 1;
     }
     reading.position += start;
