@@ -10,6 +10,8 @@ export interface BoundedPost {
   readonly who: string;
   readonly url: string;
   readonly body: Uint8Array;
+  /** Without it, text. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly mostBytes: number;
   readonly signal: AbortSignal;
@@ -28,7 +30,7 @@ export async function postBounded(post: BoundedPost): Promise<PostAnswer> {
     const { statusCode, body } = await request(post.url, {
       method: 'POST',
       body: post.body,
-      headers: { 'content-type': 'text/plain; charset=utf-8' },
+      headers: { 'content-type': 'text/plain; charset=utf-8', ...post.headers },
       signal: AbortSignal.any([post.signal, late]),
       headersTimeout: post.timeoutMs,
       bodyTimeout: post.timeoutMs,
