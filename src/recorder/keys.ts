@@ -143,7 +143,9 @@ export function createKeys(options: {
   readonly files: KeyFiles | undefined;
   readonly redactor: Redactor;
   readonly checkpointer: Pick<Checkpointer, 'hold'>;
-  /** Places an event at once; throws when the writer is dead or closing. */
+  /** Throws when the writer is dead or closing. */
+  readonly refuse: () => void;
+  /** Places an event at once. */
   readonly sequence: (event: Event, producer: Producer) => Sequenced;
   readonly fail: (error: TallyError) => void;
 }): Keys {
@@ -179,10 +181,12 @@ export function createKeys(options: {
   }
 
   async function rotateAlone(from: KeyFiles, event: Event, held: Held): Promise<Rotated> {
+    options.refuse();
     const old = signer;
     const next = await prepare(from);
     let sequenced: Sequenced;
     try {
+      options.refuse();
       const metadata = { ...event.metadata, old: old.vkey, new: next.vkey };
       sequenced = options.sequence({ ...event, type: KEY_ROTATE, phase: 'point', metadata }, OWN);
     } catch (error) {

@@ -2,16 +2,18 @@
 
 import { createHash } from 'node:crypto';
 import type { Entry } from '../../src/core/entry.ts';
-import type { LogInfo } from '../../src/core/loginfo.ts';
+import { type LogInfo, parseLogInfo } from '../../src/core/loginfo.ts';
 import { type PayloadSetting, payloadPolicy } from '../../src/core/payload/policy.ts';
 import { compilePolicy } from '../../src/core/policy/load.ts';
 import type { DataKeyStore, LogStore, ObjectStore, PackStore } from '../../src/core/ports.ts';
 import type { Redactor } from '../../src/core/redact/redact.ts';
 import { makeKeyPair, signerFromSkey } from '../../src/core/tlog/key.ts';
 import { createLog } from '../../src/recorder/create.ts';
+import type { KeyFiles } from '../../src/recorder/keys.ts';
 import { type LocalRecorder, openRecorder } from '../../src/recorder/recorder.ts';
 import { type MemoryDisk, memoryDisk, memoryObjects, openMemoryStore } from '../../src/store/memory.ts';
 import { memoryDataKeys, memoryPacks } from '../../src/store/memory-packs.ts';
+import { type MemoryKeys, memoryKeyFiles } from './key-files.ts';
 
 export const ORIGIN = 'test.example/local';
 export const POLICY = `version: "1"
@@ -27,7 +29,10 @@ export interface Machine {
   readonly packs: Map<number, Buffer>;
   readonly dataKeys: Map<string, Uint8Array>;
   readonly masterKey: Uint8Array;
+  /** The first key: pinned. */
   readonly vkey: string;
+  /** What lies in keys/: the log's key, and perhaps the one of a rotation. */
+  readonly keyFiles: MemoryKeys;
   readonly info: LogInfo;
   /** Milliseconds; tests move it. */
   clock: { ms: number };
@@ -41,6 +46,7 @@ export interface Machine {
     /** Present: payloads are kept as it says. */
     readonly payloads?: PayloadSetting;
     readonly wrapPacks?: (packs: PackStore) => PackStore;
+    readonly wrapKeyFiles?: (files: KeyFiles) => KeyFiles;
     readonly wrapKeys?: (keys: DataKeyStore) => DataKeyStore;
   }): Promise<LocalRecorder>;
 }
@@ -74,6 +80,7 @@ export async function machine(disk: MemoryDisk = memoryDisk()): Promise<Machine>
   const clock = { ms: Date.UTC(2026, 0, 1) };
   const signer = signerFromSkey(skey);
   await createLog({ store: openMemoryStore(disk), heads: memoryObjects(heads), name: 'local', info, signer });
+  const keyFiles: MemoryKeys = { current: skey };
   let starts = 0;
   return {
     disk,
@@ -83,18 +90,22 @@ export async function machine(disk: MemoryDisk = memoryDisk()): Promise<Machine>
     dataKeys,
     masterKey,
     vkey,
+    keyFiles,
     info,
     clock,
-    open: (options = {}) =>
-      openRecorder({
+    async open(options = {}) {
+      const files = memoryKeyFiles(keyFiles, countingRandom(`keys of start ${starts}`));
+      const stored = disk.objects.get('log.json');
+      return openRecorder({
         tenant: 'local',
         name: 'local',
         version: '0.0.0-test',
         store: (options.wrap ?? ((store) => store))(openMemoryStore(disk)),
         heads: options.heads ?? memoryObjects(heads),
         registry: memoryObjects(registry),
-        info,
-        signer,
+        info: stored === undefined ? info : parseLogInfo(stored),
+        signer: files.signer,
+        keyFiles: (options.wrapKeyFiles ?? ((same) => same))(files),
         masterKey,
         policy: compilePolicy(options.policy ?? POLICY, { id: 'local' }),
         ...(options.redactor === undefined ? {} : { redactor: options.redactor }),
@@ -111,7 +122,8 @@ export async function machine(disk: MemoryDisk = memoryDisk()): Promise<Machine>
         random: countingRandom(`start ${starts++}`),
         ...(options.segmentEntries === undefined ? {} : { segmentEntries: options.segmentEntries }),
         ...(options.orphanGraceMs === undefined ? {} : { orphanGraceMs: options.orphanGraceMs }),
-      }),
+      });
+    },
   };
 }
 

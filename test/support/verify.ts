@@ -1,9 +1,10 @@
 /** After every recorder test the whole log is verified from its bytes. */
 import assert from 'node:assert/strict';
+import { readRotations } from '../../src/core/tlog/rotation-notes.ts';
 import { TILE_WIDTH, tilePath } from '../../src/core/tlog/tile.ts';
 import { verifyLog } from '../../src/core/tlog/verify.ts';
 import { exitCodeOf } from '../../src/core/tlog/verify-report.ts';
-import { openMemoryStore } from '../../src/store/memory.ts';
+import { memoryObjects, openMemoryStore } from '../../src/store/memory.ts';
 import type { Machine } from './recorder.ts';
 
 export async function assertVerifies(
@@ -18,6 +19,7 @@ export async function assertVerifies(
       vkeys: box.info.keys.map(({ vkey }) => vkey),
       setAside: [...box.disk.torn.keys()],
       checkpoint: () => store.objects.get('checkpoint'),
+      rotations: () => readRotations(store.objects),
       tile: (level, index) => store.objects.get(tilePath({ level, index, width: TILE_WIDTH })),
       async *blocks() {
         for (const { first } of await store.segments()) yield* store.read(first);
@@ -25,6 +27,7 @@ export async function assertVerifies(
     },
     {
       pinned: [box.vkey],
+      rotations: await readRotations(memoryObjects(box.heads), 'local/'),
       heads: head === undefined ? [] : [{ name: 'heads/local', ground: 'local', checkpoint: head }],
     },
   );
