@@ -27,6 +27,7 @@ export async function openConfiguredSession(
     client,
     onWarning: warn,
     allowObserve: config.allow_observe,
+    ...(config.payloads === undefined ? {} : { payloads: config.payloads }),
     ...options,
   });
   // A program reads our standard error too; it is told only by the commands that start the recorder.

@@ -1,5 +1,8 @@
 /** What is looked at while entries pass by on their way to the verifier, which reads the log once. */
+
+import type { JsonObject } from '../core/json.ts';
 import { LIMITS } from '../core/limits.ts';
+import { judgePayloads, type Look, type PayloadJudge } from '../core/payload/judge.ts';
 import { type CompletenessJudge, judgeCompleteness } from '../core/query/completeness.ts';
 import { parseLine } from '../core/query/line.ts';
 import { createMentionFinder } from '../core/query/mentions.ts';
@@ -12,32 +15,45 @@ export interface Taps {
   readonly openings: OpeningWatch;
   readonly recovery: RecoveryWatch;
   readonly snapshots: SnapshotWatch;
+  readonly payloads: PayloadJudge;
   /** Only when completeness was asked for: it parses every entry. */
   readonly judge: CompletenessJudge | undefined;
   /** Before the verifier gets the block, which it may overwrite. */
   push(block: Uint8Array): void;
 }
 
-export function createTaps(deep: boolean): Taps {
+/** `look` reads payloads where entries cite some; absent where there are no packs. */
+export function createTaps(deep: boolean, look?: Look): Taps {
   const openings = watchOpenings();
   const recovery = watchRecovery();
   const snapshots = watchSnapshots();
+  const payloads = judgePayloads(look);
   const judge = deep ? judgeCompleteness() : undefined;
 
-  function see(line: Buffer): void {
-    const parsed = parseLine(line);
-    if (!('entry' in parsed)) return;
-    openings.see(parsed.entry);
-    recovery.see(parsed.entry);
-    snapshots.see(parsed.entry);
-    judge?.see(parsed.entry);
-  }
+  type See = (entry: JsonObject) => void;
 
-  const finders = ['log.open', 'log.recover', 'policy.snapshot'].map((type) =>
-    createMentionFinder(Buffer.from(`"type":"${type}"`), LIMITS.entryBytes, see),
+  const toEach =
+    (...sees: readonly See[]) =>
+    (line: Buffer): void => {
+      const parsed = parseLine(line);
+      if ('entry' in parsed) for (const see of sees) see(parsed.entry);
+    };
+  const watches = [openings.see, recovery.see, snapshots.see];
+  const finder = (needle: string, ...sees: readonly See[]) =>
+    createMentionFinder(Buffer.from(needle), LIMITS.entryBytes, toEach(...sees));
+  const finders = [
+    ...['log.open', 'log.recover', 'policy.snapshot'].map((type) => finder(`"type":"${type}"`, ...watches)),
+    finder('"payload":{', payloads.cite),
+    finder('"type":"log.erase"', payloads.erase),
+  ];
+  const all = toEach(
+    ...watches,
+    payloads.cite,
+    payloads.erase,
+    ...(judge === undefined ? [] : [(entry: JsonObject) => judge.see(entry)]),
   );
   const splitter = createLineSplitter({
-    line: (block, start, end) => see(Buffer.from(block.buffer, block.byteOffset + start, end - start)),
+    line: (block, start, end) => all(Buffer.from(block.buffer, block.byteOffset + start, end - start)),
     // The verifier tells of it.
     tooLong: () => undefined,
   });
@@ -45,6 +61,7 @@ export function createTaps(deep: boolean): Taps {
     openings,
     recovery,
     snapshots,
+    payloads,
     judge,
     push(block) {
       if (deep) splitter.push(block);

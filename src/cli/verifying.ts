@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { isTallyError, TallyError } from '../core/error.ts';
 import { sha256Hex } from '../core/hash.ts';
 import type { LogInfo } from '../core/loginfo.ts';
+import type { PayloadsVerdict } from '../core/payload/judge.ts';
 import type { LogReader } from '../core/ports.ts';
 import { type CompletenessFindings, isComplete } from '../core/query/completeness.ts';
 import type { OpeningWatch } from '../core/query/openings.ts';
@@ -20,6 +21,7 @@ import type { OpenedReader } from '../reader.ts';
 import { type Blocks, directoryBlocks, keyNeeded, publishedDirectory } from './log-source.ts';
 import { type LocalHead, localHeads, pinnedVkey, type Whose } from './remembered.ts';
 import { misnamedSegments, tornFiles } from './verify-files.ts';
+import { lookAtPayloads } from './verify-payloads.ts';
 import { createTaps } from './verify-taps.ts';
 
 export interface Verification extends Omit<Report, 'completeness'> {
@@ -30,6 +32,8 @@ export interface Verification extends Omit<Report, 'completeness'> {
   readonly recovery: TornVerdict & { readonly status: 'pass' | 'incomplete' | 'fail' };
   /** Policy snapshots that decisions cite; absent for a published log, which has none. */
   readonly snapshots?: SnapshotsVerdict;
+  /** Payloads that entries cite, held against the packs. */
+  readonly payloads: PayloadsVerdict;
   /** Why log.json could not be used or believed, when it could not. */
   readonly log_json?: string;
 }
@@ -57,7 +61,8 @@ export async function verifyDirectory(opened: OpenedReader, request: VerifyReque
     ...(await Promise.all(request.heads.map(givenHead))),
   ];
   const total = (await reader.segments()).reduce((sum, { bytes }) => sum + bytes, 0);
-  const taps = createTaps(request.completeness);
+  const looker = await lookAtPayloads(opened, { current: request.current, published: about.published });
+  const taps = createTaps(request.completeness, looker.look);
 
   async function* tapped(): AsyncGenerator<Uint8Array> {
     for await (const block of about.blocks.blocks()) {
@@ -73,7 +78,8 @@ export async function verifyDirectory(opened: OpenedReader, request: VerifyReque
       heads,
       onProgress: (_entries, bytes) => request.onProgress(bytes, total),
     },
-  );
+  ).finally(looker.close);
+  const payloads = looker.verdict(taps.payloads, report.size ?? 0);
   const misnamed = about.published ? [] : await misnamedSegments(opened.directory, reader);
   const recovery = await judgeRecovery(opened.directory, taps.recovery, about.published);
   const findings = taps.judge?.finish(await request.writerLives());
@@ -88,15 +94,19 @@ export async function verifyDirectory(opened: OpenedReader, request: VerifyReque
   };
   const problem = about.problem ?? (await contradiction(opened, request, about, taps.openings, local));
   // A log.json that is gone or says something else than what is remembered or on record, a policy that was in force and
-  // is another one or gone, and a torn tail that is no longer what was set aside, are tampering whatever the entries say.
-  const tampered = problem !== undefined || snapshots?.status === 'fail' || recovery.status === 'fail';
+  // is another one or gone, a torn tail that is no longer what was set aside, and a payload that is not the one that was
+  // cited, are tampering whatever the entries say.
+  const tampered =
+    problem !== undefined || [snapshots, recovery, payloads].some((verdict) => verdict?.status === 'fail');
+  const code = exitCodeOf(judged, { completeness: request.completeness });
   return {
     ...judged,
-    exit_code: tampered ? 6 : exitCodeOf(judged, { completeness: request.completeness }),
+    exit_code: tampered ? 6 : code === 0 && payloads.status === 'incomplete' ? 2 : code,
     key:
       pinned === undefined ? null : { vkey: pinned, ground: request.key === undefined ? 'pinned' : 'given' },
     recovery,
     ...(snapshots === undefined ? {} : { snapshots }),
+    payloads,
     ...(problem === undefined ? {} : { log_json: problem }),
   };
 }

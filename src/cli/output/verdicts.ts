@@ -1,4 +1,5 @@
 /** The text of `tally verify`: one line a verdict, then what it stands on, then how to mend it. */
+import type { PayloadsVerdict } from '../../core/payload/judge.ts';
 import type { SnapshotsVerdict } from '../../core/query/snapshots.ts';
 import type { HeadVerdict, IntegrityVerdict, Status, TilesVerdict } from '../../core/tlog/verify-report.ts';
 import type { Verification } from '../verifying.ts';
@@ -23,6 +24,7 @@ export function verdictLines(report: Verification, style: Style, width?: number)
     completeness,
     recovery,
     snapshots,
+    payloads,
     log_json,
   } = report;
   const room = roomIn(width);
@@ -54,6 +56,7 @@ export function verdictLines(report: Verification, style: Style, width?: number)
   if (snapshots !== undefined && snapshots.status !== 'pass') {
     lines.push(line(snapshots.status, 'policies', snapshotsText(snapshots)));
   }
+  if (payloads.cited > 0) lines.push(line(payloads.status, 'payloads', payloadsText(payloads)));
   if (log_json !== undefined) lines.push(line('fail', 'log.json', safe(log_json)));
   return [...lines, '', summary(report)];
 }
@@ -155,6 +158,26 @@ function snapshotsText({ altered, missing }: SnapshotsVerdict): string {
     missing.length > 0 ? `cited and not there: ${few(missing.map(safe), missing.length)}` : undefined,
   ];
   return parts.filter((part) => part !== undefined).join('; ');
+}
+
+function payloadsText(verdict: PayloadsVerdict): string {
+  const { status, cited, checked, erased, unreferenced_bytes, note } = verdict;
+  const wrong = [
+    verdict.altered_count > 0
+      ? `altered while their entry stands: ${few(verdict.altered.map(String), verdict.altered_count)}`
+      : undefined,
+    verdict.missing_count > 0
+      ? `gone, and no erasure is on record: ${few(verdict.missing.map(String), verdict.missing_count)}`
+      : undefined,
+    note === undefined ? undefined : `${note} (${grouped(cited)} cited)`,
+  ].filter((part) => part !== undefined);
+  if (status !== 'pass') return wrong.join('; ');
+  const asides = [
+    erased > 0 ? `${grouped(erased)} erased` : undefined,
+    unreferenced_bytes > 0 ? `${grouped(unreferenced_bytes)} bytes that no entry cites` : undefined,
+  ].filter((part) => part !== undefined);
+  const told = `${grouped(checked)} of ${grouped(cited)} are the ones that were recorded`;
+  return asides.length === 0 ? told : `${told} (${asides.join(', ')})`;
 }
 
 function headText({ name, ground, note, size }: HeadVerdict): string {

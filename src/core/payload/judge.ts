@@ -34,8 +34,10 @@ export interface PayloadsVerdict {
 export type Found = 'intact' | 'missing' | 'altered';
 
 export interface PayloadJudge {
-  /** Entries in the order of the log; those without a payload and of other types than log.erase are ignored. */
-  see(entry: JsonObject): void;
+  /** Entries that may cite a payload, each once, in the order of the log. */
+  cite(entry: JsonObject): void;
+  /** Entries that may be a `log.erase`. */
+  erase(entry: JsonObject): void;
   /** `signed`: only a `log.erase` below this index counts. Behind it, whoever can write the file could have added one. */
   judge(packBytes: number, signed: number): PayloadsVerdict;
 }
@@ -51,8 +53,11 @@ interface Suspect {
 
 const NAMED = 20;
 
-/** `look` reads and hashes one blob; it is asked for each part of a pack at most once. */
-export function judgePayloads(look: (citation: Citation) => Found): PayloadJudge {
+/** Reads and hashes one blob. It is asked for each part of a pack at most once, in the order of the pack. */
+export type Look = (citation: Citation) => Found;
+
+/** Without `look` the packs are not here: what cites a payload is counted, and nothing is said of it. */
+export function judgePayloads(look: Look | undefined): PayloadJudge {
   const suspects = new Map<string, Suspect>();
   const erasedAt = new Map<string, number>();
   let pack = -1;
@@ -85,10 +90,11 @@ export function judgePayloads(look: (citation: Citation) => Found): PayloadJudge
     known.last = Math.max(known.last, index);
   }
 
-  function seePayload(entry: JsonObject): void {
+  function cite(entry: JsonObject): void {
     const citation = citationOf(entry);
     if (citation === 'none') return;
     cited++;
+    if (look === undefined) return;
     const index = numberAt(entry, 'index') ?? -1;
     // No key is named for what can be no payload of this writer: no erasure explains it.
     if (citation === 'malformed') {
@@ -103,8 +109,8 @@ export function judgePayloads(look: (citation: Citation) => Found): PayloadJudge
   }
 
   return {
-    see(entry) {
-      seePayload(entry);
+    cite,
+    erase(entry) {
       if (textAt(entry, 'type') !== 'log.erase') return;
       const keyId = textAt(entry, 'metadata', 'key_id');
       const index = numberAt(entry, 'index');
@@ -123,8 +129,15 @@ export function judgePayloads(look: (citation: Citation) => Found): PayloadJudge
       const missing_count = sum(left, ({ missingCount }) => missingCount);
       const altered_count = sum(left, ({ alteredCount }) => alteredCount);
       const fails = missing_count + altered_count > 0;
+      const note =
+        look === undefined && cited > 0
+          ? 'the packs are not here'
+          : untold > 0
+            ? `${untold} more payloads do not check: too many keys to hold against log.erase`
+            : undefined;
       return {
-        status: fails ? 'fail' : untold > 0 ? 'incomplete' : 'pass',
+        status:
+          look === undefined && cited > 0 ? 'neutral' : fails ? 'fail' : untold > 0 ? 'incomplete' : 'pass',
         cited,
         checked,
         missing: firstOf(left.flatMap(({ missing }) => missing)),
@@ -133,9 +146,7 @@ export function judgePayloads(look: (citation: Citation) => Found): PayloadJudge
         altered_count,
         erased,
         unreferenced_bytes: Math.max(0, packBytes - citedBytes),
-        ...(untold === 0
-          ? {}
-          : { note: `${untold} more payloads do not check: too many keys to hold against log.erase` }),
+        ...(note === undefined ? {} : { note }),
       };
     },
   };
