@@ -26,6 +26,8 @@ export const LIMITS = {
 
   /** A segment of the embedded store: 256 bundles of 256 entries. */
   segmentEntries: 65_536,
+  /** Entries between two snapshots of the registry: what a start after a crash folds again, some 5 µs each. */
+  snapshotEntries: 8_192,
   /** After a start, before old segments are sealed: most commands that write one entry are over by then. */
   sealAfterStartMs: 1_000,
   /** What one frame of a sealed segment decompresses to: 256 entries and their newlines. A bomb ends here. */
@@ -237,4 +239,8 @@ export const LIMITS = {
   anchorAnswerMs: 30_000,
   /** The answer of a webhook, of which only the hash is kept. */
   webhookAnswerBytes: 65_536,
+  /** What one git command may answer: 4,096 commit names, or the directories of a thousand logs. */
+  gitOutputBytes: 1024 * 1024,
+  /** Old checkpoints read back from one anchor, newest first: a month at one every ten minutes. */
+  anchorHeads: 4_096,
 } as const;

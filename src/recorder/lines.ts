@@ -43,6 +43,35 @@ export async function scanLines(
   }
 }
 
+/** Calls `onLine` for the entries `from` to `to - 1`, by their place in the log, in order. */
+export async function scanEntries(
+  reader: LogReader,
+  from: number,
+  to: number,
+  onLine: (line: Line, index: number) => void,
+): Promise<void> {
+  if (from >= to) return;
+  const segments = await reader.segments();
+  const start = Math.max(
+    0,
+    segments.findLastIndex(({ first }) => first <= from),
+  );
+  for (const { first } of segments.slice(start)) {
+    if (first >= to) return;
+    const near = await reader.seek(first, Math.max(first, from));
+    let index = near.index;
+    await scanLines(
+      reader,
+      first,
+      (line) => {
+        if (index >= from) onLine(line, index);
+        return ++index < to;
+      },
+      near.offset,
+    );
+  }
+}
+
 export function lineText({ bytes, start, end }: Line): string {
   return bytes.toString('utf8', start, end);
 }

@@ -1,62 +1,64 @@
 /**
- * Actions that a dead recorder left open: pre_exec without post_exec since the last clean close. Found by reading back
- * from the end of the log, never from a file that a crash could have lost.
+ * Actions that a dead recorder left open: pre_exec without post_exec since the last clean close. A fold over the lines
+ * of the log, in their order.
  */
 import { type Entry, EntrySchema } from '../core/entry.ts';
+import type { Json } from '../core/json.ts';
 import { parseJson } from '../core/parse.ts';
-import type { LogReader } from '../core/ports.ts';
-import { lineMentions, lineText, lineType, scanLines } from './lines.ts';
+import { textAt } from '../core/query/fields.ts';
+import { type Line, lineMentions, lineText } from './lines.ts';
 import type { OpenAction } from './pending.ts';
 
-/** Newest last. */
-export async function findOrphans(reader: LogReader): Promise<readonly OpenAction[]> {
-  const open = new Map<string, OpenAction>();
-  const closed = new Set<string>();
-  // Newest segment first; within one, what follows the last clean close.
-  for (const { first } of (await reader.segments()).toReversed()) {
-    const { entries, cleanClose } = await sinceCleanClose(reader, first);
-    for (const entry of entries)
-      if (entry.phase === 'post_exec' && entry.parent_id !== undefined) closed.add(entry.parent_id);
-    for (const entry of entries)
-      if (entry.phase === 'pre_exec' && !closed.has(entry.id)) open.set(entry.id, toOpenAction(entry));
-    if (cleanClose) break;
-  }
-  return [...open.values()].sort((a, b) => a.index - b.index);
+export interface ActionFold {
+  /** The next line that is of interest, and its type. */
+  see(line: Line, type: string): void;
+  /** Those that are open now, newest last. */
+  open(): readonly OpenAction[];
 }
 
-async function sinceCleanClose(
-  reader: LogReader,
-  first: number,
-): Promise<{ entries: Entry[]; cleanClose: boolean }> {
-  let from = -1;
-  await scanLines(reader, first, (line) => {
-    if (lineType(line) === 'log.close' && isOwnClose(lineText(line))) from = line.offset;
-    return true;
-  });
-  const entries: Entry[] = [];
-  await scanLines(
-    reader,
-    first,
-    (line) => {
-      const action = lineMentions(line, '"phase":"pre_exec"') || lineMentions(line, '"phase":"post_exec"');
-      const entry = line.whole && action ? entryOf(lineText(line)) : undefined;
-      if (entry !== undefined) entries.push(entry);
-      return true;
+const PHASE = '"phase":"p';
+const PRE = '"phase":"pre_exec"';
+const POST = '"phase":"post_exec"';
+
+export function foldActions(): ActionFold {
+  /** By id. Kept as text: nearly all are closed again, and only what is left is worth a check of its shape. */
+  const open = new Map<string, string>();
+  return {
+    see(line, type) {
+      if (type === 'log.close') {
+        if (isOwnClose(line)) open.clear();
+        return;
+      }
+      // One look for the many that are neither; a nested field can say the same, so the entry is parsed.
+      if (!lineMentions(line, PHASE) || !(lineMentions(line, PRE) || lineMentions(line, POST))) return;
+      const text = lineText(line);
+      const entry = parsed(text);
+      const phase = textAt(entry, 'phase');
+      const [id, parent] = [textAt(entry, 'id'), textAt(entry, 'parent_id')];
+      if (phase === 'pre_exec' && id !== undefined) open.set(id, text);
+      else if (phase === 'post_exec' && parent !== undefined) open.delete(parent);
     },
-    Math.max(0, from),
-  );
-  return { entries, cleanClose: from !== -1 };
+    open() {
+      const entries = [...open.values()].map((text) => EntrySchema.safeParse(parsed(text)).data);
+      const actions = entries.filter((entry) => entry !== undefined).map(toOpenAction);
+      return actions.sort((a, b) => a.index - b.index);
+    },
+  };
 }
 
 /** A client's event can mention the type; only the recorder writes entries of it. */
-function isOwnClose(text: string): boolean {
-  const entry = entryOf(text);
-  return entry?.type === 'log.close' && entry.source.assurance === 'enforced';
+function isOwnClose(line: Line): boolean {
+  const entry = parsed(lineText(line));
+  return textAt(entry, 'type') === 'log.close' && textAt(entry, 'source', 'assurance') === 'enforced';
 }
 
-function entryOf(text: string): Entry | undefined {
-  const parsed = EntrySchema.safeParse(parseJson(text));
-  return parsed.success ? parsed.data : undefined;
+function parsed(text: string): Json {
+  try {
+    return parseJson(text) as Json;
+  } catch {
+    // Not an entry, so it neither opens an action nor closes one: what is wrong with it is for others to say.
+    return null;
+  }
 }
 
 /** The part of an entry that its post_exec repeats. */

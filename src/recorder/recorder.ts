@@ -22,13 +22,13 @@ import { createCommitter } from './committer.ts';
 import { idMemory } from './ids.ts';
 import { readKeys } from './key-start.ts';
 import { createKeys, type KeyFiles, planKeys, type Rotated } from './keys.ts';
-import { findOrphans } from './orphans.ts';
 import { createPayloads, type PayloadOptions, type PreparedPayload } from './payloads.ts';
 import { createPending, type OpenAction, unknownEnd } from './pending.ts';
 import { recover } from './recover.ts';
-import { loadRegistry, type RegistryHolder } from './registry.ts';
+import { loadProjection, type RegistryHolder } from './registry.ts';
 import { createSealer } from './sealer.ts';
 import { createSequencer, type Sequenced } from './sequencer.ts';
+import { createSnapshots } from './snapshots.ts';
 
 export interface RecorderOptions {
   readonly tenant: string;
@@ -110,16 +110,18 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   const logKeys = await readKeys(options);
   const next = options.keyFiles?.next;
   const head = await options.heads.get(headName);
-  const recovered = await recover(store, { ...logKeys, origin }, head, next?.vkey);
+  const registryName = `${name}.json`;
+  const projection = await loadProjection(options.registry, registryName, store);
+  const recovered = await recover(store, { ...logKeys, origin }, head, next?.vkey, projection);
   const plan = planKeys(logKeys, options.signer, next, recovered.rotation);
-  const registry = await loadRegistry(options.registry, `${name}.json`, store, recovered.position.next);
-  const orphans = await findOrphans(store);
+  const { registry, open: orphans, saved } = await projection.finish(recovered.position.next);
 
   const ulid = ulidSource(random);
   const recorderId = `rec_${ulid(now())}`;
   const redactor = options.redactor ?? createRedactor();
   const fingerprint = createFingerprint({ masterKey: options.masterKey });
   const pending = createPending();
+  for (const action of orphans) pending.open(action);
   const ids = idMemory(store);
   const { payloads: outside } = options;
   const payloads =
@@ -142,6 +144,18 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     checkpointer.integrate(batch.leaves(), batch.segment);
     sealer.entered(batch.segment);
   });
+  const snapshots = createSnapshots({
+    saved,
+    size: () => sequencer.position.next,
+    take: (size) =>
+      registry.snapshot(
+        size,
+        pending.list().map(({ index }) => index),
+      ),
+    put: (bytes) => options.registry.put(registryName, bytes),
+    onFailure: (error) =>
+      options.onWarning?.(`${asTallyError(error).message}; recording goes on, the next start takes longer`),
+  });
   const sealer = createSealer({
     store,
     plain: recovered.plain,
@@ -159,7 +173,10 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     segment: recovered.position.segment,
     signed: recovered.signed,
     rememberHead: (note) => options.heads.put(headName, note),
-    onSigned: sealer.signed,
+    onSigned(size) {
+      sealer.signed(size);
+      snapshots.signed(size);
+    },
     onFailure: committer.fail,
   });
 
@@ -170,11 +187,11 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     files: options.keyFiles,
     redactor,
     checkpointer,
-    sequence(event, producer) {
+    refuse() {
       refuseWhenClosing();
       refuseWhenDead();
-      return sequence(event, producer);
     },
+    sequence,
     fail: committer.fail,
   });
 
@@ -275,7 +292,6 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     // The broker lived and died with the writer: its calls cannot come back. A client of the socket may.
     const gone = orphans.filter(({ surface }) => surface === 'proxy');
     const away = orphans.filter(({ surface }) => surface !== 'proxy');
-    for (const action of orphans) pending.open(action);
     await endOrphans(gone, 'the recorder ended before the action did');
     if (away.length > 0) {
       graceTimer = setTimeout(() => {
@@ -297,11 +313,12 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
         await record({ type: 'log.close', phase: 'point', metadata: { reason } }, OWN);
         await committer.idle();
         await checkpointer.checkpoint();
-        await registry.save(sequencer.position.next);
+        await snapshots.save();
       }
     } finally {
       await sealer.stop();
       await checkpointer.stop();
+      await snapshots.idle();
       await payloads?.close();
       await store.close();
     }

@@ -18,6 +18,7 @@ import { rootOfHashes } from '../core/tlog/tree.ts';
 import { type Claims, damaged, openClaims, rolledBack } from './claims.ts';
 import { type FoundRotation, type RotationWatch, watchRotations } from './found-rotation.ts';
 import { type Line, lineLeaf, lineText, lineType, scanLines } from './lines.ts';
+import type { Projection } from './registry.ts';
 import type { Position } from './sequencer.ts';
 
 export interface TornTail {
@@ -66,7 +67,8 @@ function tileReader(store: LogStore): TileReader {
 }
 
 /**
- * `prepared`: the key of a rotation that may have been cut short. Throws `LOG_DAMAGED` or `LOG_ROLLED_BACK`, with nothing
+ * `prepared`: the key of a rotation that may have been cut short. `onTail` sees every good line of the tail, so that it
+ * is read once. Throws `LOG_DAMAGED` or `LOG_ROLLED_BACK`, with nothing
  * written.
  */
 export async function recover(
@@ -74,6 +76,7 @@ export async function recover(
   keys: Parameters<typeof openClaims>[0],
   head: Uint8Array | undefined,
   prepared: string | undefined,
+  onTail?: Pick<Projection, 'begin' | 'see'>,
 ): Promise<Recovered> {
   const stored = await store.objects.get('checkpoint');
   const segments = await store.segments();
@@ -92,6 +95,7 @@ export async function recover(
     throw damaged('the first segment of the log is missing', 0);
 
   await claims.checkBelow(base, tiles);
+  await onTail?.begin(base);
   const tree = createTree(await loadTreeState(base, new Uint8Array(0), tiles));
   const position: Position = {
     next: base,
@@ -109,7 +113,7 @@ export async function recover(
       throw damaged(`segment ${first} does not follow entry ${position.next - 1}`, position.next);
     position.segment = first;
     position.announced.clear();
-    const offset = await scanSegment(store, first, position, tree, claims, tiles, rotations);
+    const offset = await scanSegment(store, first, position, tree, claims, tiles, { rotations, onTail });
     if (offset !== undefined) {
       cut = { segment: first, offset };
       break;
@@ -174,7 +178,7 @@ async function scanSegment(
   tree: Tree,
   claims: Claims,
   tiles: TileReader,
-  rotations: RotationWatch,
+  watch: { readonly rotations: RotationWatch; readonly onTail: Pick<Projection, 'see'> | undefined },
 ): Promise<number | undefined> {
   const fullBelow = claims.signed - (claims.signed % TILE_WIDTH);
   const signedLeaves = await leavesBetween(first, fullBelow, tiles);
@@ -196,13 +200,15 @@ async function scanSegment(
       bad = line.offset;
       return false;
     }
-    if (lineType(line) === 'policy.snapshot') noteAnnouncement(parse(line), position);
+    const type = lineType(line);
+    if (type === 'policy.snapshot') noteAnnouncement(parse(line), position);
     if (index === first) position.segmentMs = timeOf(parse(line));
     tree.append(leaf);
     position.prev = hash;
     position.next++;
     claims.check(position.next, () => tree.root(), suspect);
-    rotations.see(line, tree);
+    watch.rotations.see(line, tree);
+    watch.onTail?.see(line, index, type);
     last = line;
     return true;
   });

@@ -133,13 +133,7 @@ type Listed = OpResults['agent.list'];
 /** Without a recorder: the log itself tells, and reading it writes nothing. */
 async function fromLog(context: Context): Promise<Listed> {
   const { name, reader } = await context.openReader();
-  const registry = await loadRegistry(
-    fileObjects(context.paths.registry),
-    `${name}.json`,
-    reader,
-    Number.MAX_SAFE_INTEGER,
-  );
-  const state = registry.current();
+  const state = await loadRegistry(fileObjects(context.paths.registry), `${name}.json`, reader);
   const tokens = listTokens(state, context.now()).filter(({ kind }) => kind === 'agent');
   return { agents: listAgents(state, context.now()), tokens };
 }

@@ -6,8 +6,9 @@ import type { RegistryState } from './registry.ts';
 const text = z.string();
 
 const SavedSchema = z.strictObject({
-  format: z.literal(1),
+  format: z.literal(2),
   size: z.int().nonnegative(),
+  open: z.array(z.int().nonnegative()),
   agents: z.array(
     z.strictObject({
       agent_id: text,
@@ -38,11 +39,18 @@ const SavedSchema = z.strictObject({
   ended: z.array(text),
 });
 
+export interface Saved {
+  readonly state: RegistryState;
+  /** Indices of the actions that were open at that size. The entries themselves are in the log. */
+  readonly open: readonly number[];
+}
+
 /** Equal states give equal text. Holds hashes of tokens, no secret; still for a 0600 file. */
-export function serializeRegistry(state: RegistryState): string {
+export function serializeRegistry({ state, open }: Saved): string {
   return canonicalize({
-    format: 1,
+    format: 2,
     size: state.size,
+    open: [...open],
     agents: [...state.agents.values()],
     tokens: [...state.tokens.values()],
     runs: [...state.runs.values()],
@@ -51,10 +59,10 @@ export function serializeRegistry(state: RegistryState): string {
 }
 
 /**
- * Undefined when the text is not a saved state of this format, or refers to runs it does not hold: start from
+ * Undefined when the text is not a saved state of this format, or refers to what it does not hold: start from
  * `emptyRegistry()` and replay the log. The caller must also do so when `size` is beyond its log.
  */
-export function parseRegistry(saved: string): RegistryState | undefined {
+export function parseRegistry(saved: string): Saved | undefined {
   let value: unknown;
   try {
     value = JSON.parse(saved);
@@ -64,7 +72,7 @@ export function parseRegistry(saved: string): RegistryState | undefined {
   }
   const parsed = SavedSchema.safeParse(value);
   if (!parsed.success) return undefined;
-  const { size, agents, tokens, runs, ended } = parsed.data;
+  const { size, open, agents, tokens, runs, ended } = parsed.data;
   const state: RegistryState = {
     size,
     agents: new Map(agents.map((agent) => [agent.agent_id, agent])),
@@ -72,5 +80,6 @@ export function parseRegistry(saved: string): RegistryState | undefined {
     runs: new Map(runs.map((run) => [run.run_id, run])),
     ended,
   };
-  return ended.every((id) => state.runs.has(id)) ? state : undefined;
+  const fits = ended.every((id) => state.runs.has(id)) && open.every((index) => index < size);
+  return fits ? { state, open } : undefined;
 }
