@@ -6,20 +6,27 @@ import { encodeBase64, encodeHex } from '../core/bytes.ts';
 import { isTallyError } from '../core/error.ts';
 import { HASH_BYTES } from '../core/hash.ts';
 import type { LogReader } from '../core/ports.ts';
-import { openCheckpoint, type VerifiedCheckpoint } from '../core/tlog/checkpoint.ts';
+import { openCheckpoint, parseCheckpoint, type VerifiedCheckpoint } from '../core/tlog/checkpoint.ts';
 import { checkEntry } from '../core/tlog/entry-proof.ts';
 import { type Verifier, verifierFromVkey } from '../core/tlog/key.ts';
-import { liveTree } from '../core/tlog/live-tree.ts';
-import { type HashReader, proveInclusion } from '../core/tlog/proof.ts';
-import { tileHashReader } from '../core/tlog/tiling.ts';
+import { type KeySpan, keysAt } from '../core/tlog/key-history.ts';
+import { parseNote } from '../core/tlog/note.ts';
+import { proveInclusion } from '../core/tlog/proof.ts';
 import { leafHash } from '../core/tlog/tree.ts';
 import type { OpenedReader } from '../reader.ts';
+import { hashesOf } from './hashes.ts';
+import { spansFrom, walkLog } from './key-walk.ts';
 import { readLines } from './lines.ts';
 import { pinnedVkey, type Whose } from './remembered.ts';
 
 /** Whose word the key is: `pinned` was remembered outside the log or given; `self-declared` is the log's own. */
 export interface TrustedKey {
+  /** The trusted one itself: what a reader of the whole log needs. */
+  readonly first: Verifier;
+  /** Signs now. */
   readonly verifier: Verifier;
+  /** All of them, from `first` on. */
+  readonly spans: readonly KeySpan[];
   readonly ground: 'given' | 'pinned' | 'self-declared';
 }
 
@@ -43,25 +50,40 @@ export type ProofState =
     }
   | { readonly state: 'unproved'; readonly leaf_hash: string; readonly why: string };
 
-/** The key to trust: the given one, else the one remembered beside the log, else what the log says of itself. */
+/**
+ * The key to trust: the given one, else the one remembered beside the log, else what the log says of itself; and the one
+ * that signs now, to which the rotation notes lead from there. Throws `LOG_DAMAGED` when they do not.
+ */
 export async function trustedKey(
   opened: OpenedReader,
   whose: Whose & { readonly given: string | undefined },
 ): Promise<TrustedKey> {
-  if (whose.given !== undefined) return { verifier: verifierFromVkey(whose.given), ground: 'given' };
+  const { vkey, ground } = await startingKey(opened, whose);
+  const first = verifierFromVkey(vkey);
+  const spans = spansFrom(await walkLog(opened, whose, first.name), first);
+  return { first, spans, verifier: spans.at(-1)?.verifier ?? first, ground };
+}
+
+async function startingKey(
+  opened: OpenedReader,
+  whose: Whose & { readonly given: string | undefined },
+): Promise<{ readonly vkey: string; readonly ground: TrustedKey['ground'] }> {
+  if (whose.given !== undefined) return { vkey: whose.given, ground: 'given' };
   const info = await opened.logInfo();
   const pinned = await pinnedVkey(opened, whose, info.origin);
-  if (pinned !== undefined) return { verifier: verifierFromVkey(pinned), ground: 'pinned' };
-  return { verifier: verifierFromVkey(info.keys[0]?.vkey ?? ''), ground: 'self-declared' };
+  if (pinned !== undefined) return { vkey: pinned, ground: 'pinned' };
+  return { vkey: info.keys[0]?.vkey ?? '', ground: 'self-declared' };
 }
 
 /** The newest checkpoint and its signed bytes; `undefined` when nothing is signed. Throws what opening it throws. */
 export async function openNewest(
   { reader }: OpenedReader,
-  { verifier }: TrustedKey,
+  { spans }: TrustedKey,
 ): Promise<{ readonly note: Uint8Array; readonly checkpoint: VerifiedCheckpoint } | undefined> {
   const note = await reader.objects.get('checkpoint');
-  return note === undefined ? undefined : { note, checkpoint: openCheckpoint(note, [verifier]) };
+  if (note === undefined) return undefined;
+  const { size } = parseCheckpoint(parseNote(note).text);
+  return { note, checkpoint: openCheckpoint(note, keysAt(spans, size)) };
 }
 
 export interface ProvenPlace {
@@ -129,20 +151,4 @@ async function isChained(
   if (index === 0) return prev === encodeBase64(new Uint8Array(HASH_BYTES));
   const [before] = await readLines(reader, index - 1, index);
   return before !== undefined && prev === encodeBase64(leafHash(before));
-}
-
-/**
- * Nodes of the tree of the first `size` entries, out of the stored full tiles and, right of those, the entries
- * themselves. Reading throws `LOG_DAMAGED` when a tile is missing.
- */
-export function hashesOf(reader: LogReader, size: number): HashReader {
-  const tree = liveTree(reader);
-  // One proof asks for several nodes of the same tile, and a partial one is made from entries.
-  const made = new Map<string, Promise<Uint8Array | undefined>>();
-  return tileHashReader(size, (level, index, width) => {
-    const name = `${level}/${index}`;
-    const tile = made.get(name) ?? tree.tile({ level, index, width }, size);
-    made.set(name, tile);
-    return tile;
-  });
 }

@@ -1,5 +1,7 @@
 /** What this machine remembers of logs, outside of them: their newest checkpoints and their first keys. */
 import { decodeUtf8 } from '../core/bytes.ts';
+import type { RotationNote } from '../core/tlog/key-history.ts';
+import { readRotations } from '../core/tlog/rotation-notes.ts';
 import type { Head } from '../core/tlog/verify-heads.ts';
 import type { OpenedReader } from '../reader.ts';
 import { originOf } from './log-source.ts';
@@ -28,23 +30,45 @@ export async function localHeads({ heads }: OpenedReader): Promise<readonly Loca
   return found;
 }
 
+/** Keys of logs of others, `tally key pin`. No tenant's name holds an "@", so no log of this machine is called so. */
+export const OTHERS = '@others';
+
+/** Where in heads/ the log is remembered: the current one under its name, another by the origin in its key. */
+async function placeOf(
+  { heads, name }: OpenedReader,
+  { current }: Whose,
+  origin: string,
+): Promise<string | undefined> {
+  if (current) return name;
+  for (const file of await heads.list('')) {
+    const vkey = file.endsWith('/vkey')
+      ? decodeUtf8((await heads.get(file)) ?? new Uint8Array(0))
+      : undefined;
+    if (vkey?.startsWith(`${origin}+`) === true) return file.slice(0, -'/vkey'.length);
+  }
+  return undefined;
+}
+
+/** The rotation notes that are kept outside of the log. */
+export async function rememberedRotations(
+  opened: OpenedReader,
+  whose: Whose,
+  origin: string,
+): Promise<readonly RotationNote[]> {
+  const place = await placeOf(opened, whose, origin);
+  return place === undefined ? [] : readRotations(opened.heads, `${place}/`);
+}
+
 /**
  * The key that was remembered. For the current log it is the one under its name, whatever the log now calls itself: a
  * log that was replaced by another one must not bring its own key. A copy is found by its origin.
  */
 export async function pinnedVkey(
-  { heads, name }: OpenedReader,
-  { current }: Whose,
+  opened: OpenedReader,
+  whose: Whose,
   origin: string,
 ): Promise<string | undefined> {
-  const vkeyAt = async (file: string): Promise<string | undefined> => {
-    const bytes = await heads.get(file);
-    return bytes === undefined ? undefined : decodeUtf8(bytes)?.trim();
-  };
-  if (current) return vkeyAt(`${name}/vkey`);
-  for (const file of await heads.list('')) {
-    const vkey = file.endsWith('/vkey') ? await vkeyAt(file) : undefined;
-    if (vkey?.startsWith(`${origin}+`) === true) return vkey;
-  }
-  return undefined;
+  const place = await placeOf(opened, whose, origin);
+  const bytes = place === undefined ? undefined : await opened.heads.get(`${place}/vkey`);
+  return bytes === undefined ? undefined : decodeUtf8(bytes)?.trim();
 }

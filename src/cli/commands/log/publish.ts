@@ -18,10 +18,11 @@ import { createTree, loadTreeState, type TreeState } from '../../../core/tlog/ti
 import { emptyRoot } from '../../../core/tlog/tree.ts';
 import type { OpenedReader } from '../../../reader.ts';
 import type { Context } from '../../context.ts';
+import { hashesOf } from '../../hashes.ts';
 import { examples } from '../../help.ts';
 import { createProgress, grouped } from '../../output/progress.ts';
 import { safe, toJson } from '../../output/safe.ts';
-import { hashesOf, openNewest, type TrustedKey, trustedKey } from '../../prove.ts';
+import { openNewest, type TrustedKey, trustedKey } from '../../prove.ts';
 import { openPublisher, type Publisher, prunePublished, readPublished } from '../../published.ts';
 
 interface PublishOptions {
@@ -88,7 +89,8 @@ async function publish(context: Context, target: string, options: PublishOptions
       written,
       kept,
       ...(pruned === undefined ? {} : { pruned }),
-      vkey: key.verifier.vkey,
+      // The first one: the published notes lead from it to the one that signs now.
+      vkey: key.first.vkey,
     });
   } finally {
     progress.end();
