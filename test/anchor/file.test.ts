@@ -81,13 +81,16 @@ test('in a directory that only takes new files, each checkpoint is kept, and no 
   const directory = join(path, encodeURIComponent(ORIGIN));
   mkdirSync(directory);
   execFileSync('chattr', ['+a', directory]);
-  t.after(() => execFileSync('chattr', ['-a', directory]));
-  const log = makeLog();
-  const anchor = createFileAnchor({ name: 'disk', path });
-  for (const size of [7, 7, 9]) await anchor.anchor(await log.subject(size), never);
-  assert.equal((await all(anchor.heads?.(ORIGIN))).length, 2);
-  assert.deepEqual(readdirSync(directory).sort(), ['7.checkpoint', '9.checkpoint', 'latest.tmp']);
-  execFileSync('chattr', ['-a', directory]);
+  try {
+    const log = makeLog();
+    const anchor = createFileAnchor({ name: 'disk', path });
+    for (const size of [7, 7, 9]) await anchor.anchor(await log.subject(size), never);
+    assert.equal((await all(anchor.heads?.(ORIGIN))).length, 2);
+    assert.deepEqual(readdirSync(directory).sort(), ['7.checkpoint', '9.checkpoint', 'latest.tmp']);
+  } finally {
+    // Before the directory is removed.
+    execFileSync('chattr', ['-a', directory]);
+  }
 });
 
 function canMakeAppendOnly(): boolean {
