@@ -15,6 +15,7 @@ export interface Line {
 }
 
 const NEWLINE = 0x0a;
+const SPARE = Buffer.of(0);
 
 /** Calls `onLine` for each line in order from byte `from`, the start of a line, and stops when it returns false. */
 export async function scanLines(
@@ -23,22 +24,34 @@ export async function scanLines(
   onLine: (line: Line) => boolean,
   from = 0,
 ): Promise<void> {
-  let carry: Buffer | undefined;
+  let carry: Buffer = Buffer.alloc(0);
   let offset = from;
+
+  /** False when `onLine` wants no more. */
+  const give = (bytes: Buffer, start: number, end: number): boolean => {
+    const goOn = onLine({ bytes, start, end, offset, whole: true });
+    offset += end + 1 - start;
+    return goOn;
+  };
+
   for await (const raw of reader.read(first, from)) {
-    // One spare byte in front: the first line of a block is hashed in place too.
-    const block = Buffer.concat([Buffer.of(0), ...(carry === undefined ? [] : [carry]), raw]);
-    carry = undefined;
-    let start = 1;
+    const block = Buffer.from(raw.buffer, raw.byteOffset, raw.length);
+    let start = block.indexOf(NEWLINE) + 1;
+    if (start === 0) {
+      carry = Buffer.concat([carry, block]);
+      continue;
+    }
+    // The line that began in an older block is copied, with a spare byte in front: it is hashed in place too.
+    const straddling = Buffer.concat([SPARE, carry, block.subarray(0, start)]);
+    if (!give(straddling, 1, straddling.length - 1)) return;
     for (let end = block.indexOf(NEWLINE, start); end !== -1; end = block.indexOf(NEWLINE, start)) {
-      if (!onLine({ bytes: block, start, end, offset, whole: true })) return;
-      offset += end + 1 - start;
+      if (!give(block, start, end)) return;
       start = end + 1;
     }
-    if (start < block.length) carry = Buffer.from(block.subarray(start));
+    carry = Buffer.from(block.subarray(start));
   }
-  if (carry !== undefined) {
-    const bytes = Buffer.concat([Buffer.of(0), carry]);
+  if (carry.length > 0) {
+    const bytes = Buffer.concat([SPARE, carry]);
     onLine({ bytes, start: 1, end: bytes.length, offset, whole: false });
   }
 }

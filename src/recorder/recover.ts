@@ -149,12 +149,8 @@ export async function recover(
 
 /** A crash of the machine can lose tiles of the open segment: they are made again from entries that the root vouches for. */
 async function notStored(made: readonly FullTile[], tiles: TileReader): Promise<readonly FullTile[]> {
-  const missing: FullTile[] = [];
-  for (const tile of made) {
-    const stored = await tiles(tile.level, tile.index, TILE_WIDTH);
-    if (stored === undefined || !equalBytes(stored, tile.bytes)) missing.push(tile);
-  }
-  return missing;
+  const stored = await Promise.all(made.map(({ level, index }) => tiles(level, index, TILE_WIDTH)));
+  return made.filter(({ bytes }, i) => !equalBytes(stored[i] ?? new Uint8Array(0), bytes));
 }
 
 /** The segments from the one that holds the last signed entry on: only below it all tiles are durable. */
@@ -222,8 +218,9 @@ async function leavesBetween(
   to: number,
   tiles: TileReader,
 ): Promise<(index: number) => Uint8Array | undefined> {
-  const held: (Uint8Array | undefined)[] = [];
-  for (let at = from; at < to; at += TILE_WIDTH) held.push(await tiles(0, at / TILE_WIDTH, TILE_WIDTH));
+  const indices: number[] = [];
+  for (let at = from; at < to; at += TILE_WIDTH) indices.push(at / TILE_WIDTH);
+  const held = await Promise.all(indices.map((index) => tiles(0, index, TILE_WIDTH)));
   return (index) => {
     const tile = held[Math.floor((index - from) / TILE_WIDTH)];
     if (tile?.length !== TILE_WIDTH * HASH_BYTES) return undefined;

@@ -75,11 +75,21 @@ async function plainFile(handle: FileHandle, first: number): Promise<SegmentFile
       return bytes.subarray(0, await readFully(handle, bytes, position));
     },
     async *blocks(offset) {
-      for (let position = offset; ; ) {
-        const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(BLOCK), 0, BLOCK, position);
+      const readBlock = (at: number) => handle.read(Buffer.allocUnsafe(BLOCK), 0, BLOCK, at);
+      let position = offset;
+      let reading = readBlock(position);
+      for (;;) {
+        const { buffer, bytesRead } = await reading;
         if (bytesRead === 0) return;
         position += bytesRead;
-        yield buffer.subarray(0, bytesRead);
+        // The next one is read while the caller works on this one. Who ends early leaves it unread.
+        reading = readBlock(position);
+        reading.catch(() => undefined);
+        try {
+          yield buffer.subarray(0, bytesRead);
+        } finally {
+          await Promise.allSettled([reading]);
+        }
       }
     },
     seek: async () => ({ index: first, offset: 0 }),
