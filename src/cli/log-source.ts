@@ -3,14 +3,16 @@ import { decodeUtf8 } from '../core/bytes.ts';
 import { TallyError } from '../core/error.ts';
 import type { LogReader } from '../core/ports.ts';
 import { type PublishedLog, publishedLog } from '../core/tlog/published.ts';
+import { readRotations } from '../core/tlog/rotation-notes.ts';
 import { TILE_WIDTH, tilePath } from '../core/tlog/tile.ts';
 import type { LogSource } from '../core/tlog/verify.ts';
 
-export type Blocks = Pick<LogSource, 'checkpoint' | 'blocks' | 'tile'>;
+export type Blocks = Pick<LogSource, 'checkpoint' | 'rotations' | 'blocks' | 'tile'>;
 
 export function directoryBlocks(reader: LogReader): Blocks {
   return {
     checkpoint: () => reader.objects.get('checkpoint'),
+    rotations: () => readRotations(reader.objects),
     async *blocks() {
       for (const { first } of await reader.segments()) yield* reader.read(first);
     },

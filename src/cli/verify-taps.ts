@@ -8,6 +8,7 @@ import { parseLine } from '../core/query/line.ts';
 import { createMentionFinder } from '../core/query/mentions.ts';
 import { type OpeningWatch, watchOpenings } from '../core/query/openings.ts';
 import { type RecoveryWatch, watchRecovery } from '../core/query/recovery.ts';
+import { type RotationWatch, watchRotations } from '../core/query/rotations.ts';
 import { type SnapshotWatch, watchSnapshots } from '../core/query/snapshots.ts';
 import { createLineSplitter } from '../core/tlog/verify-lines.ts';
 
@@ -16,6 +17,7 @@ export interface Taps {
   readonly recovery: RecoveryWatch;
   readonly snapshots: SnapshotWatch;
   readonly payloads: PayloadJudge;
+  readonly rotations: RotationWatch;
   /** Only when completeness was asked for: it parses every entry. */
   readonly judge: CompletenessJudge | undefined;
   /** Before the verifier gets the block, which it may overwrite. */
@@ -28,6 +30,7 @@ export function createTaps(deep: boolean, look?: Look): Taps {
   const recovery = watchRecovery();
   const snapshots = watchSnapshots();
   const payloads = judgePayloads(look);
+  const rotations = watchRotations();
   const judge = deep ? judgeCompleteness() : undefined;
 
   type See = (entry: JsonObject) => void;
@@ -45,11 +48,13 @@ export function createTaps(deep: boolean, look?: Look): Taps {
     ...['log.open', 'log.recover', 'policy.snapshot'].map((type) => finder(`"type":"${type}"`, ...watches)),
     finder('"payload":{', payloads.cite),
     finder('"type":"log.erase"', payloads.erase),
+    finder('"type":"key.rotate"', rotations.see),
   ];
   const all = toEach(
     ...watches,
     payloads.cite,
     payloads.erase,
+    rotations.see,
     ...(judge === undefined ? [] : [(entry: JsonObject) => judge.see(entry)]),
   );
   const splitter = createLineSplitter({
@@ -62,6 +67,7 @@ export function createTaps(deep: boolean, look?: Look): Taps {
     recovery,
     snapshots,
     payloads,
+    rotations,
     judge,
     push(block) {
       if (deep) splitter.push(block);

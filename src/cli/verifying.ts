@@ -9,6 +9,7 @@ import { type CompletenessFindings, isComplete } from '../core/query/completenes
 import type { OpeningWatch } from '../core/query/openings.ts';
 import type { RecoveryWatch, TornVerdict } from '../core/query/recovery.ts';
 import type { SnapshotsVerdict } from '../core/query/snapshots.ts';
+import { contradictedKeys } from '../core/tlog/key-history.ts';
 import { verifyLog } from '../core/tlog/verify.ts';
 import type { Head } from '../core/tlog/verify-heads.ts';
 import {
@@ -19,14 +20,17 @@ import {
 } from '../core/tlog/verify-report.ts';
 import type { OpenedReader } from '../reader.ts';
 import { type Blocks, directoryBlocks, keyNeeded, publishedDirectory } from './log-source.ts';
-import { type LocalHead, localHeads, pinnedVkey, type Whose } from './remembered.ts';
+import { type LocalHead, localHeads, pinnedVkey, rememberedRotations, type Whose } from './remembered.ts';
 import { misnamedSegments, tornFiles } from './verify-files.ts';
 import { lookAtPayloads } from './verify-payloads.ts';
 import { createTaps } from './verify-taps.ts';
 
 export interface Verification extends Omit<Report, 'completeness'> {
   readonly exit_code: 0 | 2 | 6 | 7;
+  /** The trusted key; of several that were given, the first. */
   readonly key: { readonly vkey: string; readonly ground: 'given' | 'pinned' } | null;
+  /** Indexes of `key.rotate` entries that no rotation note completes. */
+  readonly rotations_begun: readonly number[];
   readonly completeness: Report['completeness'] & { readonly findings?: CompletenessFindings };
   /** Torn tails that recovery set aside: whether they are all there and untouched, and acknowledged. */
   readonly recovery: TornVerdict & { readonly status: 'pass' | 'incomplete' | 'fail' };
@@ -39,7 +43,8 @@ export interface Verification extends Omit<Report, 'completeness'> {
 }
 
 export interface VerifyRequest extends Whose {
-  readonly key: string | undefined;
+  /** Keys that were given; none: the remembered one. */
+  readonly keys: readonly string[];
   /** Files with older checkpoints. */
   readonly heads: readonly string[];
   readonly completeness: boolean;
@@ -53,8 +58,9 @@ export async function verifyDirectory(opened: OpenedReader, request: VerifyReque
   const { reader } = opened;
   // Heads are read before the checkpoint: one that is newer would look like a rollback.
   const local = await localHeads(opened);
+  const given = request.keys[0];
   const about = await aboutLog(opened, request, local);
-  const pinned = request.key ?? (await pinnedVkey(opened, request, about.origin));
+  const pinned = given ?? (await pinnedVkey(opened, request, about.origin));
   if (about.published && pinned === undefined) throw keyNeeded(about.origin);
   const heads = [
     ...local.filter(({ origin, log }) => (request.current ? log === opened.name : origin === about.origin)),
@@ -74,8 +80,9 @@ export async function verifyDirectory(opened: OpenedReader, request: VerifyReque
   const report = await verifyLog(
     { ...about.blocks, origin: about.origin, vkeys: about.vkeys, blocks: tapped },
     {
-      ...(pinned === undefined ? {} : { pinned: [pinned] }),
+      ...(pinned === undefined ? {} : { pinned: given === undefined ? [pinned] : request.keys }),
       heads,
+      rotations: await rememberedRotations(opened, request, about.origin),
       onProgress: (_entries, bytes) => request.onProgress(bytes, total),
     },
   ).finally(looker.close);
@@ -92,7 +99,11 @@ export async function verifyDirectory(opened: OpenedReader, request: VerifyReque
       : report.append_only,
     completeness: completenessOf(recovery.unacknowledged, findings),
   };
-  const problem = about.problem ?? (await contradiction(opened, request, about, taps.openings, local));
+  const keys = report.signatures.keys ?? [];
+  const problem =
+    about.problem ??
+    (await contradiction(opened, request, about, taps.openings, local)) ??
+    contradictedKeys(about.info?.keys ?? [], keys);
   // A log.json that is gone or says something else than what is remembered or on record, a policy that was in force and
   // is another one or gone, a torn tail that is no longer what was set aside, and a payload that is not the one that was
   // cited, are tampering whatever the entries say.
@@ -102,8 +113,8 @@ export async function verifyDirectory(opened: OpenedReader, request: VerifyReque
   return {
     ...judged,
     exit_code: tampered ? 6 : code === 0 && payloads.status === 'incomplete' ? 2 : code,
-    key:
-      pinned === undefined ? null : { vkey: pinned, ground: request.key === undefined ? 'pinned' : 'given' },
+    key: pinned === undefined ? null : { vkey: pinned, ground: given === undefined ? 'pinned' : 'given' },
+    rotations_begun: taps.rotations.begun(keys.map(({ from }) => from)),
     recovery,
     ...(snapshots === undefined ? {} : { snapshots }),
     payloads,

@@ -187,11 +187,27 @@ function headText({ name, ground, note, size }: HeadVerdict): string {
 
 export const GROUNDS = { given: 'the given key', pinned: 'the key remembered on this machine' } as const;
 
-function signatureText({ signatures, key }: Verification): string {
+/** Which key signed until when; and what was begun and never came to be. */
+export function keysText({ signatures, rotations_begun: begun }: Verification): string[] {
+  const spans = (signatures.keys ?? []).map(({ key, from, to }) => {
+    const since = from === 0 ? '' : ` from ${grouped(from)}`;
+    return `${key}${since}${to === undefined ? '' : ` until ${grouped(to)}`}`;
+  });
+  return [
+    ...(spans.length === 0 ? [] : [`keys: ${spans.join(', ')}`]),
+    ...(begun.length === 0
+      ? []
+      : [`a rotation was begun and not completed: ${few(begun.map(String), begun.length)}`]),
+  ];
+}
+
+function signatureText(report: Verification): string {
+  const { signatures, key } = report;
   if (signatures.status === 'pass' && key !== null) {
-    return safe(`by ${signatures.signed_by.join(', ')}: ${GROUNDS[key.ground]}`);
+    const parts = [`by ${signatures.signed_by.join(', ')}: ${GROUNDS[key.ground]}`, ...keysText(report)];
+    return safe([...parts, ...(signatures.note === undefined ? [] : [signatures.note])].join('; '));
   }
-  return safe(signatures.note ?? '');
+  return safe([signatures.note ?? '', ...keysText(report)].join('; '));
 }
 
 function completenessText({ completeness }: Verification): string {

@@ -127,7 +127,7 @@ async function attempt(context: Context, stage: Stage, paths: Paths, trick: Tric
   await stage.text(bold(trick.title));
   const report = await verifyDirectory(openReader(paths, { log: copy }), {
     current: false,
-    key: undefined,
+    keys: [],
     heads: [],
     completeness: false,
     writerLives: async () => undefined,

@@ -11,7 +11,7 @@ import { readKey, verifyDirectory } from '../../verifying.ts';
 import { isDirectory, verifyProofFile } from './verify-proof.ts';
 
 interface VerifyOptions {
-  readonly key?: string;
+  readonly key?: readonly string[];
   readonly head?: readonly string[];
   readonly dir?: string;
   readonly entry?: string;
@@ -31,7 +31,8 @@ export function buildVerify(context: Context, name: 'verify' | 'log verify'): Co
     )
     .option(
       '--key <vkey>',
-      'the key to trust, or a file that holds it; the one remembered on this machine otherwise',
+      'the key to trust, or a file that holds it; the one remembered on this machine otherwise. Can be given again',
+      (one: string, others: readonly string[] = []) => [...others, one],
     )
     .option('--head <file...>', 'checkpoints kept from earlier: the log must still contain them')
     .option('--dir <directory>', 'the same for a directory')
@@ -66,7 +67,9 @@ async function choose(context: Context, what: string | undefined, options: Verif
   if (!isFile) return verify(context, what === undefined ? options : { ...options, dir: what });
   if (options.head !== undefined) throw unfit('--head', 'for a proof file, which holds one entry');
   if (options.completeness === true) throw unfit('--completeness', 'for a proof file, which holds one entry');
-  const key = options.key === undefined ? undefined : await readKey(options.key);
+  const [first, ...more] = options.key ?? [];
+  if (more.length > 0) throw unfit('a second --key', 'for a proof file, which one key signed');
+  const key = first === undefined ? undefined : await readKey(first);
   return verifyProofFile(context, what, { key, entry: options.entry, json: options.json === true });
 }
 
@@ -77,14 +80,14 @@ function unfit(option: string, why: string): TallyError {
 async function verify(context: Context, options: VerifyOptions): Promise<void> {
   const { stdout, stderr } = context;
   const current = options.dir === undefined;
-  const key = options.key === undefined ? undefined : await readKey(options.key);
+  const keys = await Promise.all((options.key ?? []).map(readKey));
   const opened = await context.openReader(options.dir === undefined ? {} : { log: options.dir });
   const progress = createProgress(stderr, 'verifying', 'MB');
   const started = performance.now();
   let bytes = 0;
   const report = await verifyDirectory(opened, {
     current,
-    key,
+    keys,
     heads: options.head ?? [],
     completeness: options.completeness === true,
     writerLives: () => (current ? writerLives(context) : Promise.resolve(undefined)),

@@ -41,7 +41,7 @@ async function verifyOwn(context: Context) {
   try {
     return await verifyDirectory(await context.openReader(), {
       current: true,
-      key: undefined,
+      keys: [],
       heads: [],
       completeness: false,
       writerLives: async () => true,
