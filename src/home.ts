@@ -13,6 +13,7 @@ import { errno, makeDirectory, replaceFile, syncDirectory } from './store/file/f
 import { type FileKeys, keyFileName, openKeyFiles } from './store/file/key-files.ts';
 
 const MASTER_KEY_BYTES = 32;
+const MASTER_KEY_FILE = `${TENANT}.master`;
 /** In the entry that says so; doctor looks for it. */
 export const MASTER_KEY_ANEW = 'master key made anew';
 
@@ -118,19 +119,24 @@ export async function masterKey(
   paths: Paths,
   random: Random,
 ): Promise<{ readonly key: Uint8Array; readonly made: boolean }> {
-  const name = `${TENANT}.master`;
-  const stored = (await readIfThere(join(paths.keys, name)))?.trim();
-  if (stored === undefined) {
-    const key = random(MASTER_KEY_BYTES);
-    await writeSecretFile(paths.keys, name, `${Buffer.from(key).toString('hex')}\n`);
-    return { key, made: true };
-  }
+  const stored = await storedMasterKey(paths);
+  if (stored !== undefined) return { key: stored, made: false };
+  const key = random(MASTER_KEY_BYTES);
+  await writeSecretFile(paths.keys, MASTER_KEY_FILE, `${Buffer.from(key).toString('hex')}\n`);
+  return { key, made: true };
+}
+
+/** For reading: makes none. */
+export async function storedMasterKey(paths: Paths): Promise<Uint8Array | undefined> {
+  const path = join(paths.keys, MASTER_KEY_FILE);
+  const stored = (await readIfThere(path))?.trim();
+  if (stored === undefined) return undefined;
   if (!/^[0-9a-f]{64}$/.test(stored)) {
-    throw new TallyError('KEY_MALFORMED', `the master key is not 64 hex digits: ${join(paths.keys, name)}`, {
+    throw new TallyError('KEY_MALFORMED', `the master key is not 64 hex digits: ${path}`, {
       hint: 'restore the key file from a backup: without it, arguments of old and new entries cannot be compared',
     });
   }
-  return { key: Buffer.from(stored, 'hex'), made: false };
+  return Buffer.from(stored, 'hex');
 }
 
 /** Wrapped keys of payloads, one file each. Outside logs/: a copy of the log gives nobody its payloads. */

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { open, readdir, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { invariant } from '../../core/error.ts';
+import { invariant, TallyError } from '../../core/error.ts';
 import { KEY_ID } from '../../core/payload/data-key.ts';
 import type { DataKeyStore } from '../../core/ports.ts';
 import { errno, makeDirectory, replaceFile, storeError, syncDirectory, writeAll } from './fs.ts';
@@ -23,7 +23,14 @@ export function fileDataKeys(directory: string): DataKeyStore {
         return await readFile(pathOf(keyId));
       } catch (error) {
         if (errno(error) === 'ENOENT') return undefined;
-        throw storeError(error, `cannot read the data key ${keyId}`);
+        throw new TallyError(
+          'BAD_CONFIG',
+          `cannot read the data key ${keyId}: ${error instanceof Error ? error.message : String(error)}`,
+          {
+            hint: 'payloads are read by the user who records them, on the machine with the keys',
+            cause: error,
+          },
+        );
       }
     },
     async put(keyId, bytes) {

@@ -3,9 +3,11 @@ import type { Context } from '../../context.ts';
 import { type FoundEntry, findEntry } from '../../find.ts';
 import { examples } from '../../help.ts';
 import { toJson } from '../../output/safe.ts';
+import { keysOf, readPayload } from '../../payloads.ts';
 import { proveEntry, trustedKey } from '../../prove.ts';
 import { readSnapshot } from '../../snapshot.ts';
 import { readKey } from '../../verifying.ts';
+import { payloadJson, printPayload } from './show-payload.ts';
 import { type Shown, showEntry } from './show-text.ts';
 
 interface ShowOptions {
@@ -13,6 +15,7 @@ interface ShowOptions {
   readonly utc?: boolean;
   readonly dir?: string;
   readonly key?: string;
+  readonly payload?: boolean;
 }
 
 export function buildShow(context: Context): Command {
@@ -26,10 +29,12 @@ export function buildShow(context: Context): Command {
     .option('--utc', 'times in UTC, not in the local zone')
     .option('--dir <directory>', 'another log directory')
     .option('--key <vkey>', 'the key to check the signature with; the remembered one otherwise')
+    .option('--payload', 'only its payload: decrypted, and checked against the entry')
     .addHelpText('after', JSON_HELP);
   return examples(command, [
     ['tally log show 41', 'the entry with index 41'],
     ['tally log show log_01K… --json', 'by id, for a program'],
+    ['tally log show 41 --payload', 'what the call brought or got, where it was kept'],
   ]).action((which: string, options: ShowOptions) => show(context, which, options));
 }
 
@@ -38,7 +43,8 @@ const JSON_HELP = `
 "allowlist_snapshot":{"domains","captured_at"},"policy":{…}}|null,
 "proof":{"state":"published"|"sequenced"|"unproved",…}}. "entry" and "other" (the
 other half of the call) are stored entries, unchanged. "published" is said only
-of an entry whose inclusion proof was checked for this very call.`;
+of an entry whose inclusion proof was checked for this very call. With --payload
+also "payload":{"status":"read"|"hash_only"|"key_erased"|…,"text"|"base64",…}.`;
 
 async function show(context: Context, which: string, options: ShowOptions): Promise<void> {
   const opened = await context.openReader(options.dir === undefined ? {} : { log: options.dir });
@@ -50,6 +56,10 @@ async function show(context: Context, which: string, options: ShowOptions): Prom
     proof: await proveEntry(opened, found, key),
     snapshot: await readSnapshot(opened.reader, snapshotBearer(found)),
   };
+  const read =
+    options.payload === true
+      ? await readPayload(opened, found.entry, keysOf(context.paths), { current: options.dir === undefined })
+      : undefined;
   if (options.json === true) {
     await context.stdout.line(
       toJson({
@@ -57,15 +67,20 @@ async function show(context: Context, which: string, options: ShowOptions): Prom
         other: found.other ?? null,
         snapshot: shown.snapshot ?? null,
         proof: shown.proof,
+        ...(read === undefined ? {} : { payload: payloadJson(read, found.entry) }),
       }),
     );
+  } else if (read !== undefined) {
+    if (shown.proof.state === 'unproved') context.warn(`this entry is not proved: ${shown.proof.why}`);
+    await printPayload(read, context.stdout);
   } else {
     const { style, width } = context.stdout;
     const text = showEntry(shown, { style, width, zone: { utc: options.utc === true } });
     await context.stdout.write(text);
   }
   // What cannot be proved although a checkpoint should cover it is no answer to build on.
-  if (shown.proof.state === 'unproved' || shown.snapshot?.status === 'altered') context.exit(6);
+  const broken = read?.status === 'altered' || read?.status === 'missing';
+  if (shown.proof.state === 'unproved' || shown.snapshot?.status === 'altered' || broken) context.exit(6);
 }
 
 /** The half of the call that carries the decision. */
