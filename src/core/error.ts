@@ -19,6 +19,8 @@ export const ERROR_CODES = {
   CHECKPOINT_MALFORMED: { exit: 6 },
   PROOF_INVALID: { exit: 6 },
   KEY_MALFORMED: { exit: 2 },
+  /** Another key is trusted for this log already: somebody may be passing off their own. */
+  KEY_CONFLICT: { exit: 6 },
   NOT_CANONICAL: { exit: 6 },
   // the log
   LOG_DAMAGED: { exit: 6 },
