@@ -2,11 +2,12 @@
 import { TallyError } from '../core/error.ts';
 import type { JsonObject } from '../core/json.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { LogReader } from '../core/ports.ts';
+import type { LogReader, SegmentDamage } from '../core/ports.ts';
 import { numberAt, textAt } from '../core/query/fields.ts';
 import { lineTime, parseLine } from '../core/query/line.ts';
 import { createMentionFinder } from '../core/query/mentions.ts';
 import type { OpenedReader } from '../reader.ts';
+import { segmentDamaged } from '../store/file/sealed.ts';
 import { readLines } from './lines.ts';
 
 export interface FoundEntry {
@@ -117,6 +118,7 @@ async function search(
   enough: (entry: JsonObject) => boolean = () => true,
 ): Promise<readonly Hit[]> {
   const hits: Hit[] = [];
+  let damage: SegmentDamage | undefined;
   const over = (): boolean => hits.some(({ entry }) => enough(entry));
   for (const first of segments) {
     const finder = createMentionFinder(text, LIMITS.entryBytes, (line) => {
@@ -125,11 +127,13 @@ async function search(
         hits.push({ entry: parsed.entry, line: Buffer.from(line) });
       }
     });
-    for await (const block of reader.read(first)) {
+    for await (const block of reader.read(first, 0, (seen) => (damage ??= seen))) {
       finder.push(block);
       if (over()) return hits;
     }
   }
+  // It may be what cannot be read any more: then nobody can say that there is none.
+  if (damage !== undefined && hits.length === 0) throw segmentDamaged(damage);
   return hits;
 }
 

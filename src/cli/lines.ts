@@ -5,7 +5,7 @@ const NEWLINE = 0x0a;
 
 /**
  * The stored lines `from` to `to - 1`, by their place in the log (not by what they say of themselves), without their
- * newlines. Reads one segment from its start: at most some ten megabytes. Fewer lines when the log is shorter.
+ * newlines. Reads a plain segment from its start, some ten megabytes, and one frame of a sealed one. Fewer lines when the log is shorter.
  */
 export async function readLines(reader: LogReader, from: number, to: number): Promise<Buffer[]> {
   const lines: Buffer[] = [];
@@ -19,9 +19,10 @@ export async function readLines(reader: LogReader, from: number, to: number): Pr
   }
   for (const { first } of segments.slice(start)) {
     if (first >= to) break;
-    let index = first;
+    const near = await reader.seek(first, Math.max(first, from));
+    let { index } = near;
     let carry: Buffer = Buffer.alloc(0);
-    for await (const block of reader.read(first)) {
+    for await (const block of reader.read(first, near.offset)) {
       const bytes =
         carry.length === 0
           ? Buffer.from(block.buffer, block.byteOffset, block.length)

@@ -1,7 +1,7 @@
 /** Where the verifier gets a log from: a log directory, or the static files that `tally log publish` writes. */
 import { decodeUtf8 } from '../core/bytes.ts';
 import { TallyError } from '../core/error.ts';
-import type { LogReader } from '../core/ports.ts';
+import type { LogReader, SegmentDamage } from '../core/ports.ts';
 import { type PublishedLog, publishedLog } from '../core/tlog/published.ts';
 import { readRotations } from '../core/tlog/rotation-notes.ts';
 import { TILE_WIDTH, tilePath } from '../core/tlog/tile.ts';
@@ -9,12 +9,13 @@ import type { LogSource } from '../core/tlog/verify.ts';
 
 export type Blocks = Pick<LogSource, 'checkpoint' | 'rotations' | 'blocks' | 'tile'>;
 
-export function directoryBlocks(reader: LogReader): Blocks {
+/** `onDamage` is told what cannot be read of sealed segments; everything else is handed on. */
+export function directoryBlocks(reader: LogReader, onDamage?: (damage: SegmentDamage) => void): Blocks {
   return {
     checkpoint: () => reader.objects.get('checkpoint'),
     rotations: () => readRotations(reader.objects),
     async *blocks() {
-      for (const { first } of await reader.segments()) yield* reader.read(first);
+      for (const { first } of await reader.segments()) yield* reader.read(first, 0, onDamage);
     },
     tile: (level, index) => reader.objects.get(tilePath({ level, index, width: TILE_WIDTH })),
   };

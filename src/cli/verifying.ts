@@ -21,7 +21,7 @@ import {
 import type { OpenedReader } from '../reader.ts';
 import { type Blocks, directoryBlocks, keyNeeded, publishedDirectory } from './log-source.ts';
 import { type LocalHead, localHeads, pinnedVkey, rememberedRotations, type Whose } from './remembered.ts';
-import { misnamedSegments, tornFiles } from './verify-files.ts';
+import { type DamageWatch, misnamedSegments, tornFiles, watchDamage } from './verify-files.ts';
 import { lookAtPayloads } from './verify-payloads.ts';
 import { createTaps } from './verify-taps.ts';
 
@@ -59,7 +59,8 @@ export async function verifyDirectory(opened: OpenedReader, request: VerifyReque
   // Heads are read before the checkpoint: one that is newer would look like a rollback.
   const local = await localHeads(opened);
   const given = request.keys[0];
-  const about = await aboutLog(opened, request, local);
+  const damage = watchDamage();
+  const about = await aboutLog(opened, request, local, damage);
   const pinned = given ?? (await pinnedVkey(opened, request, about.origin));
   if (about.published && pinned === undefined) throw keyNeeded(about.origin);
   const heads = [
@@ -93,7 +94,7 @@ export async function verifyDirectory(opened: OpenedReader, request: VerifyReque
   const snapshots = about.published ? undefined : taps.snapshots.judge(await storedSnapshots(reader));
   const judged = {
     ...report,
-    integrity: withSegments(report.integrity, misnamed),
+    integrity: withSegments(report.integrity, [...misnamed, ...damage.notes()], damage.firstLost()),
     append_only: request.current
       ? await withLocalHead(opened, report.append_only, local)
       : report.append_only,
@@ -151,13 +152,14 @@ async function aboutLog(
   opened: OpenedReader,
   { current }: Whose,
   heads: readonly LocalHead[],
+  damage: DamageWatch,
 ): Promise<About> {
   const { reader } = opened;
   const published = current ? undefined : await publishedDirectory(reader);
   if (published !== undefined) {
     return { origin: published.origin, vkeys: [], blocks: published, published: true };
   }
-  const blocks = directoryBlocks(reader);
+  const blocks = directoryBlocks(reader, damage.see);
   try {
     const info = await opened.logInfo();
     return { origin: info.origin, vkeys: info.keys.map(({ vkey }) => vkey), blocks, published: false, info };
@@ -202,10 +204,23 @@ async function withLocalHead(
   };
 }
 
-function withSegments(integrity: IntegrityVerdict, misnamed: readonly string[]): IntegrityVerdict {
-  if (misnamed.length === 0) return integrity;
-  const notes = [...(integrity.note === undefined ? [] : [integrity.note]), ...misnamed];
-  return { ...integrity, status: 'fail', note: notes.join('; ') };
+function withSegments(
+  integrity: IntegrityVerdict,
+  wrong: readonly string[],
+  firstLost: number | undefined,
+): IntegrityVerdict {
+  if (wrong.length === 0) return integrity;
+  const notes = [...(integrity.note === undefined ? [] : [integrity.note]), ...wrong];
+  const first = Math.min(
+    firstLost ?? Number.POSITIVE_INFINITY,
+    integrity.first_bad ?? Number.POSITIVE_INFINITY,
+  );
+  return {
+    ...integrity,
+    status: 'fail',
+    ...(Number.isFinite(first) ? { first_bad: first } : {}),
+    note: notes.join('; '),
+  };
 }
 
 async function judgeRecovery(
