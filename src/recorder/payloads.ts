@@ -105,8 +105,9 @@ export function createPayloads(
       // An end repeats the run of its beginning.
       const runId = event.run_id ?? options.pending.find(event.parent_id ?? '').action?.repeats.run_id;
       const leased = await keys.lease({
-        class: of.class,
-        ...(runId === undefined ? {} : { run_id: runId }),
+        // As they stand in the entry: the file of a key names both, and a client may put anything into them.
+        class: redactor.redactText(of.class).value,
+        ...(runId === undefined ? {} : redactor.redact({ run_id: runId }).value),
         ...(of.subject === undefined ? {} : { subject: of.subject }),
       });
       try {

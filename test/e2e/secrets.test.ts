@@ -10,12 +10,14 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { serializeEntry } from '../../src/core/canonical.ts';
+import type { PayloadData } from '../../src/core/entry.ts';
 import { createRedactor, type Redacted, type Redactor } from '../../src/core/redact/redact.ts';
 import { openSession } from '../../src/open.ts';
 import type { Recording } from '../../src/recorder/api.ts';
 import { type Form, formsOf, foundIn } from '../support/encodings.ts';
 import { collect, makeHome, until } from '../support/home.ts';
-import { machine } from '../support/recorder.ts';
+import { plainOf } from '../support/payloads.ts';
+import { entriesOf, machine } from '../support/recorder.ts';
 
 /** Quotes, a backslash, a slash, plus and a non-ASCII letter: every encoding changes something in it. */
 const freshSecret = (): string =>
@@ -85,6 +87,66 @@ test('no encoding of a known secret reaches anything that the recorder writes; w
   };
   assert.deepEqual(
     await written(off, secret, true),
+    formsOf(secret).map(({ name }) => name),
+  );
+});
+
+/** Ways in which a program hands over what it wants kept. */
+const CARRIERS: readonly ((text: string) => PayloadData)[] = [
+  (data) => ({ media_type: 'text/plain', class: 'result', data }),
+  (text) => ({ media_type: 'application/json', class: 'result', data: JSON.stringify({ deep: [{ text }] }) }),
+  (text) => ({ media_type: 'application/json', class: 'result', data: `{"a":"${text}","a":1}` }),
+  (text) => ({
+    media_type: 'text/plain',
+    class: 'result',
+    data: Buffer.from(text).toString('base64'),
+    encoding: 'base64',
+  }),
+  (text) => ({
+    media_type: 'application/octet-stream',
+    class: 'result',
+    data: Buffer.concat([Buffer.from([0xff, 0]), Buffer.from(text), Buffer.from([0x80])]).toString('base64'),
+    encoding: 'base64',
+  }),
+];
+
+/** Forms that stand in the packs, in the keys, or in the plain text of any payload once it is decrypted. */
+async function keptInPayloads(secret: string, keep: 'redacted' | 'full', known: boolean): Promise<string[]> {
+  const found: string[] = [];
+  for (const form of formsOf(secret)) {
+    const box = await machine();
+    const recorder = await box.open({ payloads: { keep: { '*': keep } } });
+    if (known) recorder.secrets.set('PLANTED', secret);
+    for (const carry of CARRIERS) {
+      await recorder.record(
+        {
+          type: 'tool.result',
+          phase: 'point',
+          payload: { ...carry(form.text), subject: form.text.slice(0, 256) },
+        },
+        { surface: 'sdk', assurance: 'self_reported' },
+      );
+    }
+    await recorder.close('test');
+    const sealed = entriesOf(box.disk).filter(({ payload }) => payload?.pack !== undefined);
+    assert.equal(sealed.length, keep === 'full' ? CARRIERS.length : CARRIERS.length - 1);
+    const stored = [...box.packs.values(), ...box.dataKeys.values(), ...box.disk.segments.values()];
+    assert.ok(
+      !stored.some((bytes) => foundIn(Buffer.from(bytes).toString('utf8'), form)),
+      `${form.name} was stored`,
+    );
+    const plain = sealed.map((entry) => plainOf(box, entry).toString('utf8'));
+    if (plain.some((text) => foundIn(text, form))) found.push(form.name);
+  }
+  return found;
+}
+
+test('no encoding of a known secret is in a payload once it is decrypted, not even of one that is kept in full', async () => {
+  const secret = freshSecret();
+  assert.deepEqual(await keptInPayloads(secret, 'redacted', true), []);
+  assert.deepEqual(await keptInPayloads(secret, 'full', true), []);
+  assert.deepEqual(
+    await keptInPayloads(secret, 'full', false),
     formsOf(secret).map(({ name }) => name),
   );
 });

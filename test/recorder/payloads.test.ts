@@ -349,6 +349,20 @@ test('erasing says so in the log first, destroys the key, and the next payload o
   await assertVerifies(box);
 });
 
+test('a secret in the name of a run or a class reaches no file of a key', async () => {
+  const box = await machine();
+  const recorder = await box.open({ payloads: {} });
+  const value = `s${randomBytes(12).toString('hex')}`;
+  recorder.secrets.set('API_KEY', value);
+  await recorder.record(toolCall('x', { class: value }, { run_id: `run ${value}` }), SDK);
+  await recorder.close('test');
+  const [file] = [...box.dataKeys.values()].map((bytes) => parseDataKey(bytes));
+  assert.equal(file?.run_id, 'run [REDACTED:API_KEY]');
+  assert.equal(file?.run_id, own(box)[0]?.run_id);
+  assert.equal(file?.class, own(box)[0]?.payload?.class);
+  assert.ok(!JSON.stringify(file).includes(value));
+});
+
 test('whatever was replaced in a payload is counted in the outcome of its entry', async () => {
   const box = await machine();
   const recorder = await box.open({ payloads: {} });
