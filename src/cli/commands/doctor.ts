@@ -18,6 +18,7 @@ import { fail, skip } from './doctor/check.ts';
 import { checkFiles } from './doctor/files.ts';
 import { checkMasterKey, checkOperator, checkSigningKey, checkVault } from './doctor/keys.ts';
 import { checkHead, checkRecovery } from './doctor/log.ts';
+import { checkKeyHistory, checkRetiredKeys } from './doctor/rotation.ts';
 import { checkConfig, checkPolicy } from './doctor/settings.ts';
 import { checkClock, checkDisk, checkFlush, checkNode } from './doctor/system.ts';
 
@@ -65,6 +66,8 @@ async function examine(context: Context): Promise<readonly Check[]> {
     await checkDisk(paths.logs),
     checkClock(context.now(), newest === undefined ? undefined : Date.parse(newest)),
     await checkSigningKey(paths, opened.name, info),
+    await checkKeyHistory(opened, info),
+    checkRetiredKeys(paths, opened.name, info),
     await checkMasterKey(paths, TENANT, await madeAnew(opened.directory)),
     checkVault(paths),
     checkOperator(paths),

@@ -75,7 +75,8 @@ function logFacts(log: LogStatus, style: Style): readonly Fact[] {
           ),
     ],
     ['origin', safe(log.origin)],
-    ['verifier', safe(log.vkey)],
+    ['verifier', safe(log.first_vkey)],
+    ['signs now', log.vkey === log.first_vkey ? undefined : `${safe(log.vkey)} (tally key list)`],
   ];
 }
 

@@ -17,7 +17,11 @@ export async function checkSigningKey(paths: Paths, name: string, info: LogInfo)
   const path = join(paths.keys, `${name}.key`);
   try {
     const signer = signerFromSkey((await readFile(path, 'utf8')).trim());
-    if (!info.keys.some(({ vkey }) => vkey === signer.vkey)) {
+    const current = info.keys.at(-1)?.vkey;
+    if (signer.vkey !== current && info.keys.some(({ vkey }) => vkey === signer.vkey)) {
+      return fail('signing key', `${path} was retired: ${current ?? 'another key'} signs this log`, CONTINUE);
+    }
+    if (signer.vkey !== current) {
       return fail('signing key', `${path} is the key of another log (${signer.name})`, CONTINUE);
     }
     return ok('signing key', `${signer.vkey} signs this log`);

@@ -76,7 +76,7 @@ function states({ current, from, to, pinned, by }: Listed): string[] {
     current ? 'signs now' : 'signed earlier',
     `from entry ${grouped(from)}${until}`,
     ...(by === 'checked' && from > 0 ? ['its rotation checks out'] : []),
-    ...(by === 'log.json' ? ['by the word of log.json'] : []),
+    ...(by === 'log.json' && !pinned ? ['by the word of log.json'] : []),
     ...(pinned ? ['remembered on this machine'] : []),
   ];
 }

@@ -57,6 +57,6 @@ async function rotate(context: Context, { reason, json }: RotateOptions): Promis
   await stdout.line(safe(done.new));
   const { dim } = context.stderr.style;
   await context.stderr.line(
-    dim(`Readers go on trusting the first key: keys/${done.size}.note leads from it to this one.`),
+    dim(`Readers go on trusting the first key: keys/${done.size}.note and those before it lead to this one.`),
   );
 }

@@ -32,7 +32,10 @@ export interface Status {
 export interface LogStatus {
   readonly directory: string;
   readonly origin: string;
+  /** Signs now. */
   readonly vkey: string;
+  /** What readers trust; the rotation notes lead from it to `vkey`. */
+  readonly first_vkey: string;
   readonly entries: number;
   readonly signed: number;
   readonly bytes: number;
@@ -93,6 +96,7 @@ async function logStatus(
     directory,
     origin: info.origin,
     vkey: key,
+    first_vkey: info.keys[0]?.vkey ?? '',
     entries: running?.size ?? (await countEntries(directory)),
     bytes,
     torn: await tornTails(directory),
