@@ -14,6 +14,7 @@ import { signNote } from '../src/core/tlog/note.ts';
 import { type HashReader, proveConsistency, proveInclusion, treeRoot } from '../src/core/tlog/proof.ts';
 import { bundlePath, bundlesOf, encodeBundle, tilePath, tilesOf } from '../src/core/tlog/tile.ts';
 import { leafHash, nodeHash } from '../src/core/tlog/tree.ts';
+import { witnessVectors } from './vectors-witness.ts';
 
 export const VECTORS = new URL('../spec/vectors/', import.meta.url);
 
@@ -217,6 +218,10 @@ export async function vectorFiles(): Promise<ReadonlyMap<string, string>> {
     'tiles.json': tiles(),
     'checkpoint.json': await checkpoint(signer),
     'chain.json': chain(),
+    'cosignature.json': await witnessVectors(
+      signer,
+      memory(range(0, TREE_SIZE).map((i) => leafHash(encodeUtf8('x'.repeat(i))))),
+    ),
   };
   return new Map(
     Object.entries(files).map(([name, content]) => [name, `${JSON.stringify(content, null, 1)}\n`]),
