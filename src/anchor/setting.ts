@@ -101,13 +101,14 @@ export function everyMs(setting: AnchorSetting): number {
   return everyToMs(setting.every ?? DEFAULT_EVERY[setting.type]) ?? LIMITS.anchorEveryMostMs;
 }
 
-/** Where it is, for people: never a credential. */
+/** Where it is, for people and for the log: no query, and of a webhook no path, since services put secrets there. */
 export function placeOf(setting: AnchorSetting): string {
   switch (setting.type) {
     case 'rfc3161':
     case 'witness':
+      return new URL(setting.url).origin + new URL(setting.url).pathname;
     case 'webhook':
-      return setting.url;
+      return `${new URL(setting.url).origin}/…`;
     case 'git':
       return setting.remote === undefined ? setting.path : `${setting.path} → ${setting.remote}`;
     case 'file':

@@ -21,6 +21,8 @@ export function createWebhookAnchor(options: {
   readonly timeoutMs?: number;
 }): AnchorDriver {
   const { name, url, secret } = options;
+  // Such addresses often hold a secret in their path, and a message ends up in entries.
+  const who = `the webhook at ${new URL(url).host}`;
   return {
     name,
     type: 'webhook',
@@ -31,7 +33,7 @@ export function createWebhookAnchor(options: {
       const seconds = String(Math.floor(options.now() / 1000));
       const signature = secret === undefined ? {} : signed(secret, { id, seconds, body });
       const { status, body: answer } = await postBounded({
-        who: `the webhook ${url}`,
+        who,
         url,
         body,
         headers: {
@@ -45,7 +47,7 @@ export function createWebhookAnchor(options: {
         signal,
       });
       if (status < 200 || status >= 300)
-        throw new TallyError('ANCHOR_FAILED', `the webhook ${url} answered ${status}`, {
+        throw new TallyError('ANCHOR_FAILED', `${who} answered ${status}`, {
           hint: 'anything but 2xx means that it did not take the checkpoint; it is tried again later',
         });
       const sha256 = createHash('sha256').update(answer).digest('hex');

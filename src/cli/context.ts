@@ -32,7 +32,9 @@ export interface Context {
   /** What this process says about itself to the writer, with the operator's token when this terminal may use it. */
   client(surface?: Client['surface']): Promise<Client>;
   /** Writes through the one writer, or becomes it. The caller closes it. */
-  openSession(options?: Partial<Omit<SessionOptions, 'paths'>>): Promise<Session>;
+  openSession(
+    options?: Partial<Omit<SessionOptions, 'paths'>> & { readonly background?: boolean },
+  ): Promise<Session>;
   /** Lock-free reading of the raw files. `log`: another log directory than the current one. */
   openReader(options?: ReaderOptions): Promise<OpenedReader>;
   /** Sets the exit code of the process; a later failure may still replace it. */

@@ -17,8 +17,13 @@ export async function openConfiguredSession(
   client: Client,
   {
     note = true,
+    background = false,
     ...options
-  }: Partial<Omit<SessionOptions, 'paths' | 'client'>> & { readonly note?: boolean },
+  }: Partial<Omit<SessionOptions, 'paths' | 'client'>> & {
+    readonly note?: boolean;
+    /** Anchors are shown checkpoints as they become due, for as long as this session is the writer. */
+    readonly background?: boolean;
+  },
 ): Promise<Session> {
   const config = loadConfig(paths.configFile);
   const { first } = setUp(paths);
@@ -27,6 +32,7 @@ export async function openConfiguredSession(
     client,
     onWarning: warn,
     allowObserve: config.allow_observe,
+    anchors: { settings: () => loadConfig(paths.configFile), background },
     ...(config.payloads === undefined ? {} : { payloads: config.payloads }),
     ...options,
   });

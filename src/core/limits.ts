@@ -26,6 +26,8 @@ export const LIMITS = {
 
   /** A segment of the embedded store: 256 bundles of 256 entries. */
   segmentEntries: 65_536,
+  /** A wall clock that moved by more than this against the monotonic one was set: adjusting it stays far below. */
+  clockStepMs: 2_000,
   /** Entries between two snapshots of the registry: what a start after a crash folds again, some 5 µs each. */
   snapshotEntries: 8_192,
   /** After a start, before old segments are sealed: most commands that write one entry are over by then. */
@@ -243,4 +245,18 @@ export const LIMITS = {
   gitOutputBytes: 1024 * 1024,
   /** Old checkpoints read back from one anchor, newest first: a month at one every ten minutes. */
   anchorHeads: 4_096,
+  /** One checkpoint, and the rotation notes before it, for one anchor: several exchanges of the time above. */
+  anchorAttemptMs: 120_000,
+  /** How often the recorder looks whether an anchor is due. */
+  anchorTurnMs: 1_000,
+  /** After a failure an anchor is asked again after this long, and twice as long after each further one. */
+  anchorRetryMs: 15_000,
+  /** The longest such wait: an outage of a night is over within the hour. */
+  anchorRetryMostMs: 60 * 60 * 1000,
+  /** At the end, for what is under way to notice that it was aborted. */
+  anchorCloseMs: 2_000,
+  /** One answer to a request to anchor now, below `socketAnswerMs`; what is not done by then is asked for again. */
+  anchorRunAnswerMs: 5_000,
+  /** Entries about anchors that are told apart from news: those of a day in which every anchor fails in two ways. */
+  rememberedAnchorEntries: 4_096,
 } as const;

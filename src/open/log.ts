@@ -93,6 +93,7 @@ export async function openLog(
     ...(options.allowObserve === undefined ? {} : { allowObserve: options.allowObserve }),
     ...(options.segmentEntries === undefined ? {} : { segmentEntries: options.segmentEntries }),
     now: Date.now,
+    monotonic: () => performance.now(),
     onWarning: options.onWarning,
     random,
     about: { pid: process.pid, host: hostname(), node: process.versions.node, platform: process.platform },

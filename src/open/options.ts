@@ -3,6 +3,7 @@
 import type { PayloadSetting } from '../core/payload/policy.ts';
 import type { Paths } from '../paths.ts';
 import type { Client } from '../recorder/ops.ts';
+import type { AnchorOptions } from './anchors.ts';
 
 /** What the log and its writer are opened with. */
 export interface WriterOptions {
@@ -10,6 +11,8 @@ export interface WriterOptions {
   readonly onWarning: (line: string) => void;
   /** From the machine's configuration. */
   readonly allowObserve?: boolean;
+  /** What outside is shown the checkpoints of this log; without it, nothing. */
+  readonly anchors?: AnchorOptions;
   /** Which payloads are kept; also from the machine's configuration. */
   readonly payloads?: PayloadSetting;
   /** Entries of a full segment; tests shorten it. */

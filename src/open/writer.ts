@@ -1,5 +1,6 @@
 /** The writer of this machine's log: the recorder, its service, and the socket that other processes come through. */
 import { join } from 'node:path';
+import type { AnchorRunner } from '../anchor/runner.ts';
 import { openVault, type Vault } from '../capture/secrets/vault.ts';
 import { currentEpoch, operatorGate } from '../home.ts';
 import type { Paths } from '../paths.ts';
@@ -8,6 +9,7 @@ import type { LocalRecorder } from '../recorder/recorder.ts';
 import { createService, type Handle } from '../recorder/service.ts';
 import { createTurns, type InTurn } from '../recorder/turns.ts';
 import { type Handover, serveHandover } from '../server/handover.ts';
+import { openAnchors } from './anchors.ts';
 import { openLog, random, VERSION } from './log.ts';
 import type { WriterOptions } from './options.ts';
 import { writePolicy } from './policy-file.ts';
@@ -31,6 +33,7 @@ export interface Writer {
 export async function openWriter(options: WriterOptions, vault: Vault, release: () => void): Promise<Writer> {
   const { paths, onWarning } = options;
   let handover: Handover | undefined;
+  let anchors: AnchorRunner | undefined;
   try {
     const epoch = currentEpoch(paths);
     const recorder = await openLog(options, epoch);
@@ -46,6 +49,9 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
 
     let broker: BrokerAddress = {};
     const policyTurn = createTurns();
+    if (options.anchors !== undefined)
+      anchors = openAnchors({ paths, anchors: options.anchors, recorder, vault, onWarning });
+    const runner = anchors;
     const service = createService({
       recorder,
       random,
@@ -55,6 +61,7 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
       writePolicy: (text) => writePolicy(paths, text),
       operator: operatorGate(paths),
       policyTurn,
+      ...(runner === undefined ? {} : { anchors: runner }),
     });
     const handle: Handle = (op, params, client) => {
       // Another process may have set a secret: from this request on it must not reach an entry.
@@ -80,6 +87,7 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
       async close(reason) {
         try {
           await served.close();
+          await runner?.close();
           await recorder.close(reason);
         } finally {
           release();
@@ -88,6 +96,7 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
     };
   } catch (error) {
     await handover?.close();
+    await anchors?.close();
     release();
     throw error;
   }

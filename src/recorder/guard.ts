@@ -94,5 +94,6 @@ const TYPE_OF: { readonly [op in Op]?: string } = {
   'operator.change': 'config.change',
   'secret.change': 'secret.access',
   'log.acknowledge': 'log.recover',
+  'anchor.change': 'config.change',
   'key.rotate': 'key.rotate',
 };

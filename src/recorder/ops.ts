@@ -3,6 +3,7 @@
  * may make it. `service.ts` carries them out; the socket only moves them.
  */
 import { z } from 'zod';
+import type { AnchorRun, AnchorState } from '../core/anchor-state.ts';
 import { EventSchema, OutcomeSchema } from '../core/entry.ts';
 import type { ListedAgent, ListedToken } from '../core/identity/list.ts';
 import { LIMITS } from '../core/limits.ts';
@@ -68,6 +69,16 @@ export const OPS = {
   'operator.change': z.object({ change: z.enum(['protect', 'unprotect', 'unlock']) }),
   /** Another key signs from now on, and the old private key is erased. */
   'key.rotate': z.object({ reason }),
+  /** Shows the newest checkpoint to all anchors or one. Asked again, what still runs is waited for. */
+  'anchor.run': z.object({ name: id.optional() }),
+  /** The anchors in the configuration are about to change; the file is written after this is durable. */
+  'anchor.change': z.object({
+    change: z.enum(['add', 'remove']),
+    name: id,
+    type: id,
+    /** Where it is, without what may be secret in it. */
+    place: z.string().max(4_096),
+  }),
   /** A person has looked at a torn tail that recovery set aside. */
   'log.acknowledge': z.object({ name: id, reason: z.string().min(1).max(LIMITS.reasonBytes) }),
 } as const;
@@ -83,6 +94,7 @@ export const OPERATOR_OPS: ReadonlySet<Op> = new Set<Op>([
   'policy.set',
   'operator.change',
   'secret.change',
+  'anchor.change',
   'log.acknowledge',
   'key.rotate',
 ]);
@@ -101,6 +113,8 @@ export interface RecorderStatus {
   readonly open_actions: number;
   readonly policy: { readonly version: string; readonly hash: string; readonly unreadable?: string };
   readonly failure?: string;
+  /** As far as this writer knows: only what it was asked to show anything, or shows in the background. */
+  readonly anchors?: readonly AnchorState[];
   /** Why an old segment could not be sealed. Recording goes on. */
   readonly sealing?: string;
 }
@@ -132,6 +146,8 @@ export interface OpResults {
   'policy.set': { readonly version: string; readonly hash: string; readonly changed: boolean };
   'secret.change': { readonly id: string };
   'operator.change': { readonly id: string };
+  'anchor.run': { readonly runs: readonly AnchorRun[] };
+  'anchor.change': { readonly id: string };
   'log.acknowledge': { readonly id: string };
   'key.rotate': {
     readonly id: string;

@@ -7,6 +7,7 @@ import { invariant, TallyError } from '../core/error.ts';
 import { compilePolicy } from '../core/policy/load.ts';
 import type { Random } from '../core/ports.ts';
 import { agentHandlers } from './agents.ts';
+import { type AnchorsPort, anchorHandlers } from './anchors.ts';
 import { actorOf, doneFor, operatorEvent, reportedBy, said, secretEvent } from './asked.ts';
 import { createGuard, type OperatorGate } from './guard.ts';
 import { keyHandlers } from './key-handlers.ts';
@@ -37,6 +38,8 @@ export interface ServiceOptions {
   readonly operator: OperatorGate;
   /** Changes of the policy come one after the other: on record, written and in force in the same order. */
   readonly policyTurn: InTurn;
+  /** What shows checkpoints to the outside, where anything is configured to. */
+  readonly anchors?: AnchorsPort;
 }
 
 export type Handle = <O extends Op>(op: O, params: unknown, client: Client) => Promise<OpResults[O]>;
@@ -61,6 +64,7 @@ export function createService(options: ServiceOptions): Handle {
       policy: { version: compiled.version, hash, ...(unreadable === undefined ? {} : { unreadable }) },
       ...(failure === undefined ? {} : { failure: failure.message }),
       ...(sealing === undefined ? {} : { sealing: sealing.message }),
+      ...(options.anchors === undefined ? {} : { anchors: options.anchors.states() }),
       ...options.broker(),
     };
   }
@@ -70,6 +74,7 @@ export function createService(options: ServiceOptions): Handle {
     ...runHandlers(recorder, options.random, guard),
     ...agentHandlers(recorder, options.random),
     ...keyHandlers(recorder),
+    ...anchorHandlers(recorder, options.anchors),
     hello: status,
     status,
     async checkpoint() {

@@ -45,7 +45,7 @@ export function createTimeStampAnchor(options: {
   readonly random: Random;
   readonly timeoutMs?: number;
 }): AnchorDriver {
-  const who = `the time stamping authority ${options.url}`;
+  const who = `the time stamping authority at ${new URL(options.url).host}`;
   return {
     name: options.name,
     type: 'rfc3161',

@@ -31,7 +31,7 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
   await refuseSecond(context);
   const port = options.port ?? choosePort(context);
   const first = setUp(context.paths).first;
-  const session = await context.openSession({ require: 'writer' });
+  const session = await context.openSession({ require: 'writer', background: true });
   if (first && !context.stderr.isTTY) firstStartNote(context);
   let broker: OwnBroker | undefined;
   let tiles: TileServer | undefined;
