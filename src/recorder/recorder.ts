@@ -50,6 +50,8 @@ export interface RecorderOptions {
   readonly policy: PolicyInForce;
   readonly allowObserve?: boolean;
   readonly now: Clock;
+  /** Milliseconds that only go forward: steps of `now` against it are put on record. */
+  readonly monotonic?: Clock;
   readonly random: Random;
   /** Facts about this start for `log.open` (pid, host, Node version). */
   readonly about?: Readonly<Record<string, string | number>>;
@@ -134,6 +136,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     fingerprint,
     ulid,
     now,
+    ...(options.monotonic === undefined ? {} : { monotonic: options.monotonic }),
     segmentEntries: segmentEntriesOf(options),
     position: recovered.position,
     pending,
@@ -279,6 +282,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
         type: 'log.open',
         phase: 'point',
         metadata: {
+          created: options.info.created,
           recovered_at: recovered.position.next,
           ...(recovered.unfinished === undefined ? {} : { rotation_not_completed: recovered.unfinished }),
           signed: recovered.signed,

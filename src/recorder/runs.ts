@@ -11,7 +11,7 @@ import type { LocalRecorder } from './recorder.ts';
 
 /** Types that only the recorder itself, or an operator's request, may write. */
 const RESERVED =
-  /^(policy|allowlist|role|agent|token|key|killswitch|config|log|anchor|sink|alert|approval|run)\./;
+  /^(policy|allowlist|role|agent|token|key|killswitch|config|log|anchor|sink|alert|approval|run|clock)\./;
 
 function claimsOf(params: OpParams<'run.start'>): Claims {
   const { agent_id, project_id, environment } = params;

@@ -7,12 +7,12 @@ import { ENTRY_VERSION, type Entry, type Event, EventSchema } from '../core/entr
 import { invariant, TallyError } from '../core/error.ts';
 import type { Fingerprint } from '../core/fingerprint.ts';
 import { LIMITS } from '../core/limits.ts';
-import { packName } from '../core/payload/citation.ts';
 import type { Redactor } from '../core/redact/redact.ts';
 import type { Producer, Receipt } from './api.ts';
 import { type Batch, createBatch } from './batch.ts';
 import { toOpenAction } from './orphans.ts';
-import { type Brought, type PreparedPayload, withReplaced } from './payloads.ts';
+import { createPackPlaces } from './pack-places.ts';
+import type { PreparedPayload } from './payloads.ts';
 import type { Pending } from './pending.ts';
 
 /** Where the log stands. Only the sequencer changes it. */
@@ -39,6 +39,8 @@ export interface SequencerOptions {
   readonly fingerprint: Fingerprint;
   readonly ulid: (nowMs: number) => string;
   readonly now: () => number;
+  /** Milliseconds that only go forward, whoever sets the clock. Without it steps of the clock go unnoticed. */
+  readonly monotonic?: () => number;
   /** Entries of a full segment, a multiple of 256. */
   readonly segmentEntries: number;
   readonly position: Position;
@@ -72,9 +74,11 @@ const INTERNAL: Producer = { surface: 'server', assurance: 'enforced' };
 
 export function createSequencer(options: SequencerOptions): Sequencer {
   const { position, pending, redactor, fingerprint } = options;
+  const places = createPackPlaces(position, options.packEnds);
   let seq = 0;
   let batches: Batch[] = [];
   let queued = 0;
+  let clocks: { readonly nowMs: number; readonly monotonicMs: number } | undefined;
   let isoMs = Number.NaN;
   let iso = '';
 
@@ -111,6 +115,26 @@ export function createSequencer(options: SequencerOptions): Sequencer {
   }
 
   /**
+   * Times of entries say no more than the clock did. Where it was set while this recorder ran, an entry in front of the
+   * first one with the new time says from what to what; a machine that slept looks the same.
+   */
+  function noteClockStep(nowMs: number): void {
+    const monotonicMs = options.monotonic?.();
+    if (monotonicMs === undefined) return;
+    const before = clocks ?? { nowMs, monotonicMs };
+    clocks = { nowMs, monotonicMs };
+    const expectedMs = before.nowMs + (monotonicMs - before.monotonicMs);
+    const stepMs = Math.round(nowMs - expectedMs);
+    if (Math.abs(stepMs) <= LIMITS.clockStepMs) return;
+    const metadata = {
+      from: new Date(Math.round(expectedMs)).toISOString(),
+      to: new Date(nowMs).toISOString(),
+      step_ms: stepMs,
+    };
+    append({ type: 'clock.step', phase: 'point', metadata }, INTERNAL);
+  }
+
+  /**
    * Arguments are hashed before redaction: two card numbers must give two hashes. They go no further than this, and a
    * hash that an event brings along is dropped: nobody checked it.
    */
@@ -122,6 +146,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
 
   function append(event: Event, producer: Producer, prepared?: PreparedPayload): Sequenced {
     const nowMs = options.now();
+    noteClockStep(nowMs);
     startSegmentIfDue(nowMs);
     const snapshot = event.decision?.snapshot;
     while (snapshot !== undefined && !position.announced.has(snapshot.hash)) {
@@ -159,7 +184,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       },
     };
     if (nowMs < position.lastMs) entry.clock = 'back';
-    const brought = event.payload === undefined ? undefined : bring(entry, prepared);
+    const brought = event.payload === undefined ? undefined : places.bring(entry, prepared);
     if (ended?.late === true && entry.outcome !== undefined) entry.outcome = { ...entry.outcome, late: true };
     if (entry.step_id === undefined && entry.action !== undefined) entry.step_id = `step_${seq}`;
 
@@ -174,7 +199,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
         hint: 'put large arguments and results into the payload, not into metadata; nothing was recorded for this event',
       });
     }
-    if (brought?.blob !== undefined) place(target, brought.blob);
+    if (brought?.blob !== undefined) places.take(target, brought.blob);
     queued += target.size() - before;
     if (position.next === position.segment) position.segmentMs = nowMs;
     position.next++;
@@ -185,27 +210,6 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     if (entry.phase === 'pre_exec') pending.open(toOpenAction(entry));
     options.observe(entry);
     return { receipt: { id: receiptId, index: entry.index, ts: entry.ts }, done: target.done };
-  }
-
-  /** What the event brought never reaches the entry: only where it lies, or nothing. */
-  function bring(entry: Entry, prepared: PreparedPayload | undefined): Brought | undefined {
-    delete entry.payload;
-    const brought = prepared?.bring(entry.id);
-    if (brought === undefined) return undefined;
-    const { payload, blob, replaced } = brought;
-    entry.payload =
-      blob === undefined
-        ? payload
-        : { ...payload, pack: packName(position.segment), offset: packEnd(), length: blob.length };
-    if (entry.outcome !== undefined) entry.outcome = withReplaced(entry.outcome, replaced);
-    return brought;
-  }
-
-  const packEnd = (): number => options.packEnds.get(position.segment) ?? 0;
-
-  function place(target: Batch, blob: Uint8Array): void {
-    target.addBlob(blob, packEnd());
-    options.packEnds.set(position.segment, packEnd() + blob.length);
   }
 
   /** A reader of one segment finds every snapshot that its decisions cite announced in it, before its first use. */

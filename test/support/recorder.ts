@@ -43,6 +43,8 @@ export interface Machine {
     readonly redactor?: Redactor;
     readonly policy?: string;
     readonly segmentEntries?: number;
+    readonly onWarning?: (text: string) => void;
+    readonly monotonic?: () => number;
     /** Present: payloads are kept as it says. */
     readonly payloads?: PayloadSetting;
     readonly wrapPacks?: (packs: PackStore) => PackStore;
@@ -120,6 +122,8 @@ export async function machine(disk: MemoryDisk = memoryDisk()): Promise<Machine>
             }),
         now: () => clock.ms,
         random: countingRandom(`start ${starts++}`),
+        ...(options.monotonic === undefined ? {} : { monotonic: options.monotonic }),
+        ...(options.onWarning === undefined ? {} : { onWarning: options.onWarning }),
         ...(options.segmentEntries === undefined ? {} : { segmentEntries: options.segmentEntries }),
         ...(options.orphanGraceMs === undefined ? {} : { orphanGraceMs: options.orphanGraceMs }),
       });

@@ -133,6 +133,8 @@ function fromMetadata(entry: JsonObject): string | undefined {
       return joined(' → ', text('before', 'version'), text('after', 'version'));
     case 'policy.snapshot':
       return joined(' ', text('policy', 'version'), text('hash')?.slice(0, HASH_SHOWN));
+    case 'clock.step':
+      return joined(' → ', text('from'), text('to'));
     case 'log.open':
       return joined(' ', 'policy', text('policy', 'version'));
     case 'log.recover':

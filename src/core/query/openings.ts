@@ -6,6 +6,7 @@ import { field, isObject, textAt } from './fields.ts';
 /** The part of `log.json` that its entries repeat. */
 export interface ClaimedLog {
   readonly tenant: string;
+  readonly created?: unknown;
   readonly continues?: unknown;
 }
 
@@ -22,16 +23,21 @@ const BINDING = ['log', 'origin', 'remembered_head', 'found_checkpoint'] as cons
 /** Every start repeats what log.json said at that time, so different texts are few; who forges many gains nothing. */
 export function watchOpenings(): OpeningWatch {
   const tenants = new Set<string>();
+  const created = new Set<string>();
   const cited = new Set<string>();
   return {
     see(entry) {
       if (textAt(entry, 'type') !== 'log.open') return;
       tenants.add(textAt(entry, 'tenant_id') ?? '');
+      const told = textAt(entry, 'metadata', 'created');
+      if (told !== undefined) created.add(told);
       cited.add(citation(field(entry, 'metadata', 'continues')));
     },
-    differs({ tenant, continues }) {
+    differs({ tenant, created: claimed, continues }) {
       if ([...tenants].some((told) => told !== tenant))
         return `log.json names the tenant ${tenant}, the entries are of ${[...tenants].join(', ')}`;
+      if ([...created].some((told) => told !== claimed))
+        return `log.json was created at ${String(claimed)}, its entries say ${[...created].join(', ')}`;
       const claim = citation(continues as Json | undefined);
       if ([...cited].some((told) => told !== claim))
         return 'log.json does not continue the log that the starts of the recorder cite';

@@ -161,6 +161,16 @@ describe('starts of the recorder', () => {
     const forged = { ...continues, log: 'local@2' };
     assert.match(watch.differs({ tenant: 'local', continues: forged }) ?? '', /does not continue/);
   });
+
+  it('contradict a log.json that says another time, and nothing when none of them tells', () => {
+    const watch = watchOpenings();
+    watch.see(started({}));
+    assert.equal(watch.differs({ tenant: 'local', created: '2020-01-01T00:00:00.000Z' }), undefined);
+    watch.see(started({ created: '2026-01-01T00:00:00.000Z' }));
+    assert.equal(watch.differs({ tenant: 'local', created: '2026-01-01T00:00:00.000Z' }), undefined);
+    assert.match(watch.differs({ tenant: 'local', created: '2020-01-01T00:00:00.000Z' }) ?? '', /created/);
+    assert.match(watch.differs({ tenant: 'local' }) ?? '', /created/);
+  });
 });
 
 describe('policy snapshots', () => {
