@@ -1,6 +1,6 @@
 /** Signed sizes and roots that a log has to agree with before anything may be written to it. */
 import { equalBytes } from '../core/bytes.ts';
-import { TallyError } from '../core/error.ts';
+import { isTallyError, TallyError } from '../core/error.ts';
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../core/tlog/checkpoint.ts';
 import { type KeySpan, keysAt } from '../core/tlog/key-history.ts';
 import { parseNote } from '../core/tlog/note.ts';
@@ -39,6 +39,16 @@ export interface Claims {
   checkBelow(size: number, tiles: TileReader): Promise<void>;
 }
 
+function openAt(note: Uint8Array, spans: readonly KeySpan[], what: string): Checkpoint {
+  try {
+    const { size } = parseCheckpoint(parseNote(note).text);
+    return openCheckpoint(note, keysAt(spans, size));
+  } catch (error) {
+    if (isTallyError(error)) throw damaged(`${what} is not one that the log's key signed: ${error.message}`);
+    throw error;
+  }
+}
+
 /**
  * `head` is the newest checkpoint that was remembered outside the log; it is never ahead after a mere crash. Each is
  * good only by a key that was in force at its size. `notes` are the rotation notes, opened already: whoever holds
@@ -55,8 +65,7 @@ export function openClaims(
 ): Claims {
   const open = (note: Uint8Array | undefined, what: string): Checkpoint | undefined => {
     if (note === undefined) return undefined;
-    const { size } = parseCheckpoint(parseNote(note).text);
-    const checkpoint = openCheckpoint(note, keysAt(spans, size));
+    const checkpoint = openAt(note, spans, what);
     if (checkpoint.origin !== origin) throw damaged(`${what} is of ${checkpoint.origin}, not of ${origin}`);
     return checkpoint;
   };
