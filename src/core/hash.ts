@@ -24,9 +24,21 @@ interface Digests {
   base64(data: Uint8Array | string): string;
   into(data: Uint8Array | string, target: Uint8Array, offset: number): void;
   base64Into(data: Uint8Array, target: Uint8Array, offset: number): string;
+  each(stretches: Stretches, target: Uint8Array, offset: number): void;
 }
 
-function nodeDigests({ hash }: typeof import('node:crypto'), buffer: Buffer): Digests {
+/** Bytes one after the other: the first stretch starts at `from`, and each ends where the next one starts. */
+export interface Stretches {
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  /** Where stretch i ends: `ends[i * stride]`. */
+  readonly ends: Int32Array;
+  readonly stride: number;
+  readonly count: number;
+}
+
+function nodeDigests({ hash }: typeof import('node:crypto'), buffers: typeof Buffer): Digests {
+  const buffer = buffers.alloc(HASH_BYTES);
   return {
     hex: (data) => hash('sha256', data, 'hex'),
     base64: (data) => hash('sha256', data, 'base64'),
@@ -39,6 +51,19 @@ function nodeDigests({ hash }: typeof import('node:crypto'), buffer: Buffer): Di
       buffer.write(base64, 0, HASH_BYTES, 'base64');
       target.set(buffer, offset);
       return base64;
+    },
+    each({ bytes, from, ends, stride, count }, target, offset) {
+      const { buffer: memory, byteOffset } = bytes;
+      // One write for all digests: a write for each costs a tenth of hashing 800 bytes.
+      let digests = '';
+      let start = from;
+      for (let i = 0; i < count; i++) {
+        const end = ends[i * stride] ?? start;
+        digests += hash('sha256', new Uint8Array(memory, byteOffset + start, end - start), 'binary');
+        start = end;
+      }
+      const { buffer: into, byteOffset: at, length } = target;
+      buffers.from(into, at, length).write(digests, offset, 'latin1');
     },
   };
 }
@@ -55,14 +80,20 @@ function portableDigests(sha256: Primitives['sha256']): Digests {
       target.set(bytes, offset);
       return encodeBase64(bytes);
     },
+    each({ bytes, from, ends, stride, count }, target, offset) {
+      let start = from;
+      for (let i = 0; i < count; i++) {
+        const end = ends[i * stride] ?? start;
+        target.set(digest(bytes.subarray(start, end)), offset + i * HASH_BYTES);
+        start = end;
+      }
+    },
   };
 }
 
 let primitives: Primitives | undefined;
 let digests: Digests | undefined =
-  nodeCrypto === undefined || NodeBuffer === undefined
-    ? undefined
-    : nodeDigests(nodeCrypto, NodeBuffer.alloc(HASH_BYTES));
+  nodeCrypto === undefined || NodeBuffer === undefined ? undefined : nodeDigests(nodeCrypto, NodeBuffer);
 
 /** Takes effect where there is no node:crypto only. To be called before the first hash. */
 export function providePrimitives(given: Primitives): void {
@@ -93,6 +124,11 @@ export function sha256Base64(data: Uint8Array | string): string {
 /** Writes the 32 bytes of SHA-256(data) to `target` at `offset`. */
 export function sha256Into(data: Uint8Array, target: Uint8Array, offset: number): void {
   backend().into(data, target, offset);
+}
+
+/** Writes the SHA-256 of each stretch to `target`, one after the other from `offset` on. */
+export function sha256Each(stretches: Stretches, target: Uint8Array, offset: number): void {
+  backend().each(stretches, target, offset);
 }
 
 /** The same, and the digest's base64 too: one hash for callers that need both forms. */
@@ -152,52 +188,6 @@ export function hmacSha256(key: Uint8Array): Mac {
 /** HKDF-SHA256 (RFC 5869) with an empty salt. `label` separates the uses of one key. */
 export function hkdfSha256(key: Uint8Array, label: string, bytes = HASH_BYTES): Uint8Array {
   return new Uint8Array(requireCrypto().hkdfSync('sha256', key, new Uint8Array(0), label, bytes));
-}
-
-export const AES_KEY_BYTES = 32;
-export const GCM_NONCE_BYTES = 12;
-export const GCM_TAG_BYTES = 16;
-
-/**
- * AES-256-GCM (NIST SP 800-38D): ciphertext || tag. A nonce MUST NOT come twice under one key: whoever sees both results
- * learns the difference of the texts and can forge.
- */
-export function aesGcmSeal(
-  key: Uint8Array,
-  nonce: Uint8Array,
-  aad: Uint8Array,
-  plain: Uint8Array,
-): Uint8Array {
-  invariant(key.length === AES_KEY_BYTES && nonce.length === GCM_NONCE_BYTES, 'sizes of AES-256-GCM');
-  const cipher = requireCrypto().createCipheriv('aes-256-gcm', key, nonce);
-  cipher.setAAD(aad);
-  return concatBytes(cipher.update(plain), cipher.final(), cipher.getAuthTag());
-}
-
-/** undefined when the tag does not hold: another key, another `aad`, or altered bytes. */
-export function aesGcmOpen(
-  key: Uint8Array,
-  nonce: Uint8Array,
-  aad: Uint8Array,
-  sealed: Uint8Array,
-): Uint8Array | undefined {
-  if (key.length !== AES_KEY_BYTES || nonce.length !== GCM_NONCE_BYTES || sealed.length < GCM_TAG_BYTES)
-    return undefined;
-  const end = sealed.length - GCM_TAG_BYTES;
-  const decipher = requireCrypto().createDecipheriv('aes-256-gcm', key, nonce, {
-    authTagLength: GCM_TAG_BYTES,
-  });
-  decipher.setAAD(aad);
-  decipher.setAuthTag(sealed.subarray(end));
-  const plain = decipher.update(sealed.subarray(0, end));
-  try {
-    decipher.final();
-  } catch {
-    // The tag does not hold, which is the answer. What was decrypted is nobody's business.
-    plain.fill(0);
-    return undefined;
-  }
-  return new Uint8Array(plain);
 }
 
 /** Constant time for secrets of equal length, and blind to where they differ in length. */

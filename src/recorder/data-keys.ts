@@ -6,8 +6,9 @@
  * survive a crash; they are random, and a key is given up for a new one after `LIMITS.dataKeyUses`. A restart, or coming
  * back after leaving the cache, makes another key for the same run, subject and class. Old keys are for reading.
  */
+
+import { GCM_NONCE_BYTES } from '../core/aes-gcm.ts';
 import { TallyError } from '../core/error.ts';
-import { GCM_NONCE_BYTES } from '../core/hash.ts';
 import { LIMITS } from '../core/limits.ts';
 import { DATA_KEY_BYTES } from '../core/payload/blob.ts';
 import { encodeDataKey, subjectHasher, wrappingKey } from '../core/payload/data-key.ts';

@@ -5,11 +5,12 @@
  * Redaction and sealing happen in the same turn of the event loop in which the entry gets its place: a secret that is set
  * before that is never sealed.
  */
+
+import { GCM_NONCE_BYTES } from '../core/aes-gcm.ts';
 import { decodeBase64, encodeUtf8 } from '../core/bytes.ts';
 import { type Entry, type Event, type PayloadData, PayloadDataSchema } from '../core/entry.ts';
 import { TallyError } from '../core/error.ts';
 import { keyedDigest } from '../core/fingerprint.ts';
-import { GCM_NONCE_BYTES } from '../core/hash.ts';
 import { LIMITS } from '../core/limits.ts';
 import { SALT_BYTES, sealBlob } from '../core/payload/blob.ts';
 import { type Replaced, redactPayload, scrubPayload } from '../core/payload/kept.ts';
@@ -123,18 +124,6 @@ export function createPayloads(
       await options.packs.close();
     },
   };
-}
-
-/** Counted with what is replaced in the entry itself. */
-export function withReplaced(
-  outcome: NonNullable<Entry['outcome']>,
-  { count, rules }: Replaced,
-): NonNullable<Entry['outcome']> {
-  if (count === 0) return outcome;
-  const before = outcome.redaction;
-  const sum: Record<string, number> = Object.assign(Object.create(null), before?.rules);
-  for (const [name, times] of Object.entries(rules)) sum[name] = (sum[name] ?? 0) + times;
-  return { ...outcome, redaction: { ...before, count: (before?.count ?? 0) + count, rules: { ...sum } } };
 }
 
 function labels({ media_type, class: of }: PayloadData): Pick<Cited, 'media_type' | 'class'> {

@@ -6,9 +6,10 @@
  * `cipher_hash` is over the blob, so anybody can check it without a key. `commit` is over salt and plain, and the salt is
  * inside: once the key is gone, nobody can confirm a guess of the plain text.
  */
+import { AES_KEY_BYTES, aesGcmOpen, aesGcmSeal, GCM_NONCE_BYTES, GCM_TAG_BYTES } from '../aes-gcm.ts';
 import { concatBytes, encodeUtf8 } from '../bytes.ts';
 import { canonicalize } from '../canonical.ts';
-import { AES_KEY_BYTES, aesGcmOpen, aesGcmSeal, GCM_NONCE_BYTES, GCM_TAG_BYTES, sha256Hex } from '../hash.ts';
+import { sha256Hex } from '../hash.ts';
 
 export const BLOB_VERSION = 1;
 export const SALT_BYTES = 16;

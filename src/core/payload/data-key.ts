@@ -6,10 +6,11 @@
  * that was renamed or relabelled does not unwrap.
  */
 import { z } from 'zod';
+import { aesGcmOpen, aesGcmSeal, GCM_NONCE_BYTES } from '../aes-gcm.ts';
 import { concatBytes, decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from '../bytes.ts';
 import { canonicalize } from '../canonical.ts';
 import { KEY_LABELS } from '../fingerprint.ts';
-import { aesGcmOpen, aesGcmSeal, GCM_NONCE_BYTES, hkdfSha256, hmacSha256 } from '../hash.ts';
+import { hkdfSha256, hmacSha256 } from '../hash.ts';
 import { LIMITS } from '../limits.ts';
 import { DATA_KEY_BYTES } from './blob.ts';
 

@@ -3,7 +3,7 @@ import { createCipheriv, createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { aesGcmOpen, aesGcmSeal } from '../../../src/core/hash.ts';
+import { aesGcmOpen, aesGcmSeal } from '../../../src/core/aes-gcm.ts';
 import { BLOB_OVERHEAD, openBlob, sealBlob } from '../../../src/core/payload/blob.ts';
 import { citationOf, packFirst, packName } from '../../../src/core/payload/citation.ts';
 import { cutText } from '../../../src/core/payload/cut.ts';
