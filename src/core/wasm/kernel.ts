@@ -3,6 +3,8 @@
  * the same work without: it is a matter of speed only.
  */
 import { assemble } from './assembler.ts';
+import { chainFunction } from './chain.ts';
+import { lineFunctions } from './lines.ts';
 import { nestingFunction } from './nesting.ts';
 import { foldFunction, ROUND_CONSTANTS } from './sha256-lanes.ts';
 
@@ -28,6 +30,10 @@ export interface Kernel {
   fold(before: number, fours: number): void;
   /** See `nestingFunction`. */
   nesting(from: number, to: number): number;
+  /** See `linesFunction`. */
+  lines(from: number, to: number, table: number, tableEnd: number): number;
+  /** See `chainFunction`. */
+  chain(table: number, end: number, hashes: number): number;
 }
 
 let compiled: object | undefined;
@@ -35,8 +41,12 @@ let compiled: object | undefined;
 function compile(): object | undefined {
   if (typeof WebAssembly === 'undefined') return undefined;
   if (compiled === undefined) {
-    const bytes = assemble([foldFunction(), nestingFunction()]);
-    if (WebAssembly.validate(bytes)) compiled = new WebAssembly.Module(bytes);
+    const bytes = assemble([foldFunction(), nestingFunction(), chainFunction(), ...lineFunctions(3, 1)]);
+    try {
+      if (WebAssembly.validate(bytes)) compiled = new WebAssembly.Module(bytes);
+    } catch {
+      // A page whose policy forbids to compile code has no kernel.
+    }
   }
   return compiled;
 }
@@ -48,5 +58,5 @@ export function createKernel(bytes: number): Kernel | undefined {
   const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
   const { exports } = new WebAssembly.Instance(module, { host: { memory } });
   new Uint32Array(memory.buffer).set(ROUND_CONSTANTS);
-  return { ...(exports as Pick<Kernel, 'fold' | 'nesting'>), bytes: new Uint8Array(memory.buffer) };
+  return { ...(exports as Omit<Kernel, 'bytes'>), bytes: new Uint8Array(memory.buffer) };
 }
