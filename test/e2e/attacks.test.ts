@@ -375,4 +375,31 @@ describe('an attack of the threat model:', () => {
     await rm(await fileIn(join(removed.log, 'policies'), '.json'));
     assert.equal((await removed.verify()).exit_code, 6);
   });
+
+  it('20: a client writes an entry that only the recorder writes', async () => {
+    const reserved = [
+      'key.rotate',
+      'log.recover',
+      'policy.snapshot',
+      'token.issue',
+      'approval.grant',
+      'anchor.ok',
+    ];
+    const session = await open();
+    try {
+      for (const type of reserved) {
+        const event = { type, phase: 'point', metadata: { old: first, new: ownKey().vkey } } as const;
+        await assert.rejects(session.ask('record', { event }), isTallyError, type);
+      }
+      const { index } = await session.ask('record', {
+        event: { type: 'step.note', phase: 'point', source: { surface: 'server', assurance: 'enforced' } },
+      });
+      await session.ask('checkpoint', {});
+      const entry = JSON.parse((await readEntries(join(home.paths.logs, 'local')))[index] ?? '');
+      assert.equal(entry.source.assurance, 'self_reported');
+      assert.equal(entry.source.surface, 'sdk');
+    } finally {
+      await session.close();
+    }
+  });
 });
