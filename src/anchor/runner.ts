@@ -45,6 +45,8 @@ export interface AnchorHost {
 export interface AnchorRunner {
   /** Looks at every anchor once a second from now on. */
   start(): void;
+  /** One such look. Resolves when all that was due came to an end. */
+  turn(): Promise<void>;
   /** Signs, and shows the newest checkpoint to all or one, whether it is due or not. Waits for `waitMs` at most. */
   run(name: string | undefined, waitMs: number): Promise<readonly AnchorRun[]>;
   states(): readonly AnchorState[];
@@ -159,24 +161,24 @@ export function createAnchorRunner(host: AnchorHost): AnchorRunner {
   }
 
   async function turn(): Promise<void> {
-    for (const lane of await current()) if (isDue(lane, host.now(), behind(lane))) void begin(lane);
+    const due = (await current()).filter((lane) => isDue(lane, host.now(), behind(lane)));
+    await Promise.all(due.map(begin));
   }
 
   function schedule(): void {
     timer = setTimeout(() => {
-      turn()
-        .catch((error: unknown) =>
-          host.onWarning(`anchors: ${error instanceof Error ? error.message : String(error)}`),
-        )
-        .finally(() => {
-          if (!stop.signal.aborted) schedule();
-        });
+      // Not waited for: one anchor that is slow must not keep the others from being looked at.
+      turn().catch((error: unknown) =>
+        host.onWarning(`anchors: ${error instanceof Error ? error.message : String(error)}`),
+      );
+      if (!stop.signal.aborted) schedule();
     }, LIMITS.anchorTurnMs);
     timer.unref();
   }
 
   return {
     start: schedule,
+    turn,
     async run(name, waitMs) {
       const chosen = (await current()).filter(
         ({ anchor }) => name === undefined || anchor.driver.name === name,
