@@ -38,6 +38,10 @@ function statusFacts(status: Status, style: Style): readonly Fact[] {
         (recorder.running ? style.yellow('none: this recorder was started without one') : 'not running'),
     ],
     ...(log === undefined ? [] : logFacts(log, style)),
+    [
+      'sealing',
+      recorder.running && recorder.sealing !== undefined ? style.yellow(safe(recorder.sealing)) : undefined,
+    ],
     ['open', status.open_actions === undefined ? undefined : counted(status.open_actions, 'action')],
     ['policy', policyText(status.policy, style)],
     ['disk', `${formatBytes(disk.used_bytes)} used, ${formatBytes(disk.free_bytes)} free`],

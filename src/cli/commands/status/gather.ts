@@ -19,7 +19,10 @@ import { readPolicyText } from '../policy/file.ts';
 export interface Status {
   readonly recorder:
     | { readonly running: false }
-    | ({ readonly running: true } & Pick<OpResults['status'], 'pid' | 'version' | 'recorder_id' | 'failure'>);
+    | ({ readonly running: true } & Pick<
+        OpResults['status'],
+        'pid' | 'version' | 'recorder_id' | 'failure' | 'sealing'
+      >);
   readonly broker: { readonly url?: string };
   /** Absent before the first start. */
   readonly log?: LogStatus;
@@ -75,6 +78,7 @@ export async function gatherStatus(context: Context): Promise<Status> {
             version: running.version,
             recorder_id: running.recorder_id,
             ...(running.failure === undefined ? {} : { failure: running.failure }),
+            ...(running.sealing === undefined ? {} : { sealing: running.sealing }),
           },
     broker: running?.proxy_url === undefined ? {} : { url: running.proxy_url },
     ...(log === undefined ? {} : { log }),
