@@ -74,6 +74,9 @@ export async function connectHandover(
     ask: (op, params) =>
       new Promise((resolve, reject) => {
         if (socket.destroyed) return reject(gone());
+        const line = JSON.stringify({ id: next, op, params, ...(next === 1 ? { client } : {}) });
+        // The writer would end the connection: everything else that waits for it would be lost with this one.
+        if (Buffer.byteLength(line) > LIMITS.socketMessageBytes) return reject(tooLong(op));
         const id = next++;
         const timer = setTimeout(() => {
           waiting.delete(id);
@@ -82,7 +85,7 @@ export async function connectHandover(
           socket.destroy();
         }, answerMs);
         waiting.set(id, { resolve: (value) => resolve(value as OpResults[typeof op]), reject, timer });
-        socket.write(`${JSON.stringify({ id, op, params, ...(id === 1 ? { client } : {}) })}\n`);
+        socket.write(`${line}\n`);
       }),
   };
 }
@@ -91,6 +94,14 @@ function gone(): TallyError {
   return new TallyError('RECORDER_UNAVAILABLE', 'the recorder went away before it answered', {
     hint: 'start it again with `tally up`; an event that carries an id can be sent again',
   });
+}
+
+function tooLong(op: string): TallyError {
+  return new TallyError(
+    'ENTRY_TOO_LARGE',
+    `the request ${op} has more than ${LIMITS.socketMessageBytes} bytes; nothing was sent`,
+    { hint: 'send less in one event: of a large payload, its beginning' },
+  );
 }
 
 function silent(answerMs: number): TallyError {

@@ -1,6 +1,7 @@
 /** Payloads on their way past the verifier: the bytes that entries cite, read from the packs and hashed. No key is used. */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { TallyError } from '../core/error.ts';
 import { sha256Hex } from '../core/hash.ts';
 import { type Citation, packName } from '../core/payload/citation.ts';
 import type { Found, Look, PayloadJudge, PayloadsVerdict } from '../core/payload/judge.ts';
@@ -72,7 +73,11 @@ function openPack(path: string): number | undefined {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if (errno(error) === 'ENOENT') return undefined;
-    throw error;
+    throw new TallyError(
+      'USAGE',
+      `cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`,
+      { hint: 'verify as the user who owns the log, or without packs/ in a copy of it', cause: error },
+    );
   }
   if (fstatSync(fd).isFile()) return fd;
   closeSync(fd);

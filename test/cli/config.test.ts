@@ -36,6 +36,26 @@ test('every setting is read', () => {
   });
 });
 
+test('what is kept of payloads is read per type and class, and refused where it is not understood', () => {
+  const text =
+    'payloads:\n  max_bytes: 4096\n  keep:\n    tool.call: full\n    model.call: { prompt: hash, "*": none }\n';
+  assert.deepEqual(parseConfig(text, 'c').payloads, {
+    max_bytes: 4096,
+    keep: { 'tool.call': 'full', 'model.call': { prompt: 'hash', '*': 'none' } },
+  });
+  for (const [wrong, message, hint] of [
+    ['payloads: { keep: { tool.call: all } }', /payloads\.keep\.tool\.call/, /none, hash, redacted and full/],
+    ['payloads: { keep: { "Tool Call": full } }', /payloads\.keep/, /none, hash, redacted and full/],
+    ['payloads: { max_bytes: 0 }', /payloads\.max_bytes/, /max_bytes/],
+    ['payloads: { kept: {} }', /unknown key "kept"/, /known keys: max_bytes, keep/],
+    ['payloads: full', /payloads/, /keep/],
+  ] as const) {
+    const error = failure(wrong);
+    assert.match(error.message, message);
+    assert.match(error.hint ?? '', hint);
+  }
+});
+
 test('an unknown key is refused with its line and what was probably meant', () => {
   const error = failure('port: 9000\nallow_obsrve: true\n');
   assert.match(error.message, /^config\.yaml:2:1: unknown key "allow_obsrve"/);
