@@ -19,6 +19,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'policy', summary: 'what agents may do', group: 'Manage:', load: () => import('./commands/policy.ts') },
   { name: 'secrets', summary: 'credentials that agents name and never see', group: 'Manage:', load: () => import('./commands/secrets.ts') },
   { name: 'agent', summary: 'agents and their tokens', group: 'Manage:', load: () => import('./commands/agent.ts') },
+  { name: 'witness', summary: 'have this log cosigned, or cosign the logs of others', group: 'Manage:', load: () => import('./commands/witness.ts') },
+  { name: 'anchor', summary: 'evidence outside of this machine', group: 'Manage:', load: () => import('./commands/anchor.ts') },
   { name: 'operator', summary: 'the passphrase of who may change all this', group: 'Manage:', load: () => import('./commands/operator.ts') },
   { name: 'completion', summary: 'for bash, zsh and fish', group: 'Manage:', load: () => import('./commands/completion.ts') },
 ];

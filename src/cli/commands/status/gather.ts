@@ -15,6 +15,7 @@ import { errno } from '../../../store/file/fs.ts';
 import type { Context } from '../../context.ts';
 import { askRunning } from '../../running.ts';
 import { readPolicyText } from '../policy/file.ts';
+import { type AnchorStatus, anchorStatuses } from './anchors.ts';
 
 export interface Status {
   readonly recorder:
@@ -28,6 +29,8 @@ export interface Status {
   readonly log?: LogStatus;
   /** Known to a running recorder only. */
   readonly open_actions?: number;
+  /** What is configured, in the order of the file. */
+  readonly anchors: readonly AnchorStatus[];
   readonly policy: PolicyStatus;
   readonly disk: { readonly used_bytes: number; readonly free_bytes: number };
 }
@@ -83,6 +86,7 @@ export async function gatherStatus(context: Context): Promise<Status> {
     broker: running?.proxy_url === undefined ? {} : { url: running.proxy_url },
     ...(log === undefined ? {} : { log }),
     ...(running === undefined ? {} : { open_actions: running.open_actions }),
+    anchors: await anchorStatuses(context, { directory, signed: log?.signed ?? 0 }, running?.anchors),
     policy: await policyStatus(context, running),
     disk: await diskStatus(context.paths),
   };

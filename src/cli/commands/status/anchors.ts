@@ -1,0 +1,70 @@
+/** How the configured anchors stand: what lies on disk, and what a running recorder adds to it. */
+import { type AnchorSetting, everyMs, placeOf } from '../../../anchor/setting.ts';
+import type { AnchorState } from '../../../core/anchor-state.ts';
+import { lastReceipt } from '../../../open/anchors.ts';
+import { listAnchors } from '../../anchors-config.ts';
+import type { Context } from '../../context.ts';
+import { safe } from '../../output/safe.ts';
+import type { Style } from '../../output/style.ts';
+import { formatDuration } from '../../output/time.ts';
+
+export interface AnchorStatus {
+  readonly name: string;
+  readonly type: AnchorSetting['type'];
+  readonly place: string;
+  readonly every_s: number;
+  /** The newest receipt on disk, and when it was stored. */
+  readonly last?: { readonly size: number; readonly at: string };
+  /** Signed entries after it. While a recorder runs, without those about anchors. */
+  readonly behind: number;
+  /** Time since it was stored. */
+  readonly lag_ms?: number;
+  /** Known to a running recorder only. */
+  readonly failing?: AnchorState['failing'];
+  /** A recorder that runs shows it checkpoints. */
+  readonly served: boolean;
+}
+
+export async function anchorStatuses(
+  context: Context,
+  log: { readonly directory: string; readonly signed: number },
+  states: readonly AnchorState[] | undefined,
+): Promise<readonly AnchorStatus[]> {
+  return Promise.all(
+    listAnchors(context.paths).map(async (setting) => {
+      const { name, type } = setting;
+      const last = await lastReceipt(log.directory, name);
+      const state = states?.find((one) => one.name === name && one.type === type);
+      return {
+        name,
+        type,
+        place: placeOf(setting),
+        every_s: everyMs(setting) / 1000,
+        ...(last === undefined
+          ? {}
+          : {
+              last: { size: last.size, at: new Date(last.at).toISOString() },
+              lag_ms: Math.max(0, Math.round(context.now() - last.at)),
+            }),
+        behind: state?.behind ?? Math.max(0, log.signed - (last?.size ?? 0)),
+        ...(state?.failing === undefined ? {} : { failing: state.failing }),
+        served: state !== undefined,
+      };
+    }),
+  );
+}
+
+/** One line: where it stands, and what is wrong. */
+export function anchorText(anchor: AnchorStatus, style: Style): string {
+  const { last, behind, lag_ms, failing } = anchor;
+  const stands =
+    last === undefined
+      ? style.yellow('nothing yet')
+      : `${last.size.toLocaleString('en-US')} entries, ${formatDuration(lag_ms ?? 0)} ago`;
+  const news = behind === 0 ? '' : `, ${behind.toLocaleString('en-US')} not yet`;
+  if (failing === undefined) return `${stands}${news}`;
+  const what = `${safe(failing.message)} (${failing.attempts === 1 ? 'once' : `${failing.attempts} times`} since ${failing.since})`;
+  return failing.code === 'ANCHOR_CONFLICT'
+    ? `${style.red('● CONFLICT:')} ${what}; ${stands}${news}`
+    : `${style.red('failing:')} ${what}; ${stands}${news}`;
+}
