@@ -14,15 +14,17 @@ import { openReader } from '../../src/reader.ts';
 
 test('a program hands a payload of 700 KiB to the writer and gets a durable answer; one that fits no line is refused', async (t) => {
   const home = mkdtempSync(join(tmpdir(), 'tally-open-'));
-  t.after(() => rmSync(home, { recursive: true, force: true }));
   const env = { TALLY_HOME: join(home, 'h'), XDG_RUNTIME_DIR: join(home, 'r') };
   mkdirSync(env.XDG_RUNTIME_DIR, { mode: 0o700 });
   const paths = locate({ env, home, tmp: home, uid: process.getuid?.() ?? 0 });
   const common = { paths, onWarning: () => undefined, payloads: { keep: { '*': 'full' } } } as const;
   const writer = await openSession({ ...common, client: { surface: 'cli' }, require: 'writer' });
-  t.after(() => writer.close());
   const client = await openSession({ ...common, client: { surface: 'sdk' }, require: 'client' });
-  t.after(() => client.close());
+  t.after(async () => {
+    await client.close();
+    await writer.close();
+    rmSync(home, { recursive: true, force: true });
+  });
   assert.equal(client.role, 'client');
 
   const bytes = randomBytes(700 * 1024);
