@@ -46,9 +46,13 @@ export function checkNewAnchor(paths: ConfigPaths, anchor: unknown): AnchorSetti
 
 /**
  * Adds it at the end. Resolved: the file is durable, 0600, and reads back with the new anchor. Throws USAGE for one that
- * is not well-formed or whose name is taken; the file is then unchanged.
+ * is not well-formed or whose name is taken; the file is then unchanged. `witnessQuorum` is set in the same step.
  */
-export async function addAnchor(paths: ConfigPaths, anchor: unknown): Promise<AnchorSetting> {
+export async function addAnchor(
+  paths: ConfigPaths,
+  anchor: unknown,
+  witnessQuorum?: number,
+): Promise<AnchorSetting> {
   return whileLocked(paths, async () => {
     const checked = checkNewAnchor(paths, anchor);
     await edit(paths, (doc) => {
@@ -56,6 +60,7 @@ export async function addAnchor(paths: ConfigPaths, anchor: unknown): Promise<An
       const list = doc.get('anchors');
       if (isSeq(list)) list.flow = false;
       doc.addIn(['anchors'], doc.createNode(checked));
+      if (witnessQuorum !== undefined) doc.set('witness_quorum', witnessQuorum);
     });
     return checked;
   });
