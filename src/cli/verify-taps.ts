@@ -10,6 +10,7 @@ import { type OpeningWatch, watchOpenings } from '../core/query/openings.ts';
 import { type RecoveryWatch, watchRecovery } from '../core/query/recovery.ts';
 import { type RotationWatch, watchRotations } from '../core/query/rotations.ts';
 import { type SnapshotWatch, watchSnapshots } from '../core/query/snapshots.ts';
+import { KEY_ROTATE } from '../core/tlog/key-history.ts';
 import { createLineSplitter } from '../core/tlog/verify-lines.ts';
 
 export interface Taps {
@@ -22,7 +23,24 @@ export interface Taps {
   readonly judge: CompletenessJudge | undefined;
   /** Before the verifier gets the block, which it may overwrite. */
   push(block: Uint8Array): void;
+  /** Instead of `push`: the lines that `shownLines` tells of, in the order of the log. Others may be among them. */
+  line(line: Uint8Array): void;
 }
+
+/** Which lines a tap has to see. */
+export function shownLines(deep: boolean): {
+  readonly every: boolean;
+  readonly types: readonly string[];
+  readonly payloads: boolean;
+} {
+  const types = [...WATCHED_TYPES, ERASE, KEY_ROTATE];
+  return { every: deep, types, payloads: true };
+}
+
+const WATCHED_TYPES = ['log.open', 'log.recover', 'policy.snapshot'] as const;
+const ERASE = 'log.erase';
+
+const typed = (type: string): Buffer => Buffer.from(`"type":"${type}"`);
 
 /** `look` reads payloads where entries cite some; absent where there are no packs. */
 export function createTaps(deep: boolean, look?: Look): Taps {
@@ -42,14 +60,13 @@ export function createTaps(deep: boolean, look?: Look): Taps {
       if ('entry' in parsed) for (const see of sees) see(parsed.entry);
     };
   const watches = [openings.see, recovery.see, snapshots.see];
-  const finder = (needle: string, ...sees: readonly See[]) =>
-    createMentionFinder(Buffer.from(needle), LIMITS.entryBytes, toEach(...sees));
-  const finders = [
-    ...['log.open', 'log.recover', 'policy.snapshot'].map((type) => finder(`"type":"${type}"`, ...watches)),
-    finder('"payload":{', payloads.cite),
-    finder('"type":"log.erase"', payloads.erase),
-    finder('"type":"key.rotate"', rotations.see),
+  const wanted: readonly (readonly [needle: Buffer, see: (line: Buffer) => void])[] = [
+    ...WATCHED_TYPES.map((type) => [typed(type), toEach(...watches)] as const),
+    [Buffer.from('"payload":{'), toEach(payloads.cite)],
+    [typed(ERASE), toEach(payloads.erase)],
+    [typed(KEY_ROTATE), toEach(rotations.see)],
   ];
+  const finders = wanted.map(([needle, see]) => createMentionFinder(needle, LIMITS.entryBytes, see));
   const all = toEach(
     ...watches,
     payloads.cite,
@@ -72,6 +89,11 @@ export function createTaps(deep: boolean, look?: Look): Taps {
     push(block) {
       if (deep) splitter.push(block);
       else for (const finder of finders) finder.push(block);
+    },
+    line(bytes) {
+      const line = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+      if (deep) all(line);
+      else for (const [needle, see] of wanted) if (line.includes(needle)) see(line);
     },
   };
 }

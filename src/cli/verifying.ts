@@ -22,8 +22,9 @@ import type { OpenedReader } from '../reader.ts';
 import { type Blocks, directoryBlocks, keyNeeded, publishedDirectory } from './log-source.ts';
 import { type LocalHead, localHeads, pinnedVkey, rememberedRotations, type Whose } from './remembered.ts';
 import { type DamageWatch, misnamedSegments, tornFiles, watchDamage } from './verify-files.ts';
+import { parallelEntries } from './verify-parallel.ts';
 import { lookAtPayloads } from './verify-payloads.ts';
-import { createTaps } from './verify-taps.ts';
+import { createTaps, shownLines } from './verify-taps.ts';
 
 export interface Verification extends Omit<Report, 'completeness'> {
   readonly exit_code: 0 | 2 | 6 | 7;
@@ -48,6 +49,8 @@ export interface VerifyRequest extends Whose {
   /** Files with older checkpoints. */
   readonly heads: readonly string[];
   readonly completeness: boolean;
+  /** How many workers verify a log directory; as many as pay when it is absent. */
+  readonly workers?: number | undefined;
   /** Whether a recorder writes this log right now; undefined when nobody can tell. */
   readonly writerLives: () => Promise<boolean | undefined>;
   /** `total` is 0 when nobody knows it. */
@@ -69,9 +72,11 @@ export async function verifyDirectory(opened: OpenedReader, request: VerifyReque
   ];
   const total = (await reader.segments()).reduce((sum, { bytes }) => sum + bytes, 0);
   const looker = await lookAtPayloads(opened, { current: request.current, published: about.published });
-  const taps = createTaps(request.completeness, looker.look);
+  let taps = createTaps(request.completeness, looker.look);
 
   async function* tapped(): AsyncGenerator<Uint8Array> {
+    // What was seen on another way that came to no answer does not count twice.
+    taps = createTaps(request.completeness, looker.look);
     for await (const block of about.blocks.blocks()) {
       taps.push(block);
       yield block;
@@ -79,7 +84,24 @@ export async function verifyDirectory(opened: OpenedReader, request: VerifyReque
   }
 
   const report = await verifyLog(
-    { ...about.blocks, origin: about.origin, vkeys: about.vkeys, blocks: tapped },
+    {
+      ...about.blocks,
+      origin: about.origin,
+      vkeys: about.vkeys,
+      blocks: tapped,
+      ...(about.published
+        ? {}
+        : {
+            entries: parallelEntries({
+              directory: opened.directory,
+              reader,
+              tile: about.blocks.tile,
+              workers: request.workers,
+              shown: shownLines(request.completeness),
+              see: (line) => taps.line(line),
+            }),
+          }),
+    },
     {
       ...(pinned === undefined ? {} : { pinned: given === undefined ? [pinned] : request.keys }),
       heads,

@@ -42,7 +42,7 @@ function startsWith(bytes: Uint8Array, at: number, what: Uint8Array): boolean {
 }
 
 /** The canonical decimal at `at` that a member or the object ends after, or -1. */
-function decimal(bytes: Uint8Array, at: number): number {
+export function decimalAt(bytes: Uint8Array, at: number): number {
   let value = 0;
   for (let i = 0; i <= INDEX_DIGITS; i++) {
     const byte = bytes[at + i] ?? 0;
@@ -78,7 +78,7 @@ export function scanFields(bytes: Uint8Array, start: number, end: number): Chain
       if (level !== 1 || i + 1 >= end || bytes[i + 1] !== COLON) continue;
       if (i - name === INDEX.length && startsWith(bytes, name, INDEX)) {
         if (index >= 0) return undefined;
-        index = decimal(bytes, i + 2);
+        index = decimalAt(bytes, i + 2);
         if (index < 0) return undefined;
       } else if (i - name === PREV.length && startsWith(bytes, name, PREV)) {
         if (prevStart >= 0) return undefined;
@@ -150,7 +150,7 @@ export function createFieldScanner(bytes: Uint8Array, nesting: Nesting = nesting
         const indexAt = prevAt - gap;
         if (indexAt <= start || bytes[indexAt] !== COMMA || !startsWith(bytes, indexAt, INDEX_MEMBER))
           continue;
-        const index = decimal(bytes, indexAt + INDEX_MEMBER.length);
+        const index = decimalAt(bytes, indexAt + INDEX_MEMBER.length);
         if (index >= 0 && nesting(indexAt, prevAt) === 0) return { index, prevStart };
       }
     }

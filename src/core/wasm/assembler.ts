@@ -51,6 +51,19 @@ export const returnIf = (condition: Code, value: Code): Code => [
   ...value,
   ...[0x0f, 0x0b],
 ];
+export const returnNow = (value: Code): Code => [...value, 0x0f];
+export const when = (condition: Code, ...body: readonly Code[]): Code => [
+  ...condition,
+  ...[0x04, 0x40],
+  ...body.flat(),
+  0x0b,
+];
+/** `body` runs again when it branches to this loop, and not otherwise. */
+export const loop = (...body: readonly Code[]): Code => [0x03, 0x40, ...body.flat(), 0x0b];
+/** To the start of the loop that is `outward` levels outside of here; a `when` is a level too. */
+export const branchIf = (outward: number, condition: Code): Code => [...condition, 0x0d, ...leb(outward)];
+/** A function of the same module, by its place in the list that is assembled. */
+export const call = (place: number, ...args: readonly Code[]): Code => [...args.flat(), 0x10, ...leb(place)];
 export const select = (condition: Code, then: Code, otherwise: Code): Code => [
   ...then,
   ...otherwise,
@@ -74,10 +87,19 @@ const chained = (...opcode: readonly number[]) => {
 
 export const i32 = {
   constant: (value: number): Code => [0x41, ...signedLeb(value)],
+  load: (address: Code, offset = 0): Code => [...address, 0x28, ...place(offset)],
+  loadByte: (address: Code, offset = 0): Code => [...address, 0x2d, ...place(offset)],
+  store: (address: Code, offset: number, value: Code): Code => [...address, ...value, 0x36, ...place(offset)],
   eqz: unary(0x45),
+  equal: binary(0x46),
   lessSigned: binary(0x48),
+  leadingZeros: unary(0x67),
+  trailingZeros: unary(0x68),
   add: chained(0x6a),
   sub: binary(0x6b),
+  and: chained(0x71),
+  or: chained(0x72),
+  shl: binary(0x74),
   wrap: unary(0xa7),
 } as const;
 
@@ -116,6 +138,11 @@ export const v128 = {
   /** 16 indexes into the 32 bytes of the two operands. */
   shuffle: (a: Code, b: Code, bytes: readonly number[]): Code => [...a, ...b, ...simd(0x0d), ...bytes],
   equalBytes: binary(...simd(0x23)),
+  /** Where a byte of `a` is greater than that of `b`, all its bits. */
+  greaterBytes: binary(...simd(0x27)),
+  addBytes: chained(...simd(0x6e)),
+  subBytes: binary(...simd(0x71)),
+  anyTrue: unary(...simd(0x53)),
   /** The top bit of each byte. */
   bitmask: unary(...simd(0x64)),
   and: chained(...simd(0x4e)),

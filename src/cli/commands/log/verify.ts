@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { TallyError } from '../../../core/error.ts';
 import type { Context } from '../../context.ts';
-import { examples } from '../../help.ts';
+import { examples, wholeNumber } from '../../help.ts';
 import { hintLine } from '../../output/failure.ts';
 import { createProgress, formatBytes } from '../../output/progress.ts';
 import { toJson } from '../../output/safe.ts';
@@ -16,6 +16,7 @@ interface VerifyOptions {
   readonly dir?: string;
   readonly entry?: string;
   readonly completeness?: boolean;
+  readonly workers?: number;
   readonly json?: boolean;
 }
 
@@ -38,6 +39,7 @@ export function buildVerify(context: Context, name: 'verify' | 'log verify'): Co
     .option('--dir <directory>', 'the same for a directory')
     .option('--entry <file>', "the entry's bytes, for a proof file that does not hold them")
     .option('--completeness', 'also judge whether everything that began has its end in the log')
+    .option('--workers <n>', 'processor cores to use; as many as pay otherwise', wholeNumber(1))
     .option('--json', 'one JSON document')
     .addHelpText('after', HELP);
   return examples(command, [
@@ -67,6 +69,7 @@ async function choose(context: Context, what: string | undefined, options: Verif
   if (!isFile) return verify(context, what === undefined ? options : { ...options, dir: what });
   if (options.head !== undefined) throw unfit('--head', 'for a proof file, which holds one entry');
   if (options.completeness === true) throw unfit('--completeness', 'for a proof file, which holds one entry');
+  if (options.workers !== undefined) throw unfit('--workers', 'for a proof file, which holds one entry');
   const [first, ...more] = options.key ?? [];
   if (more.length > 0) throw unfit('a second --key', 'for a proof file, which one key signed');
   const key = first === undefined ? undefined : await readKey(first);
@@ -90,6 +93,7 @@ async function verify(context: Context, options: VerifyOptions): Promise<void> {
     keys,
     heads: options.head ?? [],
     completeness: options.completeness === true,
+    workers: options.workers,
     writerLives: () => (current ? writerLives(context) : Promise.resolve(undefined)),
     onProgress: (done, total) => {
       bytes = done;
