@@ -86,6 +86,17 @@ describe('payloads', () => {
     assert.match(digest.entry.payload.hash, /^[0-9a-f]{64}$/);
   });
 
+  it('says in the entry where its payload lies, or that only a hash was kept', async () => {
+    const { stdout } = await home.tally(['log', 'show', String(at.long)]);
+    assert.match(stdout, /^ +payload +arguments {2}text\/plain {2}truncated$/m);
+    assert.match(stdout, /^ +sealed in 000000000000\.pack at \d+ {2}length 16429$/m);
+    assert.match(stdout, new RegExp(`tally log show ${at.long} --payload prints it`));
+    assert.match(
+      (await home.tally(['log', 'show', String(at.digest)])).stdout,
+      /only its hash was kept: [0-9a-f]{64}/,
+    );
+  });
+
   it('says why there is nothing to print', async () => {
     const none = await show('none');
     assert.deepEqual([none.code, none.stdout], [3, '']);

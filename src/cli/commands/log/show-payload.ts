@@ -2,10 +2,11 @@
 import { decodeUtf8, encodeBase64 } from '../../../core/bytes.ts';
 import { TallyError } from '../../../core/error.ts';
 import type { JsonObject } from '../../../core/json.ts';
-import { textAt } from '../../../core/query/fields.ts';
-import { safeLines } from '../../output/safe.ts';
+import { booleanAt, field, isObject, numberAt, textAt } from '../../../core/query/fields.ts';
+import { safe, safeLines, toJsonLine } from '../../output/safe.ts';
 import type { Output } from '../../output/stream.ts';
 import { type ReadPayload, unreadable } from '../../payloads.ts';
+import { block, join, type Line, named } from './show-lines.ts';
 
 /** Into a file or a pipe go the bytes as they were kept; on a terminal nothing in them is obeyed. */
 export async function printPayload(read: ReadPayload, stdout: Output): Promise<void> {
@@ -21,6 +22,35 @@ export async function printPayload(read: ReadPayload, stdout: Output): Promise<v
     });
   }
   await stdout.line(safeLines(text));
+}
+
+/** What the entry says of its payload. Nothing of it is checked here. */
+export function payloadLines(entry: JsonObject, index: number): Line[] {
+  const payload = field(entry, 'payload');
+  if (payload === undefined) return [];
+  if (!isObject(payload)) return [['payload', toJsonLine(payload)]];
+  const pack = textAt(payload, 'pack');
+  const place = pack === undefined ? undefined : `${pack} at ${numberAt(payload, 'offset') ?? '?'}`;
+  return block('payload', [
+    join([
+      ...['class', 'media_type'].map((name) => textAt(payload, name)).map((text) => safe(text ?? '?')),
+      booleanAt(payload, 'truncated') === true ? 'truncated' : undefined,
+    ]),
+    ...(pack === undefined
+      ? [
+          join([
+            named('only its hash was kept:', textAt(payload, 'hash')),
+            named('by', textAt(payload, 'hash_alg')),
+          ]),
+        ]
+      : [
+          join([named('sealed in', place), named('length', numberAt(payload, 'length'))]),
+          join([named('key', textAt(payload, 'key_id'))]),
+          join([named('commit', textAt(payload, 'commit'))]),
+          join([named('sealed hash', textAt(payload, 'cipher_hash'))]),
+          `tally log show ${index} --payload prints it`,
+        ]),
+  ]);
 }
 
 /** For --json. */

@@ -12,6 +12,7 @@ import type { ProofState } from '../../prove.ts';
 import type { ShownSnapshot } from '../../snapshot.ts';
 import { decisionLines, snapshotLines } from './show-decision.ts';
 import { block, join, type Line, named, type TextOptions } from './show-lines.ts';
+import { payloadLines } from './show-payload.ts';
 
 export interface Shown extends FoundEntry {
   readonly proof: ProofState;
@@ -42,6 +43,7 @@ export function showEntry(shown: Shown, options: TextOptions): string {
     ...outcomeLines(entry, style),
     ...pairLines(shown, style),
     ...sourceLines(entry),
+    ...payloadLines(entry, shown.index),
     ...restLines(entry),
     ...proofLines(shown, style),
   ];
@@ -217,7 +219,7 @@ function sourceLines(entry: JsonObject): Line[] {
 // biome-ignore format: a list
 const READ: ReadonlySet<string> = new Set([
   'v', 'id', 'index', 'prev', 'ts', 'clock', 'type', 'phase', 'tenant_id', 'project_id', 'environment', 'run_id', 'step_id',
-  'session_id', 'parent_id', 'actor', 'action', 'credentials', 'decision', 'outcome', 'reason', 'source',
+  'session_id', 'parent_id', 'actor', 'action', 'credentials', 'decision', 'outcome', 'reason', 'source', 'payload',
 ]);
 
 function restLines(entry: JsonObject): Line[] {
