@@ -101,3 +101,9 @@ export function invariant(condition: unknown, message: string): asserts conditio
 export function isTallyError(error: unknown): error is TallyError {
   return error instanceof TallyError;
 }
+
+/** For what may be anything that was thrown: as it is, or as the bug that it then is. */
+export function asTallyError(error: unknown): TallyError {
+  if (error instanceof TallyError) return error;
+  return new TallyError('INTERNAL', error instanceof Error ? error.message : String(error), { cause: error });
+}

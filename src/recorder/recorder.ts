@@ -5,67 +5,30 @@
  * tiles, checkpoint and remembered head follow behind; whatever a crash leaves half done is redone or set aside at the
  * next start, and said so in the log.
  */
+// reason for length: the one place where the parts of the writer are wired to each other
 import type { Event } from '../core/entry.ts';
-import { invariant, TallyError } from '../core/error.ts';
+import { asTallyError, TallyError } from '../core/error.ts';
 import { createFingerprint } from '../core/fingerprint.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { LogInfo } from '../core/loginfo.ts';
 import { decide } from '../core/policy/decide.ts';
 import type { PolicyInForce } from '../core/policy/types.ts';
-import type { Clock, LogStore, ObjectStore, Random } from '../core/ports.ts';
-import { createRedactor, type Redactor } from '../core/redact/redact.ts';
-import type { Signer } from '../core/tlog/key.ts';
+import { createRedactor } from '../core/redact/redact.ts';
 import { ulidSource } from '../core/ulid.ts';
 import type { Producer, Receipt, Recorder } from './api.ts';
 import { createCheckpointer } from './checkpointer.ts';
 import { createCommitter } from './committer.ts';
 import { idMemory } from './ids.ts';
 import { readKeys } from './key-start.ts';
-import { createKeys, type KeyFiles, planKeys, type Rotated } from './keys.ts';
-import { createPayloads, type PayloadOptions, type PreparedPayload } from './payloads.ts';
-import { createPending, type OpenAction, unknownEnd } from './pending.ts';
+import { createKeys, planKeys, type Rotated } from './keys.ts';
+import { type RecorderOptions, segmentEntriesOf } from './options.ts';
+import { createPayloads, type PreparedPayload } from './payloads.ts';
+import { createPending } from './pending.ts';
 import { recover } from './recover.ts';
 import { loadProjection, type RegistryHolder } from './registry.ts';
 import { createSealer } from './sealer.ts';
 import { createSequencer, type Sequenced } from './sequencer.ts';
 import { createSnapshots } from './snapshots.ts';
-
-export interface RecorderOptions {
-  readonly tenant: string;
-  /** Directory name of the log: the tenant, with "@<n>" from the second epoch on. Names its head and its registry. */
-  readonly name: string;
-  readonly version: string;
-  readonly store: LogStore;
-  /** Heads of all logs, outside of them. */
-  readonly heads: ObjectStore;
-  /** Registry snapshots: derived from the log, disposable. */
-  readonly registry: ObjectStore;
-  readonly info: LogInfo;
-  /** A private key of this log that lies on this machine. */
-  readonly signer: Signer;
-  /** Where private keys lie. Absent: the key of this log is not rotated here. */
-  readonly keyFiles?: KeyFiles;
-  /** The tenant's master key: arguments are hashed under a key derived from it. */
-  readonly masterKey: Uint8Array;
-  readonly policy: PolicyInForce;
-  readonly allowObserve?: boolean;
-  readonly now: Clock;
-  /** Milliseconds that only go forward: steps of `now` against it are put on record. */
-  readonly monotonic?: Clock;
-  readonly random: Random;
-  /** Facts about this start for `log.open` (pid, host, Node version). */
-  readonly about?: Readonly<Record<string, string | number>>;
-  /** Where payloads go. Absent: none is kept. */
-  readonly payloads?: PayloadOptions;
-  /** Another set of rules than the built-in ones. */
-  readonly redactor?: Redactor;
-  /** How long clients of a dead writer have to come back; tests shorten it. */
-  readonly orphanGraceMs?: number;
-  /** Told what does not stop the recording and should be known. */
-  readonly onWarning?: (text: string) => void;
-  /** Entries of a full segment, a multiple of 256; tests shorten it. Logs of any mixture are read. */
-  readonly segmentEntries?: number;
-}
+import { createEndings, startEvents } from './start.ts';
 
 export interface LocalRecorder extends Recorder {
   /** Entries that have their place; `durable` ones are acknowledged. */
@@ -150,14 +113,10 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   const snapshots = createSnapshots({
     saved,
     size: () => sequencer.position.next,
-    take: (size) =>
-      registry.snapshot(
-        size,
-        pending.list().map(({ index }) => index),
-      ),
+    registry,
+    pending,
     put: (bytes) => options.registry.put(registryName, bytes),
-    onFailure: (error) =>
-      options.onWarning?.(`${asTallyError(error).message}; recording goes on, the next start takes longer`),
+    onWarning: options.onWarning,
   });
   const sealer = createSealer({
     store,
@@ -200,7 +159,12 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
 
   let inForce = options.policy;
   let closing: Promise<void> | undefined;
-  let graceTimer: NodeJS.Timeout | undefined;
+  const endings = createEndings({
+    pending,
+    record: (event, producer) => record(event, producer),
+    graceMs: options.orphanGraceMs,
+    onFailure: (error) => committer.fail(asTallyError(error)),
+  });
 
   /** Sequences at once when there is room; otherwise waits for the disk first. */
   function record(event: Event, producer: Producer, refuse?: () => void): Promise<Receipt> {
@@ -252,79 +216,34 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     inForce = policy;
   }
 
-  async function endOrphans(actions: readonly OpenAction[], why: string): Promise<void> {
-    await Promise.all(
-      actions.map(async (action) => {
-        const ended = record(unknownEnd(action, why), { surface: action.surface, assurance: 'observed' });
-        pending.closedAsUnknown(action);
-        await ended;
-      }),
-    );
-  }
-
   async function announceStart(): Promise<void> {
     await usePolicy(options.policy);
-    const { torn } = recovered;
-    if (torn !== undefined) {
-      for (const file of torn.files) {
-        await record(
-          {
-            type: 'log.recover',
-            phase: 'point',
-            metadata: { torn: file.name, bytes: file.bytes, sha256: file.sha256, at: torn.at },
-          },
-          OWN,
-        );
-      }
-    }
-    await record(
-      {
-        type: 'log.open',
-        phase: 'point',
-        metadata: {
-          created: options.info.created,
-          recovered_at: recovered.position.next,
-          ...(recovered.unfinished === undefined ? {} : { rotation_not_completed: recovered.unfinished }),
-          signed: recovered.signed,
-          policy: { version: inForce.compiled.version, hash: inForce.hash },
-          ...(options.info.continues === undefined ? {} : { continues: options.info.continues }),
-          ...options.about,
-        },
-      },
-      OWN,
-    );
-    // The broker lived and died with the writer: its calls cannot come back. A client of the socket may.
-    const gone = orphans.filter(({ surface }) => surface === 'proxy');
-    const away = orphans.filter(({ surface }) => surface !== 'proxy');
-    await endOrphans(gone, 'the recorder ended before the action did');
-    if (away.length > 0) {
-      graceTimer = setTimeout(() => {
-        const still = new Set(pending.list().map(({ id }) => id));
-        endOrphans(
-          away.filter(({ id }) => still.has(id)),
-          'its producer did not come back after the recorder had ended',
-        ).catch((error: unknown) => committer.fail(asTallyError(error)));
-      }, options.orphanGraceMs ?? LIMITS.orphanGraceMs);
-      graceTimer.unref();
-    }
+    for (const event of startEvents(recovered, options, inForce)) await record(event, OWN);
+    await endings.orphans(orphans);
+  }
+
+  /** After it nothing goes on by itself: the caller may give the lock back. */
+  async function stop(): Promise<void> {
+    endings.stop();
+    await sealer.stop();
+    await checkpointer.stop();
+    await snapshots.idle();
+    await payloads?.close();
+    await store.close();
   }
 
   async function close(reason: string): Promise<void> {
-    clearTimeout(graceTimer);
+    endings.stop();
     try {
       if (committer.failure() === undefined) {
-        await endOrphans(pending.list(), 'the recorder was closed before the action ended');
+        await endings.all('the recorder was closed before the action ended');
         await record({ type: 'log.close', phase: 'point', metadata: { reason } }, OWN);
         await committer.idle();
         await checkpointer.checkpoint();
         await snapshots.save();
       }
     } finally {
-      await sealer.stop();
-      await checkpointer.stop();
-      await snapshots.idle();
-      await payloads?.close();
-      await store.close();
+      await stop();
     }
     const failure = committer.failure();
     committer.fail(
@@ -333,8 +252,13 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     if (failure !== undefined) throw failure;
   }
 
-  await keys.start();
-  await announceStart();
+  try {
+    await keys.start();
+    await announceStart();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   return {
     tenant,
     origin,
@@ -380,15 +304,4 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     },
     close: (reason) => (closing ??= close(reason)),
   };
-}
-
-function segmentEntriesOf({ segmentEntries = LIMITS.segmentEntries }: RecorderOptions): number {
-  const fits = segmentEntries > 0 && segmentEntries % LIMITS.tileWidth === 0;
-  invariant(fits && segmentEntries <= LIMITS.segmentEntries, `segmentEntries ${segmentEntries}`);
-  return segmentEntries;
-}
-
-function asTallyError(error: unknown): TallyError {
-  if (error instanceof TallyError) return error;
-  return new TallyError('INTERNAL', error instanceof Error ? error.message : String(error), { cause: error });
 }

@@ -2,7 +2,10 @@
  * Saves what the recorder knows by heart now and then, so that a start after a crash folds some thousand entries and not
  * the whole log. Losing one costs time at the next start, nothing else.
  */
+import { asTallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
+import type { Pending } from './pending.ts';
+import type { RegistryHolder } from './registry.ts';
 
 export interface Snapshots {
   /** The newest durable checkpoint covers `size` entries. */
@@ -18,18 +21,24 @@ export function createSnapshots(options: {
   readonly saved: number;
   /** Entries that have their place, whether durable or not. */
   readonly size: () => number;
-  readonly take: (size: number) => Uint8Array;
+  readonly registry: Pick<RegistryHolder, 'snapshot'>;
+  readonly pending: Pick<Pending, 'list'>;
   readonly put: (bytes: Uint8Array) => Promise<void>;
-  readonly onFailure: (error: unknown) => void;
+  readonly onWarning: ((text: string) => void) | undefined;
 }): Snapshots {
   let { saved } = options;
   /** Reflects entries that may not be durable yet: a snapshot ahead of its log would be thrown away. */
   let taken: { readonly size: number; readonly bytes: Uint8Array } | undefined;
   let writing: Promise<void> = Promise.resolve();
 
-  function take(): void {
+  function take(): { readonly size: number; readonly bytes: Uint8Array } {
     const size = options.size();
-    taken = { size, bytes: options.take(size) };
+    const open = options.pending.list().map(({ index }) => index);
+    return { size, bytes: options.registry.snapshot(size, open) };
+  }
+
+  function warn(error: unknown): void {
+    options.onWarning?.(`${asTallyError(error).message}; recording goes on, the next start takes longer`);
   }
 
   return {
@@ -38,12 +47,12 @@ export function createSnapshots(options: {
         const { bytes } = taken;
         saved = taken.size;
         taken = undefined;
-        writing = writing.then(() => options.put(bytes)).catch(options.onFailure);
-      } else if (taken === undefined && options.size() - saved >= LIMITS.snapshotEntries) take();
+        writing = writing.then(() => options.put(bytes)).catch(warn);
+      } else if (taken === undefined && options.size() - saved >= LIMITS.snapshotEntries) taken = take();
     },
     async save() {
       await writing;
-      await options.put(options.take(options.size()));
+      await options.put(take().bytes);
     },
     idle: () => writing,
   };

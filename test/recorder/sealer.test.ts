@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import type { Event } from '../../src/core/entry.ts';
 import { TallyError } from '../../src/core/error.ts';
+import { LIMITS } from '../../src/core/limits.ts';
 import type { LogStore } from '../../src/core/ports.ts';
 import type { Producer } from '../../src/recorder/api.ts';
 import type { LocalRecorder } from '../../src/recorder/recorder.ts';
@@ -150,6 +151,21 @@ describe('sealing in the background', () => {
         await assertVerifies(box);
       }
     }
+  });
+
+  it('does not begin behind a start that failed: the lock may be somebody else's by then', async () => {
+    const box = await machine();
+    const first = await box.open({ segmentEntries, wrap: (store) => ({ ...store, seal: () => Promise.reject(new TallyError('LOG_FULL', 'full')) }) });
+    await fill(first, 600);
+    await first.close('test');
+    let seals = 0;
+    const wrap = (store: LogStore): LogStore => ({
+      ...faultyStore(store, { step: 'append', occurrence: 0, fault: 'write lost' }),
+      seal: async () => void seals++,
+    });
+    await assert.rejects(box.open({ segmentEntries, wrap }));
+    await new Promise((resolve) => setTimeout(resolve, LIMITS.sealAfterStartMs + 100));
+    assert.equal(seals, 0);
   });
 
   it('of one segment is over before that of the next begins', async () => {
