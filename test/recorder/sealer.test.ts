@@ -153,9 +153,12 @@ describe('sealing in the background', () => {
     }
   });
 
-  it('does not begin behind a start that failed: the lock may be somebody else's by then', async () => {
+  it('does not begin behind a start that failed: another process may hold the lock by then', async () => {
     const box = await machine();
-    const first = await box.open({ segmentEntries, wrap: (store) => ({ ...store, seal: () => Promise.reject(new TallyError('LOG_FULL', 'full')) }) });
+    const first = await box.open({
+      segmentEntries,
+      wrap: (store) => ({ ...store, seal: () => Promise.reject(new TallyError('LOG_FULL', 'full')) }),
+    });
     await fill(first, 600);
     await first.close('test');
     let seals = 0;
