@@ -160,6 +160,7 @@ describe('a rotation is refused', () => {
     ['records a request that was stopped', { decision: { outcome: 'stop' } }, /recorder's own/],
     ['names one key only', { metadata: { old: 'x' } }, /two keys/],
     ['names something that is no key', { metadata: { old: 'x', new: 'y' } }, /a key is written/],
+    ['says it is another entry', { index: 7 }, /says it is entry 7/],
     ['is one half of an action', { phase: 'pre_exec' }, /no key\.rotate/],
   ];
   for (const [what, change, why] of unbound) {
