@@ -10,6 +10,8 @@ export interface DriverWorld {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** From the vault; undefined when there is none of that name. */
   secret(name: string): Uint8Array | undefined;
+  /** Something that the person who runs the recorder should know; nothing fails. */
+  warn(line: string): void;
   /** Size of the newest receipt of that anchor. */
   lastSize(name: string): Promise<number | undefined>;
 }
@@ -29,7 +31,12 @@ export async function makeDriver(setting: AnchorSetting, world: DriverWorld): Pr
     }
     case 'witness': {
       const { createWitnessAnchor } = await import('./witness.ts');
-      return createWitnessAnchor({ ...setting, now: world.now, lastSize: () => world.lastSize(name) });
+      return createWitnessAnchor({
+        ...setting,
+        now: world.now,
+        lastSize: () => world.lastSize(name),
+        onForgot: world.warn,
+      });
     }
     case 'git': {
       const { createGitAnchor } = await import('./git/driver.ts');

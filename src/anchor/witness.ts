@@ -28,6 +28,8 @@ export interface WitnessAnchorOptions {
   readonly now: Clock;
   /** Of the log's last stored receipt of this witness, if there is one: saves the question what the witness knows. */
   readonly lastSize?: (origin: string) => Promise<number | undefined>;
+  /** Told when the witness knows less of this log than it once cosigned: it lost its state, or was put back from a backup. */
+  readonly onForgot?: (line: string) => void;
   /** Another way to the network than undici's own. */
   readonly dispatcher?: Dispatcher;
   /** For one exchange from connecting to the last byte; there are at most two. */
@@ -68,7 +70,12 @@ export function createWitnessAnchor(options: WitnessAnchorOptions): AnchorDriver
       let oldSize = await firstGuess(subject);
       let answer = await ask(subject, oldSize, signal);
       if (answer.status === 409) {
-        oldSize = sizeToRetry(witness, subject, oldSize, answer);
+        const told = sizeToRetry(witness, subject, oldSize, answer);
+        if (told < oldSize)
+          options.onForgot?.(
+            `the witness ${witness.name} cosigned ${oldSize} entries of ${subject.origin} and now knows ${told}: it forgot, and could cosign a fork`,
+          );
+        oldSize = told;
         answer = await ask(subject, oldSize, signal);
         if (answer.status === 409) refuseSecond(witness, subject, oldSize, answer);
       }

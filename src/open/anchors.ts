@@ -69,6 +69,7 @@ export function openAnchors(options: {
         random,
         env: process.env,
         secret: (name) => vault.get(name)?.value,
+        warn: options.onWarning,
         lastSize: async (name) => (await lastReceipt(directory, name))?.size,
       });
     } catch (error) {

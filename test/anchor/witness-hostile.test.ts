@@ -273,16 +273,27 @@ describe('a witness that', () => {
     }
   });
 
-  it('forgot everything is started again, which its smaller size shows', async (t) => {
+  it('forgot everything is started again, and that is told', async (t) => {
     const subject = log.at(9);
+    const told: string[] = [];
     const { url, asked } = await hostile(t, (_, response, __, nth) =>
       nth === 1 ? size(response, 0) : response.end(lines(subject.note)),
     );
-    await anchorOf(url, { lastSize: 7 }).anchor(subject, signal);
+    const anchor = createWitnessAnchor({
+      name: 'w1',
+      url,
+      vkey: cosigner.vkey,
+      now: Date.now,
+      lastSize: async () => 7,
+      onForgot: (line) => told.push(line),
+    });
+    await anchor.anchor(subject, signal);
     assert.deepEqual(
       asked.map((body) => body.split('\n')[0]),
       ['old 7', 'old 0'],
     );
+    assert.match(told.join(), /cosigned 7 entries of log\.example\/local and now knows 0: it forgot/);
+    assert.equal(told.length, 1);
   });
 
   it('lied once does not change what an honest answer is worth afterwards', async (t) => {
