@@ -138,6 +138,18 @@ function judgeSigner(
       signed_by: [],
       note: `the proof is of ${origin}, the given key is of ${pinned.map(({ name }) => name).join(', ')}`,
     };
+  const lines = parseNote(note).signatures;
+  const known = lines.some((line) =>
+    pinned.some(({ name, keyId }) => name === line.name && keyId === line.keyId),
+  );
+  if (!known) {
+    const others = lines.filter(({ name }) => name === origin).map(({ name, keyId }) => `${name}+${keyId}`);
+    return {
+      status: 'incomplete',
+      signed_by: [],
+      note: `it names ${others.join(', ') || 'no key of the log'}, not the given key: after a rotation the newer key is needed`,
+    };
+  }
   return readSigned(note, origin, pinned, []).verdict;
 }
 

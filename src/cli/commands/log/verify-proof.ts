@@ -8,6 +8,7 @@ import { field, textAt } from '../../../core/query/fields.ts';
 import { parseLine } from '../../../core/query/line.ts';
 import { parseCheckpoint } from '../../../core/tlog/checkpoint.ts';
 import { exitCodeOfProof, type ProofReport, verifyProof } from '../../../core/tlog/entry-proof.ts';
+import { keysAt } from '../../../core/tlog/key-history.ts';
 import { parseNote } from '../../../core/tlog/note.ts';
 import { isProofFile, parseProofFile } from '../../../core/tlog/proof-file.ts';
 import { errno } from '../../../store/file/fs.ts';
@@ -17,6 +18,7 @@ import { grouped } from '../../output/progress.ts';
 import { safe, toJson } from '../../output/safe.ts';
 import type { Style } from '../../output/style.ts';
 import { GROUNDS, verdictLine } from '../../output/verdicts.ts';
+import { trustedKey } from '../../prove.ts';
 import { pinnedVkey } from '../../remembered.ts';
 
 export interface ProofRequest {
@@ -34,6 +36,11 @@ export interface ProofVerification extends ProofReport {
   readonly entry: JsonObject | null;
 }
 
+/** The one of them that signed it. */
+function signer({ signatures }: ProofReport, vkeys: readonly string[]): string | undefined {
+  return vkeys.find((vkey) => signatures.signed_by.some((name) => vkey.startsWith(`${name}+`)));
+}
+
 export async function isDirectory(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory();
@@ -44,10 +51,10 @@ export async function isDirectory(path: string): Promise<boolean> {
 
 export async function verifyProofFile(context: Context, path: string, request: ProofRequest): Promise<void> {
   const bytes = await readProof(path);
-  const pinned = request.key ?? (await rememberedKey(context, bytes));
+  const pinned = request.key === undefined ? await rememberedKeys(context, bytes) : [request.key];
   const entryFile = request.entry === undefined ? undefined : await readEntry(request.entry);
   const { report, entry } = verifyProof(bytes, {
-    ...(pinned === undefined ? {} : { pinned: [pinned] }),
+    pinned,
     ...(entryFile === undefined ? {} : { entry: entryFile }),
   });
   const ground = request.key === undefined ? 'pinned' : 'given';
@@ -55,7 +62,7 @@ export async function verifyProofFile(context: Context, path: string, request: P
   const answer: ProofVerification = {
     ...report,
     exit_code: exitCodeOfProof(report),
-    key: pinned === undefined ? null : { vkey: pinned, ground },
+    key: pinned[0] === undefined ? null : { vkey: signer(report, pinned) ?? pinned[0], ground },
     entry: parsed !== undefined && 'entry' in parsed ? parsed.entry : null,
   };
   context.exit(answer.exit_code);
@@ -98,14 +105,23 @@ function unreadable(path: string, error: unknown): TallyError {
   });
 }
 
-/** The key that this machine remembers for the log that the file says it is of. */
-async function rememberedKey(context: Context, bytes: Uint8Array): Promise<string | undefined> {
+/**
+ * The keys that this machine knows for the log that the file says it is of: the remembered one, and for its own log also
+ * those that the rotation notes lead to from there.
+ */
+async function rememberedKeys(context: Context, bytes: Uint8Array): Promise<readonly string[]> {
+  let vkey: string | undefined;
   try {
-    const { origin } = parseCheckpoint(parseNote(parseProofFile(bytes).checkpoint).text);
-    return await pinnedVkey(await context.openReader(), { current: false }, origin);
+    const { origin, size } = parseCheckpoint(parseNote(parseProofFile(bytes).checkpoint).text);
+    const opened = await context.openReader();
+    vkey = await pinnedVkey(opened, { current: false }, origin);
+    const info = vkey === undefined ? undefined : await opened.logInfo();
+    if (info?.origin !== origin) return vkey === undefined ? [] : [vkey];
+    const { spans } = await trustedKey(opened, { current: true, given: undefined });
+    return keysAt(spans, size).map((verifier) => verifier.vkey);
   } catch (error) {
-    // The verifier says what is wrong with the file.
-    if (isTallyError(error) && error.exitCode === 6) return undefined;
+    // The verifier says what is wrong with the file; a log that is gone or damaged leaves the remembered key.
+    if (isTallyError(error)) return vkey === undefined ? [] : [vkey];
     throw error;
   }
 }
