@@ -8,7 +8,7 @@ import { parseNote } from './note.ts';
 import { checkInclusion, type Proof } from './proof.ts';
 import { type ProofFile, parseProofFile } from './proof-file.ts';
 import { leafHash } from './tree.ts';
-import type { AnchoredVerdict, SignaturesVerdict, Status } from './verify-report.ts';
+import type { SignaturesVerdict, Status } from './verify-report.ts';
 import { attempt, readSigned } from './verify-signed.ts';
 
 /**
@@ -55,7 +55,8 @@ export interface ProofReport {
   readonly signatures: SignaturesVerdict;
   /** What `VerifyProofOptions.witnesses` said. */
   readonly witnesses?: OtherVerdict;
-  readonly anchored: AnchoredVerdict;
+  /** Neutral: a proof file carries no receipts of anchors. */
+  readonly anchored: OtherVerdict;
 }
 
 export interface VerifiedProof {
@@ -76,7 +77,7 @@ export interface VerifyProofOptions {
 /** Ends on any bytes. An answer, not an exception: a file that does not parse fails integrity. */
 export function verifyProof(bytes: Uint8Array, options: VerifyProofOptions = {}): VerifiedProof {
   const pinned = (options.pinned ?? []).map(verifierFromVkey);
-  const anchored: AnchoredVerdict = { status: 'neutral', note: 'no anchor was given' };
+  const anchored: OtherVerdict = { status: 'neutral', note: 'no anchor was given' };
   const file = parsed(bytes);
   if (typeof file === 'string') {
     return {
