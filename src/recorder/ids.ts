@@ -5,9 +5,11 @@
  */
 import { EntrySchema } from '../core/entry.ts';
 import { LIMITS } from '../core/limits.ts';
+import { parseJson } from '../core/parse.ts';
 import type { LogReader } from '../core/ports.ts';
+import { lineIds, lineTime } from '../core/query/line.ts';
 import type { Receipt } from './api.ts';
-import { lineText, scanLines } from './lines.ts';
+import { type Line, lineText, scanEntries } from './lines.ts';
 import type { Sequenced } from './sequencer.ts';
 
 export interface IdMemory {
@@ -19,7 +21,8 @@ export interface IdMemory {
 
 const DURABLE = Promise.resolve();
 
-export function idMemory(reader: LogReader): IdMemory {
+/** `size`: entries of the log when this recorder began. */
+export function idMemory(reader: LogReader, size: number): IdMemory {
   const known = new Map<string, Sequenced>();
   let rebuilt: Promise<void> | undefined;
 
@@ -33,18 +36,11 @@ export function idMemory(reader: LogReader): IdMemory {
   /** The last ids on disk, older ones first, in front of those that this process gave. */
   async function rebuild(): Promise<void> {
     const since = [...known.values()];
-    const segments = (await reader.segments()).toReversed();
     const older: Sequenced[] = [];
-    for (const { first } of segments) {
-      const found: Sequenced[] = [];
-      await scanLines(reader, first, (line) => {
-        const receipt = line.whole ? receiptOf(lineText(line)) : undefined;
-        if (receipt !== undefined) found.push({ receipt, done: DURABLE });
-        return true;
-      });
-      older.unshift(...found);
-      if (older.length >= LIMITS.rememberedIds) break;
-    }
+    await scanEntries(reader, Math.max(0, size - LIMITS.rememberedIds), size, (line, index) => {
+      const receipt = quickReceipt(line, index) ?? receiptOf(line);
+      if (receipt !== undefined) older.push({ receipt, done: DURABLE });
+    });
     known.clear();
     for (const sequenced of older) remember(sequenced);
     for (const sequenced of since) remember(sequenced);
@@ -57,14 +53,24 @@ export function idMemory(reader: LogReader): IdMemory {
   };
 }
 
+/** Without parsing, for a line that is written as this version writes it and leaves no doubt. */
+function quickReceipt({ bytes, start, end }: Line, index: number): Receipt | undefined {
+  const line = bytes.subarray(start, end);
+  const [id, ...more] = lineIds(line);
+  const ts = lineTime(line);
+  const place = Buffer.from(`"id":"${id}","index":${index},`);
+  if (id === undefined || more.length > 0 || ts === undefined || !line.includes(place)) return undefined;
+  return { id, index, ts };
+}
+
 const IdSchema = EntrySchema.pick({ id: true, index: true, ts: true });
 
-function receiptOf(text: string): Receipt | undefined {
+function receiptOf(line: Line): Receipt | undefined {
   try {
-    const parsed = IdSchema.safeParse(JSON.parse(text));
+    const parsed = IdSchema.safeParse(parseJson(lineText(line)));
     return parsed.success ? { id: parsed.data.id, index: parsed.data.index, ts: parsed.data.ts } : undefined;
   } catch {
-    // A line that is still being written: its event has not been acknowledged, so nobody can be told about it.
+    // No entry: nobody was ever told that it has a place.
     return undefined;
   }
 }

@@ -87,7 +87,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   const fingerprint = createFingerprint({ masterKey: options.masterKey });
   const pending = createPending();
   for (const action of orphans) pending.open(action);
-  const ids = idMemory(store);
+  const ids = idMemory(store, recovered.position.next);
   const { payloads: outside } = options;
   const payloads =
     outside === undefined ? undefined : createPayloads({ ...options, ...outside, redactor, ulid, pending });
