@@ -44,7 +44,7 @@ const PAUSE_BYTES = 8 * 1024 * 1024;
 
 /** `undefined` where stretches cannot be verified. One segment at a time. */
 export function createSegmentVerifier(task: StretchTask, reader: LogReader): VerifySegment | undefined {
-  const verifier = createStretchVerifier();
+  const verifier = createStretchVerifier(() => performance.now());
   if (verifier === undefined) return undefined;
   const { directory, rootsAt, keep, every, types, payloads } = task;
   const tile = (index: number): Uint8Array | undefined =>

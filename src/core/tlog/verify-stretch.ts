@@ -9,9 +9,10 @@
  */
 import { concatBytes, encodeBase64, equalBytes } from '../bytes.ts';
 import { invariant } from '../error.ts';
-import { HASH_BYTES, sha256Each } from '../hash.ts';
+import { HASH_BYTES } from '../hash.ts';
 import { LIMITS } from '../limits.ts';
-import { createKernel, KERNEL_SLACK, KERNEL_START, type Kernel } from '../wasm/kernel.ts';
+import { createKernel, KERNEL_SLACK, type Kernel } from '../wasm/kernel.ts';
+import { LEAF_SCRATCH_END } from '../wasm/leaf-lanes.ts';
 import {
   ROW_BYTES,
   ROW_END,
@@ -23,13 +24,15 @@ import {
   typeWord,
 } from '../wasm/lines.ts';
 import { decimalAt, PREV_CHARS, scanFields } from './fields.ts';
+import { fasterOf, type HashLines, leafBackends } from './leaf-hashing.ts';
 import { TILE_BYTES, TILE_WIDTH } from './tile.ts';
 import { rootOfHashes } from './tree.ts';
 
 /** Lines looked at with one call. */
 const ROWS = 1_024;
 const ROW_WORDS = ROW_BYTES / 4;
-const TABLE = KERNEL_START;
+/** A row in front of the table says where the line before it ended. */
+const TABLE = LEAF_SCRATCH_END + ROW_BYTES;
 const TABLE_END = TABLE + ROWS * ROW_BYTES;
 /** The leaf hash before the first line of a table, then those of its lines. */
 const HASHES = TABLE_END;
@@ -95,13 +98,19 @@ export interface StretchPass {
 
 export type StretchVerifier = (options: StretchOptions) => StretchPass;
 
-/** One pass at a time: they share their memory. `undefined` where there is no WebAssembly. */
-export function createStretchVerifier(): StretchVerifier | undefined {
+/** One pass at a time: they share their memory. `undefined` where there is no WebAssembly. `now`: see `fasterOf`. */
+export function createStretchVerifier(now?: () => number): StretchVerifier | undefined {
   const kernel = createKernel(SPACE_BYTES);
-  return kernel === undefined ? undefined : (options) => createPass(kernel, options);
+  if (kernel === undefined) return undefined;
+  const hashLines = fasterOf(leafBackends(kernel, { table: TABLE, hashes: HASHES + HASH_BYTES }), now);
+  return (options) => createPass(kernel, hashLines, options);
 }
 
-function createPass(kernel: Kernel, { first, tile, rootsAt, keep, watch }: StretchOptions): StretchPass {
+function createPass(
+  kernel: Kernel,
+  hashLines: HashLines,
+  { first, tile, rootsAt, keep, watch }: StretchOptions,
+): StretchPass {
   invariant(first % TILE_WIDTH === 0, 'a stretch begins with a tile');
   const space = kernel.bytes;
   const rows = new Int32Array(space.buffer, TABLE, ROWS * ROW_WORDS);
@@ -181,14 +190,7 @@ function createPass(kernel: Kernel, { first, tile, rootsAt, keep, watch }: Stret
       space[start - 1] = 0;
       start = end + 1;
     }
-    const stretches = {
-      bytes: space,
-      from: from - 1,
-      ends: rows.subarray(ROW_END),
-      stride: ROW_WORDS,
-      count,
-    };
-    sha256Each(stretches, space, HASHES + HASH_BYTES);
+    hashLines(from - 1, count);
     // The first line of a stretch names a leaf that somebody else has.
     const skip = lines === 0 && first > 0 ? 1 : 0;
     const end = TABLE + count * ROW_BYTES;

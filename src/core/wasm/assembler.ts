@@ -90,6 +90,12 @@ export const i32 = {
   load: (address: Code, offset = 0): Code => [...address, 0x28, ...place(offset)],
   loadByte: (address: Code, offset = 0): Code => [...address, 0x2d, ...place(offset)],
   store: (address: Code, offset: number, value: Code): Code => [...address, ...value, 0x36, ...place(offset)],
+  storeByte: (address: Code, offset: number, value: Code): Code => [
+    ...address,
+    ...value,
+    0x3a,
+    ...place(offset),
+  ],
   eqz: unary(0x45),
   equal: binary(0x46),
   lessSigned: binary(0x48),
@@ -100,6 +106,8 @@ export const i32 = {
   and: chained(0x71),
   or: chained(0x72),
   shl: binary(0x74),
+  /** Unsigned. */
+  shr: binary(0x76),
   wrap: unary(0xa7),
 } as const;
 
@@ -135,6 +143,10 @@ export const v128 = {
     const bytes = [value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24];
     return [...simd(0x0c), ...bytes, ...bytes, ...bytes, ...bytes];
   },
+  /** The same value in all four lanes. */
+  spread: unary(...simd(0x11)),
+  /** Where a lane of `a` is greater than that of `b` (signed), all its bits. */
+  greaterWords: binary(...simd(0x3b)),
   /** 16 indexes into the 32 bytes of the two operands. */
   shuffle: (a: Code, b: Code, bytes: readonly number[]): Code => [...a, ...b, ...simd(0x0d), ...bytes],
   equalBytes: binary(...simd(0x23)),

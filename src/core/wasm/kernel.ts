@@ -4,6 +4,7 @@
  */
 import { assemble } from './assembler.ts';
 import { chainFunction } from './chain.ts';
+import { leavesFunction } from './leaf-lanes.ts';
 import { lineFunctions } from './lines.ts';
 import { nestingFunction } from './nesting.ts';
 import { foldFunction, ROUND_CONSTANTS } from './sha256-lanes.ts';
@@ -34,6 +35,8 @@ export interface Kernel {
   lines(from: number, to: number, table: number, tableEnd: number): number;
   /** See `chainFunction`. */
   chain(table: number, end: number, hashes: number): number;
+  /** See `leavesFunction`. */
+  leaves(table: number, fours: number, out: number): void;
 }
 
 let compiled: object | undefined;
@@ -41,7 +44,13 @@ let compiled: object | undefined;
 function compile(): object | undefined {
   if (typeof WebAssembly === 'undefined') return undefined;
   if (compiled === undefined) {
-    const bytes = assemble([foldFunction(), nestingFunction(), chainFunction(), ...lineFunctions(3, 1)]);
+    const bytes = assemble([
+      foldFunction(),
+      nestingFunction(),
+      chainFunction(),
+      leavesFunction(),
+      ...lineFunctions(4, 1),
+    ]);
     try {
       if (WebAssembly.validate(bytes)) compiled = new WebAssembly.Module(bytes);
     } catch {

@@ -21,36 +21,37 @@ const INITIAL = [
   0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
 ] as const;
 
-const LANES = 4;
+export const LANES = 4;
 const PAIR_BYTES = 64;
-const HASH_BYTES = 32;
+export const HASH_BYTES = 32;
 const BLOCK_WORDS = 16;
 const PREFIX = 0x01000000;
 const PADDING = 0x00800000;
 /** 65 bytes. */
 const LENGTH_BITS = 520;
 
-// Parameters and locals, by number.
+// Parameters and locals, by number. Other functions that hash in lanes number OUT up to the words in the same way.
 const IN = 0;
 const FOURS = 1;
 const OUT = 2;
 const K = 3;
 const LEFT = 4;
-const TEMP = 5;
+export const TEMP = 5;
 /** a..h, the state after the first block, and the ring of words. */
-const STATE = 6;
-const MIDDLE = STATE + 8;
-const W = MIDDLE + 8;
-const LOCALS = W + BLOCK_WORDS;
+export const STATE = 6;
+export const MIDDLE = STATE + 8;
+export const W = MIDDLE + 8;
+export const LOCALS = W + BLOCK_WORDS;
 
-const eight = Array.from({ length: 8 }, (_, i) => i);
+export const eight = Array.from({ length: 8 }, (_, i) => i);
 const four = [0, 1, 2, 3] as const;
 const { add, xor, or, and } = v128;
 
 const shiftRight = (x: number, by: number): Code => v128.shr(get(x), i32.constant(by));
 const rotate = (x: number, by: number): Code =>
   or(shiftRight(x, by), v128.shl(get(x), i32.constant(32 - by)));
-const addTo = (local: number, value: number): Code => set(local, i32.add(get(local), i32.constant(value)));
+export const addTo = (local: number, value: number): Code =>
+  set(local, i32.add(get(local), i32.constant(value)));
 
 const word = (t: number): number => W + (t % BLOCK_WORDS);
 
@@ -83,7 +84,7 @@ const sixteen = (step: (t: number) => Code): Code =>
   sequence(...Array.from({ length: BLOCK_WORDS }, (_, t) => step(t)));
 
 /** 64 rounds over the words in the ring. The constants lie at address 0. */
-function compress(): Code {
+export function compress(): Code {
   return sequence(
     set(K, i32.constant(0)),
     sixteen(round),
@@ -107,7 +108,7 @@ const pick = (a: number, b: number, words: readonly number[], bytes: readonly nu
 const reversed = [3, 2, 1, 0];
 
 /** Four rows of four words, in four locals from `row` on, become columns; the bytes of each word are reversed. */
-function transpose(row: number, temp: number): Code {
+export function transpose(row: number, temp: number): Code {
   return sequence(
     set(temp, pick(row, row + 1, [0, 4, 1, 5], reversed)),
     set(temp + 1, pick(row, row + 1, [2, 6, 3, 7], reversed)),
@@ -149,7 +150,7 @@ function loadSecond(): Code {
   );
 }
 
-function storeResults(): Code {
+export function storeResults(): Code {
   const half = (first: number): Code =>
     sequence(
       transpose(STATE + first, W),
@@ -158,7 +159,7 @@ function storeResults(): Code {
   return sequence(half(0), half(4));
 }
 
-const initial = (i: number): Code => v128.splat(INITIAL[i] ?? 0);
+export const initial = (i: number): Code => v128.splat(INITIAL[i] ?? 0);
 
 /**
  * fold(in, fours): replaces 4·`fours` pairs of hashes from address in+1 on by their node hashes, packed from there on.

@@ -13,8 +13,8 @@ export interface SyncFile {
   close(): void;
 }
 
-/** `undefined` when there is none, or something else under its name: a pipe there must not make us wait for ever. */
-function openFile(path: string): SyncFile | undefined {
+/** `other`: there is something else under its name. A pipe there must not make us wait for ever. */
+function openFile(path: string): SyncFile | 'other' | undefined {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -25,7 +25,7 @@ function openFile(path: string): SyncFile | undefined {
   const close = (): void => closeSync(fd);
   if (!fstatSync(fd).isFile()) {
     close();
-    return undefined;
+    return 'other';
   }
   return {
     read(into) {
@@ -39,18 +39,20 @@ function openFile(path: string): SyncFile | undefined {
   };
 }
 
-/** A segment that is not sealed. */
+/** A segment that is not sealed, if it is there and a file. */
 export function openPlainSync(directory: string, first: number): SyncFile | undefined {
-  return openFile(join(directory, 'entries', segmentName(first)));
+  const file = openFile(join(directory, 'entries', segmentName(first)));
+  return file === 'other' ? undefined : file;
 }
 
 /**
  * The first `most` bytes of a named object of a log. What is longer comes back one byte longer than it was asked for, so
- * that nobody takes it for whole.
+ * that nobody takes it for whole; what is no file comes back empty.
  */
 export function readObjectSync(directory: string, name: string, most: number): Uint8Array | undefined {
   const file = openFile(join(directory, name));
   if (file === undefined) return undefined;
+  if (file === 'other') return new Uint8Array(0);
   try {
     const bytes = new Uint8Array(most + 1);
     let length = 0;
