@@ -2,6 +2,10 @@ import assert from 'node:assert/strict';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { encodeUtf8 } from '../../src/core/bytes.ts';
+import { cosignerFromSkey, makeCosignerKey } from '../../src/core/tlog/cosignature.ts';
+import { parseNote, signNote } from '../../src/core/tlog/note.ts';
+import { encodeProofFile, parseProofFile } from '../../src/core/tlog/proof-file.ts';
 import { openSession } from '../../src/open.ts';
 import { type Home, makeHome } from '../support/home.ts';
 
@@ -128,6 +132,28 @@ describe('tally log prove', () => {
     assert.deepEqual(await codes('verify', proof, '--completeness'), [2, 'USAGE']);
     assert.deepEqual(await codes('verify', '--entry', proof), [2, 'USAGE']);
     assert.deepEqual(await codes('verify', home.directory, '--dir', home.directory), [2, 'USAGE']);
+  });
+
+  it('counts the witnesses that it is told of, and ignores all others', async () => {
+    const [a, b] = [1, 2].map((fill) => {
+      const name = `witness.example/${fill}`;
+      return cosignerFromSkey(makeCosignerKey(name, new Uint8Array(32).fill(fill)).skey);
+    });
+    assert.ok(a && b);
+    const { checkpoint, ...rest } = parseProofFile(await readFile(await prove('w.tlog-proof', '1')));
+    const note = parseNote(checkpoint);
+    const line = a.cosign(encodeUtf8(note.text), 1_800_000_000);
+    const cosigned = signNote(note.text, [], [...note.signatures, line]);
+    await writeFile(file('w.tlog-proof'), encodeProofFile({ ...rest, checkpoint: cosigned }));
+    const run = async (...args: string[]): Promise<number | null> =>
+      (await stranger.tally(['verify', file('w.tlog-proof'), '--key', vkey, ...args])).code;
+    assert.equal(await run(), 0);
+    assert.equal(await run('--witness', a.vkey), 0);
+    assert.equal(await run('--witness', a.vkey, b.vkey), 2);
+    assert.equal(await run('--witness', a.vkey, b.vkey, '--quorum', '1'), 0);
+    assert.equal(await run('--witness', a.vkey, '--quorum', '2'), 2);
+    assert.equal(await run('--quorum', '1'), 2);
+    assert.equal(await run('--witness', vkey), 2);
   });
 
   it('takes a directory as its argument too', async () => {

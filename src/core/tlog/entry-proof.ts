@@ -70,7 +70,7 @@ export interface VerifyProofOptions {
   readonly pinned?: readonly string[];
   /** The stored bytes of the entry, for a file that does not carry them, or to hold against what it carries. */
   readonly entry?: Uint8Array;
-  /** Judges cosignatures on the signed note. Signatures by keys that nobody knows are ignored. */
+  /** Judges cosignatures on the signed note, which parses. Signatures by keys that nobody knows are ignored. */
   readonly witnesses?: (checkpoint: Uint8Array) => OtherVerdict;
 }
 
@@ -101,7 +101,9 @@ export function verifyProof(bytes: Uint8Array, options: VerifyProofOptions = {})
       ...(entry === undefined ? {} : { leaf_hash: encodeHex(leafHash(entry)) }),
       integrity,
       signatures,
-      ...(options.witnesses === undefined ? {} : { witnesses: options.witnesses(note) }),
+      ...(options.witnesses === undefined || checkpoint === undefined
+        ? {}
+        : { witnesses: options.witnesses(note) }),
       anchored,
     },
     ...(proven === undefined ? {} : { entry: proven }),

@@ -7,10 +7,16 @@ import { targetText } from '../../../core/query/call.ts';
 import { field, textAt } from '../../../core/query/fields.ts';
 import { parseLine } from '../../../core/query/line.ts';
 import { parseCheckpoint } from '../../../core/tlog/checkpoint.ts';
-import { exitCodeOfProof, type ProofReport, verifyProof } from '../../../core/tlog/entry-proof.ts';
+import {
+  exitCodeOfProof,
+  type OtherVerdict,
+  type ProofReport,
+  verifyProof,
+} from '../../../core/tlog/entry-proof.ts';
 import { keysAt } from '../../../core/tlog/key-history.ts';
 import { parseNote } from '../../../core/tlog/note.ts';
 import { isProofFile, parseProofFile } from '../../../core/tlog/proof-file.ts';
+import { createQuorum, judgeQuorum } from '../../../core/tlog/quorum.ts';
 import { errno } from '../../../store/file/fs.ts';
 import type { Context } from '../../context.ts';
 import { hintLine } from '../../output/failure.ts';
@@ -26,6 +32,9 @@ export interface ProofRequest {
   readonly key: string | undefined;
   /** A file with the entry's bytes. */
   readonly entry: string | undefined;
+  /** Keys of witnesses, and how many of them have to have cosigned; all of them unless it says. */
+  readonly witnesses: readonly string[];
+  readonly quorum: number | undefined;
   readonly json: boolean;
 }
 
@@ -34,6 +43,22 @@ export interface ProofVerification extends ProofReport {
   readonly key: { readonly vkey: string; readonly ground: 'given' | 'pinned' } | null;
   /** What was signed; null unless all of it was checked. */
   readonly entry: JsonObject | null;
+}
+
+/** Throws `KEY_MALFORMED`, `BAD_CONFIG` for a number that these witnesses cannot reach. */
+function witnessJudge({ witnesses, quorum }: ProofRequest): (note: Uint8Array) => OtherVerdict {
+  const policy = createQuorum(witnesses, quorum ?? witnesses.length);
+  return (note) => {
+    const { by, of, needed, failed, met, time } = judgeQuorum(policy, note);
+    if (failed.length > 0)
+      return {
+        status: 'fail',
+        note: `a line of ${failed.map(({ name }) => name).join(', ')} does not hold`,
+      };
+    const seen = `${by.length} of ${of} cosigned, ${needed} needed`;
+    const when = time === undefined ? '' : `; seen by ${new Date(time * 1000).toISOString()}`;
+    return { status: met ? 'pass' : 'incomplete', note: seen + when };
+  };
 }
 
 /** The one of them that signed it. */
@@ -56,6 +81,7 @@ export async function verifyProofFile(context: Context, path: string, request: P
   const { report, entry } = verifyProof(bytes, {
     pinned,
     ...(entryFile === undefined ? {} : { entry: entryFile }),
+    ...(request.witnesses.length === 0 ? {} : { witnesses: witnessJudge(request) }),
   });
   const ground = request.key === undefined ? 'pinned' : 'given';
   const parsed = entry === undefined ? undefined : parseLine(Buffer.from(entry));

@@ -7,6 +7,7 @@ import { createProgress, formatBytes } from '../../output/progress.ts';
 import { toJson } from '../../output/safe.ts';
 import { formatDuration } from '../../output/time.ts';
 import { mending, verdictLines } from '../../output/verdicts.ts';
+import { anchorRequest } from '../../verify-anchors.ts';
 import { readKey, verifyDirectory } from '../../verifying.ts';
 import { isDirectory, verifyProofFile } from './verify-proof.ts';
 
@@ -15,6 +16,8 @@ interface VerifyOptions {
   readonly head?: readonly string[];
   readonly dir?: string;
   readonly entry?: string;
+  readonly witness?: readonly string[];
+  readonly quorum?: number;
   readonly completeness?: boolean;
   readonly workers?: number;
   readonly json?: boolean;
@@ -38,6 +41,11 @@ export function buildVerify(context: Context, name: 'verify' | 'log verify'): Co
     .option('--head <file...>', 'checkpoints kept from earlier: the log must still contain them')
     .option('--dir <directory>', 'the same for a directory')
     .option('--entry <file>', "the entry's bytes, for a proof file that does not hold them")
+    .option(
+      '--witness <vkey...>',
+      'keys of witnesses that have to have cosigned the checkpoint of a proof file',
+    )
+    .option('--quorum <n>', 'so many of them are enough', wholeNumber(1))
     .option('--completeness', 'also judge whether everything that began has its end in the log')
     .option('--workers <n>', 'processor cores to use; as many as pay otherwise', wholeNumber(1))
     .option('--json', 'one JSON document')
@@ -58,14 +66,23 @@ no checkpoint, an unreadable head). Each verdict is "pass", "fail", "neutral"
 (not configured) or "incomplete", in --json too, beside "exit_code".
 
 A head of this machine shows accidents and simple tampering. Who rewrites heads/
-too, or holds the key, is shown only by a checkpoint kept elsewhere (--head).`;
+too, or holds the key, is shown only by a checkpoint kept elsewhere (--head),
+a witness or an anchor (tally anchor).
+
+anchored: per configured anchor the newest receipt that was checked just now, and
+by when its entries were there. In --json: anchors [{name, type, configured,
+status, size, behind, not_after, note}], quorum {needed, have, size}, and lost
+[{entry, receipt, why}] with lost_count: receipts that entries name and that are
+gone or altered. It never decides the exit code; an anchor that holds another log
+fails append-only.`;
 
 const MEGABYTE = 1_000_000;
 
 async function choose(context: Context, what: string | undefined, options: VerifyOptions): Promise<void> {
   const isFile = what !== undefined && !(await isDirectory(what));
   if (what !== undefined && options.dir !== undefined) throw unfit('--dir', 'beside another log to verify');
-  if (!isFile && options.entry !== undefined) throw unfit('--entry', 'without a proof file');
+  for (const name of ['entry', 'witness', 'quorum'] as const)
+    if (!isFile && options[name] !== undefined) throw unfit(`--${name}`, 'without a proof file');
   if (!isFile) return verify(context, what === undefined ? options : { ...options, dir: what });
   if (options.head !== undefined) throw unfit('--head', 'for a proof file, which holds one entry');
   if (options.completeness === true) throw unfit('--completeness', 'for a proof file, which holds one entry');
@@ -73,7 +90,15 @@ async function choose(context: Context, what: string | undefined, options: Verif
   const [first, ...more] = options.key ?? [];
   if (more.length > 0) throw unfit('a second --key', 'for a proof file, which one key signed');
   const key = first === undefined ? undefined : await readKey(first);
-  return verifyProofFile(context, what, { key, entry: options.entry, json: options.json === true });
+  if (options.quorum !== undefined && options.witness === undefined)
+    throw unfit('--quorum', 'without a --witness');
+  return verifyProofFile(context, what, {
+    key,
+    entry: options.entry,
+    witnesses: options.witness ?? [],
+    quorum: options.quorum,
+    json: options.json === true,
+  });
 }
 
 function unfit(option: string, why: string): TallyError {
@@ -93,6 +118,7 @@ async function verify(context: Context, options: VerifyOptions): Promise<void> {
     keys,
     heads: options.head ?? [],
     completeness: options.completeness === true,
+    anchors: anchorRequest(context),
     workers: options.workers,
     writerLives: () => (current ? writerLives(context) : Promise.resolve(undefined)),
     onProgress: (done, total) => {
