@@ -78,6 +78,23 @@ export function createEntryReader(reader: Pick<LogReader, 'segments' | 'read' | 
     return { offset: places.starts[at] ?? 0, line: first + at * TILE_WIDTH };
   }
 
+  /** Whoever asks for one bundle asks for the next: the block that was read last holds a dozen of them. */
+  let recent: { readonly first: number; readonly offset: number; readonly bytes: Uint8Array } | undefined;
+
+  async function* blocksOf(first: number, offset: number): AsyncGenerator<Uint8Array> {
+    let at = offset;
+    const end = recent === undefined ? 0 : recent.offset + recent.bytes.length;
+    if (recent !== undefined && recent.first === first && offset >= recent.offset && offset < end) {
+      at = end;
+      yield recent.bytes.subarray(offset - recent.offset);
+    }
+    for await (const bytes of reader.read(first, at)) {
+      recent = { first, offset: at, bytes };
+      at += bytes.length;
+      yield bytes;
+    }
+  }
+
   return {
     async lines(from, to) {
       const lines: Uint8Array[] = [];
@@ -90,7 +107,7 @@ export function createEntryReader(reader: Pick<LogReader, 'segments' | 'read' | 
         // A segment that holds more than its name and the next one's say does not push entries off their places.
         const last = Math.min(to, segments[i + 1] ?? Number.POSITIVE_INFINITY);
         let open: Uint8Array[] = [];
-        for await (const block of reader.read(first, start.offset)) {
+        for await (const block of blocksOf(first, start.offset)) {
           const find = byteFinder(block, NEWLINE);
           let at = 0;
           for (let end = find(0); end >= 0 && line < last; end = find(at)) {
