@@ -45,7 +45,12 @@ export async function withChromium(
       'about:blank',
     ],
     // A group of its own, which is ended as a whole: a browser is many processes.
-    { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'], detached: true },
+    {
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+      detached: true,
+      // What it leaves behind goes with the profile.
+      env: { ...process.env, TMPDIR: profile },
+    },
   );
   const ended = new Promise<void>((resolve) => child.on('exit', () => resolve()));
   try {
