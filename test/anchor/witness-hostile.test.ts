@@ -110,12 +110,14 @@ describe('a witness that', () => {
     const abort = new AbortController();
     const anchor = createWitnessAnchor({ name: 'w1', url, vkey: cosigner.vkey, now: Date.now });
     const asked = anchor.anchor(log.at(3), abort.signal);
+    const started = performance.now();
     setTimeout(() => abort.abort(), 20);
     await assert.rejects(asked, fails('ANCHOR_FAILED', /no longer waited for/));
     await assert.rejects(
       anchor.anchor(log.at(3), abort.signal),
       fails('ANCHOR_FAILED', /no longer waited for/),
     );
+    assert.ok(performance.now() - started < LIMITS.witnessAnswerMs / 2);
   });
 
   it('sends a body without end is cut off at the size limit', async (t) => {
@@ -316,10 +318,11 @@ describe('a witness that', () => {
     const anchor = anchorOf(proxy.url);
     for (let i = 0; i < lies.length; i++) await assert.rejects(anchor.anchor(log.at(9), signal));
     lying = false;
+    const before = proxy.asked.length;
     await anchor.anchor(log.at(9), signal);
     await anchor.anchor(log.at(12), signal);
     assert.deepEqual(
-      proxy.asked.slice(-2).map((body) => body.split('\n')[0]),
+      proxy.asked.slice(before).map((body) => body.split('\n')[0]),
       ['old 0', 'old 9'],
     );
   });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { concatBytes, decodeUtf8, encodeBase64, encodeUtf8 } from '../../../src/core/bytes.ts';
@@ -223,6 +224,21 @@ describe('a witness', () => {
       const request = read(encodeAddCheckpoint({ oldSize: 6, proof: changed, note: note(17) }));
       assert.equal(judgeSubmission(request, keys, at(6)).status, 422);
     }
+  });
+});
+
+describe('spec/vectors/cosignature.json', () => {
+  it('shows requests with the status that answers them', () => {
+    const url = new URL('../../../spec/vectors/cosignature.json', import.meta.url);
+    const vectors = JSON.parse(readFileSync(url, 'utf8'));
+    const latest = { size: vectors.latest.size, root: Buffer.from(vectors.latest.root, 'base64') };
+    for (const { why, status, body } of vectors.requests) {
+      const parsed = parseAddCheckpoint(encodeUtf8(body));
+      const answer =
+        'malformed' in parsed ? 400 : judgeSubmission(parsed, [verifierFromVkey(vectors.log)], latest).status;
+      assert.equal(answer, status, why);
+    }
+    assert.ok(vectors.requests.length > 10);
   });
 });
 

@@ -2,9 +2,12 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { LIMITS } from '../../../src/core/limits.ts';
+import type { ObjectStore } from '../../../src/core/ports.ts';
 import { encodeAddCheckpoint, SIZE_TYPE } from '../../../src/core/tlog/witness-protocol.ts';
-import { growLog, type RunningWitness, startWitness } from '../../support/witness.ts';
+import { fileObjects } from '../../../src/store/file/objects.ts';
+import { growLog, type RunningWitness, scratch, startWitness } from '../../support/witness.ts';
 
 const log = growLog();
 
@@ -103,9 +106,18 @@ describe('the HTTP of our witness', () => {
   });
 
   it('answers what was begun before it closes, and nothing afterwards', async (t) => {
-    const witness = await startWitness(t);
+    const disk = fileObjects(await scratch(t));
+    // A slow one: the answer is not there yet when the end comes.
+    const files: ObjectStore = {
+      ...disk,
+      put: async (...args) => {
+        await wait(100);
+        return disk.put(...args);
+      },
+    };
+    const witness = await startWitness(t, { files });
     const asked = [post(witness, await request(0, 4)), post(witness, await request(0, 5))];
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await wait(50);
     const closed = witness.close();
     const statuses = (await Promise.all(asked)).map(({ status }) => status).sort();
     assert.deepEqual(statuses, [200, 409]);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { copyFile, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import fc from 'fast-check';
 import { sha256Hex } from '../../../src/core/hash.ts';
 import { LIMITS } from '../../../src/core/limits.ts';
 import type { ObjectStore } from '../../../src/core/ports.ts';
@@ -207,6 +208,8 @@ describe('a state', () => {
     'whose head is empty': (path) => writeFile(join(path, head), ''),
     'whose record of what was seen is empty': (path) => writeFile(join(path, seen), ''),
     'whose record of what was seen is of another form': (path) => writeFile(join(path, seen), '09 x\n'),
+    'whose two records differ at one size': (path) =>
+      writeFile(join(path, seen), `9 ${Buffer.from(log.root(8)).toString('base64')}\n`),
     'whose head is of another log': async (path) => {
       const other = growLog({ origin: 'other.example/x' });
       const files = fileObjects(path);
@@ -240,6 +243,43 @@ describe('a state', () => {
     }
   });
 
+  it('of any bytes stops the witness, or is the state that was written', async (t) => {
+    const { path, files } = await directory(t);
+    await open(files).ask(0, 9);
+    const good = {
+      [head]: await readFile(join(path, head)),
+      [seen]: await readFile(join(path, seen)),
+      [`logs/${name}.json`]: await readFile(join(path, `logs/${name}.json`)),
+    };
+    const piece = fc.constantFrom(
+      '0 ',
+      '9 ',
+      '12 ',
+      '\n',
+      '\n\n',
+      '— ',
+      WITNESSED,
+      '{"origin":',
+      '"vkeys":[]}',
+      ' ',
+      'AAAA',
+    );
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 40 }),
+      fc.array(piece, { maxLength: 12 }).map((pieces) => Buffer.from(pieces.join(''))),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...Object.keys(good)), bytes, async (file, content) => {
+        await writeFile(join(path, file), content);
+        const [status] = await open(files).ask(0, 12);
+        await writeFile(join(path, file), good[file] ?? '');
+        assert.equal(status, 500);
+      }),
+      { numRuns: 150 },
+    );
+    assert.deepEqual(await open(files).ask(0, 12), [409, '9\n']);
+  });
+
   it('that was lost is not begun again by trusting the log once more', async (t) => {
     const witness = await after(t, async (path) => {
       await rm(join(path, 'heads'), { recursive: true });
@@ -247,6 +287,17 @@ describe('a state', () => {
       await trustLog(fileObjects(path), log.signer.vkey);
     });
     await refuses(witness);
+  });
+
+  it('is not taken from a record of trust that belongs to another log', async (t) => {
+    const { path, files } = await directory(t);
+    const other = growLog({ origin: 'other.example/x' });
+    await trustLog(files, other.signer.vkey);
+    await copyFile(join(path, `logs/${sha256Hex('other.example/x')}.json`), join(path, `logs/${name}.json`));
+    const witness = open(files);
+    assert.equal((await witness.ask(0, 3))[0], 500);
+    assert.equal((await witness.ask(0, 3, other))[0], 200);
+    await assert.rejects(trustedLogs(files), /is damaged/);
   });
 
   it('of one log that is damaged does not stop the others', async (t) => {
