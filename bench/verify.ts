@@ -1,47 +1,32 @@
-/** Full verification of a log on disk on one core, against the one-shot SHA-256 rate of OpenSSL for that entry size. */
+/**
+ * Full verification of a log on disk, with one worker and with two, against the one-shot SHA-256 rate of OpenSSL for that
+ * entry size; and its memory for a log and one ten times as long.
+ *
+ *     node bench/verify.ts [ENTRIES [MORE]]
+ */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { TILE_WIDTH, tilePath } from '../src/core/tlog/tile.ts';
-import { verifyLog } from '../src/core/tlog/verify.ts';
-import { fileReader } from '../src/store/file/reader.ts';
-import { inTurn, median, rate, table } from './stats.ts';
-import { openBenchRecorder, ordinaryEvent, scratch } from './support.ts';
+import { fileURLToPath } from 'node:url';
+import { inTurn, median, rate, ratio, table } from './stats.ts';
+import { scratch } from './support.ts';
+import { writeSyntheticLog } from './synthetic.ts';
+import type { Once } from './verify-once.ts';
 
 const ENTRIES = 300_000;
-const AT_ONCE = 5_000;
+const MORE = 3_000_000;
 const ROUNDS = 3;
 
-async function writeLog(directory: string): Promise<void> {
-  const recorder = await openBenchRecorder(directory);
-  const event = ordinaryEvent();
-  for (let done = 0; done < ENTRIES; done += AT_ONCE) {
-    await Promise.all(
-      Array.from({ length: AT_ONCE }, () =>
-        recorder.record(event, { surface: 'sdk', assurance: 'observed' }),
-      ),
-    );
-  }
-  await recorder.close('bench');
-}
-
-async function verifyOnce(
-  directory: string,
-): Promise<{ readonly entries: number; readonly bytes: number; readonly seconds: number }> {
-  const reader = fileReader(join(directory, 'logs', 'local'));
-  const started = performance.now();
-  const report = await verifyLog({
-    origin: 'bench.example/local',
-    vkeys: [],
-    checkpoint: () => reader.objects.get('checkpoint'),
-    tile: (level, index) => reader.objects.get(tilePath({ level, index, width: TILE_WIDTH })),
-    async *blocks() {
-      for (const { first } of await reader.segments()) yield* reader.read(first);
-    },
+function verifyOnce(directory: string, way: number | 'in-order'): Once {
+  const program = fileURLToPath(new URL('./verify-once.ts', import.meta.url));
+  const { stdout, status } = spawnSync(process.execPath, [program, directory, String(way)], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
   });
-  return { entries: report.entries, bytes: report.bytes, seconds: (performance.now() - started) / 1000 };
+  if (status !== 0) throw new Error(`the verification of ${directory} failed`);
+  return JSON.parse(stdout) as Once;
 }
 
-/** One-shot hashes a second that OpenSSL reaches for messages of this size. */
+/** Hashes of messages of this size that OpenSSL makes in one second of processor time. */
 function opensslRate(bytes: number): number {
   const { stdout } = spawnSync(
     'openssl',
@@ -56,33 +41,88 @@ function opensslRate(bytes: number): number {
   return perSecond;
 }
 
-export async function run(): Promise<string> {
+export async function run(entries = ENTRIES, more = MORE): Promise<string> {
   const { directory, remove } = await scratch();
-  await writeLog(directory);
-  const first = await verifyOnce(directory);
-  const size = Math.round(first.bytes / first.entries);
-  const runs = await inTurn<number>(
-    {
-      verify: async () => {
-        const { entries, seconds } = await verifyOnce(directory);
-        return entries / seconds;
+  try {
+    const short = writeSyntheticLog(join(directory, 'short'), entries);
+    const long = writeSyntheticLog(join(directory, 'long'), more);
+    const small = [verifyOnce(short, 1), verifyOnce(short, 2)] as const;
+    const size = Math.round(small[0].bytes / small[0].entries);
+    const runs = await inTurn<Once | number>(
+      {
+        one: async () => verifyOnce(long, 1),
+        two: async () => verifyOnce(long, 2),
+        inOrder: async () => verifyOnce(long, 'in-order'),
+        openssl: async () => opensslRate(size),
       },
-      openssl: async () => opensslRate(size),
-    },
-    ROUNDS,
+      ROUNDS,
+    );
+    return section({
+      one: runs.one as Once[],
+      two: runs.two as Once[],
+      inOrder: runs.inOrder as Once[],
+      openssl: median(runs.openssl as number[]),
+      small,
+      size,
+    });
+  } finally {
+    await remove();
+  }
+}
+
+interface Figures {
+  readonly one: readonly Once[];
+  readonly two: readonly Once[];
+  readonly inOrder: readonly Once[];
+  readonly openssl: number;
+  readonly small: readonly [one: Once, two: Once];
+  readonly size: number;
+}
+
+function section({ one, two, inOrder, openssl, small, size }: Figures): string {
+  const seconds = (runs: readonly Once[]): number[] => runs.map((run) => run.seconds);
+  const mib = (runs: readonly Once[]): string =>
+    `${Math.round(median(runs.map(({ rssMiB }) => rssMiB)))} MiB`;
+  const row = (name: string, runs: readonly Once[], first: Once | undefined, goal: string): string[] => {
+    const perEntry = median(runs.map(({ cpuSeconds, entries }) => cpuSeconds / entries));
+    return [
+      name,
+      rate(median(runs.map(({ entries, seconds }) => entries / seconds))),
+      `${ratio(seconds(one), seconds(runs)).toFixed(2)} ×`,
+      `${(perEntry * 1e6).toFixed(2)} µs`,
+      `${(100 / (perEntry * openssl)).toFixed(0)} %`,
+      first === undefined ? '' : mib([first]),
+      mib(runs),
+      goal,
+    ];
+  };
+  const [short, long] = [small[0].entries, one[0]?.entries ?? 0].map((entries) =>
+    entries.toLocaleString('en'),
   );
-  await remove();
-  const ours = median(runs.verify ?? []);
-  const theirs = median(runs.openssl ?? []);
   return `## verify
 
-${ENTRIES} entries of ${size} bytes: bytes, index, chain, tiles, tree and root, one core. Peak memory of this process: ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB.
+${long} entries of ${size} bytes: bytes, index, chain, tiles, tree and root. Processor time is that of all threads; \`openssl speed\` makes ${rate(openssl)} hashes of that size in a second of it.
 
 ${table(
-  ['', 'entries/s', 'of OpenSSL', 'goal'],
   [
-    ['**verify**', rate(ours), `${((100 * ours) / theirs).toFixed(0)} %`, '≥ 70 %'],
-    [`openssl speed, SHA-256 of ${size} bytes`, rate(theirs), '', ''],
+    '',
+    'entries/s',
+    'of one worker',
+    'CPU an entry',
+    'of OpenSSL, a core',
+    `memory, ${short}`,
+    `memory, ${long}`,
+    'goal',
+  ],
+  [
+    row('**1 worker**', one, small[0], '≥ 70 % of OpenSSL'),
+    row('**2 workers**', two, small[1], '≥ 1.5 ×, memory flat'),
+    row('in order, as after the first thing that is wrong', inOrder, undefined, ''),
   ],
 )}`;
+}
+
+if (import.meta.main) {
+  const [entries, more] = process.argv.slice(2).map(Number);
+  process.stdout.write(`${await run(entries, more)}\n`);
 }
