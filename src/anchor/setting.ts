@@ -84,12 +84,9 @@ function everyToMs(text: string): number | undefined {
   return ms >= LIMITS.anchorEveryLeastMs && ms <= LIMITS.anchorEveryMostMs ? ms : undefined;
 }
 
-/**
- * A time stamp or a commit every ten minutes is plenty; a witness is made to be asked more often; public time stamping
- * authorities ask for restraint.
- */
+/** Public time stamping authorities ask for restraint, and each receipt is two files that are kept. */
 const DEFAULT_EVERY: Readonly<Record<AnchorSetting['type'], string>> = {
-  witness: '1m',
+  witness: '10m',
   rfc3161: '1h',
   git: '10m',
   file: '10m',

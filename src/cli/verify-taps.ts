@@ -3,6 +3,7 @@
 import type { JsonObject } from '../core/json.ts';
 import { LIMITS } from '../core/limits.ts';
 import { judgePayloads, type Look, type PayloadJudge } from '../core/payload/judge.ts';
+import { ANCHOR_OK, type AnchorWatch, watchAnchors } from '../core/query/anchored.ts';
 import { type CompletenessJudge, judgeCompleteness } from '../core/query/completeness.ts';
 import { parseLine } from '../core/query/line.ts';
 import { createMentionFinder } from '../core/query/mentions.ts';
@@ -19,6 +20,7 @@ export interface Taps {
   readonly snapshots: SnapshotWatch;
   readonly payloads: PayloadJudge;
   readonly rotations: RotationWatch;
+  readonly anchors: AnchorWatch;
   /** Only when completeness was asked for: it parses every entry. */
   readonly judge: CompletenessJudge | undefined;
   /** Before the verifier gets the block, which it may overwrite. */
@@ -33,7 +35,7 @@ export function shownLines(deep: boolean): {
   readonly types: readonly string[];
   readonly payloads: boolean;
 } {
-  const types = [...WATCHED_TYPES, ERASE, KEY_ROTATE];
+  const types = [...WATCHED_TYPES, ERASE, KEY_ROTATE, ANCHOR_OK];
   return { every: deep, types, payloads: true };
 }
 
@@ -49,6 +51,7 @@ export function createTaps(deep: boolean, look?: Look): Taps {
   const snapshots = watchSnapshots();
   const payloads = judgePayloads(look);
   const rotations = watchRotations();
+  const anchors = watchAnchors();
   const judge = deep ? judgeCompleteness() : undefined;
 
   type See = (entry: JsonObject) => void;
@@ -65,6 +68,7 @@ export function createTaps(deep: boolean, look?: Look): Taps {
     [Buffer.from('"payload":{'), toEach(payloads.cite)],
     [typed(ERASE), toEach(payloads.erase)],
     [typed(KEY_ROTATE), toEach(rotations.see)],
+    [typed(ANCHOR_OK), toEach(anchors.see)],
   ];
   const finders = wanted.map(([needle, see]) => createMentionFinder(needle, LIMITS.entryBytes, see));
   const all = toEach(
@@ -72,6 +76,7 @@ export function createTaps(deep: boolean, look?: Look): Taps {
     payloads.cite,
     payloads.erase,
     rotations.see,
+    anchors.see,
     ...(judge === undefined ? [] : [(entry: JsonObject) => judge.see(entry)]),
   );
   const splitter = createLineSplitter({
@@ -85,6 +90,7 @@ export function createTaps(deep: boolean, look?: Look): Taps {
     snapshots,
     payloads,
     rotations,
+    anchors,
     judge,
     push(block) {
       if (deep) splitter.push(block);

@@ -11,6 +11,7 @@ import type { RecoveryWatch, TornVerdict } from '../core/query/recovery.ts';
 import type { SnapshotsVerdict } from '../core/query/snapshots.ts';
 import { contradictedKeys } from '../core/tlog/key-history.ts';
 import { verifyLog } from '../core/tlog/verify.ts';
+import { withoutRepeats } from '../core/tlog/verify-anchors.ts';
 import type { Head } from '../core/tlog/verify-heads.ts';
 import {
   type AppendOnlyVerdict,
@@ -21,6 +22,7 @@ import {
 import type { OpenedReader } from '../reader.ts';
 import { type Blocks, directoryBlocks, keyNeeded, publishedDirectory } from './log-source.ts';
 import { type LocalHead, localHeads, pinnedVkey, rememberedRotations, type Whose } from './remembered.ts';
+import { type AnchorRequest, anchoredOf, evidenceOf } from './verify-anchors.ts';
 import { type DamageWatch, misnamedSegments, tornFiles, watchDamage } from './verify-files.ts';
 import { parallelEntries } from './verify-parallel.ts';
 import { lookAtPayloads } from './verify-payloads.ts';
@@ -49,6 +51,8 @@ export interface VerifyRequest extends Whose {
   /** Files with older checkpoints. */
   readonly heads: readonly string[];
   readonly completeness: boolean;
+  /** What this machine has configured; without it nothing about anchors is looked at. */
+  readonly anchors?: AnchorRequest | undefined;
   /** How many workers verify a log directory; as many as pay when it is absent. */
   readonly workers?: number | undefined;
   /** Whether a recorder writes this log right now; undefined when nobody can tell. */
@@ -66,7 +70,9 @@ export async function verifyDirectory(opened: OpenedReader, request: VerifyReque
   const about = await aboutLog(opened, request, local, damage);
   const pinned = given ?? (await pinnedVkey(opened, request, about.origin));
   if (about.published && pinned === undefined) throw keyNeeded(about.origin);
+  const gathered = await evidenceOf(opened, about.origin, request.anchors);
   const heads = [
+    ...(gathered?.heads ?? []),
     ...local.filter(({ origin, log }) => (request.current ? log === opened.name : origin === about.origin)),
     ...(await Promise.all(request.heads.map(givenHead))),
   ];
@@ -118,8 +124,9 @@ export async function verifyDirectory(opened: OpenedReader, request: VerifyReque
     ...report,
     integrity: withSegments(report.integrity, [...misnamed, ...damage.notes()], damage.firstLost()),
     append_only: request.current
-      ? await withLocalHead(opened, report.append_only, local)
-      : report.append_only,
+      ? await withLocalHead(opened, withoutRepeats(report.append_only), local)
+      : withoutRepeats(report.append_only),
+    anchored: anchoredOf(report, gathered?.evidence, taps.anchors),
     completeness: completenessOf(recovery.unacknowledged, findings),
   };
   const keys = report.signatures.keys ?? [];

@@ -259,4 +259,6 @@ export const LIMITS = {
   anchorRunAnswerMs: 5_000,
   /** Entries about anchors that are told apart from news: those of a day in which every anchor fails in two ways. */
   rememberedAnchorEntries: 4_096,
+  /** Entries about receipts that one verification holds against the files: two years of one every ten minutes. */
+  anchorEntries: 100_000,
 } as const;

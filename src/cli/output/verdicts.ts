@@ -48,7 +48,10 @@ export function verdictLines(report: Verification, style: Style, width?: number)
       .filter(({ status }) => status !== 'pass')
       .flatMap((head) => wrap(headText(head), room).map((part) => `${INDENT}${part}`)),
     line(signatures.status, 'signatures', signatureText(report)),
-    line(anchored.status, 'anchored', safe(anchored.note)),
+    // Nobody is asked to have anchors: what they lack has no cross, but is said.
+    anchored.status === 'incomplete'
+      ? line('neutral', 'anchored', `incomplete: ${safe(anchored.note)}`)
+      : line(anchored.status, 'anchored', safe(anchored.note)),
     line(asked(completeness.status), 'completeness', completenessText(report)),
   ];
   if (recovery.status !== 'pass' || recovery.empty.length > 0)

@@ -115,9 +115,43 @@ export interface SignaturesVerdict {
   readonly note?: string;
 }
 
+export interface AnchorVerdict {
+  readonly name: string;
+  readonly type: string;
+  readonly configured: boolean;
+  readonly status: 'pass' | 'incomplete';
+  /** So many first entries are covered by its newest receipt that counts. */
+  readonly size?: number;
+  /** Signed entries after those. */
+  readonly behind?: number;
+  /** Those entries were there by then. Absent when nobody signed a time. */
+  readonly not_after?: string;
+  readonly note?: string;
+}
+
+/** A receipt that an entry names and that is gone or is another one. */
+export interface LostReceipt {
+  readonly entry: number;
+  readonly receipt: string;
+  readonly why: 'gone' | 'altered';
+}
+
+export interface QuorumVerdict {
+  readonly needed: number;
+  /** Different witnesses whose cosignature holds. */
+  readonly have: number;
+  /** So many first entries were cosigned by that many witnesses. */
+  readonly size?: number;
+}
+
 export interface AnchoredVerdict {
   readonly status: Status;
   readonly note: string;
+  readonly anchors?: readonly AnchorVerdict[];
+  readonly quorum?: QuorumVerdict;
+  /** At most a thousand; the count has no limit. */
+  readonly lost?: readonly LostReceipt[];
+  readonly lost_count?: number;
 }
 
 export interface CompletenessVerdict {

@@ -1,0 +1,56 @@
+/** What verification asks of the anchors of this machine, and what it makes of the answers. */
+import { type GatheredEvidence, gatherEvidence } from '../anchor/evidence.ts';
+import type { AnchorSettings } from '../anchor/setting.ts';
+import { isTallyError } from '../core/error.ts';
+import type { AnchorWatch } from '../core/query/anchored.ts';
+import { type AnchorEvidence, judgeAnchors } from '../core/tlog/verify-anchors.ts';
+import type { AnchoredVerdict, Report } from '../core/tlog/verify-report.ts';
+import type { OpenedReader } from '../reader.ts';
+import { loadConfig } from './config.ts';
+import type { Context, Env } from './context.ts';
+
+export interface AnchorRequest {
+  readonly settings: AnchorSettings;
+  /** Why the configuration could not be read: then nothing is configured, and that has to be said. */
+  readonly problem?: string;
+  readonly env: Env;
+}
+
+export function anchorRequest({ paths, env }: Pick<Context, 'paths' | 'env'>): AnchorRequest {
+  try {
+    return { settings: loadConfig(paths.configFile), env };
+  } catch (error) {
+    if (!isTallyError(error)) throw error;
+    return { settings: { anchors: [] }, problem: error.message, env };
+  }
+}
+
+/** Before the checkpoint of the log is read. */
+export async function evidenceOf(
+  { reader }: Pick<OpenedReader, 'reader'>,
+  origin: string,
+  request: AnchorRequest | undefined,
+): Promise<GatheredEvidence | undefined> {
+  if (request === undefined) return undefined;
+  const { settings, env, problem } = request;
+  const gathered = await gatherEvidence({ objects: reader.objects, origin, settings, env });
+  if (problem === undefined) return gathered;
+  const notes = [...gathered.evidence.notes, `what is configured cannot be read: ${problem}`];
+  return { ...gathered, evidence: { ...gathered.evidence, notes } };
+}
+
+export function anchoredOf(
+  report: Report,
+  evidence: AnchorEvidence | undefined,
+  watch: AnchorWatch,
+): AnchoredVerdict {
+  if (evidence === undefined) return report.anchored;
+  const { entries } = watch;
+  const { heads } = report.append_only;
+  const more = watch.more();
+  const notes =
+    more === 0
+      ? evidence.notes
+      : [...evidence.notes, `${more} more receipts were not held against their entries`];
+  return judgeAnchors({ evidence: { ...evidence, notes }, entries, heads, signed: report.size ?? 0 });
+}
