@@ -109,6 +109,27 @@ test('a time stamp bounds entries from above, its entry from below, and a receip
   assert.deepEqual([report.exit_code, report.anchored.status], [0, 'pass']);
   assert.equal(report.anchored.anchors?.[0]?.not_after, first.time);
 
+  // Between two time stamps: the first is named by an entry before it, the second covers it.
+  await ok(home, 'agent', 'register', 'deploy-bot');
+  await ok(home, 'anchor', 'run');
+  const [between] = home.entries('agent.register');
+  const shownEntry = (await home.tally(['log', 'show', String(between?.index), '--json'])).json() as {
+    window: { not_before?: { time: string; entry: number }; not_after?: { time: string; size: number } };
+  };
+  const { not_before, not_after } = shownEntry.window;
+  assert.deepEqual([not_before?.time, not_before?.entry], [first.time, entry?.index]);
+  assert.ok(
+    not_after !== undefined && not_after.size > Number(between?.index) && not_after.time >= first.time,
+  );
+  const text = await ok(home, 'log', 'show', String(between?.index), '--utc');
+  assert.match(
+    text.replaceAll(/\s+/g, ' '),
+    /window not before .* \(rfc3161 stamp\), named by entry \d+; not after .* \(rfc3161 stamp\), over \d+ entries/,
+  );
+  const newest = home.entries().at(-1);
+  const last = await ok(home, 'log', 'show', String(newest?.index));
+  assert.match(last.replaceAll(/\s+/g, ' '), /not after: not proven/);
+
   rmSync(join(files, metadata.receipt));
   const gone = await verify(home);
   assert.deepEqual([gone.exit_code, gone.anchored.status, gone.anchored.lost_count], [0, 'incomplete', 1]);
@@ -167,6 +188,17 @@ test('an agent may neither add nor remove an anchor, and its try is on record', 
     changes.map((entry) => (entry.outcome as { status: string }).status),
     ['ok', 'blocked', 'blocked'],
   );
+});
+
+test('without anchors no time is proven, and that is said', async (t) => {
+  const home = makeHome(t);
+  await ok(home, 'agent', 'register', 'deploy-bot');
+  assert.match(
+    await ok(home, 'log', 'show', '1'),
+    /window +no proven window; by the machine’s own clock only/,
+  );
+  const { window } = (await home.tally(['log', 'show', '1', '--json'])).json() as { window: unknown };
+  assert.deepEqual(window, {});
 });
 
 test('what cannot be an anchor is refused with the way to mend it', async (t) => {

@@ -30,8 +30,12 @@ export function readAnchorEntry(entry: JsonObject): AnchorEntry | undefined {
     receipt_sha256: text('receipt_sha256'),
     checkpoint_sha256: text('checkpoint_sha256'),
   };
-  if (index === undefined || size === undefined || Object.values(told).includes('')) return undefined;
+  if (!isPlace(index) || !isPlace(size) || Object.values(told).includes('')) return undefined;
   return { index, size, ...told };
+}
+
+function isPlace(n: number | undefined): n is number {
+  return n !== undefined && Number.isSafeInteger(n) && n >= 0;
 }
 
 export interface AnchorWatch {

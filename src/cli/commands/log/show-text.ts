@@ -2,6 +2,7 @@
 import type { JsonObject } from '../../../core/json.ts';
 import { targetText } from '../../../core/query/call.ts';
 import { field, listAt, numberAt, textAt } from '../../../core/query/fields.ts';
+import type { TimeWindow } from '../../../core/query/window.ts';
 import type { FoundEntry } from '../../find.ts';
 import { grouped } from '../../output/progress.ts';
 import { safe, toJsonLine } from '../../output/safe.ts';
@@ -13,10 +14,13 @@ import type { ShownSnapshot } from '../../snapshot.ts';
 import { decisionLines, snapshotLines } from './show-decision.ts';
 import { block, join, type Line, named, type TextOptions } from './show-lines.ts';
 import { payloadLines } from './show-payload.ts';
+import { windowLines } from './show-window.ts';
 
 export interface Shown extends FoundEntry {
   readonly proof: ProofState;
   readonly snapshot: ShownSnapshot | undefined;
+  /** What anchors prove about its time. */
+  readonly window: TimeWindow;
 }
 
 const INDENT = '  ';
@@ -46,6 +50,7 @@ export function showEntry(shown: Shown, options: TextOptions): string {
     ...payloadLines(entry, shown.index),
     ...restLines(entry),
     ...proofLines(shown, style),
+    ...windowLines(shown.window, options.zone),
   ];
   const room =
     options.width === undefined ? undefined : Math.max(NARROWEST, options.width - INDENT.length - LABEL);

@@ -6,7 +6,9 @@ import { toJson } from '../../output/safe.ts';
 import { keysOf, readPayload } from '../../payloads.ts';
 import { proveEntry, trustedKey } from '../../prove.ts';
 import { readSnapshot } from '../../snapshot.ts';
+import { anchorRequest } from '../../verify-anchors.ts';
 import { readKey } from '../../verifying.ts';
+import { proveWindow } from '../../window.ts';
 import { payloadJson, printPayload } from './show-payload.ts';
 import { type Shown, showEntry } from './show-text.ts';
 
@@ -43,7 +45,10 @@ const JSON_HELP = `
 "allowlist_snapshot":{"domains","captured_at"},"policy":{…}}|null,
 "proof":{"state":"published"|"sequenced"|"unproved",…}}. "entry" and "other" (the
 other half of the call) are stored entries, unchanged. "published" is said only
-of an entry whose inclusion proof was checked for this very call. With --payload
+of an entry whose inclusion proof was checked for this very call. "window":
+{"not_before"?,"not_after"?,"contradiction"?} is what verified time stamps prove:
+each bound has time, anchor, type, receipt and size, a lower one also the entry that
+names the receipt; {} when nothing is proved. With --payload
 also "payload":{"status":"read"|"hash_only"|"key_erased"|…,"text"|"base64",…}.`;
 
 async function show(context: Context, which: string, options: ShowOptions): Promise<void> {
@@ -51,9 +56,11 @@ async function show(context: Context, which: string, options: ShowOptions): Prom
   const found = await findEntry(opened, which);
   const given = options.key === undefined ? undefined : await readKey(options.key);
   const key = await trustedKey(opened, { current: options.dir === undefined, given });
+  const proof = await proveEntry(opened, found, key);
   const shown: Shown = {
     ...found,
-    proof: await proveEntry(opened, found, key),
+    proof,
+    window: await proveWindow(opened, found, proof, anchorRequest(context)),
     snapshot: await readSnapshot(opened.reader, snapshotBearer(found)),
   };
   const read =
@@ -67,6 +74,7 @@ async function show(context: Context, which: string, options: ShowOptions): Prom
         other: found.other ?? null,
         snapshot: shown.snapshot ?? null,
         proof: shown.proof,
+        window: shown.window,
         ...(read === undefined ? {} : { payload: payloadJson(read, found.entry) }),
       }),
     );

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  type AnchorEvidence,
+  type CheckedReceipt,
+  judgeAnchors,
+  withoutRepeats,
+} from '../../../src/core/tlog/verify-anchors.ts';
+import type { HeadVerdict } from '../../../src/core/tlog/verify-report.ts';
+
+const receipt = (anchor: string, size: number, more: Partial<CheckedReceipt> = {}): CheckedReceipt => ({
+  anchor,
+  type: 'rfc3161',
+  size,
+  receipt: `${size}.tsr`,
+  receipt_sha256: `r${size}`,
+  checkpoint_sha256: `c${size}`,
+  head: `${anchor}/${size}`,
+  status: 'verified',
+  time: `2027-01-01T00:00:${size}Z`,
+  ...more,
+});
+
+const evidence = (
+  receipts: readonly CheckedReceipt[],
+  more: Partial<AnchorEvidence> = {},
+): AnchorEvidence => ({
+  configured: [...new Set(receipts.map(({ anchor }) => anchor))].map((name) => ({ name, type: 'rfc3161' })),
+  receipts,
+  files: new Set(receipts.map(({ anchor, receipt: file }) => `${anchor}/${file}`)),
+  unreadable: [],
+  notes: [],
+  ...more,
+});
+
+const passing = (receipts: readonly CheckedReceipt[]): HeadVerdict[] =>
+  receipts.map(({ head, size }) => ({ ground: 'anchor', name: head, size, status: 'pass' }));
+
+const named = (
+  index: number,
+  { anchor, size, receipt: file, receipt_sha256, checkpoint_sha256 }: CheckedReceipt,
+) => ({
+  index,
+  anchor,
+  type: 'rfc3161',
+  size,
+  receipt: file,
+  receipt_sha256,
+  checkpoint_sha256,
+});
+
+test('without anything configured and without receipts the verdict is neutral', () => {
+  const told = judgeAnchors({ evidence: evidence([]), entries: [], heads: [], signed: 9 });
+  assert.deepEqual(told, { status: 'neutral', note: 'no anchor is configured' });
+});
+
+test('the newest receipt that holds says by when how many entries were there, and how many came since', () => {
+  const receipts = [receipt('a', 10), receipt('a', 20)];
+  const told = judgeAnchors({
+    evidence: evidence(receipts),
+    entries: [],
+    heads: passing(receipts),
+    signed: 25,
+  });
+  assert.equal(told.status, 'pass');
+  assert.deepEqual(told.anchors, [
+    {
+      name: 'a',
+      type: 'rfc3161',
+      configured: true,
+      status: 'pass',
+      size: 20,
+      behind: 5,
+      not_after: '2027-01-01T00:00:20Z',
+    },
+  ]);
+});
+
+test('a receipt over another log, an invalid and an unverified one prove nothing', () => {
+  const other = receipt('a', 20);
+  assert.equal(
+    judgeAnchors({ evidence: evidence([other]), entries: [], heads: [], signed: 25 }).status,
+    'incomplete',
+  );
+  for (const status of ['invalid', 'unverified'] as const) {
+    const one = receipt('a', 20, { status, why: 'because' });
+    const told = judgeAnchors({ evidence: evidence([one]), entries: [], heads: passing([one]), signed: 25 });
+    assert.equal(told.status, 'incomplete');
+    assert.match(told.note, /a: because/);
+    assert.equal(told.anchors?.[0]?.not_after, undefined);
+  }
+});
+
+test('one configured anchor without evidence is enough to be incomplete, and is named', () => {
+  const receipts = [receipt('a', 10)];
+  const configured = [
+    { name: 'a', type: 'rfc3161' },
+    { name: 'b', type: 'file' },
+  ];
+  const told = judgeAnchors({
+    evidence: evidence(receipts, { configured }),
+    entries: [],
+    heads: passing(receipts),
+    signed: 10,
+  });
+  assert.equal(told.status, 'incomplete');
+  assert.match(told.note, /b: it holds nothing of this log/);
+  const away = evidence(receipts, { unreadable: [{ name: 'a', why: 'not mounted' }] });
+  assert.match(
+    judgeAnchors({ evidence: away, entries: [], heads: passing(receipts), signed: 10 }).note,
+    /a: it cannot be read: not mounted/,
+  );
+});
+
+test('receipts of an anchor that is not configured any more are told, and asked of nobody', () => {
+  const receipts = [receipt('a', 10)];
+  const told = judgeAnchors({
+    evidence: evidence(receipts, { configured: [] }),
+    entries: [],
+    heads: passing(receipts),
+    signed: 10,
+  });
+  assert.equal(told.status, 'neutral');
+  assert.equal(told.anchors?.[0]?.configured, false);
+});
+
+test('a receipt that an entry names and that is gone or altered is named with its entry', () => {
+  const [one, two] = [receipt('a', 10), receipt('a', 20)];
+  const entries = [
+    named(11, one),
+    named(21, { ...two, receipt_sha256: 'another' }),
+    named(40, receipt('a', 30)),
+  ];
+  const told = judgeAnchors({
+    evidence: evidence([two], { files: new Set(['a/20.tsr']) }),
+    entries,
+    heads: passing([two]),
+    signed: 35,
+  });
+  assert.equal(told.status, 'incomplete');
+  assert.deepEqual(told.lost, [
+    { entry: 11, receipt: 'a/10.tsr', why: 'gone' },
+    { entry: 21, receipt: 'a/20.tsr', why: 'altered' },
+  ]);
+  // The third entry is not signed: nobody vouches for what it says.
+  assert.equal(told.lost_count, 2);
+});
+
+test('a quorum stands where the k-th witness stands, and one key under two names is one witness', () => {
+  const cosigned = (anchor: string, size: number, witness: string) =>
+    receipt(anchor, size, { type: 'witness', witness });
+  const receipts = [cosigned('w1', 30, 'A'), cosigned('w2', 20, 'B'), cosigned('w3', 40, 'A')];
+  const judge = (quorum: number) =>
+    judgeAnchors({
+      evidence: evidence(receipts, { quorum }),
+      entries: [],
+      heads: passing(receipts),
+      signed: 40,
+    });
+  assert.deepEqual(judge(2).quorum, { needed: 2, have: 2, size: 20 });
+  assert.equal(judge(2).status, 'pass');
+  assert.deepEqual(judge(3).quorum, { needed: 3, have: 2 });
+  assert.equal(judge(3).status, 'incomplete');
+});
+
+test('of the heads of an anchor that fit, the report keeps the newest; one that does not fit is never dropped', () => {
+  const head = (name: string, size: number, status: HeadVerdict['status'] = 'pass'): HeadVerdict => ({
+    ground: 'anchor',
+    name: `${name}/${size}`,
+    size,
+    status,
+  });
+  const local: HeadVerdict = { ground: 'local', name: 'heads/local/checkpoint', size: 30, status: 'pass' };
+  const heads = [head('a', 10), head('a', 20), head('a', 15, 'fail'), head('b', 5), local];
+  assert.deepEqual(
+    withoutRepeats({ status: 'fail', heads }).heads.map(({ name }) => name),
+    ['a/20', 'a/15', 'b/5', 'heads/local/checkpoint'],
+  );
+});
