@@ -90,5 +90,8 @@ export function writeSyntheticLog(directory: string, entries: number): string {
     signCheckpoint({ origin: ORIGIN, size: entries, root: tree.root() }, [signerFromSkey(skey)]),
   );
   put('vkey', Buffer.from(vkey));
+  const keys = [{ vkey, from: 0 }];
+  const created = '2026-01-01T00:00:00.000Z';
+  put('log.json', Buffer.from(JSON.stringify({ format: 1, tenant: 'local', origin: ORIGIN, keys, created })));
   return directory;
 }
