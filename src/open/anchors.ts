@@ -6,7 +6,7 @@ import { makeDriver } from '../anchor/drivers.ts';
 import type { ConfiguredAnchor } from '../anchor/lane.ts';
 import { listReceipts, receiptPath } from '../anchor/receipts.ts';
 import { type AnchorRunner, createAnchorRunner } from '../anchor/runner.ts';
-import { type AnchorSetting, type AnchorSettings, everyMs } from '../anchor/setting.ts';
+import { type AnchorSetting, everyMs } from '../anchor/setting.ts';
 import type { Vault } from '../capture/secrets/vault.ts';
 import { isTallyError } from '../core/error.ts';
 import type { Paths } from '../paths.ts';
@@ -15,14 +15,7 @@ import type { LocalRecorder } from '../recorder/recorder.ts';
 import { errno } from '../store/file/fs.ts';
 import { fileObjects } from '../store/file/objects.ts';
 import { random } from './log.ts';
-
-/** Of what a session is opened with. */
-export interface AnchorOptions {
-  /** Read anew whenever it is asked; throws BAD_CONFIG. */
-  readonly settings: () => AnchorSettings;
-  /** Whether anchors are shown checkpoints as they become due, or only when somebody asks. */
-  readonly background: boolean;
-}
+import type { AnchorOptions } from './options.ts';
 
 /** The newest receipt of an anchor in a log's directory, and when it was stored. */
 export async function lastReceipt(

@@ -1,9 +1,17 @@
 /** What opening this machine's log needs to know. */
 
+import type { AnchorSettings } from '../anchor/setting.ts';
 import type { PayloadSetting } from '../core/payload/policy.ts';
 import type { Paths } from '../paths.ts';
 import type { Client } from '../recorder/ops.ts';
-import type { AnchorOptions } from './anchors.ts';
+
+/** Of what a session is opened with. */
+export interface AnchorOptions {
+  /** Read anew whenever it is asked; throws BAD_CONFIG. */
+  readonly settings: () => AnchorSettings;
+  /** Whether anchors are shown checkpoints as they become due, or only when somebody asks. */
+  readonly background: boolean;
+}
 
 /** What the log and its writer are opened with. */
 export interface WriterOptions {
