@@ -8,7 +8,6 @@
  * program too.
  */
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,8 +25,8 @@ import {
   type Stage,
 } from '../test/fault/matrix.ts';
 import { withGoProgram } from '../test/go/go.ts';
-import { treeFiles } from '../test/house/source.ts';
 import { type Done, faultsPage } from './faults/page.ts';
+import { fingerprint } from './fingerprint.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PAGE = join(ROOT, 'docs', 'faults.md');
@@ -43,16 +42,8 @@ const { values } = parseArgs({
 });
 
 /** Results of another state of the code say nothing about this one. */
-function fingerprint(): string {
-  const hash = createHash('sha256');
-  for (const path of treeFiles())
-    if (path.startsWith('src/') || path.startsWith('test/fault/'))
-      hash.update(readFileSync(join(ROOT, path)));
-  return hash.digest('hex');
-}
-
 function resume(path: string): Map<string, Result> {
-  const head = JSON.stringify({ code: fingerprint() });
+  const head = JSON.stringify({ code: fingerprint('test/fault') });
   const [first, ...lines] = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : [];
   if (first !== head) {
     writeFileSync(path, `${head}\n`);

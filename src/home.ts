@@ -9,7 +9,7 @@ import type { Random } from './core/ports.ts';
 import { makeKeyPair, type Signer, signerFromSkey } from './core/tlog/key.ts';
 import type { Paths } from './paths.ts';
 import { TENANT } from './paths.ts';
-import { errno, makeDirectory, replaceFile, syncDirectory } from './store/file/fs.ts';
+import { errno, makeDirectory, replaceFile, storeError, syncDirectory } from './store/file/fs.ts';
 import { type FileKeys, keyFileName, openKeyFiles } from './store/file/key-files.ts';
 
 const MASTER_KEY_BYTES = 32;
@@ -27,9 +27,13 @@ export function logName(epoch: number): string {
  * before it.
  */
 export function currentEpoch(paths: Paths): number {
-  const names = [paths.logs, paths.heads].flatMap((directory) =>
-    existsSync(directory) ? readdirSync(directory) : [],
-  );
+  const names = [paths.logs, paths.heads].flatMap((directory) => {
+    try {
+      return existsSync(directory) ? readdirSync(directory) : [];
+    } catch (error) {
+      throw storeError(error, `cannot list ${directory}`);
+    }
+  });
   const epochs = names.map((name) =>
     name === TENANT ? 1 : Number(new RegExp(`^${TENANT}@(\\d+)$`).exec(name)?.[1] ?? 0),
   );
@@ -73,8 +77,12 @@ async function readIfThere(path: string): Promise<string | undefined> {
 }
 
 async function writeSecretFile(directory: string, name: string, text: string): Promise<void> {
-  await replaceFile(join(directory, name), Buffer.from(text), true);
-  await syncDirectory(directory);
+  try {
+    await replaceFile(join(directory, name), Buffer.from(text), true);
+    await syncDirectory(directory);
+  } catch (error) {
+    throw storeError(error, `cannot write ${join(directory, name)}`);
+  }
 }
 
 /** The key that signs the log `name`. Made with a new log; a log without its key cannot go on under its name. */

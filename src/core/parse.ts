@@ -13,8 +13,12 @@ import { LIMITS } from './limits.ts';
 /** What is deeper is refused by whoever is handed it; here it must only not exhaust the stack. */
 const MOST_DEPTH = 2 * LIMITS.jsonDepth;
 
-/** A string of JSON, and the colon that makes it a name. Outside of strings JSON has no quotes. */
-const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?/g;
+/**
+ * A string of JSON, and the colon that makes it a name. Outside of strings JSON has no quotes. One without an end goes to
+ * the end of the text: were it no match, the search would begin again at each of its quotes, and hostile text would cost
+ * the square of its length.
+ */
+const STRING = /"[^"\\]*(?:\\(?:[\s\S]|$)[^"\\]*)*(?:"(\s*:)?|$)/g;
 
 /** Throws SyntaxError as JSON.parse does; also, where names have to be put back, for what is nested too deep to record. */
 export function parseJson(text: string): unknown {
@@ -36,9 +40,9 @@ export function parseJson(text: string): unknown {
 
 /** A beginning that no name of this text has. */
 function unusedMark(text: string): string {
-  let mark = 'name_';
-  while (text.includes(mark)) mark += '_';
-  return mark;
+  let longest = 'name';
+  for (const [run] of text.matchAll(/name_+/g)) if (run.length > longest.length) longest = run;
+  return `${longest}_`;
 }
 
 /** Members keep their order, and of two with one name the later stands, as with JSON.parse. */

@@ -103,4 +103,15 @@ describe('parseJson', () => {
     assert.throws(() => parseJson(`"${'\\n'.repeat(500_000)}`), SyntaxError);
     assert.ok(performance.now() - started < 5_000);
   });
+
+  it('costs no more than the length of a hostile text', () => {
+    const started = performance.now();
+    for (const piece of ['"\\', '\\" ', '"a', 'name_', '{"\\n"', '\\'])
+      assert.throws(() => parseJson(piece.repeat(150_000)), SyntaxError);
+    assert.deepEqual(parseJson(`{"name${'_'.repeat(300_000)}":{"\\n":1}}`), {
+      [`name${'_'.repeat(300_000)}`]: { '\n': 1 },
+    });
+    // Linear, it takes some hundred milliseconds; a search that begins again at each quote takes a minute.
+    assert.ok(performance.now() - started < 10_000);
+  });
 });

@@ -244,19 +244,21 @@ export async function judge(shop: Workshop, state: string, publishInto?: string)
     child.once('close', resolve);
   });
   clearTimeout(bound);
+  const shown = output.slice(-1_500);
   const said = output.split('\n').filter((line) => line.startsWith('@'));
   const after = (word: string): string | undefined =>
     said.find((line) => line.startsWith(`@${word} `))?.slice(word.length + 2);
   const refused = after('refused');
   const problems: string[] = [];
-  if (code !== 0) problems.push(`the judge ended with ${code}: ${output}`);
-  // 2 before the next start: a log that was never made whole cannot be verified, and says so. Never 6: nobody tampered.
-  if (!['0', '2'].includes(after('before') ?? '')) problems.push(`verify said ${after('before')}: ${output}`);
+  if (code !== 0) problems.push(`the judge ended with ${code}: ${shown}`);
+  // Before the next start a log that was never made whole cannot be verified (2) or is not there (3). Nobody tampered: no 6.
+  if (!['0', '2', '3'].includes(after('before') ?? ''))
+    problems.push(`verify said ${after('before')}: ${shown}`);
   if (refused === undefined ? after('after') !== '0' : after('after') === '6')
-    problems.push(`verify after the start said ${after('after')}: ${output}`);
+    problems.push(`verify after the start said ${after('after')}: ${shown}`);
   if (refused !== undefined && !/"code":"[A-Z_]+".*"hint":"./.test(refused))
     problems.push(`the start was refused without a reason or a hint: ${refused}`);
-  if (publishInto !== undefined && after('published') !== '0') problems.push(`publish failed: ${output}`);
+  if (publishInto !== undefined && after('published') !== '0') problems.push(`publish failed: ${shown}`);
   const acknowledged = said.flatMap((line) => {
     const [, index, id] = /^@acknowledged (\d+) (\S+)$/.exec(line) ?? [];
     return index === undefined || id === undefined ? [] : [{ index: Number(index), id }];

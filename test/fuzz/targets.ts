@@ -1,0 +1,15 @@
+/** Every decoder and every checker of proofs that meets bytes of others. A new one gets a line in one of these lists. */
+import type { Target } from './target.ts';
+import { fileTargets } from './targets/files.ts';
+import { inputTargets } from './targets/input.ts';
+import { logTargets } from './targets/logs.ts';
+import { noteTargets } from './targets/notes.ts';
+import { proofTargets } from './targets/proofs.ts';
+
+export const TARGETS: readonly Target[] = [
+  ...noteTargets,
+  ...proofTargets,
+  ...logTargets,
+  ...fileTargets,
+  ...inputTargets,
+];
