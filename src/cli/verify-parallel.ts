@@ -24,10 +24,18 @@ export interface ParallelOptions {
 /** A worker takes about as long to start as this takes to verify. */
 const WORTH_A_WORKER_BYTES = 64 * 1024 * 1024;
 
-export function workersFor(segments: readonly Segment[], asked: number | undefined): number {
+/**
+ * `asked`, or as many as pay. Where every line has to be shown one is as fast as many: what is shown to this thread costs
+ * it more than verifying it would.
+ */
+export function workersFor(
+  segments: readonly Segment[],
+  asked: number | undefined,
+  showsAll = false,
+): number {
   const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
-  const worth = asked ?? Math.min(availableParallelism(), Math.floor(bytes / WORTH_A_WORKER_BYTES));
-  return Math.max(1, Math.min(worth, segments.length));
+  const pay = showsAll ? 1 : Math.min(availableParallelism(), Math.floor(bytes / WORTH_A_WORKER_BYTES));
+  return Math.max(1, Math.min(asked ?? pay, segments.length));
 }
 
 export function parallelEntries(options: ParallelOptions): NonNullable<LogSource['entries']> {
@@ -46,7 +54,7 @@ export function parallelEntries(options: ParallelOptions): NonNullable<LogSource
       bytes += added;
       onProgress?.(stitch.lines, bytes);
     };
-    const workers = workersFor(segments, options.workers);
+    const workers = workersFor(segments, options.workers, shown.every);
     const stretches =
       workers > 1
         ? startWorkers({ workers, segments, task, see, progress })

@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { invariant, TallyError } from '../core/error.ts';
 import type { Segment } from '../core/ports.ts';
 import { fileReader } from '../store/file/reader.ts';
-import { type FromWorker, LINES_AHEAD, type ToWorker } from './verify-protocol.ts';
+import { type FromWorker, LINES_AHEAD, LINES_BYTES, type ToWorker } from './verify-protocol.ts';
 import { createSegmentVerifier, type StretchHost, type StretchTask } from './verify-stretches.ts';
 
 invariant(parentPort !== null, 'this file is started as a worker');
@@ -19,25 +19,24 @@ const tell = (message: FromWorker): void => port.postMessage(message);
 let unseen = 0;
 let wake: (() => void) | undefined;
 
-/** Lines that were not told of yet, in a block that grows to what one pause gathers. */
-let block = new Uint8Array(1024 * 1024);
+/** Lines that were not told of yet. A block goes to the main thread as it is, without a copy. */
+let block = new Uint8Array(LINES_BYTES);
 let filled = 0;
+/** Blocks that came back. */
+const free: Uint8Array<ArrayBuffer>[] = [];
 
 function tellLines(): void {
   if (filled === 0) return;
   unseen++;
-  tell({ kind: 'lines', lines: block.slice(0, filled) });
+  const lines = block.subarray(0, filled);
+  port.postMessage({ kind: 'lines', lines } satisfies FromWorker, [block.buffer]);
+  block = free.pop() ?? new Uint8Array(LINES_BYTES);
   filled = 0;
 }
 
 const host: StretchHost = {
   see(line) {
-    const needed = filled + line.length + 1;
-    if (needed > block.length) {
-      const larger = new Uint8Array(2 * needed);
-      larger.set(block.subarray(0, filled));
-      block = larger;
-    }
+    if (filled + line.length + 1 > block.length) tellLines();
     block.set(line, filled);
     filled += line.length;
     block[filled++] = NEWLINE;
@@ -72,6 +71,7 @@ port.on('message', (message: ToWorker) => {
   if (message.kind === 'segment') void answer(message.segment);
   else {
     unseen--;
+    free.push(new Uint8Array(message.memory));
     wake?.();
   }
 });

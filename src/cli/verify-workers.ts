@@ -88,7 +88,8 @@ export function startWorkers({ workers, segments, task, see, progress }: Workers
       const { told, worker } = await Promise.race([channel.next(), failure]);
       if (told.kind === 'stretch') return told.stretch;
       eachLine(told.lines, see);
-      worker.postMessage({ kind: 'shown' } satisfies ToWorker);
+      const memory = told.lines.buffer;
+      worker.postMessage({ kind: 'shown', memory } satisfies ToWorker, [memory]);
     }
   }
 
