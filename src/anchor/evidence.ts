@@ -93,6 +93,8 @@ interface Held {
 
 interface Outside {
   readonly held: readonly Held[];
+  /** `heldKey` of each. */
+  readonly texts: ReadonlySet<string>;
   readonly unreadable: AnchorEvidence['unreadable'];
   readonly notes: readonly string[];
 }
@@ -111,15 +113,18 @@ function receiptOf({ setting, size, sha256, head }: Held): CheckedReceipt {
   };
 }
 
+function heldKey(anchor: string, sha256: string): string {
+  return `${anchor} ${sha256}`;
+}
+
 /** For a place that can be read back a receipt says only what was there once. */
 function stillHeld(
   note: Uint8Array,
   setting: AnchorSetting | undefined,
-  { held }: Outside,
+  { texts }: Outside,
 ): ReceiptCheck | undefined {
   if (setting?.type !== 'git' && setting?.type !== 'file') return undefined;
-  const sha256 = sha256Hex(note);
-  if (held.some((one) => one.sha256 === sha256 && one.setting === setting)) return undefined;
+  if (texts.has(heldKey(setting.name, sha256Hex(note)))) return undefined;
   return {
     type: setting.type,
     status: 'unverified',
@@ -150,7 +155,8 @@ async function readOutside({ settings, origin, env }: EvidenceSource): Promise<O
       unreadable.push({ name: setting.name, why: error.message });
     }
   }
-  return { held, unreadable, notes };
+  const texts = new Set(held.map(({ setting, sha256 }) => heldKey(setting.name, sha256)));
+  return { held, texts, unreadable, notes };
 }
 
 /** Only of anchors that can be read without the network; nothing for the others. */

@@ -49,6 +49,10 @@ export function createFileAnchor({
     },
     async *heads(origin) {
       const directory = join(path, directoryOf(origin));
+      // Not mounted is another answer than empty.
+      await stat(path).catch((error: unknown) => {
+        throw asFailure(path, error);
+      });
       for (const file of await newestFirst(directory).catch((error: unknown) => absent(path, error))) {
         const note = await readBounded(join(directory, file));
         if (readCheckpoint(note) !== undefined) yield note;

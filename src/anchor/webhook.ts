@@ -8,7 +8,7 @@ import { invariant, TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Clock } from '../core/ports.ts';
 import type { AnchorDriver, AnchorSubject } from './driver.ts';
-import { postBounded } from './witness-http.ts';
+import { postBounded } from './post.ts';
 
 const PREFIX = 'whsec_';
 

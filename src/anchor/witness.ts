@@ -17,7 +17,7 @@ import {
   parseSize,
 } from '../core/tlog/witness-protocol.ts';
 import type { AnchorDriver, AnchorReceipt, AnchorSubject } from './driver.ts';
-import { type PostAnswer, postBounded } from './witness-http.ts';
+import { type PostAnswer, postBounded } from './post.ts';
 
 export interface WitnessAnchorOptions {
   readonly name: string;

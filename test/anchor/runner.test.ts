@@ -5,6 +5,7 @@ import { listReceipts, readReceipt } from '../../src/anchor/receipts.ts';
 import { type AnchorHost, type AnchorRunner, createAnchorRunner } from '../../src/anchor/runner.ts';
 import { TallyError } from '../../src/core/error.ts';
 import { sha256Hex } from '../../src/core/hash.ts';
+import { rotationName } from '../../src/core/tlog/key-history.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
 import { makeLog } from './log.ts';
 
@@ -228,4 +229,21 @@ test('no receipt is overwritten, and a log without news since is not shown at al
     ],
   );
   assert.equal(Buffer.from((await objects.get('anchors/a/5.txt')) ?? []).toString(), '1');
+});
+
+test('notes of key rotations are shown before the newest checkpoint, oldest first and once', async () => {
+  const sizes: number[] = [];
+  const { runner, objects, grow } = stage(
+    plain(async ({ size }) => {
+      sizes.push(size);
+      return { suffix: 'txt', bytes: Buffer.from(String(size)) };
+    }),
+  );
+  const log = makeLog();
+  for (const size of [5, 3]) await objects.put(rotationName(size), (await log.subject(size)).note);
+  await grow(9);
+  await runner.run(undefined, 1_000);
+  await grow(9);
+  await runner.run(undefined, 1_000);
+  assert.deepEqual(sizes, [3, 5, 9, 21]);
 });

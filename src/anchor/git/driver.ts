@@ -54,6 +54,8 @@ export function createGitAnchor(options: {
       const git = gitIn({ ...options, signal: undefined });
       const file = `${directoryOf(origin)}/${FILE}`;
       const most = `--max-count=${LIMITS.anchorHeads + 1}`;
+      // No repository is another answer than one without that branch.
+      await git.text('rev-parse', '--git-dir');
       if ((await tip(git, ref)) === undefined) return;
       const commits = await git.text('log', '--format=%H', most, ref, '--', file);
       for (const commit of commits.split('\n').filter(Boolean)) {

@@ -7,7 +7,7 @@ import { TallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Random } from '../../core/ports.ts';
 import type { AnchorDriver } from '../driver.ts';
-import { postBounded } from '../witness-http.ts';
+import { postBounded } from '../post.ts';
 import { readTrust, type Trust } from './chain.ts';
 import { encodeRequest, NONCE_BYTES } from './request.ts';
 import { checkToken } from './token.ts';

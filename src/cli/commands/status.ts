@@ -45,6 +45,10 @@ function statusFacts(status: Status, style: Style): readonly Fact[] {
     ],
     ['open', status.open_actions === undefined ? undefined : counted(status.open_actions, 'action')],
     ...status.anchors.map((anchor): Fact => [`anchor ${anchor.name}`, anchorText(anchor, style)]),
+    [
+      'anchors',
+      status.anchors_problem === undefined ? undefined : style.red(safe(oneLine(status.anchors_problem))),
+    ],
     ['policy', policyText(status.policy, style)],
     ['disk', `${formatBytes(disk.used_bytes)} used, ${formatBytes(disk.free_bytes)} free`],
   ];

@@ -31,6 +31,8 @@ export interface Status {
   readonly open_actions?: number;
   /** What is configured, in the order of the file. */
   readonly anchors: readonly AnchorStatus[];
+  /** Why nobody can tell what is configured. */
+  readonly anchors_problem?: string;
   readonly policy: PolicyStatus;
   readonly disk: { readonly used_bytes: number; readonly free_bytes: number };
 }
@@ -86,10 +88,24 @@ export async function gatherStatus(context: Context): Promise<Status> {
     broker: running?.proxy_url === undefined ? {} : { url: running.proxy_url },
     ...(log === undefined ? {} : { log }),
     ...(running === undefined ? {} : { open_actions: running.open_actions }),
-    anchors: await anchorStatuses(context, { directory, signed: log?.signed ?? 0 }, running?.anchors),
+    ...(await configuredAnchors(context, { directory, signed: log?.signed ?? 0 }, running)),
     policy: await policyStatus(context, running),
     disk: await diskStatus(context.paths),
   };
+}
+
+/** A configuration that cannot be read must not hide the rest. */
+async function configuredAnchors(
+  context: Context,
+  log: { readonly directory: string; readonly signed: number },
+  running: OpResults['status'] | undefined,
+): Promise<Pick<Status, 'anchors' | 'anchors_problem'>> {
+  try {
+    return { anchors: await anchorStatuses(context, log, running?.anchors) };
+  } catch (error) {
+    if (!isTallyError(error)) throw error;
+    return { anchors: [], anchors_problem: error.message };
+  }
 }
 
 async function logStatus(
