@@ -30,6 +30,8 @@ export const LIMITS = {
   clockStepMs: 2_000,
   /** Entries between two snapshots of the registry: what a start after a crash folds again, some 5 µs each. */
   snapshotEntries: 8_192,
+  /** Between two looks at whether the open segment still lies under its name: what was deleted takes no more than this. */
+  segmentLookMs: 50,
   /** After a start, before old segments are sealed: most commands that write one entry are over by then. */
   sealAfterStartMs: 1_000,
   /** What one frame of a sealed segment decompresses to: 256 entries and their newlines. A bomb ends here. */

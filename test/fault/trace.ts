@@ -54,6 +54,8 @@ export interface Traced {
   readonly stderr: string;
   /** Calls on files below the state directory, in order. */
   readonly calls: readonly Call[];
+  /** The same, and between them each line that the program said: an acknowledgement. */
+  readonly order: readonly (Call | 'said')[];
   /** Those that the fault was injected into. */
   readonly hit: readonly Call[];
 }
@@ -125,7 +127,7 @@ export async function runTraced(
   });
   clearTimeout(bound);
   const pid = child.pid ?? 0;
-  const { calls, hit } = readTrace(readFileSync(places.trace, 'utf8'), places.state, pid);
+  const { calls, order, hit } = readTrace(readFileSync(places.trace, 'utf8'), places.state, pid);
   const lines = stdout.slice(0, stdout.lastIndexOf('\n') + 1).split('\n');
   return {
     code,
@@ -138,6 +140,7 @@ export async function runTraced(
     finished: lines.includes('done'),
     stderr,
     calls,
+    order,
     hit,
   };
 }
@@ -149,13 +152,10 @@ const RESUMED = /^(\d+) +<\.\.\. \w+ resumed>.*\(INJECTED\)$/;
 /** A call in which the process was killed has no result. */
 const CUT_SHORT = / = \?$|<unfinished \.\.\.>$/;
 
-export function readTrace(
-  text: string,
-  state: string,
-  pid: number,
-): { readonly calls: readonly Call[]; readonly hit: readonly Call[] } {
+export function readTrace(text: string, state: string, pid: number): Pick<Traced, 'calls' | 'order' | 'hit'> {
   const counts = new Map<string, number>();
   const calls: Call[] = [];
+  const order: (Call | 'said')[] = [];
   const hit = new Set<Call>();
   const latest = new Map<string, Call>();
   const killed = text.includes('+++ killed by SIGKILL +++');
@@ -165,6 +165,7 @@ export function readTrace(
     const [, id, name, rest] = LINE.exec(line) ?? [];
     const syscall = SYSCALLS.find((one) => one === name);
     if (id === undefined || syscall === undefined || rest === undefined) continue;
+    if (syscall === 'write' && rest.startsWith('1<')) order.push('said');
     const path = pathOf(rest, state)?.replace(new RegExp(`\\.${pid}-\\d+\\.tmp$`), '.*.tmp');
     if (path === undefined || OTHERS.test(path)) continue;
     const thread = Number(id) === pid ? 'main' : 'pool';
@@ -173,10 +174,11 @@ export function readTrace(
     counts.set(key, occurrence);
     const call = { syscall, thread, path, occurrence } as const;
     calls.push(call);
+    order.push(call);
     latest.set(id, call);
     if (rest.endsWith('(INJECTED)') || (killed && CUT_SHORT.test(rest))) hit.add(call);
   }
-  return { calls, hit: [...hit] };
+  return { calls, order, hit: [...hit] };
 }
 
 /** The first path below the state directory: of the descriptor, or as an argument. */

@@ -7,6 +7,7 @@ import { sha256Hex } from '../../core/hash.ts';
 import type { LogStore } from '../../core/ports.ts';
 import { sealedIsFinal } from '../../core/sealed/refusal.ts';
 import { FILE_MODE, makeDirectory, storeError, syncDirectory, writeAll } from './fs.ts';
+import { type InPlace, watchInPlace } from './in-place.ts';
 import { namesIn, sealedName, segmentName } from './names.ts';
 import { fileReader } from './reader.ts';
 import { sealSegment } from './seal.ts';
@@ -28,6 +29,7 @@ export async function openFileStore(directory: string): Promise<LogStore> {
   const entries = join(directory, 'entries');
   const reader = fileReader(directory);
   let fd: number | undefined;
+  let place: InPlace | undefined;
   let flushMs = 0;
   let inPool = 0;
 
@@ -69,12 +71,10 @@ export async function openFileStore(directory: string): Promise<LogStore> {
       closeSegment();
       try {
         await refuseSealed(first);
-        fd = openSync(
-          join(entries, segmentName(first)),
-          constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT,
-          FILE_MODE,
-        );
+        const path = join(entries, segmentName(first));
+        fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, FILE_MODE);
         await syncDirectory(entries);
+        place = watchInPlace(fd, path);
       } catch (error) {
         throw storeError(error, 'cannot open the segment for writing');
       }
@@ -85,6 +85,7 @@ export async function openFileStore(directory: string): Promise<LogStore> {
         if (inPool > 0) {
           inPool--;
           await appendInPool(fd, bytes);
+          place?.appended(bytes.length);
           return;
         }
         const started = performance.now();
@@ -93,6 +94,7 @@ export async function openFileStore(directory: string): Promise<LogStore> {
         // One fast flush ends a time in the pool; one slow flush does not begin it.
         flushMs = flushMs > FAST_FLUSH_MS ? took : flushMs + (took - flushMs) / AVERAGED;
         if (flushMs > FAST_FLUSH_MS) inPool = APPENDS_TO_TRIAL;
+        place?.appended(bytes.length);
       } catch (error) {
         throw storeError(error, 'cannot append to the log');
       }

@@ -57,7 +57,7 @@ export const logTargets: readonly Target[] = [
   }),
   target(
     'verification: no altered entry passes',
-    fc.tuple(fc.nat(1), nearly(whole), fc.constantFrom(7, 100, 4096)),
+    fc.tuple(fc.nat(1), nearly(whole), fc.constantFrom(50, 400, 4096)),
     async ([which, { bytes, sample }, block]) => {
       const log = which === 0 ? small : rotated.log;
       const changes =
