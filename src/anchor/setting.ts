@@ -95,7 +95,12 @@ const DEFAULT_EVERY: Readonly<Record<AnchorSetting['type'], string>> = {
 
 /** The shortest time between two checkpoints that this anchor is shown. */
 export function everyMs(setting: AnchorSetting): number {
-  return everyToMs(setting.every ?? DEFAULT_EVERY[setting.type]) ?? LIMITS.anchorEveryMostMs;
+  return everyToMs(everyOf(setting)) ?? LIMITS.anchorEveryMostMs;
+}
+
+/** As it would be written: `10m`. */
+export function everyOf({ every: own, type }: AnchorSetting): string {
+  return own ?? DEFAULT_EVERY[type];
 }
 
 /** Where it is, for people and for the log: no query, and of a webhook no path, since services put secrets there. */

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { type AnchorSetting, everyMs, placeOf } from '../../../anchor/setting.ts';
+import { type AnchorSetting, everyOf, placeOf } from '../../../anchor/setting.ts';
 import { TallyError } from '../../../core/error.ts';
 import { addAnchor, checkNewAnchor, listAnchors, noSuchAnchor, removeAnchor } from '../../anchors-config.ts';
 import type { Context } from '../../context.ts';
@@ -56,7 +56,7 @@ export async function add(
   });
   if (options.json === true) return context.stdout.line(toJson({ added: anchor }));
   await context.stdout.line(
-    `added ${safe(name)} (${type}, ${safe(placeOf(anchor))}), shown a checkpoint every ${everyMs(anchor) / 1000} s at most`,
+    `added ${safe(name)} (${type}, ${safe(placeOf(anchor))}), shown a checkpoint every ${everyOf(anchor)} at most`,
   );
   if (anchor.type === 'rfc3161' && anchor.ca === undefined)
     context.warn(
