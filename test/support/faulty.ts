@@ -2,7 +2,7 @@
  * A store that fails on purpose. Each fault comes in two kinds: the write is lost (nothing happened), or the reply is
  * lost (it happened, and the caller is told that it did not).
  */
-import type { LogStore } from '../../src/core/ports.ts';
+import type { LogStore, ObjectStore } from '../../src/core/ports.ts';
 
 export type Fault = 'write lost' | 'reply lost' | 'torn';
 export type Step = 'append' | 'openSegment' | 'put' | 'putMany' | 'seal';
@@ -50,6 +50,26 @@ export function faultyStore(store: LogStore, plan: Plan): LogStore & { readonly 
           () => store.objects.putMany(objects),
           () => store.objects.putMany(objects.slice(0, 1)),
         ),
+    },
+  };
+}
+
+/** Objects whose `occurrence`th put is lost, or is done and not confirmed. Every later one fails too. */
+export function faultyObjects(
+  objects: ObjectStore,
+  { occurrence, fault }: Pick<Plan, 'occurrence' | 'fault'>,
+): ObjectStore & { readonly fired: () => boolean } {
+  let seen = 0;
+  let fired = false;
+  return {
+    ...objects,
+    fired: () => fired,
+    async put(name, bytes, options) {
+      if (fired) throw new Error(INJECTED);
+      if (seen++ !== occurrence) return objects.put(name, bytes, options);
+      fired = true;
+      if (fault === 'reply lost') await objects.put(name, bytes, options);
+      throw new Error(INJECTED);
     },
   };
 }
