@@ -73,3 +73,30 @@ describe('at the end of a segment', () => {
     }
   }
 });
+
+describe('a write that fails once', () => {
+  it('ends the writer: nothing more is acknowledged, although the disk would take it', async () => {
+    const { box } = await standingAt(10);
+    let appends = 0;
+    const recorder = await box.open({
+      wrap: (store) => ({
+        ...store,
+        async append(bytes) {
+          if (++appends === 3) throw new Error('this once');
+          await store.append(bytes);
+        },
+      }),
+    });
+    const results = [];
+    for (let i = 0; i < 4; i++) results.push(await recorder.record(note(i), PRODUCER).catch(String));
+    assert.deepEqual(
+      results.map((result) => typeof result),
+      ['object', 'string', 'string', 'string'],
+    );
+    assert.match(String(results[3]), /this once/);
+    assert.equal(appends, 3, 'the disk was asked again');
+    await recorder.close('test').catch(() => undefined);
+    await (await box.open()).close('test');
+    await assertVerifies(box);
+  });
+});

@@ -10,7 +10,7 @@ import { assertVerifies } from '../support/verify.ts';
 import { SEGMENT_ENTRIES } from './scripts.ts';
 import { note, PRODUCER, standingAt } from './segments.ts';
 
-describe('a log whose end is torn off at any byte', () => {
+describe('a log whose end is torn off at any byte', { concurrency: true }, () => {
   for (const [name, seal] of [
     ['in the last line of a full segment', false],
     ['in a line after a segment that is sealed', true],
