@@ -13,8 +13,6 @@ import type { AnchorDriver } from './driver.ts';
 import { directoryOf, readCheckpoint, requireContinuation } from './earlier.ts';
 
 const NAME = /^(0|[1-9]\d{0,15})(?:\.(\d))?\.checkpoint$/;
-/** A file that a crash cut short cannot be mended there: the next one gets a number. */
-const TRIES = 9;
 
 /** The receipt has no time: the clock of that file system is anybody's. */
 export function createFileAnchor({
@@ -74,7 +72,7 @@ async function readBounded(path: string): Promise<Uint8Array> {
 
 /** Resolved: a file of that size holds exactly `note`, and is durable. No file is ever written to twice. */
 async function writeOnce(directory: string, size: number, note: Uint8Array): Promise<string> {
-  for (let n = 0; n <= TRIES; n++) {
+  for (let n = 0; n <= LIMITS.fileAnchorTries; n++) {
     const file = n === 0 ? `${size}.checkpoint` : `${size}.${n}.checkpoint`;
     try {
       const handle = await open(join(directory, file), 'wx', 0o600);
@@ -91,9 +89,13 @@ async function writeOnce(directory: string, size: number, note: Uint8Array): Pro
       if (equalBytes(await readBounded(join(directory, file)), note)) return file;
     }
   }
-  throw new TallyError('ANCHOR_FAILED', `${directory} holds ${TRIES + 1} files for ${size} entries`, {
-    hint: 'look at them: each is another signature over the same tree, or was cut short',
-  });
+  throw new TallyError(
+    'ANCHOR_FAILED',
+    `${directory} holds ${LIMITS.fileAnchorTries + 1} files for ${size} entries`,
+    {
+      hint: 'look at them: each is another signature over the same tree, or was cut short',
+    },
+  );
 }
 
 /** For people and scripts. One fixed name beside it, so that a place without renaming collects one leftover at most. */

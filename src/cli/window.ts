@@ -5,7 +5,6 @@
 import { checkReceipt } from '../anchor/receipt-check.ts';
 import { listReceipts, type ReceiptFile, readReceipt } from '../anchor/receipts.ts';
 import type { AnchorSetting } from '../anchor/setting.ts';
-import { decodeBase64 } from '../core/bytes.ts';
 import { isTallyError } from '../core/error.ts';
 import { sha256Hex } from '../core/hash.ts';
 import { LIMITS } from '../core/limits.ts';
@@ -20,7 +19,6 @@ import { proveInclusion } from '../core/tlog/proof.ts';
 import type { OpenedReader } from '../reader.ts';
 import { hashesOf } from './hashes.ts';
 import { readLines } from './lines.ts';
-import type { ProofState } from './prove.ts';
 import type { AnchorRequest } from './verify-anchors.ts';
 
 interface Place {
@@ -28,14 +26,23 @@ interface Place {
   readonly line: Uint8Array;
 }
 
-/** Empty for an entry that no signature covers: nobody outside has seen it. */
+/** A checkpoint that was opened and found to cover the entry. */
+export interface Signed {
+  readonly size: number;
+  readonly root: Uint8Array;
+}
+
+/**
+ * Empty for an entry that no signature covers (`signed` is undefined): nobody outside has seen it. `stopped` names each
+ * bound whose search ended at a limit.
+ */
 export async function proveWindow(
   { reader }: Pick<OpenedReader, 'reader'>,
   entry: Place,
-  proof: ProofState,
+  signed: Signed | undefined,
   { settings }: AnchorRequest,
 ): Promise<TimeWindow> {
-  if (proof.state !== 'published') return {};
+  if (signed === undefined) return {};
   const files = (await listReceipts(reader.objects)).filter(
     ({ suffix }) => suffix === 'tsr' || suffix === 'note',
   );
@@ -47,36 +54,44 @@ export async function proveWindow(
     return found;
   };
   const receipts: TimedReceipt[] = [];
+  const stopped = new Set<'not_before' | 'not_after'>();
   for (const name of new Set(files.map((file) => file.name))) {
     const own = files.filter((file) => file.name === name && file.size > entry.index).reverse();
-    for (const file of own.slice(0, TRIES)) {
+    for (const [tries, file] of own.entries()) {
+      if (tries >= LIMITS.windowReceipts) {
+        stopped.add('not_after');
+        break;
+      }
       const receipt = await timed(file);
       if (receipt === undefined || !(await isIn(reader, entry, receipt))) continue;
       receipts.push(receipt);
       break;
     }
   }
-  const size = proof.checkpoint.size;
-  const root = decodeBase64(proof.checkpoint.root);
   const entries: AnchorEntry[] = [];
   const smallest = Math.min(...files.map((file) => file.size));
+  let tried = 0;
   for await (const told of namedBefore(reader, entry.index, smallest)) {
     const file = files.find(
       (one) => one.name === told.anchor && `${one.size}.${one.suffix}` === told.receipt,
     );
-    const receipt = file === undefined ? undefined : await timed(file);
+    // Places that sign no time are named too, perhaps every few seconds: they cost nothing, so they do not count.
+    if (file === undefined) continue;
+    if (tried++ >= LIMITS.windowEntries) {
+      stopped.add('not_before');
+      break;
+    }
+    const receipt = await timed(file);
     const [line] = await readLines(reader, told.index, told.index + 1);
-    if (receipt === undefined || line === undefined || root === undefined) continue;
-    if (!(await isIn(reader, { index: told.index, line }, { size, root }))) continue;
+    if (receipt === undefined || line === undefined) continue;
+    if (!(await isIn(reader, { index: told.index, line }, signed))) continue;
     receipts.push(receipt);
     entries.push(told);
     if (timeWindow(entry.index, receipts, entries).not_before !== undefined) break;
   }
-  return timeWindow(entry.index, receipts, entries);
+  const window = timeWindow(entry.index, receipts, entries);
+  return stopped.size === 0 ? window : { ...window, stopped: [...stopped] };
 }
-
-/** Receipts of one anchor that are tried until one is good: one that is not costs a signature check. */
-const TRIES = 16;
 
 interface Timed extends TimedReceipt {
   readonly root: Uint8Array;
@@ -109,7 +124,7 @@ async function readTimed(
 async function isIn(
   reader: OpenedReader['reader'],
   { index, line }: Place,
-  { size, root }: { readonly size: number; readonly root: Uint8Array },
+  { size, root }: Signed,
 ): Promise<boolean> {
   try {
     const proof = await proveInclusion(index, size, hashesOf(reader, size));
@@ -128,14 +143,10 @@ async function* namedBefore(
   smallest: number,
 ): AsyncGenerator<AnchorEntry> {
   const segments = (await reader.segments()).map(({ first }) => first);
-  let tried = 0;
   for (const first of segments.filter((one) => one < index).reverse()) {
     const next = segments[segments.indexOf(first) + 1];
     if (next !== undefined && next <= smallest) return;
-    for (const told of (await toldIn(reader, first)).filter((one) => one.index < index).reverse()) {
-      if (tried++ >= TRIES) return;
-      yield told;
-    }
+    yield* (await toldIn(reader, first)).filter((one) => one.index < index).reverse();
   }
 }
 

@@ -239,6 +239,10 @@ export const LIMITS = {
   timeStampCertificates: 16,
   /** Authorities between a token's certificate and a trusted one. */
   timeStampChain: 8,
+  /** Issuers tried for one token, each a signature check: certificates that all issue one another must not cost factorials. */
+  timeStampSteps: 256,
+  /** Files for one size in a directory that is an anchor, beside the first: one cut short cannot be mended there. One digit. */
+  fileAnchorTries: 9,
   /** From connecting to the last byte of an anchor's answer, and for one git command: a slow one is retried later. */
   anchorAnswerMs: 30_000,
   /** The answer of a webhook, of which only the hash is kept. */
@@ -263,4 +267,10 @@ export const LIMITS = {
   rememberedAnchorEntries: 4_096,
   /** Entries about receipts that one verification holds against the files: two years of one every ten minutes. */
   anchorEntries: 100_000,
+  /** Receipts of one anchor that are tried for a time window until one is good: a bad one costs a signature check. */
+  windowReceipts: 16,
+  /** Entries that name a receipt and are tried for a time window, newest first: each costs two proofs and a signature. */
+  windowEntries: 16,
+  /** Checkpoints of which cosignatures are checked for one proof file, those with the most first: the first is nearly always it. */
+  cosignedCheckpoints: 64,
 } as const;

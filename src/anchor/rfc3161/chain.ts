@@ -66,12 +66,10 @@ export function chainProblem({
   if (own !== undefined) return `its certificate ${own}`;
   if (trust === undefined) return undefined;
   const problems: string[] = [];
-  if (leadsTo(certificate, { others, at, trust, problems, steps: { left: STEPS } }, 0)) return undefined;
+  if (leadsTo(certificate, { others, at, trust, problems, steps: { left: LIMITS.timeStampSteps } }, 0))
+    return undefined;
   return problems[0] ?? 'its certificate does not lead to the configured one';
 }
-
-/** Each tried certificate costs a signature check: certificates that all issue one another must not cost factorials. */
-const STEPS = 256;
 
 interface Search {
   readonly others: readonly X509Certificate[];

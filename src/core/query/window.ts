@@ -37,6 +37,8 @@ export interface TimeWindow {
   readonly not_after?: TimeBound;
   /** The two contradict each other: one of the clocks outside was wrong. */
   readonly contradiction?: true;
+  /** The search for these ended at a limit (`LIMITS.window…`): there may be a closer bound, or one at all. */
+  readonly stopped?: readonly ('not_before' | 'not_after')[];
 }
 
 /** `entries`: `anchor.ok` entries whose place was proved. */

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { encodeHex } from '../../../core/bytes.ts';
 import { TallyError } from '../../../core/error.ts';
 import { textAt } from '../../../core/query/fields.ts';
+import type { TimeWindow } from '../../../core/query/window.ts';
 import { encodeProofFile } from '../../../core/tlog/proof-file.ts';
 import { leafHash } from '../../../core/tlog/tree.ts';
 import { errno } from '../../../store/file/fs.ts';
@@ -13,8 +14,10 @@ import { examples } from '../../help.ts';
 import { grouped } from '../../output/progress.ts';
 import { safe, toJson } from '../../output/safe.ts';
 import { type ProvenPlace, provePlace, trustedKey } from '../../prove.ts';
-import { provenWindow, windowText } from '../../time-window.ts';
+import { anchorRequest } from '../../verify-anchors.ts';
 import { readKey } from '../../verifying.ts';
+import { proveWindow } from '../../window.ts';
+import { windowLines } from './show-window.ts';
 
 interface ProveOptions {
   readonly out?: string;
@@ -47,8 +50,9 @@ export function buildProve(context: Context): Command {
 const HELP = `
 The entry is in the file unless --no-entry is given: hand it to those who may read
 that entry. --json prints {"id","index","leaf_hash","checkpoint":{"origin","size"},
-"vkey","window","proof"}, where "proof" is the text of the file and "window" is
-null while no anchor or witness tells when the entry was there.`;
+"vkey","window","proof"}, where "proof" is the text of the file and "window" what
+verified time stamps prove about the time of the entry, as in tally log show: {}
+when they prove nothing.`;
 
 async function prove(context: Context, which: string, options: ProveOptions): Promise<void> {
   const opened = await context.openReader(options.dir === undefined ? {} : { log: options.dir });
@@ -63,7 +67,7 @@ async function prove(context: Context, which: string, options: ProveOptions): Pr
     checkpoint: place.note,
     ...(options.entry ? { extra: found.line } : {}),
   });
-  const window = await provenWindow(opened, place);
+  const window = await proveWindow(opened, found, place.checkpoint, anchorRequest(context));
   const { stdout, stderr } = context;
   if (options.out !== undefined) await writeProof(options.out, file);
   if (options.json === true) {
@@ -75,7 +79,7 @@ async function prove(context: Context, which: string, options: ProveOptions): Pr
         leaf_hash: encodeHex(leafHash(found.line)),
         checkpoint: { origin, size },
         vkey: key.verifier.vkey,
-        window: window ?? null,
+        window,
         ...(options.out === undefined ? {} : { file: options.out }),
         proof: Buffer.from(file).toString('utf8'),
       }),
@@ -83,21 +87,21 @@ async function prove(context: Context, which: string, options: ProveOptions): Pr
     return;
   }
   if (options.out === undefined) await stdout.write(Buffer.from(file).toString('utf8'));
-  for (const line of told(place, key.verifier.vkey, windowText(window), options)) await stderr.line(line);
+  for (const line of told(place, key.verifier.vkey, window, options)) await stderr.line(line);
 }
 
 /** For the person who made it; the proof itself is data and stands alone on standard output. */
 function told(
   { index, proof, checkpoint }: ProvenPlace,
   vkey: string,
-  window: string,
+  window: TimeWindow,
   { out, entry }: ProveOptions,
 ): string[] {
   const where = out === undefined ? '' : `${safe(out)}: `;
   const size = grouped(checkpoint.size);
   return [
     `${where}entry ${index} is under the checkpoint of ${size} entries of ${safe(checkpoint.origin)}, by ${counted(proof.length, 'hash', 'hashes')}${entry ? '' : '; its bytes are not in the file'}`,
-    `time: ${window}`,
+    ...windowLines(window, { utc: true }).map(([label, value]) => `${label}: ${value}`),
     `its reader runs: tally verify ${out === undefined ? 'FILE' : safe(out)} --key ${safe(vkey)}`,
   ];
 }

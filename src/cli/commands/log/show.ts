@@ -1,14 +1,16 @@
 import { Command } from 'commander';
+import { decodeBase64 } from '../../../core/bytes.ts';
+import { invariant } from '../../../core/error.ts';
 import type { Context } from '../../context.ts';
 import { type FoundEntry, findEntry } from '../../find.ts';
 import { examples } from '../../help.ts';
 import { toJson } from '../../output/safe.ts';
 import { keysOf, readPayload } from '../../payloads.ts';
-import { proveEntry, trustedKey } from '../../prove.ts';
+import { type ProofState, proveEntry, trustedKey } from '../../prove.ts';
 import { readSnapshot } from '../../snapshot.ts';
 import { anchorRequest } from '../../verify-anchors.ts';
 import { readKey } from '../../verifying.ts';
-import { proveWindow } from '../../window.ts';
+import { proveWindow, type Signed } from '../../window.ts';
 import { payloadJson, printPayload } from './show-payload.ts';
 import { type Shown, showEntry } from './show-text.ts';
 
@@ -48,7 +50,8 @@ other half of the call) are stored entries, unchanged. "published" is said only
 of an entry whose inclusion proof was checked for this very call. "window":
 {"not_before"?,"not_after"?,"contradiction"?} is what verified time stamps prove:
 each bound has time, anchor, type, receipt and size, a lower one also the entry that
-names the receipt; {} when nothing is proved. With --payload
+names the receipt; {} when nothing is proved. "stopped" in it names the bounds whose
+search ended at a limit. With --payload
 also "payload":{"status":"read"|"hash_only"|"key_erased"|…,"text"|"base64",…}.`;
 
 async function show(context: Context, which: string, options: ShowOptions): Promise<void> {
@@ -60,7 +63,7 @@ async function show(context: Context, which: string, options: ShowOptions): Prom
   const shown: Shown = {
     ...found,
     proof,
-    window: await proveWindow(opened, found, proof, anchorRequest(context)),
+    window: await proveWindow(opened, found, signedOf(proof), anchorRequest(context)),
     snapshot: await readSnapshot(opened.reader, snapshotBearer(found)),
   };
   const read =
@@ -89,6 +92,13 @@ async function show(context: Context, which: string, options: ShowOptions): Prom
   // What cannot be proved although a checkpoint should cover it is no answer to build on.
   const broken = read?.status === 'altered' || read?.status === 'missing';
   if (shown.proof.state === 'unproved' || shown.snapshot?.status === 'altered' || broken) context.exit(6);
+}
+
+function signedOf(proof: ProofState): Signed | undefined {
+  if (proof.state !== 'published') return undefined;
+  const root = decodeBase64(proof.checkpoint.root);
+  invariant(root !== undefined, 'what was proved leads to a root');
+  return { size: proof.checkpoint.size, root };
 }
 
 /** The half of the call that carries the decision. */
