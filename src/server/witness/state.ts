@@ -25,10 +25,12 @@ export interface Remembered extends Latest {
   readonly note?: Uint8Array;
 }
 
-const headFile = (origin: string): string => `heads/${sha256Hex(origin)}.note`;
+export const headFile = (origin: string): string => `heads/${sha256Hex(origin)}.note`;
 const seenFile = (origin: string): string => `seen/${sha256Hex(origin)}`;
 /** A checkpoint that the log signed beside the one in heads/, of the same size. */
 export const forkFile = (origin: string): string => `forks/${sha256Hex(origin)}.note`;
+/** What heads/ held then. */
+export const forkedFile = (origin: string): string => `forks/${sha256Hex(origin)}.head.note`;
 
 function damaged(origin: string, what: string): TallyError {
   return new TallyError(

@@ -2,7 +2,7 @@
  * Our witness, without its HTTP: what a request is answered. For one origin, checking and remembering are one step, in
  * the order of arrival; the process holds the lock of the directory, so no other one comes between.
  */
-import { encodeUtf8 } from '../../core/bytes.ts';
+import { encodeUtf8, equalBytes } from '../../core/bytes.ts';
 import { isTallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Clock, ObjectStore } from '../../core/ports.ts';
@@ -19,7 +19,7 @@ import {
 } from '../../core/tlog/witness-protocol.ts';
 import { createTurns } from '../../recorder/turns.ts';
 import { type TrustedLog, trustedLog, trustedLogs } from './logs.ts';
-import { forkFile, headNote, type Remembered, readState, writeState } from './state.ts';
+import { forkedFile, forkFile, headFile, headNote, type Remembered, readState, writeState } from './state.ts';
 
 export interface WitnessReply {
   readonly status: number;
@@ -53,6 +53,11 @@ const TEXT = 'text/plain; charset=utf-8';
 
 function say(status: number, text: string): WitnessReply {
   return { status, type: TEXT, body: encodeUtf8(`${text}\n`) };
+}
+
+/** The log itself signed another tree of the size that was cosigned last. */
+function isFork({ claimed }: Submission, latest: Remembered): boolean {
+  return claimed.size === latest.size && !equalBytes(claimed.root, latest.root);
 }
 
 export function createWitness({ files, cosigner, now, onEvent }: WitnessOptions): Witness {
@@ -106,8 +111,8 @@ export function createWitness({ files, cosigner, now, onEvent }: WitnessOptions)
       case 409:
         return { status: 409, type: SIZE_TYPE, body: encodeSize(answer.size) };
       case 422:
-        // A proof that does not hold shows nothing: anyone can send a wrong one with somebody's checkpoint.
-        if (submission.claimed.size === latest.size) await keepFork(submission);
+        // A proof that does not hold shows nothing: anyone can send a wrong one with the log's own checkpoint.
+        if (isFork(submission, latest)) await keepFork(submission);
         return say(422, answer.reason);
       default:
         return say(answer.status, answer.reason);
@@ -117,9 +122,31 @@ export function createWitness({ files, cosigner, now, onEvent }: WitnessOptions)
   async function keepFork({ claimed: { origin, size }, note }: Submission): Promise<void> {
     const file = forkFile(origin);
     // One is proof enough, and more would fill the disk.
-    if ((await files.get(file)) === undefined) await files.put(file, note);
+    if ((await files.get(file)) === undefined) {
+      // The head moves on with the log; of another size it would show nothing beside this note.
+      const head = await files.get(headFile(origin));
+      if (head !== undefined) await files.put(forkedFile(origin), head);
+      await files.put(file, note);
+    }
     onEvent({ kind: 'fork', origin, size, file });
   }
+
+  async function describe(): Promise<WitnessReply> {
+    const lines = [
+      'A witness: it cosigns the checkpoints of these logs, each when it continues the one before.',
+      'Protocol: c2sp.org/tlog-witness',
+      '',
+      `vkey  ${cosigner.vkey}`,
+      '',
+    ];
+    for (const { origin } of await trustedLogs(files)) {
+      lines.push(`log   ${origin}  ${await sizeSaid(origin)}`);
+    }
+    return say(200, lines.join('\n'));
+  }
+
+  /** Of all who ask meanwhile: with many logs it costs many files and signatures, and a stranger may ask at any rate. */
+  let describing: Promise<WitnessReply> | undefined;
 
   return {
     async add(body) {
@@ -148,18 +175,11 @@ export function createWitness({ files, cosigner, now, onEvent }: WitnessOptions)
       }
     },
 
-    async page() {
-      const lines = [
-        'A witness: it cosigns the checkpoints of these logs, each when it continues the one before.',
-        'Protocol: c2sp.org/tlog-witness',
-        '',
-        `vkey  ${cosigner.vkey}`,
-        '',
-      ];
-      for (const { origin } of await trustedLogs(files)) {
-        lines.push(`log   ${origin}  ${await sizeSaid(origin)}`);
-      }
-      return say(200, lines.join('\n'));
+    page() {
+      describing ??= describe().finally(() => {
+        describing = undefined;
+      });
+      return describing;
     },
   };
 

@@ -111,6 +111,22 @@ describe('our witness', () => {
     const file = `forks/${name}.note`;
     assert.deepEqual(witness.events[0], { kind: 'fork', origin: WITNESSED, size: 9, file });
     assert.deepEqual(await readFile(join(path, file)), Buffer.from(forked.at(9).note));
+    // The log goes on, and the head with it; the pair that proves the fork stays.
+    assert.equal((await witness.ask(9, 12))[0], 200);
+    const beside = parseNote(await readFile(join(path, `forks/${name}.head.note`)));
+    assert.equal(beside.text, parseNote(log.at(9).note).text);
+    assert.equal(cosignaturesOn(beside, [cosignatureVerifier(cosigner.vkey)]).verified.length, 1);
+  });
+
+  it('takes its own checkpoint sent back with a wrong proof for no fork', async (t) => {
+    const { path, files } = await directory(t);
+    const witness = open(files);
+    await witness.ask(0, 9);
+    const { note } = log.at(9);
+    const wrong = encodeAddCheckpoint({ oldSize: 9, proof: [new Uint8Array(32)], note });
+    assert.equal((await witness.add(wrong)).status, 422);
+    assert.deepEqual(witness.events, []);
+    assert.ok(!(await readdir(path)).includes('forks'));
   });
 
   it('lets one of two requests for the same step win, and sends the other away with 409', async (t) => {
@@ -155,6 +171,24 @@ describe('our witness', () => {
     assert.match(await page(witness), /log\.example\/local {2}size 5\n/);
     await rm(join(path, 'seen', name));
     assert.match(await page(open(files)), /log\.example\/local {2}not cosigned: its state is damaged\n/);
+  });
+
+  it('makes its page once for all who ask meanwhile: with many logs it is dear', async (t) => {
+    const { files } = await directory(t);
+    let listed = 0;
+    const counting: ObjectStore = {
+      ...files,
+      list(prefix) {
+        listed++;
+        return files.list(prefix);
+      },
+    };
+    const witness = open(counting);
+    const pages = await Promise.all(Array.from({ length: 20 }, () => witness.page()));
+    assert.equal(new Set(pages.map(({ body }) => Buffer.from(body).toString())).size, 1);
+    assert.equal(listed, 1);
+    await witness.page();
+    assert.equal(listed, 2);
   });
 });
 

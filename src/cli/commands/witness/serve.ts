@@ -30,7 +30,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<vo
       witness: createWitness({ files: home.files, cosigner, now: context.now, onEvent: tell }),
       host: options.host,
       port: options.port,
-      onError: (error) => context.warn(`a request failed: ${describe(error)}`),
+      onError: once((why) => context.warn(`a request failed: ${why} (told once)`)),
     });
     try {
       await announce(context, home, server, cosigner.vkey, options);
@@ -46,6 +46,17 @@ export async function serve(context: Context, options: ServeOptions): Promise<vo
 
 function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** The same failure is told once: whoever asks in a loop must not fill the screen. */
+function once(tell: (why: string) => void): (error: unknown) => void {
+  const told = new Set<string>();
+  return (error) => {
+    const why = describe(error);
+    if (told.has(why)) return;
+    told.add(why);
+    tell(why);
+  };
 }
 
 /** Each kind of trouble with a log once: a stranger can bring about the same request again and again. */
