@@ -107,10 +107,29 @@ export async function provePlace(
   const newest = await openNewest(opened, key);
   if (newest === undefined || index >= newest.checkpoint.size)
     return { signed: newest?.checkpoint.size ?? 0 };
-  const { note, checkpoint } = newest;
-  const proof = await proveInclusion(index, checkpoint.size, hashesOf(opened.reader, checkpoint.size));
+  return placeUnder(opened, { index, line }, newest);
+}
+
+/** The same under any checkpoint of this log that covers the entry. Throws `PROOF_INVALID` and `LOG_DAMAGED`. */
+export async function placeUnder(
+  { reader }: Pick<OpenedReader, 'reader'>,
+  { index, line }: { readonly index: number; readonly line: Uint8Array },
+  { note, checkpoint }: Pick<ProvenPlace, 'note' | 'checkpoint'>,
+): Promise<ProvenPlace> {
+  const proof = await proveInclusion(index, checkpoint.size, hashesOf(reader, checkpoint.size));
   checkEntry(line, index, proof, checkpoint);
   return { index, checkpoint, note, proof };
+}
+
+/** The key that signed this checkpoint: after a rotation another one than signs now. */
+export function signerOf(
+  { size, signatures }: VerifiedCheckpoint,
+  { spans, verifier }: TrustedKey,
+): Verifier {
+  const signed = keysAt(spans, size).findLast(({ name, keyId }) =>
+    signatures.some((line) => line.name === name && line.keyId === keyId),
+  );
+  return signed ?? verifier;
 }
 
 /** `line`: the stored bytes at place `index` of the log; `prev`: what they name as the hash of the entry before. */

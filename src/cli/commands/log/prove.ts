@@ -6,15 +6,17 @@ import { textAt } from '../../../core/query/fields.ts';
 import type { TimeWindow } from '../../../core/query/window.ts';
 import { encodeProofFile } from '../../../core/tlog/proof-file.ts';
 import { leafHash } from '../../../core/tlog/tree.ts';
+import type { OpenedReader } from '../../../reader.ts';
 import { errno } from '../../../store/file/fs.ts';
 import type { Context } from '../../context.ts';
+import { type CosignedBy, type CosignedPlace, proveCosigned } from '../../cosigned.ts';
 import { counted } from '../../facts.ts';
-import { findEntry } from '../../find.ts';
+import { type FoundEntry, findEntry } from '../../find.ts';
 import { examples } from '../../help.ts';
 import { grouped } from '../../output/progress.ts';
 import { safe, toJson } from '../../output/safe.ts';
-import { type ProvenPlace, provePlace, trustedKey } from '../../prove.ts';
-import { anchorRequest } from '../../verify-anchors.ts';
+import { type ProvenPlace, provePlace, signerOf, type TrustedKey, trustedKey } from '../../prove.ts';
+import { type AnchorRequest, anchorRequest } from '../../verify-anchors.ts';
 import { readKey } from '../../verifying.ts';
 import { proveWindow } from '../../window.ts';
 import { windowLines } from './show-window.ts';
@@ -24,6 +26,7 @@ interface ProveOptions {
   readonly dir?: string;
   readonly key?: string;
   readonly entry: boolean;
+  readonly newest?: boolean;
   readonly json?: boolean;
 }
 
@@ -38,6 +41,7 @@ export function buildProve(context: Context): Command {
     .option('--no-entry', 'leave the entry out: for a reader who has its bytes, or must not see them')
     .option('--dir <directory>', 'another log directory')
     .option('--key <vkey>', 'the key to check the signature with; the remembered one otherwise')
+    .option('--newest', 'under the newest checkpoint, also when witnesses cosigned an older one over it')
     .option('--json', 'one JSON document that holds the proof')
     .addHelpText('after', HELP);
   return examples(command, [
@@ -48,9 +52,14 @@ export function buildProve(context: Context): Command {
 }
 
 const HELP = `
+Where witnesses of this machine (tally witness add) cosigned checkpoints over the
+entry, the proof is under the one of most of them, the newest of these, and carries
+their cosignatures: tally verify FILE --key VKEY --witness WKEY… --quorum K counts
+them. Otherwise, and with --newest, it is under the newest checkpoint of the log.
+
 The entry is in the file unless --no-entry is given: hand it to those who may read
 that entry. --json prints {"id","index","leaf_hash","checkpoint":{"origin","size"},
-"vkey","window","proof"}, where "proof" is the text of the file and "window" what
+"vkey","cosigned_by":[{"name","vkey","time"}],"window","proof"}, where "proof" is the text of the file and "window" what
 verified time stamps prove about the time of the entry, as in tally log show: {}
 when they prove nothing.`;
 
@@ -59,7 +68,10 @@ async function prove(context: Context, which: string, options: ProveOptions): Pr
   const found = await findEntry(opened, which);
   const given = options.key === undefined ? undefined : await readKey(options.key);
   const key = await trustedKey(opened, { current: options.dir === undefined, given });
-  const place = await provePlace(opened, found, key);
+  const anchors = anchorRequest(context);
+  const witnessed =
+    options.newest === true ? undefined : await cosigned(context, opened, found, key, anchors);
+  const place = witnessed ?? (await provePlace(opened, found, key));
   if ('signed' in place) throw unsigned(found.index, place.signed);
   const file = encodeProofFile({
     index: place.index,
@@ -67,7 +79,9 @@ async function prove(context: Context, which: string, options: ProveOptions): Pr
     checkpoint: place.note,
     ...(options.entry ? { extra: found.line } : {}),
   });
-  const window = await proveWindow(opened, found, place.checkpoint, anchorRequest(context));
+  const window = await proveWindow(opened, found, place.checkpoint, anchors);
+  const { vkey } = signerOf(place.checkpoint, key);
+  const by = witnessed?.by ?? [];
   const { stdout, stderr } = context;
   if (options.out !== undefined) await writeProof(options.out, file);
   if (options.json === true) {
@@ -78,7 +92,8 @@ async function prove(context: Context, which: string, options: ProveOptions): Pr
         index: found.index,
         leaf_hash: encodeHex(leafHash(found.line)),
         checkpoint: { origin, size },
-        vkey: key.verifier.vkey,
+        vkey,
+        cosigned_by: by,
         window,
         ...(options.out === undefined ? {} : { file: options.out }),
         proof: Buffer.from(file).toString('utf8'),
@@ -87,22 +102,51 @@ async function prove(context: Context, which: string, options: ProveOptions): Pr
     return;
   }
   if (options.out === undefined) await stdout.write(Buffer.from(file).toString('utf8'));
-  for (const line of told(place, key.verifier.vkey, window, options)) await stderr.line(line);
+  for (const line of told({ place, vkey, by, window }, options)) await stderr.line(line);
+}
+
+/** Undefined where no witness cosigned. */
+async function cosigned(
+  context: Context,
+  opened: OpenedReader,
+  found: FoundEntry,
+  key: TrustedKey,
+  { settings, problem }: AnchorRequest,
+): Promise<CosignedPlace | undefined> {
+  if (problem !== undefined)
+    context.warn(`no witness is known, the configuration cannot be read: ${problem}`);
+  const search = await proveCosigned(opened, found, key, settings.anchors);
+  const [first] = search.refused;
+  if (first !== undefined)
+    context.warn(
+      `${counted(search.refused.length, 'receipt')} of witnesses did not count, first ${first} (see: tally verify)`,
+    );
+  if (search.left > 0)
+    context.warn(
+      `${counted(search.left, 'checkpoint')} with receipts were not looked at: one of more witnesses may be among them`,
+    );
+  return search.found;
+}
+
+interface Told {
+  readonly place: ProvenPlace;
+  readonly vkey: string;
+  readonly by: readonly CosignedBy[];
+  readonly window: TimeWindow;
 }
 
 /** For the person who made it; the proof itself is data and stands alone on standard output. */
-function told(
-  { index, proof, checkpoint }: ProvenPlace,
-  vkey: string,
-  window: TimeWindow,
-  { out, entry }: ProveOptions,
-): string[] {
+function told({ place, vkey, by, window }: Told, { out, entry }: ProveOptions): string[] {
+  const { index, proof, checkpoint } = place;
   const where = out === undefined ? '' : `${safe(out)}: `;
+  const counting =
+    by.length === 0 ? '' : ` --witness ${by.map((one) => safe(one.vkey)).join(' ')} --quorum ${by.length}`;
   const size = grouped(checkpoint.size);
   return [
     `${where}entry ${index} is under the checkpoint of ${size} entries of ${safe(checkpoint.origin)}, by ${counted(proof.length, 'hash', 'hashes')}${entry ? '' : '; its bytes are not in the file'}`,
+    ...by.map(({ name, time }) => `cosigned by ${safe(name)} at ${time}`),
     ...windowLines(window, { utc: true }).map(([label, value]) => `${label}: ${value}`),
-    `its reader runs: tally verify ${out === undefined ? 'FILE' : safe(out)} --key ${safe(vkey)}`,
+    `its reader runs: tally verify ${out === undefined ? 'FILE' : safe(out)} --key ${safe(vkey)}${counting}`,
   ];
 }
 
