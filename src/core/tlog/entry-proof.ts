@@ -134,8 +134,9 @@ function judgeSigner(
       signed_by: [],
       note: `no key is known for ${origin}, so anybody could have signed`,
     };
-  // A key of another log says nothing about this one: that is no tampering, only no answer.
-  if (!pinned.some(({ name }) => name === origin))
+  // A key of another log says nothing about this one, whether its line holds or not.
+  const own = pinned.filter(({ name }) => name === origin);
+  if (own.length === 0)
     return {
       status: 'incomplete',
       signed_by: [],
@@ -143,7 +144,7 @@ function judgeSigner(
     };
   const lines = parseNote(note).signatures;
   const known = lines.some((line) =>
-    pinned.some(({ name, keyId }) => name === line.name && keyId === line.keyId),
+    own.some(({ name, keyId }) => name === line.name && keyId === line.keyId),
   );
   if (!known) {
     const others = lines.filter(({ name }) => name === origin).map(({ name, keyId }) => `${name}+${keyId}`);
@@ -153,7 +154,7 @@ function judgeSigner(
       note: `it names ${others.join(', ') || 'no key of the log'}, not the given key: after a rotation the newer key is needed`,
     };
   }
-  return readSigned(note, origin, pinned, []).verdict;
+  return readSigned(note, origin, own, []).verdict;
 }
 
 function judgeInclusion(

@@ -9,6 +9,7 @@ import {
   type VerifyProofOptions,
   verifyProof,
 } from '../../../src/core/tlog/entry-proof.ts';
+import { parseNote, signNote } from '../../../src/core/tlog/note.ts';
 import { proveInclusion } from '../../../src/core/tlog/proof.ts';
 import { encodeProofFile, parseProofFile } from '../../../src/core/tlog/proof-file.ts';
 import { createRange, rootOfHashes } from '../../../src/core/tlog/tree.ts';
@@ -63,6 +64,19 @@ describe('the proof of one entry', () => {
       'incomplete incomplete 2',
     );
     assert.equal(said(proof, { pinned: [testSigner(8).vkey] }), 'incomplete incomplete 2');
+  });
+
+  it('is judged by the keys of its own log alone: what lines of other trusted keys say changes nothing', async () => {
+    const other = testSigner(8, 'other.example/local');
+    const trusted = { pinned: [log.signer.vkey, other.vkey] };
+    const file = parseProofFile(await proofOf(log, 7));
+    const { text } = parseNote(log.checkpoint);
+    const judged = (checkpoint: Uint8Array): string =>
+      said(encodeProofFile({ ...file, checkpoint }), trusted);
+    const broken = { name: other.name, keyId: other.keyId, signature: new Uint8Array(64) };
+    assert.equal(judged(signNote(text, [log.signer], [broken])), 'pass pass 0');
+    // Signed by a newer key of the log, which is not known, and by the other one, which is.
+    assert.equal(judged(signNote(text, [testSigner(9), other])), 'incomplete incomplete 2');
   });
 
   it('fails when the entry, its place, a hash or the checkpoint is another', async () => {

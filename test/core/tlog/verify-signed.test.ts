@@ -35,6 +35,16 @@ describe('signatures', () => {
     }
   });
 
+  it('are no tampering where no key at all is known, as with a published log and a reader without its key', async () => {
+    const { report, exit } = await verify(log.lines, { vkeys: [] }, {});
+    assert.deepEqual(
+      [report.signatures.status, report.signatures.key, report.integrity.status, exit],
+      ['neutral', undefined, 'incomplete', 2],
+    );
+    const nothing = await verify(log.lines, { vkeys: [], checkpoint: async () => encodeUtf8('nothing') }, {});
+    assert.equal(nothing.exit, 6);
+  });
+
   it('fail for a checkpoint of another log', async () => {
     const { report, exit } = await verify(log.lines, { origin: 'test.example/other' });
     assert.deepEqual([report.signatures.status, exit], ['fail', 6]);
