@@ -6,13 +6,14 @@ import { isTallyError } from '../core/error.ts';
 import { sha256Hex } from '../core/hash.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { ObjectStore } from '../core/ports.ts';
+import { createQuorum } from '../core/tlog/quorum.ts';
 import type { AnchorEvidence, CheckedReceipt } from '../core/tlog/verify-anchors.ts';
 import type { Head } from '../core/tlog/verify-heads.ts';
 import { makeDriver } from './drivers.ts';
 import { readCheckpoint } from './earlier.ts';
 import { checkReceipt, type ReceiptCheck } from './receipt-check.ts';
 import { listReceipts, type ReceiptFile, readReceipt, receiptPath } from './receipts.ts';
-import type { AnchorSetting, AnchorSettings } from './setting.ts';
+import { type AnchorSetting, type AnchorSettings, witnessKeys } from './setting.ts';
 
 export interface GatheredEvidence {
   readonly evidence: AnchorEvidence;
@@ -29,7 +30,11 @@ export interface EvidenceSource {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** To be called before the log's checkpoint is read: a head that is newer than it would look like a rollback. */
+/**
+ * To be called before the log's checkpoint is read: a head that is newer than it would look like a rollback. Throws
+ * BAD_CONFIG and KEY_MALFORMED for a quorum that the witnesses cannot reach; what a configuration file says is refused for
+ * that when it is read.
+ */
 export async function gatherEvidence(source: EvidenceSource): Promise<GatheredEvidence> {
   const { anchors, witness_quorum } = source.settings;
   const outside = await readOutside(source);
@@ -70,7 +75,7 @@ export async function gatherEvidence(source: EvidenceSource): Promise<GatheredEv
       files: new Set(files.map(({ name, size, suffix }) => `${name}/${size}.${suffix ?? ''}`)),
       unreadable: outside.unreadable,
       notes: [...notes, ...outside.notes],
-      ...(witness_quorum === undefined ? {} : { quorum: witness_quorum }),
+      ...(witness_quorum === undefined ? {} : { quorum: createQuorum(witnessKeys(anchors), witness_quorum) }),
     },
   };
 }

@@ -76,6 +76,11 @@ export interface AnchorSettings {
   readonly witness_quorum?: number;
 }
 
+/** The witnesses among them, by key: what a quorum is made of. */
+export function witnessKeys(anchors: readonly AnchorSetting[]): readonly string[] {
+  return anchors.flatMap((one) => (one.type === 'witness' ? [one.vkey] : []));
+}
+
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 function everyToMs(text: string): number | undefined {

@@ -5,12 +5,13 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
-import { AnchorSettingSchema, type AnchorSettings } from '../anchor/setting.ts';
-import { TallyError } from '../core/error.ts';
+import { AnchorSettingSchema, type AnchorSettings, witnessKeys } from '../anchor/setting.ts';
+import { isTallyError, TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import { type PayloadSetting, PayloadSettingSchema } from '../core/payload/policy.ts';
 import { type PolicyDocument, parsePolicyDocument } from '../core/policy/document.ts';
 import { didYouMean } from '../core/policy/suggest.ts';
+import { createQuorum } from '../core/tlog/quorum.ts';
 
 const ConfigSchema = z.strictObject({
   /** A policy with `mode: observe` takes effect; otherwise it decides as if it said `enforce`. */
@@ -30,7 +31,7 @@ const ConfigSchema = z.strictObject({
       });
     })
     .optional(),
-  /** So many of the configured witnesses have to cosign. */
+  /** So many different ones of the configured witnesses have to cosign. */
   witness_quorum: z.int().min(1).max(LIMITS.anchors).optional(),
   /** What is kept of payloads, per type and class (spec/entry.md section 11). */
   payloads: PayloadSettingSchema.optional(),
@@ -68,10 +69,15 @@ export function parseConfig(text: string, path: string): MachineConfig {
   const parsed = ConfigSchema.safeParse(doc.value ?? {});
   if (!parsed.success) throw firstProblem(path, doc, parsed.error.issues[0]);
   const { allow_observe = false, port, tiles, anchors = [], witness_quorum, payloads } = parsed.data;
-  const witnesses = anchors.filter(({ type }) => type === 'witness').length;
-  if (witness_quorum !== undefined && witness_quorum > witnesses) {
-    const message = `witness_quorum: ${witness_quorum} witnesses are asked for, and ${witnesses} are configured`;
-    throw badConfig(path, doc.locate(['witness_quorum']), message, 'add a witness, or ask for fewer');
+  if (witness_quorum !== undefined) {
+    try {
+      createQuorum(witnessKeys(anchors), witness_quorum);
+    } catch (error) {
+      if (!isTallyError(error)) throw error;
+      const hint =
+        'add a witness, or ask for fewer; keys of one name, and one key under two names, count once';
+      throw badConfig(path, doc.locate(['witness_quorum']), `witness_quorum: ${error.message}`, hint);
+    }
   }
   return {
     allow_observe,
@@ -128,7 +134,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   payloads:
     '`keep` says for a type, or for the classes of a type, one of none, hash, redacted and full; `max_bytes` bounds what is redacted',
   anchors: 'a list; docs/anchors.md shows one of each type, and `tally anchor add --help` too',
-  witness_quorum: 'a whole number, at most that of the witnesses in `anchors`',
+  witness_quorum: 'a whole number, at most that of the different witnesses in `anchors`',
 };
 
 function badConfig(

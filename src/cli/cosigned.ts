@@ -4,7 +4,7 @@
  * before it was checked: a line that does not hold would make the proof file look like tampering to whoever has it.
  */
 import { listReceipts, type ReceiptFile, readReceipt, receiptPath } from '../anchor/receipts.ts';
-import type { AnchorSetting } from '../anchor/setting.ts';
+import { type AnchorSetting, witnessKeys } from '../anchor/setting.ts';
 import { invariant, isTallyError, TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { LogReader } from '../core/ports.ts';
@@ -87,9 +87,7 @@ export async function proveCosigned(
 
 /** Every configured witness whose key is one; `undefined` when there is none. */
 function policyOf(anchors: readonly AnchorSetting[]): QuorumPolicy | undefined {
-  const vkeys = anchors.flatMap((one) =>
-    one.type === 'witness' && isWitnessKey(one.vkey) ? [one.vkey] : [],
-  );
+  const vkeys = witnessKeys(anchors).filter(isWitnessKey);
   return vkeys.length === 0 ? undefined : createQuorum(vkeys, 1);
 }
 

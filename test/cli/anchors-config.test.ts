@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { addAnchor, listAnchors, removeAnchor } from '../../src/cli/anchors-config.ts';
 import { parseConfig } from '../../src/cli/config.ts';
+import { makeCosignerKey } from '../../src/core/tlog/cosignature.ts';
 
 function scratch(t: TestContext, text?: string): { readonly configFile: string; readonly state: string } {
   const directory = mkdtempSync(join(tmpdir(), 'tally-anchors-'));
@@ -121,5 +122,29 @@ test('a broken anchor in the file is named with its line and column', () => {
     /^config\.yaml:3:13: anchors\.1\.name: a second anchor called a/,
   );
   fails('anchors:\n  - { name: a, type: tape }\n', /^config\.yaml:2:22: anchors\.0\.type/);
-  fails('witness_quorum: 1\n', /^config\.yaml:1:17: witness_quorum: 1 witnesses are asked for, and 0/);
+  fails(
+    'witness_quorum: 1\n',
+    /^config\.yaml:1:17: witness_quorum: 1 witnesses cannot be asked for: .* 0 diff/,
+  );
+});
+
+test('a quorum larger than the number of different witnesses is refused', () => {
+  const vkeyOf = (name: string, fill: number) => makeCosignerKey(name, new Uint8Array(32).fill(fill)).vkey;
+  const config = (quorum: number, ...vkeys: readonly string[]): string =>
+    [
+      'anchors:',
+      ...vkeys.map(
+        (vkey, i) => `  - { name: w${i}, type: witness, url: "https://w.example/${i}", vkey: "${vkey}" }`,
+      ),
+      `witness_quorum: ${quorum}\n`,
+    ].join('\n');
+  const [a, b] = [vkeyOf('one.example', 1), vkeyOf('two.example', 2)];
+  assert.equal(parseConfig(config(2, a, b), 'c.yaml').witness_quorum, 2);
+  for (const same of [vkeyOf('one.example', 3), vkeyOf('other.example', 1)]) {
+    assert.equal(parseConfig(config(1, a, same), 'c.yaml').witness_quorum, 1);
+    assert.throws(() => parseConfig(config(2, a, same), 'c.yaml'), {
+      code: 'BAD_CONFIG',
+      message: /^c\.yaml:4:17: witness_quorum: 2 witnesses cannot be asked for: there are 1 different ones/,
+    });
+  }
 });

@@ -52,6 +52,14 @@ export function createQuorum(vkeys: readonly string[], needed: number): QuorumPo
   return { needed, witnesses };
 }
 
+/** Which witness of the policy this key is of, by its public key (base64); `undefined` for none of them. */
+export function witnessOf(
+  { witnesses }: QuorumPolicy,
+  publicKey: string,
+): readonly CosignatureVerifier[] | undefined {
+  return witnesses.find((keys) => keys.some((key) => key.publicKey === publicKey));
+}
+
 /**
  * `latest`: cosignatures of a later second than this are not counted, for a clock of one's own. Throws `NOTE_MALFORMED`
  * when bytes are given that are no note.

@@ -6,6 +6,8 @@
  * receipt that is gone proves nothing against the entries; it is named, because somebody may have wanted it gone.
  */
 import type { AnchorEntry } from '../query/anchored.ts';
+import type { CosignatureVerifier } from './cosignature.ts';
+import { type QuorumPolicy, witnessOf } from './quorum.ts';
 import {
   type AnchoredVerdict,
   type AnchorVerdict,
@@ -35,7 +37,7 @@ export interface CheckedReceipt {
   readonly status: 'verified' | 'unverified' | 'invalid';
   /** RFC 3339; only of a verified one on which somebody signed a time. */
   readonly time?: string;
-  /** Of a witness: its public key, by which two names of one witness are told to be one. */
+  /** Of a witness: its public key, by which the quorum tells whose it is. */
   readonly witness?: string;
   readonly why?: string;
 }
@@ -49,7 +51,8 @@ export interface AnchorEvidence {
   readonly unreadable: readonly { readonly name: string; readonly why: string }[];
   /** What else has to be said: that only the newest were looked at. */
   readonly notes: readonly string[];
-  readonly quorum?: number;
+  /** What is configured; receipts of other witnesses do not count for it. */
+  readonly quorum?: QuorumPolicy;
 }
 
 export interface Judged {
@@ -163,18 +166,20 @@ function lostNote(lost: readonly LostReceipt[]): string {
 }
 
 /**
+ * Different witnesses as the quorum tells them apart: by name and by public key, not by the anchor that has the receipt.
  * A witness that cosigned more entries has cosigned the first of them too, since each cosigned tree was found to be a
  * beginning of this log: so the quorum stands at the k-th largest size.
  */
 function judgeQuorumOf(
-  needed: number | undefined,
+  policy: QuorumPolicy | undefined,
   counting: readonly CheckedReceipt[],
 ): QuorumVerdict | undefined {
-  if (needed === undefined) return undefined;
-  const sizes = new Map<string, number>();
+  if (policy === undefined) return undefined;
+  const { needed } = policy;
+  const sizes = new Map<readonly CosignatureVerifier[], number>();
   for (const { witness, size, status } of counting) {
-    if (witness !== undefined && status === 'verified')
-      sizes.set(witness, Math.max(size, sizes.get(witness) ?? 0));
+    const keys = witness === undefined ? undefined : witnessOf(policy, witness);
+    if (keys !== undefined && status === 'verified') sizes.set(keys, Math.max(size, sizes.get(keys) ?? 0));
   }
   const at = [...sizes.values()].sort((a, b) => b - a)[needed - 1];
   return { needed, have: sizes.size, ...(at === undefined ? {} : { size: at }) };

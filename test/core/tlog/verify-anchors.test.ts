@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { cosignatureVerifier, makeCosignerKey } from '../../../src/core/tlog/cosignature.ts';
+import { createQuorum } from '../../../src/core/tlog/quorum.ts';
 import {
   type AnchorEvidence,
   type CheckedReceipt,
@@ -146,21 +148,42 @@ test('a receipt that an entry names and that is gone or altered is named with it
   assert.equal(told.lost_count, 2);
 });
 
-test('a quorum stands where the k-th witness stands, and one key under two names is one witness', () => {
-  const cosigned = (anchor: string, size: number, witness: string) =>
-    receipt(anchor, size, { type: 'witness', witness });
-  const receipts = [cosigned('w1', 30, 'A'), cosigned('w2', 20, 'B'), cosigned('w3', 40, 'A')];
-  const judge = (quorum: number) =>
+test('a quorum stands where the k-th witness stands, whatever names and keys one witness has', () => {
+  const vkeyOf = (name: string, fill: number) => makeCosignerKey(name, new Uint8Array(32).fill(fill)).vkey;
+  const keys = {
+    w1: vkeyOf('one.example', 1),
+    // The same key under another name.
+    w3: vkeyOf('other.example', 1),
+    w2: vkeyOf('two.example', 2),
+    // Another key of the same name.
+    w4: vkeyOf('two.example', 4),
+    w5: vkeyOf('five.example', 5),
+  };
+  const cosigned = (anchor: keyof typeof keys, size: number, more: Partial<CheckedReceipt> = {}) => {
+    const witness = cosignatureVerifier(keys[anchor]).publicKey;
+    return receipt(anchor, size, { type: 'witness', witness, ...more });
+  };
+  const receipts = [
+    cosigned('w1', 30),
+    cosigned('w2', 20),
+    cosigned('w3', 40),
+    cosigned('w4', 10),
+    cosigned('w5', 50, { status: 'unverified' }),
+  ];
+  const judge = (vkeys: readonly string[], needed: number) =>
     judgeAnchors({
-      evidence: evidence(receipts, { quorum }),
+      evidence: evidence(receipts.slice(0, 4), { receipts, quorum: createQuorum(vkeys, needed) }),
       entries: [],
       heads: passing(receipts),
       signed: 40,
     });
-  assert.deepEqual(judge(2).quorum, { needed: 2, have: 2, size: 20 });
-  assert.equal(judge(2).status, 'pass');
-  assert.deepEqual(judge(3).quorum, { needed: 3, have: 2 });
-  assert.equal(judge(3).status, 'incomplete');
+  const all = Object.values(keys);
+  assert.deepEqual(judge(all, 2).quorum, { needed: 2, have: 2, size: 20 });
+  assert.equal(judge(all, 2).status, 'pass');
+  assert.deepEqual(judge(all, 3).quorum, { needed: 3, have: 2 });
+  assert.equal(judge(all, 3).status, 'incomplete');
+  // Receipts of others than the configured ones are none of the quorum's.
+  assert.deepEqual(judge([keys.w5, keys.w2], 1).quorum, { needed: 1, have: 1, size: 20 });
 });
 
 test('of the heads of an anchor that fit, the report keeps the newest; one that does not fit is never dropped', () => {

@@ -1,4 +1,4 @@
-import { placeOf } from '../../../anchor/setting.ts';
+import { placeOf, witnessKeys } from '../../../anchor/setting.ts';
 import { TallyError } from '../../../core/error.ts';
 import { cosignatureVerifier } from '../../../core/tlog/cosignature.ts';
 import { createQuorum } from '../../../core/tlog/quorum.ts';
@@ -29,7 +29,7 @@ export async function addWitness(
     url: url.replace(/\/+$/, ''),
     vkey,
   };
-  const known = listAnchors(paths).flatMap((one) => (one.type === 'witness' ? [one.vkey] : []));
+  const known = witnessKeys(listAnchors(paths));
   if (known.includes(vkey))
     throw new TallyError('USAGE', `the witness ${witness.name} is configured already`, {
       hint: 'a second address of one witness would not make it two: tally anchor list shows what there is',
