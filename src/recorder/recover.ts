@@ -80,11 +80,9 @@ export async function recover(
 ): Promise<Recovered> {
   const stored = await store.objects.get('checkpoint');
   const segments = await store.segments();
-  if (segments.some(({ bytes }) => bytes > 0)) {
-    if (stored === undefined) throw damaged('the log has entries, but its checkpoint is gone');
-    if (head === undefined)
-      throw damaged('the log has entries, but this machine no longer remembers its head');
-  }
+  // Both were made with the log. Without them nothing would tell how much is gone, of a log without entries either.
+  if (stored === undefined) throw damaged('the checkpoint of the log is gone');
+  if (head === undefined) throw damaged('this machine no longer remembers the head of the log');
   const claims = openClaims(keys, stored, head);
   const tiles = tileReader(store);
   const tail = tailSegments(segments, claims.signed);

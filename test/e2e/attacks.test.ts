@@ -350,6 +350,14 @@ describe('an attack of the threat model:', () => {
     }
   });
 
+  it('13: all entries are removed with the checkpoint and the remembered head, to begin anew with the same key', async () => {
+    const machine = await copy(backup);
+    for (const path of ['logs/local/entries', 'logs/local/checkpoint', 'heads/local/checkpoint'])
+      await rm(join(machine.state, path), { recursive: true });
+    assert.notEqual((await machine.verify()).exit_code, 0);
+    assert.match(await machine.start(), REFUSED);
+  });
+
   it('14: an encrypted payload is altered or removed while its entry stands', async () => {
     const altered = await copy();
     const pack = await fileIn(join(altered.log, 'packs'), '.pack');
