@@ -260,14 +260,30 @@ describe('sealing that was cut short', () => {
     await ends({ [zst]: sealed });
   });
 
-  it('with a sealed file that is not the same as the plain one makes it again from that', async () => {
+  it('does not begin while a sealed file lies there that is not the same: it may hold what the plain one lost', async () => {
     const { lines, sealed } = await states();
     const other = fileOf([frameOf(linesOf(1, 257))]);
     const flipped = Buffer.from(sealed);
     flipped[100] = (flipped[100] ?? 0) ^ 1;
-    const more = fileOf([0, 1, 2, 3, 4].map((n) => frameOf(linesOf(n * 256, (n + 1) * 256))));
-    for (const zst of [other, flipped, more, sealed.subarray(0, 2000), Buffer.alloc(0)])
-      await ends({ '000000000000.jsonl': lines, '000000000000.jsonl.zst': zst });
+    const whole = Buffer.from(linesOf(0, 256));
+    for (const [plain, zst] of [
+      [lines, other],
+      [lines, flipped],
+      [lines, sealed.subarray(0, 2000)],
+      [lines, Buffer.alloc(0)],
+      // Out of a backup of when the segment was open.
+      [whole, sealed],
+    ] as const) {
+      const directory = await scratch();
+      const store = await openFileStore(directory);
+      const files = { [segmentName(0)]: plain, '000000000000.jsonl.zst': zst };
+      for (const [name, bytes] of Object.entries(files))
+        await writeFile(join(directory, 'entries', name), bytes);
+      await assert.rejects(store.seal(0), { code: 'LOG_DAMAGED' });
+      for (const [name, bytes] of Object.entries(files))
+        assert.deepEqual(await readFile(join(directory, 'entries', name)), Buffer.from(bytes));
+      await store.close();
+    }
   });
 
   it('while both forms lie there, nothing may be cut from the plain one: the sealed one would count again', async () => {

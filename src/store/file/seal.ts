@@ -5,7 +5,8 @@
  * file   4 rename   5 fsync of the directory   6 the plain file is removed   7 fsync of the directory
  *
  * Crash before 4: the plain file, and a file beside it that the next attempt overwrites. Before 6 is durable: both; the
- * plain one counts until the next attempt has compared them. So at each step one form is whole. Compression runs in the
+ * plain one counts until the next attempt has compared them, and neither is touched when they differ. So at each step one
+ * form is whole. Compression runs in the
  * thread pool: the event loop is held for a frame's worth of copying at a time.
  */
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
@@ -28,8 +29,12 @@ export async function sealSegment(entries: string, first: number, signal?: Abort
   const plain = await openPlainFile(entries, first);
   if (plain === undefined) return finished(entries, first);
   try {
-    if (!(await holdsTheSame(plain, await openSealedFile(entries, first), signal)))
-      await makeSealed(entries, plain, signal);
+    const sealed = await openSealedFile(entries, first);
+    if (sealed === undefined) await makeSealed(entries, plain, signal);
+    // No crash leaves that: what has the name was compared before. One of them was put there, perhaps out of a backup,
+    // and the other may be all that is left of the entries.
+    else if (!(await holdsTheSame(plain, sealed, signal)))
+      throw cannotSeal(first, `${sealedName(first)} lies beside it and is not the same`);
     // Also when an earlier attempt had renamed it: nobody knows whether that is durable.
     await syncDirectory(entries);
   } finally {
@@ -63,7 +68,8 @@ async function makeSealed(
     } finally {
       await target.close();
     }
-    if (!(await holdsTheSame(plain, await openSealedFile(entries, first, beside), signal)))
+    const written = await openSealedFile(entries, first, beside);
+    if (written === undefined || !(await holdsTheSame(plain, written, signal)))
       throw cannotSeal(first, 'what was written does not read back as what it was made from');
     await rename(beside, path);
   } catch (error) {
@@ -135,13 +141,12 @@ async function* framesOf(plain: SegmentFile): AsyncGenerator<Buffer> {
   if (carry.length > 0) throw cannotSeal(plain.first, `it is no multiple of ${LIMITS.tileWidth} whole lines`);
 }
 
-/** False for a sealed file that is not there, cannot be read or holds something else. Closes it. */
+/** False for a sealed file that cannot be read or holds something else. Closes it. */
 async function holdsTheSame(
   plain: SegmentFile,
-  sealed: SegmentFile | undefined,
+  sealed: SegmentFile,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  if (sealed === undefined) return false;
   try {
     let position = 0;
     for await (const lines of sealed.blocks(0)) {
