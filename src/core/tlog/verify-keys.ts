@@ -13,7 +13,7 @@ import {
 import { parseNote } from './note.ts';
 import type { EntriesResult } from './verify-entries.ts';
 import type { KeyVerdict, SignaturesVerdict } from './verify-report.ts';
-import { attempt, type Signed } from './verify-signed.ts';
+import { attempt, readSigned, type Signed } from './verify-signed.ts';
 
 export interface KeyGround {
   /** Beside the log. */
@@ -60,6 +60,28 @@ export function walkText(spans: readonly KeySpan[]): string {
       return `${nameOf(verifier)}${since}${to === undefined ? '' : ` until ${to}`}`;
     })
     .join(', ');
+}
+
+/**
+ * For a log without rotation notes. It has one key: whoever trusts a second one saw it rotated, and what lies here without
+ * its notes may be another log by the first, whose private half somebody kept.
+ */
+export function judgeUnrotated(
+  bytes: Uint8Array | undefined,
+  origin: string,
+  { pinned, declared }: KeyGround,
+): Signed {
+  const signed = readSigned(bytes, origin, pinned, declared);
+  const own = new Set(pinned.flatMap(({ name, vkey }) => (name === origin ? [vkey] : [])));
+  if (own.size < 2 || signed.verdict.status !== 'pass') return signed;
+  return {
+    ...signed,
+    verdict: {
+      status: 'fail',
+      signed_by: signed.verdict.signed_by,
+      note: `${own.size} keys are trusted for this log, and no rotation note leads from one to another`,
+    },
+  };
 }
 
 /**

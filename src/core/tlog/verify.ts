@@ -8,7 +8,7 @@ import { verifierFromVkey } from './key.ts';
 import type { RotationNote } from './key-history.ts';
 import { createEntriesPass, type EntriesOptions, type EntriesResult } from './verify-entries.ts';
 import { type Head, judgeHeads, readAgain, readHead } from './verify-heads.ts';
-import { claimedCheckpoint, historyOf, judgeSigned, type KeyGround } from './verify-keys.ts';
+import { claimedCheckpoint, historyOf, judgeSigned, judgeUnrotated, type KeyGround } from './verify-keys.ts';
 import { localise } from './verify-localise.ts';
 import {
   type BadEntry,
@@ -18,7 +18,7 @@ import {
   type Report,
   type TilesVerdict,
 } from './verify-report.ts';
-import { declaredVerifiers, readSigned, type Signed } from './verify-signed.ts';
+import { declaredVerifiers, type Signed } from './verify-signed.ts';
 
 /** One log as it lies there. */
 export interface LogSource {
@@ -74,7 +74,7 @@ export async function verifyLog(source: LogSource, options: VerifyOptions = {}):
   // Without any checkpoint everything is unsigned tail; with one that is not authentic nobody knows where it starts.
   // After a rotation the keys are known from the entries only, so until these are read the claim has to do: whoever
   // lied in it fails the signatures.
-  const first = rotated ? undefined : readSigned(note, origin, pinned, declared);
+  const first = rotated ? undefined : judgeUnrotated(note, origin, ground);
   const claimed = first === undefined || first.authentic ? claimedCheckpoint(note) : undefined;
   const signedSize = note === undefined ? 0 : (claimed?.size ?? ALL);
   const wanted: WantedEntries = {

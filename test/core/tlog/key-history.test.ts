@@ -216,6 +216,22 @@ describe('after a rotation', () => {
     assert.match(note, /signed by .* and the key at that size is/);
   });
 
+  it('the old key signs no log without the note for a reader who trusts its successor too', async () => {
+    const log = buildRotated(SIZE, [40]);
+    const [old, next] = log.keys;
+    assert.ok(old && next);
+    const fork = {
+      rotations: async () => [],
+      vkeys: [old.vkey],
+      checkpoint: async () => noteAt(log.log, SIZE, [old]).note,
+    };
+    assert.equal((await verdict(log, fork, { pinned: [old.vkey] })).exit, 0, 'nothing here shows a rotation');
+    const { exit, note } = await verdict(log, fork, { pinned: [old.vkey, next.vkey] });
+    assert.equal(exit, 6);
+    assert.match(note, /no rotation note leads from one to another/);
+    assert.equal((await verdict(log, fork, { pinned: [old.vkey, old.vkey] })).exit, 0);
+  });
+
   it("today's key signs no other yesterday", async () => {
     const honest = buildRotated(SIZE, [40]);
     const forged = buildRotated(SIZE, [40], (i, prev, keys) =>
