@@ -12,6 +12,7 @@ import { safe, toJson } from '../output/safe.ts';
 import { wrap } from '../output/width.ts';
 import { readLog } from '../reading.ts';
 import { askRunning } from '../running.ts';
+import { checkAnchors } from './doctor/anchors.ts';
 import { checkBroker } from './doctor/broker.ts';
 import type { Check } from './doctor/check.ts';
 import { fail, skip } from './doctor/check.ts';
@@ -77,6 +78,7 @@ async function examine(context: Context): Promise<readonly Check[]> {
       await newestOf(opened.directory, ['log.recover']),
       await newestOf(opened.directory, ['log.gap']),
     ),
+    await checkAnchors(context, opened, running),
     await checkPolicy(context, running),
     ...(await checkBroker(running)),
   ];

@@ -4,6 +4,7 @@ import type { Context } from '../../context.ts';
 import { createProgress } from '../../output/progress.ts';
 import { safe } from '../../output/safe.ts';
 import { formatDuration } from '../../output/time.ts';
+import { anchorRequest } from '../../verify-anchors.ts';
 import { verifyDirectory } from '../../verifying.ts';
 import { countRun, describeCounts } from './count.ts';
 import type { Ran, RunOptions } from './ran.ts';
@@ -44,6 +45,7 @@ async function verifyOwn(context: Context) {
       keys: [],
       heads: [],
       completeness: false,
+      anchors: anchorRequest(context),
       writerLives: async () => true,
       onProgress: (done, total) =>
         progress.update(Math.round(done / 1e6), Math.max(1, Math.round(total / 1e6))),
