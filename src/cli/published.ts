@@ -5,24 +5,34 @@
  * What is under way lies in `.publishing/`: a lock, which a publisher that is killed lets go, and files that have not
  * got their names yet. Readers have no use for it; it holds nothing that is not published.
  */
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { equalBytes } from '../core/bytes.ts';
 import { TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { PublishedFile } from '../core/tlog/publish.ts';
-import { errno, storeError, syncDirectory, writeAll } from '../store/file/fs.ts';
+import { errno, readPlain, storeError, syncDirectory, writeAll } from '../store/file/fs.ts';
 import { tryLock } from '../store/file/lock.ts';
 
 const WORK = '.publishing';
 
 export async function readPublished(root: string, path: string): Promise<Uint8Array | undefined> {
   try {
-    return await readFile(join(root, path));
+    return await readPlain(join(root, path), path);
   } catch (error) {
     if (errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR') return undefined;
-    throw storeError(error, `cannot read ${path}`);
+    throw publishError(error, `cannot read ${path}`);
   }
+}
+
+/** As `storeError`, with what mends it here: no recorder is in trouble. */
+function publishError(error: unknown, doing: string): TallyError {
+  if (error instanceof TallyError) return error;
+  const { code, message } = storeError(error, doing);
+  return new TallyError(code, message, {
+    hint: 'give a directory that this user may write, with room for the whole log, and run it again: it goes on where it stopped',
+    cause: error,
+  });
 }
 
 export interface Publisher {
@@ -43,8 +53,13 @@ export async function openPublisher(root: string): Promise<Publisher> {
   const work = join(root, WORK);
   try {
     await mkdir(work, { recursive: true });
+    // Whoever else may write in the target could have everything that is begun here written elsewhere.
+    if ((await lstat(work)).isSymbolicLink())
+      throw new TallyError('USAGE', `${work} is a symbolic link, which is not followed`, {
+        hint: 'remove it, and see who may write in that directory',
+      });
   } catch (error) {
-    throw storeError(error, `cannot make ${work}`);
+    throw publishError(error, `cannot make ${work}`);
   }
   const lock = tryLock(join(work, 'lock.sqlite'));
   if (lock === undefined)
@@ -79,7 +94,9 @@ export async function openPublisher(root: string): Promise<Publisher> {
     const target = join(root, path);
     const beside = join(work, `${temporary++}.tmp`);
     await directory(dirname(target));
-    const handle = await open(beside, 'w');
+    // What a killed publisher left there is not written to, nor what a link of that name points to.
+    await rm(beside, { force: true });
+    const handle = await open(beside, 'wx');
     try {
       await writeAll(handle, bytes);
       await handle.sync();
@@ -103,7 +120,7 @@ export async function openPublisher(root: string): Promise<Publisher> {
         try {
           await Promise.all(files.slice(at, at + LIMITS.publishedAtOnce).map(putOne));
         } catch (error) {
-          throw storeError(error, `cannot write into ${root}`);
+          throw publishError(error, `cannot write into ${root}`);
         }
       }
     },
@@ -113,7 +130,7 @@ export async function openPublisher(root: string): Promise<Publisher> {
       try {
         for (const path of paths) await syncDirectory(path);
       } catch (error) {
-        throw storeError(error, `cannot write into ${root}`);
+        throw publishError(error, `cannot write into ${root}`);
       }
     },
     async close() {
@@ -142,7 +159,7 @@ export async function prunePublished(root: string): Promise<number> {
     }
   } catch (error) {
     if (errno(error) === 'ENOENT') return pruned;
-    throw storeError(error, `cannot take old partial tiles out of ${root}`);
+    throw publishError(error, `cannot take old partial tiles out of ${root}`);
   }
   return pruned;
 }

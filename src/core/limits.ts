@@ -44,6 +44,8 @@ export const LIMITS = {
   proofFileBytes: 1_200_000,
   /** Bundles that may be missing one after the other in a published tree that cannot be listed: its checkpoint may claim any size. */
   absentBundles: 64,
+  /** One file of a store or a published tree, segments and packs apart: a full bundle of the largest entries has 16 MiB. */
+  storedFileBytes: 256 * 1024 * 1024,
   /** Published files written at once: each waits for the disk by itself. */
   publishedAtOnce: 16,
   /** Requests for tiles answered at once: each may hold 256 entries, 16 MiB at most. Beyond it the client is told to come back. */

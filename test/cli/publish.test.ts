@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { appendFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { appendFile, lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -127,6 +128,63 @@ describe('tally log publish', () => {
       );
       await verified();
     }
+  });
+
+  it('writes neither among the files of this machine’s logs nor above them, by whatever link', async () => {
+    const { state, logs, keys } = home.paths;
+    const link = join(home.directory, 'link');
+    await symlink(join(logs, 'local'), link);
+    const before = await readdir(state, { recursive: true });
+    for (const place of [
+      join(logs, 'local'),
+      join(logs, 'local/new/er'),
+      link,
+      keys,
+      state,
+      home.directory,
+    ]) {
+      const { code, stderr } = await home.tally(['log', 'publish', place]);
+      assert.equal(code, 2, place);
+      assert.match(stderr, /USAGE.*(keeps its own files|hand out the private keys)/, place);
+    }
+    assert.deepEqual(await readdir(state, { recursive: true }), before);
+    const beside = await home.tally(['log', 'publish', join(state, 'www')]);
+    assert.equal(beside.code, 0, beside.stderr);
+  });
+
+  it('writes through no link that somebody laid where it begins its files', async () => {
+    const folder = join(home.directory, 'shared');
+    const precious = join(home.directory, 'precious');
+    await writeFile(precious, 'precious');
+    await mkdir(join(folder, '.publishing'), { recursive: true });
+    for (let i = 0; i < 30; i++) await symlink(precious, join(folder, '.publishing', `${i}.tmp`));
+    assert.equal((await home.tally(['log', 'publish', folder])).code, 0);
+    assert.equal(await readFile(precious, 'utf8'), 'precious');
+    assert.ok((await lstat(join(folder, 'checkpoint'))).isFile());
+    await rm(join(folder, '.publishing'), { recursive: true });
+    await symlink(home.directory, join(folder, '.publishing'));
+    const { code, stderr } = await home.tally(['log', 'publish', folder]);
+    assert.equal(code, 2);
+    assert.match(stderr, /symbolic link/);
+  });
+
+  it('waits for no pipe in the place of a file, and neither does a verifier', {
+    timeout: 30_000,
+  }, async () => {
+    const folder = join(home.directory, 'pipe');
+    await mkdir(folder);
+    execFileSync('mkfifo', [join(folder, 'checkpoint')]);
+    for (const args of [
+      ['log', 'publish', folder],
+      ['verify', folder],
+    ]) {
+      const { code, stderr } = await home.tally(args);
+      assert.equal(code, 6);
+      assert.match(stderr, /LOG_DAMAGED.*checkpoint is no plain file/);
+    }
+    const { code, stderr } = await home.tally(['verify', '/dev/zero']);
+    assert.equal(code, 2);
+    assert.match(stderr, /larger than/);
   });
 
   it('is not begun while another program publishes there', async () => {

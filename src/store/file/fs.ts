@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TallyError } from '../../core/error.ts';
+import { LIMITS } from '../../core/limits.ts';
 
 export const FILE_MODE = 0o600;
 export const DIRECTORY_MODE = 0o700;
@@ -43,6 +44,30 @@ export async function readFully(handle: FileHandle, into: Uint8Array, position: 
     done += bytesRead;
   }
   return done;
+}
+
+/**
+ * The bytes of a plain file. Throws `LOG_DAMAGED` for anything else under that name, without waiting for it, and for one
+ * larger than any that this program writes: a directory may come from somebody who wants its reader to hang.
+ */
+export async function readPlain(path: string, name: string): Promise<Uint8Array> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const found = await handle.stat();
+    if (!found.isFile()) throw strange(`${name} is no plain file`);
+    if (found.size > LIMITS.storedFileBytes)
+      throw strange(`${name} has ${found.size} bytes, more than any file of a log can have`);
+    const bytes = Buffer.alloc(found.size);
+    return bytes.subarray(0, await readFully(handle, bytes, 0));
+  } finally {
+    await handle.close();
+  }
+}
+
+function strange(what: string): TallyError {
+  return new TallyError('LOG_DAMAGED', what, {
+    hint: 'this program did not make it: keep the directory as it is, and take the log from elsewhere',
+  });
 }
 
 let temporary = 0;

@@ -1,8 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { invariant } from '../../core/error.ts';
 import type { ObjectStore } from '../../core/ports.ts';
-import { errno, makeDirectory, replaceFile, storeError, syncDirectory } from './fs.ts';
+import { errno, makeDirectory, readPlain, replaceFile, storeError, syncDirectory } from './fs.ts';
 
 function checkName(name: string): void {
   const bad = name === '' || name.split('/').some((part) => part === '' || part === '.' || part === '..');
@@ -41,7 +41,7 @@ export function fileObjects(root: string): ObjectStore {
     async get(name) {
       checkName(name);
       try {
-        return await readFile(join(root, name));
+        return await readPlain(join(root, name), name);
       } catch (error) {
         if (errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR') return undefined;
         throw storeError(error, `cannot read ${name}`);

@@ -23,6 +23,7 @@ import { examples } from '../../help.ts';
 import { createProgress, grouped } from '../../output/progress.ts';
 import { safe, toJson } from '../../output/safe.ts';
 import { openNewest, type TrustedKey, trustedKey } from '../../prove.ts';
+import { requirePublishTarget } from '../../publish-target.ts';
 import { openPublisher, type Publisher, prunePublished, readPublished } from '../../published.ts';
 
 interface PublishOptions {
@@ -55,6 +56,7 @@ async function publish(context: Context, target: string, options: PublishOptions
   const { reader } = opened;
   const key = await trustedKey(opened, { current: options.dir === undefined, given: undefined });
   const directory = resolve(target);
+  await requirePublishTarget(directory, context.paths, resolve(opened.directory));
   // A directory that holds something else is left as it is.
   await keepPromise(directory, reader, (await newestOf(opened, key)).checkpoint);
   const publisher = await openPublisher(directory);

@@ -1,5 +1,5 @@
 /** `tally verify FILE` for a proof file: one entry, checked with nothing but public keys. */
-import { readFile, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { isTallyError, TallyError } from '../../../core/error.ts';
 import type { JsonObject } from '../../../core/json.ts';
 import { LIMITS } from '../../../core/limits.ts';
@@ -114,14 +114,28 @@ async function readEntry(path: string): Promise<Uint8Array> {
 
 async function readBounded(path: string, most: number): Promise<Uint8Array> {
   try {
-    const { size } = await stat(path);
-    if (size <= most) return new Uint8Array(await readFile(path));
+    const bytes = await readUpTo(path, most + 1);
+    if (bytes.length <= most) return bytes;
   } catch (error) {
     throw unreadable(path, error);
   }
   throw new TallyError('USAGE', `${path} is larger than ${grouped(most)} bytes`, {
     hint: 'a proof file holds one entry; a whole log is verified by its directory',
   });
+}
+
+/** The size that a pipe or a device states says nothing. */
+async function readUpTo(path: string, most: number): Promise<Uint8Array> {
+  const handle = await open(path);
+  try {
+    const bytes = new Uint8Array(most);
+    let done = 0;
+    for (let read = -1; read !== 0 && done < most; done += read)
+      read = (await handle.read(bytes, done, most - done, null)).bytesRead;
+    return bytes.slice(0, done);
+  } finally {
+    await handle.close();
+  }
 }
 
 function unreadable(path: string, error: unknown): TallyError {
