@@ -55,6 +55,11 @@ export function createCheckpointer(options: {
   /** The checkpoint of this size is durable, and so are the tiles of all segments before its last entry's. */
   readonly onSigned?: (size: number) => void;
   readonly onFailure: (error: TallyError) => void;
+  /**
+   * The writer has failed: nothing is signed any more. The old key must not sign what a rotation that failed half-way has
+   * promised to the new one: the next start could not tell it from an intruder's.
+   */
+  readonly dead: () => boolean;
 }): Checkpointer {
   const { tree, store } = options;
   let signed = options.signed;
@@ -89,7 +94,7 @@ export function createCheckpointer(options: {
 
   async function sign(): Promise<void> {
     const size = tree.size;
-    if (size === signed) return;
+    if (size === signed || options.dead()) return;
     const note = signCheckpoint({ origin: options.origin, size, root: tree.root() }, [signer]);
     await publish(note, size);
   }
@@ -133,7 +138,7 @@ export function createCheckpointer(options: {
 
   /** Soon after the last entry of a burst, and never later than the bound while entries keep coming. */
   function schedule(): void {
-    if (timer !== undefined || stopped || tree.size === signed) return;
+    if (timer !== undefined || stopped || tree.size === signed || options.dead()) return;
     const dueAt = performance.now() + LIMITS.checkpointMs;
     const wait = (seen: number): void => {
       timer = setTimeout(() => {

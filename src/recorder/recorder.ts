@@ -140,6 +140,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
       snapshots.signed(size);
     },
     onFailure: committer.fail,
+    dead: () => committer.failure() !== undefined,
   });
 
   const keys = createKeys({

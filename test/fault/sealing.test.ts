@@ -12,12 +12,29 @@ import { linesOf, writeSegments } from '../support/sealed.ts';
 const FRAMES = 12;
 const ENTRIES = FRAMES * 256;
 
+/** A full segment and one entry of the next, in a directory that is gone afterwards. */
+async function withSegment(use: (entries: string) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'tally-seal-'));
+  try {
+    await writeSegments(directory, [0, ENTRIES, ENTRIES + 1], []);
+    await use(join(directory, 'entries'));
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+const plainLines = (entries: string): Promise<string> =>
+  readFile(join(entries, '000000000000.jsonl'), 'utf8');
+
 describe('a segment that is sealed', () => {
-  it('keeps its plain form when what was written does not read back', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'tally-seal-'));
-    try {
-      await writeSegments(directory, [0, ENTRIES, ENTRIES + 1], []);
-      const entries = join(directory, 'entries');
+  it('loses its plain form when what was written reads back', () =>
+    withSegment(async (entries) => {
+      await sealSegment(entries, 0);
+      assert.deepEqual((await readdir(entries)).sort(), ['000000000000.jsonl.zst', '000000003072.jsonl']);
+    }));
+
+  it('keeps its plain form when what was written does not read back', () =>
+    withSegment(async (entries) => {
       const beside = join(entries, '000000000000.jsonl.zst.tmp');
       const { signal } = new AbortController();
       // Asked at each frame: once for each that is written, then for each that is read back. At the first of those the
@@ -32,15 +49,9 @@ describe('a segment that is sealed', () => {
       const { size } = await sizeOfSealed();
       await assert.rejects(sealSegment(entries, 0, signal), /does not read back/);
       assert.ok(asked > FRAMES);
-      assert.equal(await readFile(join(entries, '000000000000.jsonl'), 'utf8'), linesOf(0, ENTRIES));
+      assert.equal(await plainLines(entries), linesOf(0, ENTRIES));
       assert.deepEqual((await readdir(entries)).sort(), ['000000000000.jsonl', '000000003072.jsonl']);
-
-      await sealSegment(entries, 0);
-      assert.deepEqual((await readdir(entries)).sort(), ['000000000000.jsonl.zst', '000000003072.jsonl']);
-    } finally {
-      await rm(directory, { recursive: true });
-    }
-  });
+    }));
 });
 
 /** Of the same segment in a directory of its own. */
