@@ -154,6 +154,17 @@ describe('tally log prove', () => {
     assert.equal(await run('--witness', a.vkey, '--quorum', '2'), 2);
     assert.equal(await run('--quorum', '1'), 2);
     assert.equal(await run('--witness', vkey), 2);
+
+    // Too few, or a false line of one that was asked for: then the entry is not shown, and the log is not to blame.
+    const few = await verify(stranger, file('w.tlog-proof'), '--key', vkey, '--witness', a.vkey, b.vkey);
+    assert.deepEqual([few.code, few.entry], [2, null]);
+    const forged = b.cosign(encodeUtf8('another checkpoint\n'), 1_800_000_000);
+    const broken = signNote(note.text, [], [...note.signatures, line, forged]);
+    await writeFile(file('w.tlog-proof'), encodeProofFile({ ...rest, checkpoint: broken }));
+    const bad = await stranger.tally(['verify', file('w.tlog-proof'), '--key', vkey, '--witness', b.vkey]);
+    assert.equal(bad.code, 6);
+    assert.match(bad.stdout, /✓ signatures[\s\S]*✗ witnesses[\s\S]*not shown/);
+    assert.match(bad.stderr, /the log signed this, and somebody put a false line/);
   });
 
   it('takes a directory as its argument too', async () => {

@@ -84,10 +84,11 @@ export async function verifyProofFile(context: Context, path: string, request: P
     ...(request.witnesses.length === 0 ? {} : { witnesses: witnessJudge(request) }),
   });
   const ground = request.key === undefined ? 'pinned' : 'given';
-  const parsed = entry === undefined ? undefined : parseLine(Buffer.from(entry));
+  const exit = exitCodeOfProof(report);
+  const parsed = entry === undefined || exit !== 0 ? undefined : parseLine(Buffer.from(entry));
   const answer: ProofVerification = {
     ...report,
-    exit_code: exitCodeOfProof(report),
+    exit_code: exit,
     key: pinned[0] === undefined ? null : { vkey: signer(report, pinned) ?? pinned[0], ground },
     entry: parsed !== undefined && 'entry' in parsed ? parsed.entry : null,
   };
@@ -199,7 +200,11 @@ function entryLines({ entry, origin, index }: ProofVerification, { bold, dim }: 
   return [`${of}: ${bold(shown(what))}`, dim(shown(about)), dim('--json prints the entry')];
 }
 
-function mending({ signatures, integrity, origin, exit_code }: ProofVerification): string[] {
+function mending({ signatures, integrity, witnesses, origin, exit_code }: ProofVerification): string[] {
+  if (exit_code === 6 && integrity.status === 'pass' && signatures.status === 'pass')
+    return [
+      'the log signed this, and somebody put a false line of a witness under it: get the proof again, and keep this file',
+    ];
   if (exit_code === 6)
     return [
       'this is not what the log signed: get the proof again from whoever runs the log, and keep this file',
@@ -208,5 +213,8 @@ function mending({ signatures, integrity, origin, exit_code }: ProofVerification
     return [
       `give the key of ${origin ?? 'the log'} that you know from elsewhere: --key VKEY (its owner prints it with \`tally key list\`)`,
     ];
-  return integrity.status === 'incomplete' ? ['give the bytes of the entry: --entry FILE'] : [];
+  if (integrity.status === 'incomplete') return ['give the bytes of the entry: --entry FILE'];
+  return witnesses?.status === 'incomplete'
+    ? ['get the proof again when more witnesses have cosigned, or ask for fewer: --quorum K']
+    : [];
 }
