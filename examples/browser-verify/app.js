@@ -80,13 +80,7 @@ async function aboutLog(source, onProgress) {
     summary: summaries[code],
     verdicts: [
       ['integrity', report.integrity.status, integrityText(report)],
-      [
-        'chain',
-        report.chain.status,
-        report.chain.status === 'fail'
-          ? `broken before ${list(report.chain.breaks, report.chain.break_count)}`
-          : 'every entry names the hash of the one before it',
-      ],
+      ['chain', report.chain.status, chainText(report.chain)],
       ['append-only', report.append_only.status, report.append_only.note ?? ''],
       [
         'signatures',
@@ -96,6 +90,11 @@ async function aboutLog(source, onProgress) {
       ['anchored', report.anchored.status, report.anchored.note],
     ],
   };
+}
+
+function chainText({ status, breaks, break_count: count }) {
+  if (status === 'fail') return `broken before ${list(breaks, count)}`;
+  return status === 'pass' ? 'every entry that is there names the hash of the one before it' : '';
 }
 
 function firstBad({ integrity }) {
@@ -126,25 +125,34 @@ function integrityText({ integrity, size }) {
       )}`,
     );
   if (integrity.note !== undefined) parts.push(integrity.note);
-  return parts.length > 0
-    ? parts.join('; ')
-    : `all ${(size ?? 0).toLocaleString()} entries lead to the signed root`;
+  if (parts.length > 0) return parts.join('; ');
+  return integrity.status === 'pass'
+    ? `all ${(size ?? 0).toLocaleString()} entries lead to the signed root`
+    : '';
 }
 
 function list(items, count) {
   return items.slice(0, NAMED).join(', ') + (count > NAMED ? ` … (${count.toLocaleString()} in all)` : '');
 }
 
+/** Characters that are not seen, or that turn around what is beside them: shown as what they are. */
+function visible(text) {
+  return text.replace(
+    /[^\P{C}\n]|[\p{Zl}\p{Zp}]/gu,
+    (hidden) => `\\u{${hidden.codePointAt(0).toString(16)}}`,
+  );
+}
+
 /** Text only: what a hostile log says is never taken for markup. */
 function show({ state, summary, verdicts, entry }) {
   result.hidden = false;
   result.dataset.state = state;
-  byId('summary').textContent = summary;
+  byId('summary').textContent = visible(summary);
   byId('progress').hidden = state !== 'busy';
   byId('progress').removeAttribute('value');
   byId('verdicts').replaceChildren(...verdicts.map(verdictItem));
   byId('entry').hidden = entry === undefined;
-  byId('entry').textContent = entry ?? '';
+  byId('entry').textContent = visible(entry ?? '');
 }
 
 function verdictItem([name, status, text]) {
@@ -158,7 +166,7 @@ function verdictItem([name, status, text]) {
   ]) {
     const part = document.createElement('span');
     part.className = kind;
-    part.textContent = content;
+    part.textContent = visible(content);
     if (kind === 'mark') part.setAttribute('aria-label', status);
     item.append(part);
   }

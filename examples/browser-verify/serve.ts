@@ -51,7 +51,11 @@ export async function servePage(options: PageOptions = {}): Promise<{ url: strin
   }
 
   const server: Server = createServer(async (request, response) => {
-    const file = locate(new URL(request.url ?? '/', 'http://localhost').pathname);
+    // A page of another site, whose name was made to resolve to this machine, sends its own name.
+    const { port } = server.address() as AddressInfo;
+    const honest = [`127.0.0.1:${port}`, `localhost:${port}`].includes(request.headers.host ?? '');
+    const url = URL.parse(request.url ?? '/', `http://127.0.0.1:${port}`);
+    const file = honest && url !== null ? locate(url.pathname) : undefined;
     const bytes = file === undefined ? undefined : await readFile(file).catch(() => undefined);
     if (file === undefined || bytes === undefined) return response.writeHead(404).end();
     response.writeHead(200, {

@@ -1,6 +1,7 @@
 /** `tallystick/verify` in a real browser, through the page of examples/browser-verify. */
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -23,6 +24,8 @@ let folder: string;
 let published: string;
 let damaged: string;
 let proof: string;
+/** Signed by the same key, of an entry with markup and a character that turns text around. */
+let hostile: string;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tally-browser-'));
@@ -53,6 +56,17 @@ before(async () => {
     extra: encodeUtf8(log.lines[300] ?? ''),
   };
   await writeFile(proof, encodeProofFile(file));
+  hostile = join(folder, 'hostile.tlog-proof');
+  const text = (index: number, prev: string): string =>
+    `{"index":${index},"prev":"${prev}","v":1,"what":"<img src=x onerror=alert(1)>\u202e"}`;
+  const other = buildLog(1, { text });
+  const lonely = {
+    index: 0,
+    proof: [],
+    checkpoint: other.checkpoint,
+    extra: encodeUtf8(other.lines[0] ?? ''),
+  };
+  await writeFile(hostile, encodeProofFile(lonely));
 });
 after(() => rm(folder, { recursive: true, force: true }));
 
@@ -94,6 +108,37 @@ const askUrl = (page: Page, url: string) =>
     ),
   );
 
+describe('the server of the page', () => {
+  it('survives a target that is none, and answers to no other name than its own', async () => {
+    const server = await servePage({ published });
+    const { port } = new URL(server.url);
+    const ask = (path: string, host: string): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const asked = request({ host: '127.0.0.1', port, path, headers: { host } }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        asked.on('error', reject).end();
+      });
+    try {
+      const own = `127.0.0.1:${port}`;
+      for (const path of [
+        '//',
+        '//[',
+        '/%',
+        '/log/..%2f..%2fpackage.json',
+        '/dist//etc/passwd',
+        '/../package.json',
+      ])
+        assert.equal(await ask(path, own), 404, path);
+      assert.equal(await ask('/log/checkpoint', `rebound.example:${port}`), 404);
+      assert.equal(await ask('/log/checkpoint', own), 200);
+    } finally {
+      await server.close();
+    }
+  });
+});
+
 describe('the verifier in Chromium', () => {
   it('verifies logs and proofs, names what is bad, and calls nothing intact without a key', {
     timeout: 120_000,
@@ -133,6 +178,20 @@ describe('the verifier in Chromium', () => {
           assert.equal((await answer(page, () => page.chooseFiles('#file', [proof]))).state, 'incomplete');
           await giveKey(page, 'nonsense');
           assert.equal((await askUrl(page, `${good.url}log`)).state, 'incomplete');
+          // Without a key a whole log is not confirmed, and is not called tampered with either.
+          await giveKey(page, '');
+          const unsigned = await askUrl(page, `${good.url}log`);
+          assert.deepEqual(
+            [unsigned.state, unsigned.verdicts.integrity, unsigned.verdicts.signatures],
+            ['incomplete', 'incomplete', 'neutral'],
+          );
+
+          await giveKey(page, vkey);
+          const shown = await answer(page, () => page.chooseFiles('#file', [hostile]));
+          assert.equal(shown.state, 'pass');
+          assert.ok(shown.entry.includes('<img src=x onerror=alert(1)>'), shown.entry);
+          assert.ok(shown.entry.includes('\\u{202e}') && !shown.entry.includes('\u202e'), shown.entry);
+          assert.equal(await page.evaluate("document.querySelectorAll('#result img').length"), 0);
           assert.deepEqual(page.complaints, []);
 
           const other = await open(bad.url);
