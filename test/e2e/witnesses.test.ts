@@ -94,6 +94,13 @@ test('a proof file carries the cosignatures of both witnesses, and a stranger co
   const later = home.entries('agent.register').at(-1)?.index ?? -1;
   const bare = await proveTo(home, 'bare.tlog-proof', String(later));
   assert.deepEqual([(await verify(bare)).code, (await verify(bare, ...both)).code], [0, 2]);
+
+  // What they cosigned before a rotation is good by the key of then, and the reader is told that one.
+  await ok(home, 'key', 'rotate', '--reason', 'test');
+  const rotated = (await home.tally(['log', 'prove', String(index), '--json'])).json();
+  assert.equal(rotated.vkey, vkey);
+  const old = await proveTo(home, 'old.tlog-proof', String(index));
+  assert.equal((await verify(old, ...both)).code, 0);
 });
 
 test('lines that do not hold stay out of a proof file, and the rest still counts', async (t) => {
