@@ -59,9 +59,9 @@ them. Otherwise, and with --newest, it is under the newest checkpoint of the log
 
 The entry is in the file unless --no-entry is given: hand it to those who may read
 that entry. --json prints {"id","index","leaf_hash","checkpoint":{"origin","size"},
-"vkey","cosigned_by":[{"name","vkey","time"}],"window","proof"}, where "proof" is the text of the file and "window" what
-verified time stamps prove about the time of the entry, as in tally log show: {}
-when they prove nothing.`;
+"vkey","cosigned_by":[{"name","vkey","time"}],"window","proof"}. "proof" is the text
+of the file; "window" is what verified time stamps prove about the time of the
+entry, as in tally log show: {} when they prove nothing.`;
 
 async function prove(context: Context, which: string, options: ProveOptions): Promise<void> {
   const opened = await context.openReader(options.dir === undefined ? {} : { log: options.dir });
