@@ -1,6 +1,7 @@
 /** What `tally verify` says of the files around the entries: their names, log.json, torn tails, the remembered head. */
 import assert from 'node:assert/strict';
-import { cp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { cp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { openSession } from '../../src/open.ts';
@@ -75,6 +76,49 @@ describe('tally verify of the files around the entries', () => {
     });
     assert.equal(split.code, 6);
     assert.match(split.report.integrity.note ?? '', /000000000300\.jsonl is named by no multiple/);
+  });
+
+  it('shows segments as no crash leaves them, although every entry is there: a start would refuse some', async () => {
+    const SECOND = 'entries/000000000256.jsonl';
+    const split = (at: (bytes: Buffer, second: number) => number) => async (directory: string) => {
+      const bytes = await readFile(join(directory, FIRST));
+      const lines = bytes.toString('utf8').split('\n').slice(0, 256).join('\n');
+      const place = at(bytes, Buffer.byteLength(lines) + 1);
+      await writeFile(join(directory, FIRST), bytes.subarray(0, place));
+      await writeFile(join(directory, SECOND), bytes.subarray(place));
+    };
+    const empty = (name: string) => (directory: string) =>
+      writeFile(join(directory, 'entries', name), new Uint8Array(0));
+    assert.equal((await changed(split((_, second) => second))).code, 0);
+    const cases: readonly (readonly [RegExp, (directory: string) => Promise<void>])[] = [
+      [/0000\.jsonl ends inside a line/, split((_, second) => second - 1)],
+      [/0000\.jsonl ends inside a line/, split((_, second) => second + 9)],
+      [/0256\.jsonl is empty, and the entry before it is \d+/, empty('000000000256.jsonl')],
+      [/1024\.jsonl is empty, and the entry before it is \d+/, empty('000000001024.jsonl')],
+      [/0000\.jsonl is empty, and another segment comes after it/, split(() => 0)],
+      [/0000\.jsonl\.zst lies beside the newest segment/, empty('000000000000.jsonl.zst')],
+    ];
+    for (const [why, change] of cases) {
+      const { code, report } = await changed(change);
+      assert.deepEqual([code, report.integrity.status], [6, 'fail'], String(why));
+      assert.match(report.integrity.note ?? '', why);
+    }
+  });
+
+  it('neither waits for a pipe nor reads a device on and on under the name of a file of the log', async () => {
+    for (const name of ['000000000000.jsonl.torn-7', '000000000512.jsonl', '000000000512.jsonl.zst']) {
+      const pipe = await changed(async (directory) => {
+        execFileSync('mkfifo', [join(directory, 'entries', name)]);
+      });
+      assert.equal(pipe.code, 0, name);
+      const device = await changed((directory) => symlink('/dev/zero', join(directory, 'entries', name)));
+      assert.equal(device.code, 0, name);
+    }
+    const instead = await changed(async (directory) => {
+      await rm(join(directory, FIRST));
+      await symlink('/dev/zero', join(directory, FIRST));
+    });
+    assert.deepEqual([instead.code, instead.report.integrity.status], [6, 'fail']);
   });
 
   it('shows a log.json that continues a log which no start cites, or names another tenant', async () => {

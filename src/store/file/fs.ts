@@ -46,6 +46,20 @@ export async function readFully(handle: FileHandle, into: Uint8Array, position: 
   return done;
 }
 
+/** For reading. Undefined when there is no plain file: a pipe under its name must not make us wait, a device not read on for ever. */
+export async function openPlain(path: string): Promise<FileHandle | undefined> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (errno(error) === 'ENOENT') return undefined;
+    throw storeError(error, `cannot read ${path}`);
+  }
+  if ((await handle.stat()).isFile()) return handle;
+  await handle.close();
+  return undefined;
+}
+
 /**
  * The bytes of a plain file. Throws `LOG_DAMAGED` for anything else under that name, without waiting for it, and for one
  * larger than any that this program writes: a directory may come from somebody who wants its reader to hang.

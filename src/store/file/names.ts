@@ -60,10 +60,11 @@ export async function namesIn(entries: string): Promise<readonly string[]> {
   }
 }
 
-/** Bytes of a plain segment; undefined when it is not there (any more). */
+/** Bytes of a plain segment; undefined when it is not there (any more), or no file. */
 export async function plainSize(entries: string, first: number): Promise<number | undefined> {
   try {
-    return (await stat(join(entries, segmentName(first)))).size;
+    const found = await stat(join(entries, segmentName(first)));
+    return found.isFile() ? found.size : undefined;
   } catch (error) {
     if (errno(error) === 'ENOENT') return undefined;
     throw storeError(error, `cannot read segment ${segmentName(first)}`);

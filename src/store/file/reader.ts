@@ -1,7 +1,6 @@
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LogReader, Segment } from '../../core/ports.ts';
-import { errno, storeError } from './fs.ts';
+import { openPlain, storeError } from './fs.ts';
 import { listSegments, type NamedSegment, plainSize, sealedName } from './names.ts';
 import { fileObjects } from './objects.ts';
 import { readTable } from './sealed.ts';
@@ -48,24 +47,19 @@ export function fileReader(directory: string): LogReader {
   };
 }
 
-/** Undefined when it is gone since it was listed. */
+/** Undefined when it is gone since it was listed, or no file. */
 async function withSize(entries: string, { first, sealed }: NamedSegment): Promise<Segment | undefined> {
   const bytes = sealed ? undefined : await plainSize(entries, first);
   if (bytes !== undefined) return { first, bytes, sealed: false };
+  const handle = await openPlain(join(entries, sealedName(first)));
+  if (handle === undefined) return undefined;
   try {
-    const handle = await open(join(entries, sealedName(first)), 'r');
-    try {
-      const table = await readTable(handle);
-      return {
-        first,
-        bytes: typeof table === 'string' ? (await handle.stat()).size : table.bytes,
-        sealed: true,
-      };
-    } finally {
-      await handle.close();
-    }
+    const table = await readTable(handle);
+    const size = typeof table === 'string' ? (await handle.stat()).size : table.bytes;
+    return { first, bytes: size, sealed: true };
   } catch (error) {
-    if (errno(error) === 'ENOENT') return undefined;
     throw storeError(error, `cannot read segment ${sealedName(first)}`);
+  } finally {
+    await handle.close();
   }
 }

@@ -1,10 +1,10 @@
 /** One segment for reading at any place, in whichever form it lies there. Places are those of its lines, uncompressed. */
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LIMITS } from '../../core/limits.ts';
 import type { SegmentDamage } from '../../core/ports.ts';
 import type { SeekTable } from '../../core/sealed/table.ts';
-import { errno, readFully, storeError } from './fs.ts';
+import { openPlain, readFully } from './fs.ts';
 import { sealedName, segmentName } from './names.ts';
 import { frameAt, readFrame, readTable, sealedBlocks, segmentDamaged } from './sealed.ts';
 
@@ -33,7 +33,7 @@ export async function openSegmentFile(entries: string, first: number): Promise<S
 }
 
 export async function openPlainFile(entries: string, first: number): Promise<SegmentFile | undefined> {
-  const handle = await openIfThere(join(entries, segmentName(first)));
+  const handle = await openPlain(join(entries, segmentName(first)));
   return handle === undefined ? undefined : plainFile(handle, first);
 }
 
@@ -43,7 +43,7 @@ export async function openSealedFile(
   first: number,
   path = join(entries, sealedName(first)),
 ): Promise<SegmentFile | undefined> {
-  const handle = await openIfThere(path);
+  const handle = await openPlain(path);
   return handle === undefined ? undefined : sealedFile(handle, first);
 }
 
@@ -52,15 +52,6 @@ export async function requireSegmentFile(entries: string, first: number): Promis
   const file = await openSegmentFile(entries, first);
   if (file === undefined) throw segmentDamaged({ segment: first, why: 'the file is not there any more' });
   return file;
-}
-
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, 'r');
-  } catch (error) {
-    if (errno(error) === 'ENOENT') return undefined;
-    throw storeError(error, `cannot read ${path}`);
-  }
 }
 
 async function plainFile(handle: FileHandle, first: number): Promise<SegmentFile> {
