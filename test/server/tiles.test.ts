@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { request as httpRequest } from 'node:http';
+import { Agent, request as httpRequest } from 'node:http';
 import { describe, it, type TestContext } from 'node:test';
 import { isTallyError } from '../../src/core/error.ts';
 import { LIMITS } from '../../src/core/limits.ts';
@@ -221,6 +221,32 @@ describe('the server of tiles', () => {
     assert.equal(report.entries, 1300);
   });
 
+  it('is for the user whose log it is: other users of the machine get nothing, and are looked up once', async (t) => {
+    const asked: number[] = [];
+    const server = await serveTiles({
+      name: 'local',
+      reader: readerOf(buildLog(3)),
+      port: 0,
+      onError: (error) => assert.match(String(error), /no table/),
+      mayRead: async ({ remotePort, localPort }) => {
+        asked.push(remotePort);
+        assert.equal(localPort, Number(new URL(server.url).port));
+        if (asked.length > 1) throw new Error('no table');
+        return false;
+      },
+    });
+    t.after(() => server.close());
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    t.after(() => agent.destroy());
+    for (let i = 0; i < 3; i++) {
+      const { status, body } = await plainGet(`${server.url}/tile/entries/000.p/3`, 'GET', undefined, agent);
+      assert.deepEqual([status, /another user/.test(body.toString())], [403, true]);
+    }
+    assert.equal(asked.length, 1);
+    // Not known is not allowed.
+    assert.equal((await plainGet(`${server.url}/checkpoint`)).status, 403);
+  });
+
   it('takes no body, sends none for HEAD, and refuses a taken port by its name', async (t) => {
     const { url } = await serve(t, buildLog(3));
     const head = await plainGet(`${url}/checkpoint`, 'HEAD');
@@ -245,9 +271,9 @@ interface Plain {
 }
 
 /** Not `fetch`: that one says it is a page. */
-function plainGet(url: string, method = 'GET', body?: string): Promise<Plain> {
+function plainGet(url: string, method = 'GET', body?: string, agent?: Agent): Promise<Plain> {
   return new Promise((resolve, reject) => {
-    const request = httpRequest(url, { method }, (response) => {
+    const request = httpRequest(url, { method, ...(agent === undefined ? {} : { agent }) }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () =>
