@@ -54,6 +54,17 @@ function linesOf(entries: string): Buffer[] {
   });
 }
 
+interface StoredEntry {
+  readonly id: string;
+  readonly phase: string;
+  readonly parent_id?: string;
+}
+
+/** Every entry of the log, in order. Throws for a line that is none. */
+export function entriesIn(state: string): readonly StoredEntry[] {
+  return linesOf(join(state, 'logs/local/entries')).map((line) => JSON.parse(line.toString()));
+}
+
 interface Signed {
   readonly size: number;
   readonly root: string;

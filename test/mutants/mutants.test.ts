@@ -47,7 +47,7 @@ describe('a planted bug', () => {
 describe('a test run', () => {
   it('finds nothing when no test ran, or all passed', () => {
     assert.equal(judge({ code: 1, hung: false, output: 'SyntaxError' }).found, false);
-    assert.equal(judge({ code: 1, hung: false, output: 'not ok 1 - file\n' }).found, false);
+    assert.equal(judge({ code: 1, hung: false, output: 'not ok 1 - test/a.test.ts\n' }).found, false);
     assert.equal(judge({ code: 0, hung: false, output: 'ok 1 - a\n' }).found, false);
     assert.deepEqual(judge({ code: 1, hung: false, output: 'ok 1 - a\n    not ok 2 - b\n' }), {
       found: true,
