@@ -60,7 +60,7 @@ async function places(shop: Workshop): Promise<Places & { readonly folder: strin
   return { folder, state, trace: join(folder, 'trace'), cache: shop.cache };
 }
 
-const receipts = (acknowledged: readonly (readonly [number, string])[]): Acknowledged[] =>
+export const receipts = (acknowledged: readonly (readonly [number, string])[]): Acknowledged[] =>
   acknowledged.map(([index, id]) => ({ index, id }));
 
 /** Runs of the whole program without a fault, and the places where runs that begin later were cut short. */
