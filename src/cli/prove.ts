@@ -28,6 +28,8 @@ export interface TrustedKey {
   /** All of them, from `first` on. */
   readonly spans: readonly KeySpan[];
   readonly ground: 'given' | 'pinned' | 'self-declared';
+  /** The newest checkpoint, read before the keys were: a rotation meanwhile must not leave it without its note. */
+  readonly newest: Uint8Array | undefined;
 }
 
 export type ProofState =
@@ -60,8 +62,9 @@ export async function trustedKey(
 ): Promise<TrustedKey> {
   const { vkey, ground } = await startingKey(opened, whose);
   const first = verifierFromVkey(vkey);
+  const newest = await opened.reader.objects.get('checkpoint');
   const spans = spansFrom(await walkLog(opened, whose, first.name), first);
-  return { first, spans, verifier: spans.at(-1)?.verifier ?? first, ground };
+  return { first, spans, verifier: spans.at(-1)?.verifier ?? first, ground, newest };
 }
 
 async function startingKey(
@@ -76,11 +79,10 @@ async function startingKey(
 }
 
 /** The newest checkpoint and its signed bytes; `undefined` when nothing is signed. Throws what opening it throws. */
-export async function openNewest(
-  { reader }: OpenedReader,
-  { spans }: TrustedKey,
-): Promise<{ readonly note: Uint8Array; readonly checkpoint: VerifiedCheckpoint } | undefined> {
-  const note = await reader.objects.get('checkpoint');
+export function openNewest({
+  newest: note,
+  spans,
+}: TrustedKey): { readonly note: Uint8Array; readonly checkpoint: VerifiedCheckpoint } | undefined {
   if (note === undefined) return undefined;
   const { size } = parseCheckpoint(parseNote(note).text);
   return { note, checkpoint: openCheckpoint(note, keysAt(spans, size)) };
@@ -104,7 +106,7 @@ export async function provePlace(
   { index, line }: { readonly index: number; readonly line: Uint8Array },
   key: TrustedKey,
 ): Promise<ProvenPlace | { readonly signed: number }> {
-  const newest = await openNewest(opened, key);
+  const newest = openNewest(key);
   if (newest === undefined || index >= newest.checkpoint.size)
     return { signed: newest?.checkpoint.size ?? 0 };
   return placeUnder(opened, { index, line }, newest);
@@ -149,12 +151,13 @@ export async function proveEntry(
         chained: await isChained(opened.reader, entry),
       };
     const { origin, size, root } = place.checkpoint;
+    const { vkey } = signerOf(place.checkpoint, key);
     return {
       state: 'published',
       verified: true,
       leaf_hash,
       checkpoint: { origin, size, root: encodeBase64(root) },
-      key: { vkey: key.verifier.vkey, ground: key.ground },
+      key: { vkey, ground: key.ground },
       proof: place.proof.map(encodeBase64),
     };
   } catch (error) {

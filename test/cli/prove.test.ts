@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { readLines } from '../../src/cli/lines.ts';
+import { openNewest, proveEntry, signerOf, trustedKey } from '../../src/cli/prove.ts';
 import { encodeUtf8 } from '../../src/core/bytes.ts';
 import { cosignerFromSkey, makeCosignerKey } from '../../src/core/tlog/cosignature.ts';
 import { parseNote, signNote } from '../../src/core/tlog/note.ts';
 import { encodeProofFile, parseProofFile } from '../../src/core/tlog/proof-file.ts';
 import { openSession } from '../../src/open.ts';
+import { openReader } from '../../src/reader.ts';
 import { type Home, makeHome } from '../support/home.ts';
 
 let home: Home;
@@ -190,4 +193,31 @@ describe('tally log prove', () => {
     const whole = await verify(stranger, published, '--key', vkey);
     assert.deepEqual([whole.code, whole.signatures.status], [0, 'pass']);
   });
+});
+
+it('a rotation between the look at the keys and the use of the checkpoint is no sign of tampering', async () => {
+  const machine = await makeHome();
+  try {
+    const rotate = async (): Promise<void> => {
+      const session = await openSession({
+        paths: machine.paths,
+        client: { surface: 'cli' },
+        onWarning: (line) => assert.fail(line),
+      });
+      await session.ask('key.rotate', {});
+      await session.close();
+    };
+    await rotate();
+    const opened = openReader(machine.paths);
+    const key = await trustedKey(opened, { current: true, given: undefined });
+    await rotate();
+    const newest = openNewest(key);
+    assert.ok(newest);
+    assert.equal(signerOf(newest.checkpoint, key).vkey, key.verifier.vkey);
+    const [line] = await readLines(opened.reader, 0, 1);
+    assert.ok(line);
+    assert.equal((await proveEntry(opened, { index: 0, line, prev: undefined }, key)).state, 'published');
+  } finally {
+    await machine.remove();
+  }
 });

@@ -16,7 +16,6 @@ import { readRotations } from '../../../core/tlog/rotation-notes.ts';
 import { TILE_WIDTH, tilePath } from '../../../core/tlog/tile.ts';
 import { createTree, loadTreeState, type TreeState } from '../../../core/tlog/tiling.ts';
 import { emptyRoot } from '../../../core/tlog/tree.ts';
-import type { OpenedReader } from '../../../reader.ts';
 import type { Context } from '../../context.ts';
 import { hashesOf } from '../../hashes.ts';
 import { examples } from '../../help.ts';
@@ -54,16 +53,17 @@ export function buildPublish(context: Context): Command {
 async function publish(context: Context, target: string, options: PublishOptions): Promise<void> {
   const opened = await context.openReader(options.dir === undefined ? {} : { log: options.dir });
   const { reader } = opened;
-  const key = await trustedKey(opened, { current: options.dir === undefined, given: undefined });
+  const whose = { current: options.dir === undefined, given: undefined };
   const directory = resolve(target);
   await requirePublishTarget(directory, context.paths, resolve(opened.directory));
   // A directory that holds something else is left as it is.
-  await keepPromise(directory, reader, (await newestOf(opened, key)).checkpoint);
+  await keepPromise(directory, reader, newestOf(await trustedKey(opened, whose)).checkpoint);
   const publisher = await openPublisher(directory);
   const progress = createProgress(context.stderr, 'publishing', 'entries');
   try {
     // Again, now that nobody else publishes there: meanwhile another program may have published more than was signed then.
-    const { note, checkpoint } = await newestOf(opened, key);
+    const key = await trustedKey(opened, whose);
+    const { note, checkpoint } = newestOf(key);
     const published = await keepPromise(directory, reader, checkpoint);
     const since =
       options.full === true
@@ -100,11 +100,8 @@ async function publish(context: Context, target: string, options: PublishOptions
   }
 }
 
-async function newestOf(
-  opened: OpenedReader,
-  key: TrustedKey,
-): Promise<{ readonly note: Uint8Array; readonly checkpoint: VerifiedCheckpoint }> {
-  const newest = await openNewest(opened, key);
+function newestOf(key: TrustedKey): NonNullable<ReturnType<typeof openNewest>> {
+  const newest = openNewest(key);
   if (newest !== undefined) return newest;
   throw new TallyError('NOT_FOUND', 'this log has no signed checkpoint yet', {
     hint: 'record something first; a checkpoint is signed within 200 ms',
