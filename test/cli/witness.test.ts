@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -128,6 +137,23 @@ describe('tally witness serve', () => {
     const again = await home.tally(['witness', 'serve', '--port', '0']);
     assert.equal(again.code, 6);
     assert.match(again.error().message, /the key of this witness is gone/);
+  });
+
+  it('changes the modes of no directory that was there, and takes none that others may write', async (t) => {
+    const home = makeHome(t);
+    const shared = join(home.directory, 'shared');
+    mkdirSync(shared);
+    for (const [mode, code] of [
+      [0o777, 2],
+      [0o775, 2],
+      [0o755, 0],
+    ] as const) {
+      chmodSync(shared, mode);
+      const { code: got, stderr } = await home.tally(['witness', 'list', '--dir', shared]);
+      assert.equal(got, code, stderr);
+      if (code !== 0) assert.match(stderr, /BAD_CONFIG.*other users may write.*chmod 700/);
+      assert.equal(statSync(shared).mode & 0o777, mode);
+    }
   });
 
   it('refuses a key that is no log, a port that is taken and a place that it may not write', async (t) => {

@@ -1,6 +1,6 @@
 /** The directory of our own witness: its key, and who may use it. */
 import { randomBytes } from 'node:crypto';
-import { chmod } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { TallyError } from '../../../core/error.ts';
@@ -13,19 +13,23 @@ import type { Context } from '../../context.ts';
 
 const KEY_FILE = 'key';
 const SEED_BYTES = 32;
+const OTHERS_WRITE = 0o022;
 
 export interface WitnessHome {
   readonly directory: string;
   readonly files: ObjectStore;
 }
 
-/** `dir`, or the one of this machine. Made when it is not there, for its owner only. */
+/**
+ * `dir`, or the one of this machine. Made when it is not there, for its owner only. One that is there keeps its modes,
+ * whosever it is; throws `BAD_CONFIG` when others may write into it, since they could put the state back.
+ */
 export async function witnessHome({ paths }: Context, dir: string | undefined): Promise<WitnessHome> {
   const directory = dir === undefined ? join(paths.state, 'witness') : resolve(dir);
+  let mode: number;
   try {
     await makeDirectory(directory);
-    // Made by hand it may be wider, and the key is in it.
-    await chmod(directory, 0o700);
+    mode = (await stat(directory)).mode;
   } catch (error) {
     throw new TallyError(
       'BAD_CONFIG',
@@ -36,6 +40,10 @@ export async function witnessHome({ paths }: Context, dir: string | undefined): 
       },
     );
   }
+  if ((mode & OTHERS_WRITE) !== 0)
+    throw new TallyError('BAD_CONFIG', `other users may write into ${directory}`, {
+      hint: `a witness needs a directory of its own: chmod 700 ${directory}, or another one with --dir DIR`,
+    });
   return { directory, files: fileObjects(directory) };
 }
 
