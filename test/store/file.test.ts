@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -35,6 +35,26 @@ test('everything the file store writes is readable by its owner only', async () 
     const { mode } = await stat(join(file.parentPath, file.name));
     assert.equal((mode & 0o777).toString(8), file.isDirectory() ? '700' : '600', file.name);
   }
+  await rm(directory, { recursive: true });
+});
+
+test('what is set aside replaces nothing that was, also when somebody took an earlier file away', async () => {
+  const directory = await scratch();
+  const store = await openFileStore(directory);
+  const torn = (k: number): string => join(directory, 'entries', `000000000000.jsonl.torn-${k}`);
+  async function aside(text: string, from: number): Promise<string> {
+    await store.openSegment(0);
+    await store.append(Buffer.from(text));
+    return (await store.setAside(0, from)).name;
+  }
+  await aside('first', 0);
+  await aside('second', 0);
+  await rm(torn(0));
+  assert.equal(await aside('third', 0), '000000000000.jsonl.torn-2');
+  assert.equal(await aside('and half of a fourth', 4), '000000000000.jsonl.torn-3');
+  assert.equal(await readFile(torn(1), 'utf8'), 'second');
+  assert.equal(await readFile(torn(3), 'utf8'), 'half of a fourth');
+  await store.close();
   await rm(directory, { recursive: true });
 });
 

@@ -124,10 +124,12 @@ export async function openFileStore(directory: string): Promise<LogStore> {
 
 /** Copies, makes the copy durable, and only then cuts: a crash in between leaves the tail twice, never nowhere. */
 async function moveTail(entries: string, first: number, offset: number) {
-  const taken = (await readdir(entries)).filter((name) =>
-    name.startsWith(`${segmentName(first)}.torn-`),
-  ).length;
-  const name = `${segmentName(first)}.torn-${taken}`;
+  const prefix = `${segmentName(first)}.torn-`;
+  // Behind the highest, not as many as there are: where one was taken away, a rename would replace another.
+  const taken = (await readdir(entries)).map((name) =>
+    name.startsWith(prefix) ? Number(name.slice(prefix.length)) : -1,
+  );
+  const name = `${prefix}${Math.max(-1, ...taken.filter(Number.isSafeInteger)) + 1}`;
   if (offset === 0) return moveWhole(entries, segmentName(first), name);
   const source = await open(join(entries, segmentName(first)), 'r+');
   try {
