@@ -50,7 +50,6 @@ export function faultsPage(
   { outOfReach, machine }: { readonly outOfReach: number; readonly machine: string },
 ): string {
   const failed = done.filter(({ result }) => result.problems.length > 0);
-  const refused = done.filter(({ result }) => result.refused !== undefined);
   const how = (of: readonly Done[], program: Result['program']): string =>
     String(of.filter(({ result }) => result.program === program && result.missed === undefined).length);
 
@@ -71,11 +70,6 @@ export function faultsPage(
       : failed
           .map(({ result }) => `- ${result.case}: ${result.problems.join('; ').slice(0, 500)}`)
           .join('\n');
-  const refusals =
-    refused.length === 0
-      ? 'None: after every case the next start went on by itself.'
-      : refused.map(({ result }) => `- ${result.case}: ${result.refused}`).join('\n');
-
   return `# Faults
 
 Written by \`node scripts/faults.ts\` (${machine}). Not to be edited by hand.
@@ -87,7 +81,7 @@ ${outcome(done)}**. A case counts only when the trace shows that the fault hit t
 After each case, in a process of its own and without the fault:
 
 - \`tally verify\` does not speak of tampering.
-- The next start goes on and appends, or refuses with a reason and a way on. \`tally verify\` then passes.
+- The next start goes on by itself and appends. \`tally verify\` then passes.
 - A program that shares no code with the recorder reads the files: no acknowledged entry is missing, no index was given to
   two, every entry names the one before, the signed root is the one over the entries, and the keys follow from the first.
 
@@ -105,10 +99,6 @@ for each by itself.
 ## Failures
 
 ${failures}
-
-## Starts that were refused
-
-${refusals}
 
 ## All cases
 

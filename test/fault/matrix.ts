@@ -189,6 +189,8 @@ async function tryCase(
     if (outside !== undefined) problems.push(...(await verifyOutside(outside, published, at.state)));
     // A start that is refused writes nothing: then only what was acknowledged before is asked for.
     problems.push(...look(at.state, [...before, ...judged.acknowledged], judged.refused === undefined));
+    // The fault is over: a log that is then refused was an honest one taken for damaged.
+    if (judged.refused !== undefined) problems.push(`the next start was refused: ${judged.refused}`);
     const refused = judged.refused === undefined ? {} : { refused: judged.refused };
     return { case: nameOf(one), program, ...refused, problems };
   } finally {
