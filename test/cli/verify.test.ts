@@ -304,7 +304,7 @@ describe('tally verify', () => {
 describe('tally key list', () => {
   it('shows the key that verifies this log, and that this machine remembers it', async () => {
     const { stdout } = await home.tally(['key', 'list']);
-    assert.match(stdout, /^\S+\+[0-9a-f]{8}\+\S+\n {2}signs now, remembered on this machine, from entry 0$/m);
+    assert.match(stdout, /^\S+\+[0-9a-f]{8}\+\S+\n {2}signs now, from entry 0, remembered on this machine$/m);
     assert.ok(stdout.includes(vkey));
   });
 });
