@@ -6,9 +6,10 @@ import { FAULTS } from '../../test/fault/trace.ts';
 export type Done = Case & { readonly result: Result };
 
 const SCENES: Readonly<Record<Case['scene'], string>> = {
-  make: `A new log: ${SCRIPTS.make} appends in writes of one and four, a checkpoint after every four of them, a sealed segment (after ${SEGMENT_ENTRIES} entries), a key rotation (after ${ROTATE_AFTER}), a close.`,
+  make: `A new log: ${SCRIPTS.make} appends in writes of one and four, some with payloads, a checkpoint after every four of them, a sealed segment (after ${SEGMENT_ENTRIES} entries), a key rotation (after ${ROTATE_AFTER}), a close.`,
   pooled: 'The same on a slow disk: the flushes of the segment run in the thread pool.',
-  torn: 'A start on a log whose last line is half there, with a segment behind it that has no good line.',
+  torn: 'A start on a log whose last line is half there.',
+  begun: 'A start on a log whose last segment holds half a line and nothing else.',
   sealing: 'A start after a kill between the sealed form of a segment and the removal of its plain one.',
   rotating: 'A start after a kill between the entry of a key rotation and its note.',
 };

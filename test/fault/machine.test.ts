@@ -16,13 +16,13 @@ async function scratch(t: TestContext): Promise<string> {
 }
 
 /** The program of the fault suite, without a fault, on `state`. */
-function run(folder: string, state: string, script: 'make' | 'again'): Promise<Traced> {
+function run(folder: string, state: string, script: 'make' | 'again', seed = '1'): Promise<Traced> {
   const at: Places = {
     state,
     trace: join(folder, `${script}-${process.hrtime.bigint()}`),
     cache: join(folder, 'cache'),
   };
-  return runTraced(script, at);
+  return runTraced(script, at, undefined, [seed]);
 }
 
 function mount(folder: string, options: string): boolean {
@@ -75,7 +75,7 @@ describe('two recorders on one log', () => {
     const state = join(folder, 'state');
     await mkdir(state);
     const first = await run(folder, state, 'make');
-    const both = await Promise.all([run(folder, state, 'again'), run(folder, state, 'again')]);
+    const both = await Promise.all([run(folder, state, 'again', '2'), run(folder, state, 'again', '3')]);
     // The one that comes second waits until the first has ended.
     for (const { finished, stderr } of both) assert.ok(finished, stderr);
     const acknowledged = receipts([first, ...both].flatMap((one) => one.acknowledged));

@@ -1,6 +1,6 @@
 /** The matrix: every system call of the program on files of the log × every fault, and what has to hold after each. */
 import { spawn } from 'node:child_process';
-import { cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Acknowledged, problemsOf } from './check.ts';
@@ -10,9 +10,9 @@ import { type Call, FAULTS, type Fault, type Places, runTraced } from './trace.t
 const JUDGE = fileURLToPath(new URL('judge.ts', import.meta.url));
 const JUDGE_HANGS_AFTER_MS = 60_000;
 /** A burst that the timer cuts in two shifts the numbers of temporary names: then the fault hits nothing, or too much. */
-const ATTEMPTS = 4;
+const ATTEMPTS = 8;
 
-export const SCENES = ['make', 'pooled', 'torn', 'sealing', 'rotating'] as const;
+export const SCENES = ['make', 'pooled', 'torn', 'begun', 'sealing', 'rotating'] as const;
 export type Scene = (typeof SCENES)[number];
 
 export interface Case {
@@ -84,7 +84,7 @@ export async function prepare(shop: Workshop, scenes: readonly Scene[] = SCENES)
     // The socket of the killed process: it is bound to the path of this state, and cannot be copied.
     for (const name of await readdir(at.state))
       if (name.startsWith('tallystick-')) await rm(join(at.state, name), { recursive: true });
-    if (scene === 'torn') await tear(join(at.state, 'logs/local/entries'));
+    if (scene === 'torn' || scene === 'begun') await tear(join(at.state, 'logs/local/entries'));
     const template = { state: at.state, acknowledged: receipts(cut.acknowledged) };
     const run = await places(shop);
     await cp(template.state, run.state, { recursive: true });
@@ -113,6 +113,8 @@ function cutOf(scene: Exclude<Scene, 'make' | 'pooled'>, calls: readonly Call[])
   const is = {
     // The last write, not flushed: then some of it is cut off.
     torn: ({ syscall, path }: Call) => syscall === 'fdatasync' && path.endsWith('256.jsonl'),
+    // The first write to a segment, of which less than a line is left.
+    begun: ({ syscall, path }: Call) => syscall === 'fdatasync' && path.endsWith('256.jsonl'),
     // Both forms of the segment are there.
     sealing: ({ syscall, path }: Call) => syscall === 'unlink' && path.endsWith('000.jsonl'),
     // The entry is durable and the note is not.
@@ -123,11 +125,12 @@ function cutOf(scene: Exclude<Scene, 'make' | 'pooled'>, calls: readonly Call[])
   return found;
 }
 
-/** Half of the last line is missing, and a segment follows that has not one good line. */
+/** A part of the last line is missing. */
 async function tear(entries: string): Promise<void> {
   const last = join(entries, '000000000256.jsonl');
-  await truncate(last, (await stat(last)).size - 100);
-  await writeFile(join(entries, '000000000512.jsonl'), '{"half":', { mode: 0o600 });
+  const bytes = await readFile(last);
+  const start = bytes.lastIndexOf(10, -2) + 1;
+  await truncate(last, start + Math.floor((bytes.length - start) / 2));
 }
 
 /**

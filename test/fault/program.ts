@@ -3,27 +3,37 @@
  * and is closed. Every acknowledgement goes to stdout as "index id" at once, so that whatever happens next is held
  * against it. Its system calls on files of the log come in the same order in every run.
  *
- *   node test/fault/program.ts STATE make|again [pooled]
+ *   node test/fault/program.ts STATE make|again [pooled | SEED]
  */
+import crypto from 'node:crypto';
 import { writeSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { isTallyError } from '../../src/core/error.ts';
 import { openSession, type Session } from '../../src/open.ts';
 import { locate } from '../../src/paths.ts';
-import { ROTATE_AFTER, SCRIPTS, type Script, SEGMENT_ENTRIES } from './scripts.ts';
+import { BEGAN, ROTATE_AFTER, SCRIPTS, type Script, SEGMENT_ENTRIES } from './scripts.ts';
 
 /** In turn: how many events wait for the same write. */
 const WAVES = [1, 4] as const;
 const WAVES_A_CHECKPOINT = 4;
+/** The events of such a wave bring payloads: then the pack is written first. */
+const WAVES_A_PAYLOAD = 6;
+const PAYLOAD = { data: 'what was said', media_type: 'text/plain', class: 'args' };
 
 const say = (line: string): void => {
   writeSync(1, `${line}\n`);
 };
 
-async function append(session: Session, count: number): Promise<void> {
+async function append(session: Session, count: number, withPayload: boolean): Promise<void> {
   await Promise.all(
     Array.from({ length: count }, async (_, i) => {
-      const event = { type: 'step.note', phase: 'point', metadata: { i } } as const;
+      const event = {
+        type: 'step.note',
+        phase: 'point',
+        metadata: { i },
+        ...(withPayload ? { payload: PAYLOAD } : {}),
+      } as const;
       const { index, id } = await session.ask('record', { event });
       say(`${index} ${id}`);
     }),
@@ -37,6 +47,7 @@ async function run(state: string, script: Script): Promise<void> {
     onWarning: (line) => process.stderr.write(`warning: ${line}\n`),
     require: 'writer',
     segmentEntries: SEGMENT_ENTRIES,
+    payloads: { keep: { '*': 'full' } },
   });
   try {
     await play(session, SCRIPTS[script]);
@@ -50,10 +61,12 @@ async function run(state: string, script: Script): Promise<void> {
 }
 
 async function play(session: Session, total: number): Promise<void> {
+  // What the start wrote is signed at once, and not by a timer in the middle of what follows.
+  await session.ask('checkpoint', {});
   let sealed = false;
   for (let done = 0, wave = 1; done < total; wave++) {
     const count = WAVES[wave % WAVES.length] ?? 1;
-    await append(session, count);
+    await append(session, count, wave % WAVES_A_PAYLOAD === 0);
     done += count;
     if (wave % WAVES_A_CHECKPOINT === 0) await session.ask('checkpoint', {});
     if (done >= ROTATE_AFTER && done - count < ROTATE_AFTER) {
@@ -68,16 +81,26 @@ async function play(session: Session, total: number): Promise<void> {
   }
 }
 
-const [, , state, script, flushes] = process.argv;
+const [, , state, script, how] = process.argv;
 if (state === undefined || (script !== 'make' && script !== 'again'))
   throw new Error('usage: program.ts STATE make|again [pooled]');
 // The store times its flushes to choose the thread for the next ones, and clocks that part leave an entry. By this clock
 // every flush takes as long as the other, and both clocks agree: a busy machine must not change the system calls.
 let ticks = 0;
-const stepMs = flushes === 'pooled' ? 100 : 0;
-const began = Date.now();
+const stepMs = how === 'pooled' ? 100 : 0;
+const began = BEGAN[script];
 Object.defineProperty(performance, 'now', { value: () => (ticks += stepMs) });
 Date.now = () => began + ticks;
+// Ids become names of files, which have to be known before the run.
+let blocks = 0;
+Object.defineProperty(crypto, 'randomBytes', {
+  value: (size: number): Buffer =>
+    crypto
+      .createHash('shake256', { outputLength: size })
+      .update(`${script} ${how ?? ''} ${blocks++}`)
+      .digest(),
+});
+syncBuiltinESMExports();
 try {
   await run(join(state), script);
 } catch (error) {
