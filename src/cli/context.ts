@@ -40,7 +40,7 @@ export interface Context {
   /** Sets the exit code of the process; a later failure may still replace it. */
   exit(code: number): void;
   warn(line: string): void;
-  /** Aborted by the first SIGINT or SIGTERM, for commands that have something to close. A second one ends at once. */
+  /** Aborted by the first SIGINT or SIGTERM, for commands that have something to close. A later one ends at once. */
   interrupted(): AbortSignal;
 }
 
@@ -120,16 +120,25 @@ function whoAmI(): { username?: string; uid?: number } {
   }
 }
 
+const STOPPING = ['SIGINT', 'SIGTERM'] as const;
+/** One Ctrl-C comes twice under npm: from the terminal, which sends it to all, and from npm, which passes it on. */
+const SAME_PRESS_MS = 500;
+
 function interruption(): () => AbortSignal {
   const controller = new AbortController();
   let installed = false;
   return () => {
     if (installed) return controller.signal;
     installed = true;
-    for (const name of ['SIGINT', 'SIGTERM'] as const) {
-      // `once`: the second signal meets the default handler, for a command that does not come to its end.
-      process.once(name, () => controller.abort());
-    }
+    const stop = (): void => {
+      if (controller.signal.aborted) return;
+      controller.abort();
+      // From then on the default handler: a second signal ends a command that does not come to its end by itself.
+      setTimeout(() => {
+        for (const name of STOPPING) process.off(name, stop);
+      }, SAME_PRESS_MS).unref();
+    };
+    for (const name of STOPPING) process.on(name, stop);
     return controller.signal;
   };
 }

@@ -11,7 +11,7 @@ export function build(context: Context): Command {
       )
       .option('--keep', 'leave the directory in place, to look around in it'),
     [
-      ['tally demo', 'about fifteen seconds'],
+      ['tally demo', 'a few seconds'],
       ['tally demo --keep', 'and look at the log afterwards'],
     ],
   ).action((options: { keep?: boolean }) => demo(context, options.keep === true));
