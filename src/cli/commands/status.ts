@@ -64,7 +64,13 @@ function recorderText(recorder: Status['recorder'], style: Style): string {
 function logFacts(log: LogStatus, style: Style): readonly Fact[] {
   const unsigned = log.entries - log.signed;
   const signed =
-    unsigned <= 0 ? 'all signed' : `${log.signed.toLocaleString('en-US')} signed, ${unsigned} not yet`;
+    unsigned < 0
+      ? style.red(
+          `${log.signed.toLocaleString('en-US')} were signed: ${counted(-unsigned, 'entry', 'entries')} missing (tally verify)`,
+        )
+      : unsigned === 0
+        ? 'all signed'
+        : `${log.signed.toLocaleString('en-US')} signed, ${unsigned} not yet`;
   const age =
     log.checkpoint_age_ms === undefined ? 'none yet' : `${formatDuration(log.checkpoint_age_ms)} ago`;
   return [

@@ -4,8 +4,6 @@ import { join } from 'node:path';
 import { isTallyError } from '../../../core/error.ts';
 import type { LogInfo } from '../../../core/loginfo.ts';
 import { compilePolicy } from '../../../core/policy/load.ts';
-import { numberAt } from '../../../core/query/fields.ts';
-import { parseLine } from '../../../core/query/line.ts';
 import { openCheckpoint } from '../../../core/tlog/checkpoint.ts';
 import { verifierFromVkey } from '../../../core/tlog/key.ts';
 import { type Paths, TENANT } from '../../../paths.ts';
@@ -13,6 +11,7 @@ import type { OpResults } from '../../../recorder/ops.ts';
 import { readBackwards } from '../../../store/file/backwards.ts';
 import { errno } from '../../../store/file/fs.ts';
 import type { Context } from '../../context.ts';
+import { entriesPresent } from '../../present.ts';
 import { askRunning } from '../../running.ts';
 import { readPolicyText } from '../policy/file.ts';
 import { type AnchorStatus, anchorStatuses } from './anchors.ts';
@@ -116,31 +115,23 @@ async function logStatus(
 ): Promise<LogStatus> {
   const key = info.keys.at(-1)?.vkey ?? '';
   const { bytes } = await readBackwards(directory);
+  const checkpoint = await checkpointStatus(directory, info, now);
   return {
     directory,
     origin: info.origin,
     vkey: key,
     first_vkey: info.keys[0]?.vkey ?? '',
-    entries: running?.size ?? (await countEntries(directory)),
+    // Not what a recorder holds in its memory: its files may have been cut under it.
+    entries: await entriesPresent(directory),
     bytes,
     torn: await tornTails(directory),
-    ...(await checkpointStatus(directory, info, now)),
+    ...checkpoint,
     ...(running === undefined ? {} : { signed: running.signed }),
   };
 }
 
-/** Entries are numbered without holes, so the newest one tells how many there are. */
-async function countEntries(directory: string): Promise<number> {
-  for await (const { bytes, bounds } of (await readBackwards(directory)).blocks()) {
-    const start = bounds.at(-2);
-    if (start === undefined) continue;
-    const parsed = parseLine(bytes.subarray(start, bounds.at(-1)));
-    return ('entry' in parsed ? (numberAt(parsed.entry, 'index') ?? -1) : -1) + 1;
-  }
-  return 0;
-}
-
-async function tornTails(directory: string): Promise<readonly string[]> {
+/** Names of what recovery set aside. */
+export async function tornTails(directory: string): Promise<readonly string[]> {
   const names = await readdir(join(directory, 'entries')).catch((error: unknown) => {
     if (errno(error) === 'ENOENT') return [];
     throw error;
