@@ -6,7 +6,6 @@
  * Older segments are `verify`'s business: opening must not read the whole log.
  */
 
-import { z } from 'zod';
 import { encodeBase64, equalBytes } from '../core/bytes.ts';
 import { type Entry, EntrySchema, GENESIS_PREV } from '../core/entry.ts';
 import { HASH_BYTES } from '../core/hash.ts';
@@ -18,6 +17,7 @@ import { rootOfHashes } from '../core/tlog/tree.ts';
 import { type Claims, damaged, openClaims, rolledBack } from './claims.ts';
 import { type FoundRotation, type RotationWatch, watchRotations } from './found-rotation.ts';
 import { type Line, lineLeaf, lineText, lineType, scanLines } from './lines.ts';
+import { denied, linkOf, notSigned } from './links.ts';
 import type { Projection } from './registry.ts';
 import type { Position } from './sequencer.ts';
 
@@ -182,21 +182,32 @@ async function scanSegment(
   /** First entry that its stored tile does not know: the tile is damaged, or the entry is. The root tells. */
   let suspect: number | undefined;
 
+  /** An entry below the signed size that denies the one before it: the line after it tells which of the two it is. */
+  let denies: string | undefined;
+  /** The stored tile knows the entry before. */
+  let vouched = false;
+
   await scanLines(store, first, (line) => {
     const index = position.next;
+    if (denies !== undefined) throw denied(index, denies, linkOf(line));
     const hash = line.whole ? lineLeaf(line, leaf) : '';
     const stored = signedLeaves(index);
     const asStored = line.whole && stored !== undefined && equalBytes(leaf, stored);
     if (stored !== undefined && !asStored) suspect ??= index;
-    if (!asStored && !(line.whole && follows(line, position))) {
-      const first = suspect ?? index;
-      if (index < claims.floor) throw damaged(`entry ${first} is not the one that was signed`, first);
+    const link = asStored ? undefined : linkOf(line);
+    if (!asStored && !(link?.index === index && link.prev === position.prev)) {
+      if (index < claims.floor) {
+        if (suspect !== undefined || vouched || link?.index !== index) throw notSigned(suspect ?? index);
+        denies = hash;
+        return true;
+      }
       bad = line.offset;
       return false;
     }
     const type = lineType(line);
     if (type === 'policy.snapshot') noteAnnouncement(parse(line), position);
     if (index === first) position.segmentMs = timeOf(parse(line));
+    vouched = asStored;
     tree.append(leaf);
     position.prev = hash;
     position.next++;
@@ -206,6 +217,7 @@ async function scanSegment(
     last = line;
     return true;
   });
+  if (denies !== undefined) throw denied(position.next, denies, undefined);
   if (last !== undefined) position.lastMs = timeOf(parse(last));
   return bad;
 }
@@ -234,19 +246,6 @@ function parse(line: Line): Entry | undefined {
   } catch {
     // Not JSON: the caller treats it as the torn line that it is.
     return undefined;
-  }
-}
-
-/** The chain alone: what else may be odd about an entry that was acknowledged must not make it, and all after it, torn. */
-const LinkSchema = z.looseObject({ index: z.number(), prev: z.string() });
-
-function follows(line: Line, position: Position): boolean {
-  try {
-    const link = LinkSchema.parse(parseJson(lineText(line)));
-    return link.index === position.next && link.prev === position.prev;
-  } catch {
-    // Not an entry at all: the torn line that the caller takes it for.
-    return false;
   }
 }
 

@@ -221,3 +221,35 @@ test('a start names the entry that was changed below the signed size', async () 
   box.disk.segments.set(0, Buffer.from(text.replace('{"i":99}', '{"i":98}')));
   await assert.rejects(box.open(), { code: 'LOG_DAMAGED', details: { index: 100 } });
 });
+
+test('without a stored tile a start names the entry that the one after it denies, and the one whose own link was edited', async () => {
+  const box = await machine();
+  const recorder = await box.open();
+  for (let i = 0; i < 20; i++) await recorder.record(note(i), PRODUCER);
+  await recorder.close('test');
+  const lines = (box.disk.segments.get(0) ?? Buffer.alloc(0)).toString('utf8').split('\n');
+  const edited = (index: number, edit: (line: string) => string): void => {
+    box.disk.segments.set(
+      0,
+      Buffer.from(lines.map((line, i) => (i === index ? edit(line) : line)).join('\n')),
+    );
+  };
+  const at = lines.findIndex((line) => line.includes('{"i":15}'));
+  edited(at, (line) => line.replace('{"i":15}', '{"i":99}'));
+  await assert.rejects(box.open(), {
+    code: 'LOG_DAMAGED',
+    message: `entry ${at} is not the one that was signed`,
+    details: { index: at },
+  });
+  edited(at, (line) =>
+    line.replace(/"prev":"./, (start) => `${start.slice(0, -1)}${start.endsWith('A') ? 'B' : 'A'}`),
+  );
+  await assert.rejects(box.open(), { code: 'LOG_DAMAGED', details: { index: at } });
+  // Nothing comes after the last one: either of the two may be it.
+  const beforeLast = lines.length - 3;
+  edited(beforeLast, (line) => line.replace('"ts":"2', '"ts":"3'));
+  await assert.rejects(box.open(), {
+    code: 'LOG_DAMAGED',
+    message: `entry ${beforeLast} or entry ${beforeLast + 1} is not the one that was signed`,
+  });
+});
