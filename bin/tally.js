@@ -2,12 +2,7 @@
 // Old syntax on purpose: an old Node must reach the version check and print one clear line, not a syntax error.
 var major = parseInt(process.versions.node.split('.')[0], 10);
 if (major < 24) {
-  process.stderr.write(
-    'tally: Node ' +
-      process.versions.node +
-      ' is too old; Tallystick needs Node 24 or newer. In a checkout, `npm ci` brings one: use `npx tally` or `npm start`.\n',
-  );
-  process.exitCode = 1;
+  runUnderOwnNode();
 } else {
   import('../dist/cli/main.js').then(
     (cli) => cli.main(process.argv),
@@ -20,4 +15,30 @@ if (major < 24) {
       process.exitCode = 1;
     },
   );
+}
+
+/** A checkout brings a Node of its own: `npm link` makes a command that is started by whatever Node is older. */
+function runUnderOwnNode() {
+  Promise.all([import('node:child_process'), import('node:fs'), import('node:url')]).then((modules) => {
+    var own = modules[2].fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url));
+    if (!modules[1].existsSync(own)) {
+      process.stderr.write(
+        'tally: Node ' +
+          process.versions.node +
+          ' is too old; Tallystick needs Node 24 or newer. In a checkout, `npm ci` brings one.\n',
+      );
+      process.exitCode = 1;
+      return;
+    }
+    var args = [modules[2].fileURLToPath(import.meta.url)].concat(process.argv.slice(2));
+    var child = modules[0].spawn(own, args, { stdio: 'inherit' });
+    ['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((name) => {
+      process.on(name, () => child.kill(name));
+    });
+    child.on('exit', (code, signal) => {
+      if (signal === null) process.exit(code);
+      process.removeAllListeners(signal);
+      process.kill(process.pid, signal);
+    });
+  });
 }

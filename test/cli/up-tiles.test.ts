@@ -25,7 +25,7 @@ function ask(
 }
 
 const tilesOf = (started: Started): string | undefined =>
-  /tiles\s+(http:\/\/127\.0\.0\.1:\d+\/log\/local)\n/.exec(started.output())?.[1];
+  /tiles\s+(http:\/\/127\.0\.0\.1:\d+\/log\/local)\/checkpoint\n/.exec(started.output())?.[1];
 
 test('tally up serves the log over HTTP to programs on this machine, and to no page', async (t) => {
   const home = makeHome(t);

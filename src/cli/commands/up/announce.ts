@@ -41,7 +41,7 @@ export async function announce(context: Context, { session, url, tiles, json }: 
         'policy',
         `${paths.policyFile}  (version ${safe(status.policy.version)}, ${hosts === 0 ? 'allows nothing yet' : counted(hosts, 'host')})`,
       ],
-      ['tiles', tiles],
+      ['tiles', tiles === undefined ? undefined : `${tiles}/checkpoint`],
       ['verifier', safe(status.vkey)],
       ['try', hosts === 0 ? 'tally policy allow HOST' : 'tally call --url https://HOST/… --bearer KEY'],
       ['look', 'tally log tail'],
