@@ -32,7 +32,8 @@ const CERTIFICATES = {
   strange: 'extendedKeyUsage=critical,timeStamping\n1.2.3.4=critical,ASN1:UTF8String:x',
 } as const;
 
-export function makeAuthority(t: TestContext): Authority {
+/** `t`: a test, or whoever else says when the files may go. */
+export function makeAuthority(t: { after(done: () => void): void }): Authority {
   const directory = mkdtempSync(join(tmpdir(), 'tally-tsa-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const run = (...args: readonly string[]): Buffer =>

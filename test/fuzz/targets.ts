@@ -5,6 +5,7 @@ import { inputTargets } from './targets/input.ts';
 import { logTargets } from './targets/logs.ts';
 import { noteTargets } from './targets/notes.ts';
 import { proofTargets } from './targets/proofs.ts';
+import { tokenTargets } from './targets/tokens.ts';
 
 export const TARGETS: readonly Target[] = [
   ...noteTargets,
@@ -12,4 +13,5 @@ export const TARGETS: readonly Target[] = [
   ...logTargets,
   ...fileTargets,
   ...inputTargets,
+  ...tokenTargets,
 ];
