@@ -14,6 +14,8 @@ export interface DriverWorld {
   warn(line: string): void;
   /** Size of the newest receipt of that anchor. */
   lastSize(name: string): Promise<number | undefined>;
+  /** The key that signs the log now; undefined when its description cannot be read. */
+  logVkey?(): Promise<string | undefined>;
 }
 
 /** Throws KEY_MALFORMED or BAD_CONFIG for a setting that the schema could not see through. */
@@ -36,6 +38,7 @@ export async function makeDriver(setting: AnchorSetting, world: DriverWorld): Pr
         now: world.now,
         lastSize: () => world.lastSize(name),
         onForgot: world.warn,
+        logVkey: async () => world.logVkey?.(),
       });
     }
     case 'git': {

@@ -30,6 +30,8 @@ export interface WitnessAnchorOptions {
   readonly lastSize?: (origin: string) => Promise<number | undefined>;
   /** Told when the witness knows less of this log than it once cosigned: it lost its state, or was put back from a backup. */
   readonly onForgot?: (line: string) => void;
+  /** The key that signs the log now, for whoever has to tell the witness of it. */
+  readonly logVkey?: () => Promise<string | undefined>;
   /** Another way to the network than undici's own. */
   readonly dispatcher?: Dispatcher;
   /** For one exchange from connecting to the last byte; there are at most two. */
@@ -79,7 +81,11 @@ export function createWitnessAnchor(options: WitnessAnchorOptions): AnchorDriver
         answer = await ask(subject, oldSize, signal);
         if (answer.status === 409) refuseSecond(witness, subject, oldSize, answer);
       }
-      if (answer.status !== 200) throw refusal(witness, subject, oldSize, answer);
+      if (answer.status !== 200) {
+        const untrusted = answer.status === 403 || answer.status === 404;
+        const vkey = untrusted ? await options.logVkey?.() : undefined;
+        throw refusal(witness, subject, oldSize, answer, vkey);
+      }
       const receipt = receiptOf(witness, subject, answer, now());
       cosigned.set(subject.origin, subject.size);
       return receipt;
@@ -168,22 +174,14 @@ function refusal(
   subject: AnchorSubject,
   oldSize: number,
   { status }: PostAnswer,
+  logVkey: string | undefined,
 ): TallyError {
   const { origin } = subject;
   if (status === 422 && oldSize > 0)
     return conflict(witness, subject, `another tree of ${oldSize} entries`, { witness_size: oldSize });
-  if (status === 404)
-    return failed(
-      witness,
-      `does not know the log ${origin} (404)`,
-      'give it the key of this log: `tally key list`',
-    );
+  if (status === 404) return failed(witness, `does not know the log ${origin} (404)`, trustHint(logVkey));
   if (status === 403)
-    return failed(
-      witness,
-      `does not trust the key of ${origin} (403)`,
-      'give it the key of this log: `tally key list`',
-    );
+    return failed(witness, `does not trust the key that signs ${origin} (403)`, trustHint(logVkey));
   if (status >= 300 && status < 400)
     return failed(
       witness,
@@ -192,7 +190,20 @@ function refusal(
     );
   if (status === 400 || status === 422)
     return failed(witness, `refuses the request as malformed (${status})`);
+  if (status >= 500)
+    return failed(
+      witness,
+      `answered ${status}`,
+      'something is wrong there: ask its operator; it is tried again meanwhile',
+    );
   return failed(witness, `answered ${status}`, 'the next checkpoint tries again');
+}
+
+/** Nothing here can mend it: the witness is somebody else's, and after a rotation it knows the old key only. */
+function trustHint(vkey: string | undefined): string {
+  const what =
+    vkey === undefined ? 'the key that `tally key list` says signs now' : `the key that signs now: ${vkey}`;
+  return `its operator has to trust ${what} (on our own witness: tally witness trust ${vkey ?? 'VKEY'}); so after every rotation`;
 }
 
 /** Throws unless a line by the configured key holds for exactly this checkpoint and was made now. */

@@ -43,7 +43,7 @@ export function openAnchors(options: {
   readonly onWarning: (line: string) => void;
 }): AnchorRunner {
   const { paths, recorder, vault } = options;
-  const { directory, reader } = openReader(paths);
+  const { directory, reader, logInfo } = openReader(paths);
   const made = new Map<string, ConfiguredAnchor>();
 
   async function configured(setting: AnchorSetting): Promise<ConfiguredAnchor> {
@@ -64,6 +64,8 @@ export function openAnchors(options: {
         secret: (name) => vault.get(name)?.value,
         warn: options.onWarning,
         lastSize: async (name) => (await lastReceipt(directory, name))?.size,
+        // For a hint only: a log.json that cannot be read is told elsewhere.
+        logVkey: async () => (await logInfo().catch(() => undefined))?.keys.at(-1)?.vkey,
       });
     } catch (error) {
       if (!isTallyError(error)) throw error;

@@ -101,6 +101,17 @@ describe('the witness anchor', () => {
       anchorOf(url, cosigner.vkey).anchor(rekeyed.at(3), signal),
       fails('ANCHOR_FAILED', /does not trust the key/),
     );
+    const { vkey } = rekeyed.signer;
+    await assert.rejects(
+      createWitnessAnchor({
+        name: 'w',
+        url,
+        vkey: cosigner.vkey,
+        now: Date.now,
+        logVkey: () => Promise.resolve(vkey),
+      }).anchor(rekeyed.at(3), signal),
+      (error: { hint?: string }) => error.hint?.includes(`tally witness trust ${vkey})`) === true,
+    );
   });
 
   it('refuses a key of a log, and an address that hides something', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { makeCosigner } from '../support/witness.ts';
 import { type Home, makeHome } from './home.ts';
 
 interface Keys {
@@ -96,7 +97,8 @@ test('a key that was pinned is found by the origin of a log, and is not replaced
   const refused = await mine.tally(['key', 'pin', other]);
   assert.equal(refused.code, 6);
   assert.equal(refused.error().code, 'KEY_CONFLICT');
-  assert.match(refused.error().hint ?? '', /--replace/);
+  assert.match(refused.error().message, /Either this log's key was rotated, or somebody is passing off/);
+  assert.match(refused.error().hint ?? '', /tally verify FILE --key NEWKEY[\s\S]*--replace/);
   assert.equal((await verify()).code, 0);
   const replaced = await mine.tally(['key', 'pin', other, '--replace', '--json']);
   assert.deepEqual([replaced.code, replaced.json().origin, replaced.json().replaced], [0, origin, true]);
@@ -108,6 +110,22 @@ test('a key that was pinned is found by the origin of a log, and is not replaced
   // The key of a log of this machine is never replaced.
   const own = await theirs.tally(['key', 'pin', other, '--replace']);
   assert.deepEqual([own.code, own.error().code], [6, 'KEY_CONFLICT']);
+});
+
+test('key rotate says what each witness and the readers of proof files need from now on', async (t) => {
+  const home = makeHome(t);
+  await home.tally(['init']);
+  const witness = makeCosigner(1, 'w.example/one');
+  assert.equal((await home.tally(['witness', 'add', 'https://w.example', witness.vkey])).code, 0);
+  const done = await home.tally(['key', 'rotate']);
+  assert.equal(done.code, 0, done.stderr);
+  const { keys } = await listed(home);
+  const newest = keys.at(-1)?.vkey ?? '';
+  assert.ok(
+    done.stderr.includes(`on the witness w.example/one: tally witness trust ${newest}\n`),
+    done.stderr,
+  );
+  assert.ok(done.stderr.includes(`tally verify FILE --key ${newest}`), done.stderr);
 });
 
 test('doctor tells of a private key that was retired and of one that lies about', async (t) => {

@@ -186,6 +186,13 @@ describe('tally log prove', () => {
     // A stranger with the first key cannot know of the new one: that is no pass and no accusation.
     assert.equal((await verify(stranger, old, '--key', vkey)).code, 0);
     assert.equal((await verify(stranger, proof, '--key', vkey)).code, 2);
+    // What is printed leads on: the key is named, and with it the file is good.
+    const newer = String((JSON.parse(rotated.stdout) as { new: string }).new);
+    const told = await home.tally(['log', 'prove', '1', '--out', proof]);
+    assert.ok(told.stderr.includes(`this file needs the key that signed it, ${newer}`), told.stderr);
+    const refused = await stranger.tally(['verify', proof, '--key', vkey]);
+    assert.match(refused.stderr, /After a rotation that is the newer key/);
+    assert.equal((await verify(stranger, proof, '--key', newer)).code, 0);
     const published = file('www');
     const { code, stderr } = await home.tally(['log', 'publish', published]);
     assert.equal(code, 0, stderr);

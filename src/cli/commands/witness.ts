@@ -65,7 +65,7 @@ function trustCommand(context: Context): Command {
   const command = new Command('trust')
     .summary('cosign the log of this key')
     .description(
-      'Has our witness cosign the log of this key, also while it runs. A log that changed its key gets both.',
+      'Has our witness cosign the log of this key, also while it runs. A log whose key was rotated needs the new one too.',
     )
     .argument('<vkey>', 'the key of the log: tally key list prints it there')
     .option(...DIR)
@@ -77,7 +77,9 @@ function trustCommand(context: Context): Command {
 function listCommand(context: Context): Command {
   const command = new Command('list')
     .summary('the logs that our witness cosigns')
-    .description('The key of our witness, the logs that it trusts, and how far it cosigned each.')
+    .description(
+      'The key of our witness, the logs that it trusts by which keys, and how far it cosigned each. A log whose key was rotated is cosigned again when its new key is trusted too.',
+    )
     .option(...DIR)
     .option('--json', 'one JSON document');
   examples(command, [['tally witness list', 'its key and its logs']]);

@@ -83,17 +83,20 @@ async function trustedFor(heads: ObjectStore, origin: string): Promise<Trusted |
   return undefined;
 }
 
+const ROTATED =
+  'After a rotation there is nothing to pin: whole logs and what was published are followed from the first key, and a proof file is checked with the newer one by tally verify FILE --key NEWKEY';
+
 /** As ssh does for a host whose key changed: what happened, why it matters, how to go on if it is honest. */
 function refuseOther({ file, vkey }: Trusted, origin: string, wanted: string, replace: boolean): void {
   const own = !file.startsWith(`${OTHERS}/`);
   if (replace && !own) return;
   throw new TallyError(
     'KEY_CONFLICT',
-    `another key is trusted for ${origin} already (heads/${file}): ${vkey}. The given one is ${wanted}. Somebody may be passing off a log of their own as this one`,
+    `another key is trusted for ${origin} already (heads/${file}): ${vkey}. The given one is ${wanted}. Either this log's key was rotated, or somebody is passing off a log of their own as this one`,
     {
       hint: own
-        ? 'it is the first key of a log of this machine, which never changes; after a rotation the notes lead from it to the newest key, and there is nothing to pin'
-        : 'ask its owner over another channel. After a rotation nothing has to be pinned: the notes that are published lead from the first key to the newest. If the log really was begun anew: tally key pin VKEY --replace',
+        ? `it is the first key of a log of this machine, which never changes. ${ROTATED}`
+        : `ask its owner over another channel which it is. ${ROTATED}. If the log really was begun anew: tally key pin VKEY --replace`,
     },
   );
 }

@@ -34,7 +34,7 @@ export function buildProve(context: Context): Command {
   const command = new Command('prove')
     .summary('a file that proves one entry to somebody who has nothing else')
     .description(
-      'Writes the proof that one entry is in the signed log (C2SP tlog-proof), to standard output or to a file. The file holds the entry itself, the hashes that lead to the signed root, and the checkpoint: whoever has the key of this log checks it without the log and without a network. The proof is checked before it is written.',
+      'Writes the proof that one entry is in the signed log (C2SP tlog-proof), to standard output or to a file. The file holds the entry itself, the hashes that lead to the signed root, and the checkpoint: whoever has the key that signed it checks it without the log and without a network. The proof is checked before it is written.',
     )
     .argument('<entry>', 'its index, or its id (log_…)')
     .option('--out <file>', 'write it there (0600), by custom NAME.tlog-proof')
@@ -102,7 +102,8 @@ async function prove(context: Context, which: string, options: ProveOptions): Pr
     return;
   }
   if (options.out === undefined) await stdout.write(Buffer.from(file).toString('utf8'));
-  for (const line of told({ place, vkey, by, window }, options)) await stderr.line(line);
+  const later = vkey !== key.first.vkey;
+  for (const line of told({ place, vkey, later, by, window }, options)) await stderr.line(line);
 }
 
 /** Undefined where no witness cosigned. */
@@ -131,12 +132,14 @@ async function cosigned(
 interface Told {
   readonly place: ProvenPlace;
   readonly vkey: string;
+  /** Another key than the first one of the log signed it. */
+  readonly later: boolean;
   readonly by: readonly CosignedBy[];
   readonly window: TimeWindow;
 }
 
 /** For the person who made it; the proof itself is data and stands alone on standard output. */
-function told({ place, vkey, by, window }: Told, { out, entry }: ProveOptions): string[] {
+function told({ place, vkey, later, by, window }: Told, { out, entry }: ProveOptions): string[] {
   const { index, proof, checkpoint } = place;
   const where = out === undefined ? '' : `${safe(out)}: `;
   const counting =
@@ -146,6 +149,11 @@ function told({ place, vkey, by, window }: Told, { out, entry }: ProveOptions): 
     `${where}entry ${index} is under the checkpoint of ${size} entries of ${safe(checkpoint.origin)}, by ${counted(proof.length, 'hash', 'hashes')}${entry ? '' : '; its bytes are not in the file'}`,
     ...by.map(({ name, time }) => `cosigned by ${safe(name)} at ${time}`),
     ...windowLines(window, { utc: true }).map(([label, value]) => `${label}: ${value}`),
+    ...(later
+      ? [
+          `this file needs the key that signed it, ${safe(vkey)}: no note leads there from the log's first key, as in whole logs and what tally log publish wrote`,
+        ]
+      : []),
     `its reader runs: tally verify ${out === undefined ? 'FILE' : safe(out)} --key ${safe(vkey)}${counting}`,
   ];
 }

@@ -127,7 +127,7 @@ async function tell({ stdout }: Context, json: boolean, result: Published): Prom
   const since = from === 0 ? '' : `, from entry ${grouped(from)} on`;
   await stdout.line(`${grouped(written)} files written, ${grouped(kept)} were there already${since}`);
   if (pruned !== undefined) await stdout.line(`${grouped(pruned)} old partial tiles taken away`);
-  await stdout.line(`readers verify with ${safe(vkey)}`);
+  await stdout.line(`readers of this directory verify with ${safe(vkey)}`);
 }
 
 /** Everything but the checkpoint first, durable under its names; then the checkpoint. */

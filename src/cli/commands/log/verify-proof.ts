@@ -211,7 +211,7 @@ function mending({ signatures, integrity, witnesses, origin, exit_code }: ProofV
     ];
   if (signatures.status !== 'pass')
     return [
-      `give the key of ${origin ?? 'the log'} that you know from elsewhere: --key VKEY (its owner prints it with \`tally key list\`)`,
+      `give the key of ${origin ?? 'the log'} that signed this file, from its owner: --key VKEY. After a rotation that is the newer key, which its owner prints with \`tally key list\`; the first key is enough for whole logs and what was published`,
     ];
   if (integrity.status === 'incomplete') return ['give the bytes of the entry: --entry FILE'];
   return witnesses?.status === 'incomplete'
