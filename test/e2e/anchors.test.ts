@@ -65,6 +65,8 @@ test('log, receipts and heads put back together from one backup are shown by wha
   }
   const after = await verify(home);
   assert.deepEqual([after.exit_code, after.append_only.status], [6, 'fail']);
+  assert.equal(after.anchored.status, 'incomplete');
+  assert.match(after.anchored.note, /disk: it holds a checkpoint of \d+ entries against this log/);
   assert.match(
     after.append_only.note,
     /head: anchor: the log has \d+ entries, this head had \d+: it was rolled back/,

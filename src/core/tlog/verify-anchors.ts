@@ -69,7 +69,14 @@ export function judgeAnchors({ evidence, entries, heads, signed }: Judged): Anch
   const counting = evidence.receipts.filter(({ status, head }) => status !== 'invalid' && holds.has(head));
   const names = new Map(evidence.receipts.map(({ anchor, type }) => [anchor, type]));
   for (const { name, type } of evidence.configured) names.set(name, type);
-  const anchors = [...names].map(([name, type]) => judgeOne({ name, type, evidence, counting, signed }));
+  const against = new Map(
+    heads
+      .filter(({ status }) => status === 'fail')
+      .map((head) => [head.name, head.note ?? 'it does not fit']),
+  );
+  const anchors = [...names].map(([name, type]) =>
+    judgeOne({ name, type, evidence, counting, against, signed }),
+  );
   const lost = lostReceipts(evidence, entries, signed);
   const quorum = judgeQuorumOf(evidence.quorum, counting);
   if (names.size === 0 && lost.length === 0)
@@ -98,12 +105,15 @@ function judgeOne({
   type,
   evidence,
   counting,
+  against,
   signed,
 }: {
   readonly name: string;
   readonly type: string;
   readonly evidence: AnchorEvidence;
   readonly counting: readonly CheckedReceipt[];
+  /** Names of heads that the log does not continue, and why. */
+  readonly against: ReadonlyMap<string | undefined, string>;
   readonly signed: number;
 }): AnchorVerdict {
   const configured = evidence.configured.some((one) => one.name === name);
@@ -116,7 +126,9 @@ function judgeOne({
     );
   const own = counting.filter(({ anchor }) => anchor === name);
   const best = newest(own.filter(({ status }) => status === 'verified'));
-  if (best !== undefined && unreadable === undefined) {
+  // What it says of other checkpoints is no comfort: this log is not the one that it was shown.
+  const conflict = evidence.receipts.find(({ anchor, head }) => anchor === name && against.has(head));
+  if (best !== undefined && unreadable === undefined && conflict === undefined) {
     return {
       ...about,
       status: 'pass',
@@ -127,9 +139,11 @@ function judgeOne({
   }
   const other = newest(own) ?? newest(evidence.receipts.filter(({ anchor }) => anchor === name));
   const why =
-    unreadable === undefined
-      ? (other?.why ?? 'it holds nothing of this log')
-      : `it cannot be read: ${unreadable}`;
+    conflict !== undefined
+      ? `it holds a checkpoint of ${conflict.size} entries against this log: ${against.get(conflict.head)}`
+      : unreadable === undefined
+        ? (other?.why ?? 'it holds nothing of this log')
+        : `it cannot be read: ${unreadable}`;
   return { ...about, status: 'incomplete', ...(best === undefined ? {} : { size: best.size }), note: why };
 }
 

@@ -93,6 +93,18 @@ test('a receipt over another log, an invalid and an unverified one prove nothing
   }
 });
 
+test('an anchor that holds a checkpoint against the log is no pass, whatever else it holds', () => {
+  const [fits, ahead] = [receipt('a', 10), receipt('a', 40)];
+  const heads: HeadVerdict[] = [
+    ...passing([fits]),
+    { ground: 'anchor', name: ahead.head, size: 40, status: 'fail', note: 'it was rolled back' },
+  ];
+  const told = judgeAnchors({ evidence: evidence([fits, ahead]), entries: [], heads, signed: 25 });
+  assert.equal(told.status, 'incomplete');
+  assert.equal(told.anchors?.[0]?.status, 'incomplete');
+  assert.match(told.note, /a: it holds a checkpoint of 40 entries against this log: it was rolled back/);
+});
+
 test('one configured anchor without evidence is enough to be incomplete, and is named', () => {
   const receipts = [receipt('a', 10)];
   const configured = [
