@@ -1,6 +1,6 @@
 /** The state directory of one machine: which log is current, and its keys. Edges only. */
 import { existsSync, readdirSync } from 'node:fs';
-import { chmod, readFile } from 'node:fs/promises';
+import { chmod, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { TallyError } from './core/error.ts';
@@ -9,7 +9,14 @@ import type { Random } from './core/ports.ts';
 import { makeKeyPair, type Signer, signerFromSkey } from './core/tlog/key.ts';
 import type { Paths } from './paths.ts';
 import { TENANT } from './paths.ts';
-import { errno, makeDirectory, replaceFile, storeError, syncDirectory } from './store/file/fs.ts';
+import {
+  DIRECTORY_MODE,
+  errno,
+  makeDirectory,
+  replaceFile,
+  storeError,
+  syncDirectory,
+} from './store/file/fs.ts';
 import { type FileKeys, keyFileName, openKeyFiles } from './store/file/key-files.ts';
 
 const MASTER_KEY_BYTES = 32;
@@ -56,8 +63,24 @@ export async function makeHome(paths: Paths): Promise<void> {
     }
   }
   // Others must not even list what is here; a directory made by hand may be wider.
-  await chmod(paths.keys, 0o700);
-  await chmod(paths.runtime, 0o700);
+  for (const directory of [paths.keys, paths.runtime]) await makePrivate(directory);
+}
+
+/** Asks for a change only where one is needed: a state directory that cannot be written has its own answer later. */
+async function makePrivate(directory: string): Promise<void> {
+  try {
+    const { mode } = await stat(directory);
+    if ((mode & 0o7777) !== DIRECTORY_MODE) await chmod(directory, DIRECTORY_MODE);
+  } catch (error) {
+    throw new TallyError(
+      'LOG_READ_ONLY',
+      `cannot keep others out of ${directory}: ${error instanceof Error ? error.message : String(error)}`,
+      {
+        hint: 'make the state directory writable for this user (is its disk mounted read-only?), or set TALLY_HOME to one that is',
+        cause: error,
+      },
+    );
+  }
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {
