@@ -107,11 +107,11 @@ describe('parseJson', () => {
   it('costs no more than the length of a hostile text', () => {
     const started = performance.now();
     for (const piece of ['"\\', '\\" ', '"a', 'name_', '{"\\n"', '\\'])
-      assert.throws(() => parseJson(piece.repeat(150_000)), SyntaxError);
+      assert.throws(() => parseJson(piece.repeat(40_000)), SyntaxError);
     assert.deepEqual(parseJson(`{"name${'_'.repeat(300_000)}":{"\\n":1}}`), {
       [`name${'_'.repeat(300_000)}`]: { '\n': 1 },
     });
-    // Linear, it takes some hundred milliseconds; a search that begins again at each quote takes a minute.
-    assert.ok(performance.now() - started < 10_000);
+    // Linear, it takes some ten milliseconds; a search that begins again at each quote takes ten seconds.
+    assert.ok(performance.now() - started < 3_000);
   });
 });

@@ -12,20 +12,19 @@ const JOBS = 2;
 describe('a planted bug', () => {
   let folder = '';
   const results = new Map<string, Found>();
-  let pristine: Found | undefined;
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'tally-mutants-'));
-    const tree = join(folder, 'pristine');
-    await copyTree(tree);
-    const tests = [...new Set(MUTANTS.flatMap(({ tests }) => tests))];
-    pristine = judge(await runTests(tree, tests));
     await plantAll(folder, MUTANTS, JOBS, ({ name }, found) => results.set(name, found));
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  it('is the only thing that makes those tests fail', () => {
-    assert.deepEqual(pristine, { found: false, why: 'every test passes' });
+  it('is what those tests fail for: without one they pass in a copy too', async () => {
+    const tree = join(folder, 'pristine');
+    await copyTree(tree);
+    const [first] = MUTANTS;
+    assert.ok(first !== undefined);
+    assert.deepEqual(judge(await runTests(tree, first)), { found: false, why: 'every test passes' });
   });
 
   for (const { name } of MUTANTS) {

@@ -21,7 +21,8 @@ export type Found =
   { readonly found: true; readonly by: readonly string[] } | { readonly found: false; readonly why: string };
 
 /** Leaves the copy as it was. Throws when the text to be replaced does not stand in its file exactly once. */
-export async function plant(tree: string, { file, from, to, tests }: Mutant): Promise<Found> {
+export async function plant(tree: string, mutant: Mutant): Promise<Found> {
+  const { file, from, to } = mutant;
   const path = join(tree, file);
   const text = await readFile(path, 'utf8');
   const count = text.split(from).length - 1;
@@ -34,7 +35,7 @@ export async function plant(tree: string, { file, from, to, tests }: Mutant): Pr
     text.replace(from, () => to),
   );
   try {
-    return judge(await runTests(tree, tests));
+    return judge(await runTests(tree, mutant));
   } finally {
     await writeFile(path, text);
   }
@@ -58,8 +59,13 @@ export function judge({ code, hung, output }: Run): Found {
   return { found: true, by: failed };
 }
 
-export async function runTests(tree: string, tests: readonly string[]): Promise<Run> {
-  const child = spawn(process.execPath, ['--test', '--test-reporter=tap', ...tests], {
+/** The tests of `mutant` in `tree` as it is. */
+export async function runTests(
+  tree: string,
+  { tests, named }: Pick<Mutant, 'tests' | 'named'>,
+): Promise<Run> {
+  const only = named === undefined ? [] : [`--test-name-pattern=${named}`];
+  const child = spawn(process.execPath, ['--test', '--test-reporter=tap', ...only, ...tests], {
     cwd: tree,
     // Node runs files differently when it thinks that a test runner has started it.
     env: Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== 'NODE_TEST_CONTEXT')),
