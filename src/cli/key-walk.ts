@@ -5,20 +5,22 @@
 import { isTallyError, TallyError } from '../core/error.ts';
 import type { LogReader } from '../core/ports.ts';
 import { parseCheckpoint } from '../core/tlog/checkpoint.ts';
-import { checkEntry } from '../core/tlog/entry-proof.ts';
 import type { Verifier } from '../core/tlog/key.ts';
 import {
   forgottenRotation,
   type KeyHistory,
   type KeySpan,
   nameOf,
+  notTheSigned,
   type Rotation,
   type RotationNote,
   walkRotations,
 } from '../core/tlog/key-history.ts';
 import { parseNote } from '../core/tlog/note.ts';
-import { proveInclusion } from '../core/tlog/proof.ts';
+import { checkInclusion, proveInclusion } from '../core/tlog/proof.ts';
 import { readRotations } from '../core/tlog/rotation-notes.ts';
+import { leafHash } from '../core/tlog/tree.ts';
+import { attempt } from '../core/tlog/verify-signed.ts';
 import type { OpenedReader } from '../reader.ts';
 import { hashesOf } from './hashes.ts';
 import { readLines } from './lines.ts';
@@ -50,7 +52,7 @@ function broken(problem: string): TallyError {
   });
 }
 
-/** The entry under a note and, when it is proven to be there, the note's own root. */
+/** The entry under a note and, when it is proven to be there, the note's own root; otherwise why it is not. */
 async function proven(reader: LogReader, { size, note }: RotationNote): Promise<Rotation> {
   const nothing = { size, note, root: undefined, entry: undefined };
   try {
@@ -58,11 +60,16 @@ async function proven(reader: LogReader, { size, note }: RotationNote): Promise<
     if (claimed.size !== size) return nothing;
     const [entry] = await readLines(reader, size - 1, size);
     if (entry === undefined) return nothing;
-    checkEntry(entry, size - 1, await proveInclusion(size - 1, size, hashesOf(reader, size)), claimed);
+    const proof = await proveInclusion(size - 1, size, hashesOf(reader, size));
+    const holds = attempt(() => {
+      checkInclusion(proof, size - 1, leafHash(entry), size, claimed.root);
+      return true;
+    });
+    if (holds === undefined) return { ...nothing, unknown: notTheSigned(size) };
     return { size, note, root: claimed.root, entry };
   } catch (error) {
-    // The walk says that the log does not have it.
-    if (isTallyError(error)) return nothing;
+    // What is wrong with the note itself the walk says first.
+    if (isTallyError(error)) return { ...nothing, unknown: `it cannot be judged: ${error.message}` };
     throw error;
   }
 }

@@ -9,7 +9,6 @@ import { type CompletenessFindings, isComplete } from '../core/query/completenes
 import type { OpeningWatch } from '../core/query/openings.ts';
 import type { RecoveryWatch, TornVerdict } from '../core/query/recovery.ts';
 import type { SnapshotsVerdict } from '../core/query/snapshots.ts';
-import { contradictedKeys } from '../core/tlog/key-history.ts';
 import { verifyLog } from '../core/tlog/verify.ts';
 import { withoutRepeats } from '../core/tlog/verify-anchors.ts';
 import type { Head } from '../core/tlog/verify-heads.ts';
@@ -26,6 +25,7 @@ import { type AnchorRequest, anchoredOf, evidenceOf } from './verify-anchors.ts'
 import { type DamageWatch, misnamedSegments, tornFiles, watchDamage } from './verify-files.ts';
 import { parallelEntries } from './verify-parallel.ts';
 import { lookAtPayloads } from './verify-payloads.ts';
+import { completedAt, contradictedByNotes, seenRotations } from './verify-rotations.ts';
 import { createTaps, shownLines } from './verify-taps.ts';
 
 export interface Verification extends Omit<Report, 'completeness'> {
@@ -129,11 +129,11 @@ export async function verifyDirectory(opened: OpenedReader, request: VerifyReque
     anchored: anchoredOf(report, gathered?.evidence, taps.anchors),
     completeness: completenessOf(recovery.unacknowledged, findings),
   };
-  const keys = report.signatures.keys ?? [];
+  const rotations = await seenRotations(about.blocks, judged);
   const problem =
     about.problem ??
     (await contradiction(opened, request, about, taps.openings, local)) ??
-    contradictedKeys(about.info?.keys ?? [], keys);
+    contradictedByNotes(about.info?.keys ?? [], rotations);
   // A log.json that is gone or says something else than what is remembered or on record, a policy that was in force and
   // is another one or gone, a torn tail that is no longer what was set aside, and a payload that is not the one that was
   // cited, are tampering whatever the entries say.
@@ -144,7 +144,7 @@ export async function verifyDirectory(opened: OpenedReader, request: VerifyReque
     ...judged,
     exit_code: tampered ? 6 : code === 0 && payloads.status === 'incomplete' ? 2 : code,
     key: pinned === undefined ? null : { vkey: pinned, ground: given === undefined ? 'pinned' : 'given' },
-    rotations_begun: taps.rotations.begun(keys.map(({ from }) => from)),
+    rotations_begun: taps.rotations.begun(completedAt(rotations)),
     recovery,
     ...(snapshots === undefined ? {} : { snapshots }),
     payloads,

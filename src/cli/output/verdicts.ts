@@ -1,8 +1,9 @@
 /** The text of `tally verify`: one line a verdict, then what it stands on, then how to mend it. */
 import type { PayloadsVerdict } from '../../core/payload/judge.ts';
 import type { SnapshotsVerdict } from '../../core/query/snapshots.ts';
-import type { HeadVerdict, IntegrityVerdict, Status, TilesVerdict } from '../../core/tlog/verify-report.ts';
+import type { IntegrityVerdict, Status, TilesVerdict } from '../../core/tlog/verify-report.ts';
 import type { Verification } from '../verifying.ts';
+import { headTexts } from './heads.ts';
 import { grouped } from './progress.ts';
 import { safe } from './safe.ts';
 import type { Style } from './style.ts';
@@ -44,9 +45,7 @@ export function verdictLines(report: Verification, style: Style, width?: number)
         : 'every entry names the hash of the one before it',
     ),
     line(append_only.status, 'append-only', safe((append_only.note ?? '').replace(/^append-only /, ''))),
-    ...append_only.heads
-      .filter(({ status }) => status !== 'pass')
-      .flatMap((head) => wrap(headText(head), room).map((part) => `${INDENT}${part}`)),
+    ...headTexts(append_only.heads).flatMap((text) => wrap(text, room).map((part) => `${INDENT}${part}`)),
     line(signatures.status, 'signatures', signatureText(report)),
     // Nobody is asked to have anchors: what they lack has no cross, but is said.
     anchored.status === 'incomplete'
@@ -181,11 +180,6 @@ function payloadsText(verdict: PayloadsVerdict): string {
   ].filter((part) => part !== undefined);
   const told = `${grouped(checked)} of ${grouped(cited)} are the ones that were recorded`;
   return asides.length === 0 ? told : `${told} (${asides.join(', ')})`;
-}
-
-function headText({ name, ground, note, size }: HeadVerdict): string {
-  const what = size === undefined ? '' : ` of ${grouped(size)} entries`;
-  return safe(`${name ?? ground}${what}: ${note ?? ''}`);
 }
 
 export const GROUNDS = { given: 'the given key', pinned: 'the key remembered on this machine' } as const;

@@ -31,6 +31,8 @@ export interface Rotation extends RotationNote {
   readonly root: Uint8Array | undefined;
   /** The bytes of entry `size - 1`, which are under that root; `undefined` when there is none. */
   readonly entry: Uint8Array | undefined;
+  /** Why the log's own root at that size is not known, although the log reaches it. */
+  readonly unknown?: string;
 }
 
 /** A key is good for checkpoints of `from` to `to` entries, both included. */
@@ -105,14 +107,20 @@ function misfit(spans: readonly KeySpan[], { old, next }: Binding): string | und
   return undefined;
 }
 
+/** An entry under the note was altered; which one is for `verify` to say. */
+export function notTheSigned(size: number): string {
+  return `the first ${size} entries are not the ones that were signed`;
+}
+
 /** What a note shows by itself and with its entry, or why it shows nothing. */
-function stepOf(origin: string, { size, note, root, entry }: Rotation): Binding | string {
+function stepOf(origin: string, { size, note, root, entry, unknown }: Rotation): Binding | string {
   try {
     const claimed: Checkpoint = parseCheckpoint(parseNote(note).text);
     if (claimed.origin !== origin) return `it speaks for ${claimed.origin}`;
     if (claimed.size !== size) return `it is of size ${claimed.size}`;
+    if (unknown !== undefined) return unknown;
     if (root === undefined || entry === undefined) return 'the log ends before it';
-    if (!equalBytes(claimed.root, root)) return `the first ${size} entries are not the ones that were signed`;
+    if (!equalBytes(claimed.root, root)) return notTheSigned(size);
     const bound = readRotateEntry(entry);
     if (typeof bound === 'string') return bound;
     if (bound.index !== size - 1) return `the entry says it is entry ${bound.index}`;

@@ -28,11 +28,16 @@ export interface KeyGround {
 export function historyOf(
   origin: string,
   { stored, remembered }: KeyGround,
-  { roots, kept }: Pick<EntriesResult, 'roots' | 'kept'>,
+  { roots, kept, end }: Pick<EntriesResult, 'roots' | 'kept' | 'end'>,
 ): KeyHistory {
   const walked = walkRotations(
     origin,
-    stored.map(({ size, note }) => ({ size, note, root: roots.get(size), entry: kept.get(size - 1) })),
+    stored.map(({ size, note }) => {
+      const [root, entry] = [roots.get(size), kept.get(size - 1)];
+      const reached = end >= size && (root === undefined || entry === undefined);
+      const unknown = 'it cannot be judged: entries under it were altered or are missing';
+      return { size, note, root, entry, ...(reached ? { unknown } : {}) };
+    }),
   );
   const problem = walked.problem ?? forgottenRotation(stored, remembered);
   return problem === undefined ? walked : { spans: walked.spans, problem };
