@@ -213,7 +213,13 @@ describe('tally witness add', () => {
     const [a, b] = [makeCosigner(1), makeCosigner(2, 'b.example')];
     const add = async (...args: readonly string[]) => home.tally(['witness', 'add', ...args]);
     assert.equal((await add(url, log.signer.vkey)).error().code, 'KEY_MALFORMED');
-    assert.equal((await add(url, a.vkey, '--quorum', '2')).error().code, 'BAD_CONFIG');
+    const early = (await add(url, a.vkey, '--quorum', '2')).error();
+    assert.equal(early.code, 'BAD_CONFIG');
+    assert.match(
+      early.message,
+      /2 witnesses cannot be asked for: there is 1 with this one; nothing was added/,
+    );
+    assert.match(early.hint ?? '', /--quorum with the last one/);
     assert.equal((await add('ftp://witness.example', a.vkey)).error().code, 'USAGE');
     assert.equal((await add(url, a.vkey, '--quorum', '1')).code, 0);
     assert.match((await add(url, a.vkey)).error().message, /configured already/);

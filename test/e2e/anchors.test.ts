@@ -1,6 +1,6 @@
 /** Anchors through the built program: real files, a real time stamping authority, real processes. */
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeAuthority, serve } from '../anchor/tsa.ts';
@@ -146,7 +146,10 @@ test('a time stamp bounds entries from above, its entry from below, and a receip
 test('a recorder shows checkpoints by itself, takes up an anchor while it runs, and goes on when one fails', async (t) => {
   const home = makeHome(t);
   const place = disk(home);
-  await ok(home, 'anchor', 'add', 'file', 'nowhere', join(home.directory, 'not-mounted'));
+  const mount = join(home.directory, 'not-mounted');
+  mkdirSync(mount);
+  await ok(home, 'anchor', 'add', 'file', 'nowhere', mount);
+  rmSync(mount, { recursive: true });
   const { started } = await home.up();
   await started.until(/the anchor nowhere fails/);
   await ok(home, 'anchor', 'add', 'file', 'disk', place);
@@ -164,6 +167,11 @@ test('a recorder shows checkpoints by itself, takes up an anchor while it runs, 
       ['disk', true, undefined],
     ],
   );
+  // Where it stands in the row, and the whole reason under it.
+  const listed = await ok(home, 'anchor', 'list');
+  assert.match(listed, /^nowhere .*failing: nothing yet, [1-9]\d* newer entr(y|ies) not shown yet *$/m);
+  assert.ok(listed.includes(`\n  ${mount} cannot be used: `), listed);
+  assert.match(await ok(home, 'status'), /cannot be used: .* \((once|\d+ times) since /);
   // Beside the recorder that runs, which records what came of it.
   assert.match((await home.tally(['anchor', 'run', 'disk'])).stdout, /✔ disk: /);
   await ok(home, 'anchor', 'remove', 'nowhere');
@@ -209,13 +217,29 @@ test('what cannot be an anchor is refused with the way to mend it', async (t) =>
     const result = await home.tally(['anchor', ...args]);
     assert.equal(result.code, 2);
     const { message: told, hint } = result.error();
-    assert.match(told, message);
     assert.ok(hint);
+    assert.match(`${told}; ${hint}`, message);
   };
   await fails(['add', 'tape', 'x', '/a'], /no kind of anchor: tape/);
   await fails(['add', 'file', 'x', '/a', '--vkey', 'k'], /--vkey is not for an anchor of type file/);
   await fails(['add', 'witness', 'x', 'https://w.example'], /vkey/);
   await fails(['add', 'rfc3161', 'x', 'https://a:b@w.example'], /without user, password/);
+  // What can be looked at on this machine is; the network is not asked.
+  const none = join(home.directory, 'none');
+  const empty = join(home.directory, 'empty.pem');
+  const plain = join(home.directory, 'plain');
+  mkdirSync(plain);
+  writeFileSync(empty, '');
+  await fails(['add', 'file', 'x', none], /there is no directory .*nothing was added/);
+  await fails(['add', 'file', 'x', empty], /is no directory/);
+  await fails(['add', 'git', 'x', none], /is no git repository.*cannot change to.*git init --bare/);
+  await fails(['add', 'git', 'x', plain], /is no git repository.*git init --bare/);
+  await fails(['add', 'rfc3161', 'x', 'https://tsa.example', '--ca', none], /cannot read .*ENOENT/);
+  await fails(['add', 'rfc3161', 'x', 'https://tsa.example', '--ca', empty], /no certificate in PEM/);
+  await fails(
+    ['add', 'webhook', 'x', 'https://w.example', '--secret', 'NONE'],
+    /no credential NONE.*secrets set NONE/,
+  );
   assert.equal((await home.tally(['anchor', 'run'])).code, 3);
   assert.equal((await home.tally(['anchor', 'remove', 'x'])).code, 3);
 });

@@ -107,7 +107,9 @@ const TOLD_CHARS = 500;
 
 function failed(message: string, path: string, cause: unknown): TallyError {
   return new TallyError('ANCHOR_FAILED', message, {
-    hint: `try by hand what it did: git -C '${path}' log tallystick`,
+    hint: /not a git repository|cannot change to/.test(message)
+      ? `make a repository there: git init --bare '${path}'`
+      : `try by hand what it did: git -C '${path}' log tallystick`,
     cause,
   });
 }

@@ -5,7 +5,7 @@ import { examples } from '../help.ts';
 import { safe, toJson } from '../output/safe.ts';
 import type { Style } from '../output/style.ts';
 import { formatDuration } from '../output/time.ts';
-import { anchorText } from './status/anchors.ts';
+import { anchorText, anchorTrouble } from './status/anchors.ts';
 import { gatherStatus, type LogStatus, type PolicyStatus, type Status } from './status/gather.ts';
 
 export function build(context: Context): Command {
@@ -44,7 +44,10 @@ function statusFacts(status: Status, style: Style): readonly Fact[] {
       recorder.running && recorder.sealing !== undefined ? style.yellow(safe(recorder.sealing)) : undefined,
     ],
     ['open', status.open_actions === undefined ? undefined : counted(status.open_actions, 'action')],
-    ...status.anchors.map((anchor): Fact => [`anchor ${anchor.name}`, anchorText(anchor, style)]),
+    ...status.anchors.flatMap((anchor): readonly Fact[] => [
+      [`anchor ${anchor.name}`, anchorText(anchor, style)],
+      ['', anchorTrouble(anchor)],
+    ]),
     [
       'anchors',
       status.anchors_problem === undefined ? undefined : style.red(safe(oneLine(status.anchors_problem))),

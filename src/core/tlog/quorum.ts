@@ -46,7 +46,7 @@ export function createQuorum(vkeys: readonly string[], needed: number): QuorumPo
   if (!Number.isSafeInteger(needed) || needed < 1 || needed > witnesses.length)
     throw new TallyError(
       'BAD_CONFIG',
-      `${needed} witnesses cannot be asked for: there are ${witnesses.length} different ones`,
+      `${needed} ${needed === 1 ? 'witness' : 'witnesses'} cannot be asked for: there ${witnesses.length === 1 ? 'is 1' : `are ${witnesses.length} different ones`}`,
       { hint: 'ask for at least 1 and at most as many as there are; two keys of one name count once' },
     );
   return { needed, witnesses };

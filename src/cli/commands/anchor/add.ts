@@ -6,6 +6,7 @@ import type { Context } from '../../context.ts';
 import { asOperator } from '../../operator/prompt.ts';
 import { safe, toJson } from '../../output/safe.ts';
 import { setUp } from '../../setup.ts';
+import { requireLocal } from './local.ts';
 
 export interface AddOptions {
   readonly every?: string;
@@ -45,6 +46,7 @@ export async function add(
 ): Promise<void> {
   setUp(context.paths);
   const anchor = checkNewAnchor(context.paths, settingOf(type, name, place, options));
+  await requireLocal(context, anchor);
   await asOperator(context, async (ask) => {
     await ask('anchor.change', {
       change: 'add',

@@ -5,7 +5,7 @@ import { plainText } from '../../output/style.ts';
 import { layOut } from '../../output/table.ts';
 import { askRunning } from '../../running.ts';
 import { signedSize } from '../../signed-size.ts';
-import { anchorStatuses, anchorText } from '../status/anchors.ts';
+import { anchorStatuses, anchorText, anchorTrouble } from '../status/anchors.ts';
 
 export async function list(context: Context, options: { readonly json?: boolean }): Promise<void> {
   const { stdout } = context;
@@ -39,7 +39,15 @@ export async function list(context: Context, options: { readonly json?: boolean 
   ] as const;
   const layout = layOut(columns, rows, stdout.width);
   await stdout.line(layout.header(stdout.style.dim));
-  for (const row of rows) await stdout.line(layout.row(row));
+  for (const [i, row] of rows.entries()) {
+    await stdout.line(layout.row(row));
+    const trouble = anchors[i] === undefined ? undefined : anchorTrouble(anchors[i]);
+    if (trouble !== undefined) await stdout.line(stdout.style.red(`  ${trouble}`));
+  }
   if (witness_quorum !== undefined)
-    await stdout.line(stdout.style.dim(`${witness_quorum} witnesses have to cosign`));
+    await stdout.line(
+      stdout.style.dim(
+        `${witness_quorum} ${witness_quorum === 1 ? 'witness has' : 'witnesses have'} to cosign`,
+      ),
+    );
 }

@@ -4,6 +4,7 @@ import type { AnchorState } from '../../../core/anchor-state.ts';
 import { lastReceipt } from '../../../open/anchors.ts';
 import { listAnchors } from '../../anchors-config.ts';
 import type { Context } from '../../context.ts';
+import { counted } from '../../facts.ts';
 import { safe } from '../../output/safe.ts';
 import type { Style } from '../../output/style.ts';
 import { formatDuration } from '../../output/time.ts';
@@ -54,17 +55,22 @@ export async function anchorStatuses(
   );
 }
 
-/** One line: where it stands, and what is wrong. */
+/** One line: where it stands, and whether something is wrong; what that is, `anchorTrouble` says. */
 export function anchorText(anchor: AnchorStatus, style: Style): string {
   const { last, behind, lag_ms, failing } = anchor;
   const stands =
     last === undefined
       ? style.yellow('nothing yet')
       : `${last.size.toLocaleString('en-US')} entries, ${formatDuration(lag_ms ?? 0)} ago`;
-  const news = behind === 0 ? '' : `, ${behind.toLocaleString('en-US')} not yet`;
+  const news = behind === 0 ? '' : `, ${counted(behind, 'newer entry', 'newer entries')} not shown yet`;
   if (failing === undefined) return `${stands}${news}`;
-  const what = `${safe(failing.message)} (${failing.attempts === 1 ? 'once' : `${failing.attempts} times`} since ${failing.since})`;
-  return failing.code === 'ANCHOR_CONFLICT'
-    ? `${style.red('● CONFLICT:')} ${what}; ${stands}${news}`
-    : `${style.red('failing:')} ${what}; ${stands}${news}`;
+  const mark = failing.code === 'ANCHOR_CONFLICT' ? '● CONFLICT:' : 'failing:';
+  return `${style.red(mark)} ${stands}${news}`;
+}
+
+/** What is wrong, in full: for a line of its own, where nothing is cut off. */
+export function anchorTrouble({ failing }: AnchorStatus): string | undefined {
+  if (failing === undefined) return undefined;
+  const times = failing.attempts === 1 ? 'once' : `${failing.attempts} times`;
+  return `${safe(failing.message)} (${times} since ${failing.since})`;
 }

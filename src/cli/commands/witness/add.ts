@@ -1,5 +1,5 @@
 import { placeOf, witnessKeys } from '../../../anchor/setting.ts';
-import { TallyError } from '../../../core/error.ts';
+import { isTallyError, TallyError } from '../../../core/error.ts';
 import { cosignatureVerifier } from '../../../core/tlog/cosignature.ts';
 import { createQuorum } from '../../../core/tlog/quorum.ts';
 import { addAnchor, checkNewAnchor, listAnchors } from '../../anchors-config.ts';
@@ -34,7 +34,7 @@ export async function addWitness(
     throw new TallyError('USAGE', `the witness ${witness.name} is configured already`, {
       hint: 'a second address of one witness would not make it two: tally anchor list shows what there is',
     });
-  if (quorum !== undefined) createQuorum([...known, vkey], quorum);
+  if (quorum !== undefined) requireReachable([...known, vkey], quorum);
   const setting = checkNewAnchor(paths, anchor);
   setUp(paths);
   const place = quorum === undefined ? placeOf(setting) : `${placeOf(setting)} (quorum ${quorum})`;
@@ -47,11 +47,23 @@ export async function addWitness(
       toJson({ added: setting, ...(quorum === undefined ? {} : { witness_quorum: quorum }) }),
     );
   await stdout.line(
-    `added the witness ${safe(witness.name)} as anchor ${setting.name}${quorum === undefined ? '' : `; ${quorum} witnesses have to cosign`}`,
+    `added the witness ${safe(witness.name)} as anchor ${setting.name}${quorum === undefined ? '' : `; ${quorum} ${quorum === 1 ? 'witness has' : 'witnesses have'} to cosign`}`,
   );
   await stderr.line(
     stderr.style.dim('note: its operator has to trust the key of this log, which tally key list prints'),
   );
+}
+
+function requireReachable(vkeys: readonly string[], quorum: number): void {
+  try {
+    createQuorum(vkeys, quorum);
+  } catch (error) {
+    if (!isTallyError(error) || error.code !== 'BAD_CONFIG') throw error;
+    throw new TallyError('BAD_CONFIG', `${error.message} with this one; nothing was added`, {
+      hint: 'add the witnesses without --quorum first, and give --quorum with the last one; two keys of one name count once',
+      cause: error,
+    });
+  }
 }
 
 /** `witness.example/w1` → `witness-example-w1`. */
