@@ -99,6 +99,8 @@ async function writeFrames(
 
   async function flush(): Promise<void> {
     await writeAll(target, Buffer.concat(waiting));
+    // A few megabytes flushed at once would hold up every append beside them for as long as the disk takes for all.
+    await target.datasync();
     waiting = [];
     waitingBytes = 0;
   }
