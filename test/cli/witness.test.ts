@@ -205,6 +205,18 @@ describe('tally witness add', () => {
     assert.match(name, /^\d+\.note$/);
     const note = readFileSync(join(receipts, name));
     assert.ok(judgeQuorum(createQuorum([ready.vkey], 1), note).met);
+
+    // It goes by the key that it was given: after a rotation somebody has to tell it of the new one, and we say what.
+    const rotated = (await home.tally(['key', 'rotate', '--json'])).json();
+    // The rotation note has both signatures, so that one it takes yet.
+    assert.equal((await home.tally(['agent', 'register', 'deploy-bot'])).code, 0);
+    const refused = await home.tally(['anchor', 'run', 'w1']);
+    assert.equal(refused.code, 1, refused.stdout);
+    assert.match(refused.stdout, /does not trust the key that signs .* \(403\)/);
+    assert.ok(refused.stderr.includes(`tally witness trust ${String(rotated.new)})`), refused.stderr);
+    await home.tally(['witness', 'trust', String(rotated.new), '--dir', join(home.directory, 'elsewhere')]);
+    const again = await home.tally(['anchor', 'run', 'w1']);
+    assert.equal(again.code, 0, again.stdout);
   });
 
   it('refuses what could never be met, or is there already', async (t) => {
