@@ -12,7 +12,8 @@ describe('a signal that ends a recorder', () => {
     up.stderr?.on('data', (chunk: Buffer) => (told += chunk.toString()));
     await until(() => (told.includes('recorder') || told.includes('log') ? true : undefined), 'its start');
     await until(
-      async () => ((await home.tally(['status', '--json'])).stdout.match(/"running": ?true/) ? true : undefined),
+      async () =>
+        (await home.tally(['status', '--json'])).stdout.match(/"running": ?true/) ? true : undefined,
       'an answer',
     );
     up.kill('SIGINT');

@@ -6,8 +6,7 @@
  *
  * Crash before 4: the plain file, and a file beside it that the next attempt overwrites. Before 6 is durable: both; the
  * plain one counts until the next attempt has compared them, and neither is touched when they differ. So at each step one
- * form is whole. Compression runs in the
- * thread pool: the event loop is held for a frame's worth of copying at a time.
+ * form is whole. Compression runs in the thread pool: the event loop is held for a frame's worth of copying at a time.
  */
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
