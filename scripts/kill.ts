@@ -32,7 +32,8 @@ const started = performance.now();
 const totals = await killUnderLoad({
   kills,
   clients: Number(values.clients),
-  waitMs: () => randomInt(Number(values['most-ms']) + 1),
+  // Now and then long enough for a segment to be sealed.
+  waitMs: (kill) => randomInt(kill % 8 === 7 ? 4000 : Number(values['most-ms']) + 1),
   rotateEvery: Number(values['rotate-every']),
   onKill(kill, acknowledged) {
     if ((kill + 1) % 20 === 0) say(`${kill + 1} kills, ${acknowledged} acknowledged`);

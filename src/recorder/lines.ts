@@ -1,6 +1,7 @@
 /** Lines of a segment with their places, from raw blocks. Flat memory: one line that straddles two blocks is copied. */
 
-import type { LogReader } from '../core/ports.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { LogReader, Segment } from '../core/ports.ts';
 import { leafHashInPlace } from '../core/tlog/tree.ts';
 
 export interface Line {
@@ -56,20 +57,66 @@ export async function scanLines(
   }
 }
 
+type OnEntry = (line: Line, index: number) => void;
+
 /** Calls `onLine` for the entries `from` to `to - 1`, by their place in the log, in order. */
 export async function scanEntries(
   reader: LogReader,
   from: number,
   to: number,
-  onLine: (line: Line, index: number) => void,
+  onLine: OnEntry,
 ): Promise<void> {
   if (from >= to) return;
+  await scanWithin(reader, await reader.segments(), from, to, onLine);
+}
+
+/**
+ * Calls `onLine` for the entries at `indices`, in the order of the log. However many they are, no part of the log is read
+ * twice: thousands of actions can be open in one segment.
+ */
+export async function scanEntriesAt(
+  reader: LogReader,
+  indices: readonly number[],
+  onLine: OnEntry,
+): Promise<void> {
+  if (indices.length === 0) return;
+  const wanted = new Set(indices);
   const segments = await reader.segments();
-  const start = Math.max(
-    0,
-    segments.findLastIndex(({ first }) => first <= from),
-  );
-  for (const { first } of segments.slice(start)) {
+  for (const [from, to] of stretches(
+    segments,
+    [...wanted].sort((a, b) => a - b),
+  ))
+    await scanWithin(reader, segments, from, to, (line, index) => {
+      if (wanted.has(index)) onLine(line, index);
+    });
+}
+
+/** What is read in one go: a plain segment is read from its start in any case, a sealed one from the start of any frame. */
+function stretches(segments: readonly Segment[], sorted: readonly number[]): readonly [number, number][] {
+  const found = new Map<string, [number, number]>();
+  for (const index of sorted) {
+    const at = Math.max(0, startingAt(segments, index));
+    const frame = segments[at]?.sealed ? Math.floor(index / LIMITS.tileWidth) : 0;
+    const stretch = found.get(`${at}/${frame}`);
+    if (stretch === undefined) found.set(`${at}/${frame}`, [index, index + 1]);
+    else stretch[1] = index + 1;
+  }
+  return [...found.values()];
+}
+
+/** Of the segment that has `index`, its place in the list; -1 when all begin behind it. */
+function startingAt(segments: readonly Segment[], index: number): number {
+  return segments.findLastIndex(({ first }) => first <= index);
+}
+
+async function scanWithin(
+  reader: LogReader,
+  segments: readonly Segment[],
+  from: number,
+  to: number,
+  onLine: OnEntry,
+): Promise<void> {
+  for (const { first } of segments.slice(Math.max(0, startingAt(segments, from)))) {
     if (first >= to) return;
     const near = await reader.seek(first, Math.max(first, from));
     let index = near.index;

@@ -11,7 +11,7 @@ import { parseJson } from '../core/parse.ts';
 import type { Identity } from '../core/policy/types.ts';
 import type { LogReader, ObjectStore } from '../core/ports.ts';
 import type { Claims } from './api.ts';
-import { type Line, lineText, lineType, scanEntries } from './lines.ts';
+import { type Line, lineText, lineType, scanEntries, scanEntriesAt } from './lines.ts';
 import { foldActions } from './orphans.ts';
 import type { OpenAction } from './pending.ts';
 
@@ -89,9 +89,8 @@ export async function loadProjection(
 
   return {
     async begin(base) {
-      // Open actions are few and old ones fewer: each costs one frame of a sealed segment at most.
-      for (const index of fold.before)
-        if (index < base && index < fold.from) await readInto(fold, log, index, index + 1);
+      const before = [...fold.before].filter((index) => index < base && index < fold.from);
+      await scanEntriesAt(log, before, seeIn(fold));
       await readInto(fold, log, fold.from, base);
     },
     see: (line, index, type) => fold.see(line, index, type),
@@ -118,9 +117,13 @@ export async function loadRegistry(
 }
 
 async function readInto(fold: Fold, log: LogReader, from: number, to: number): Promise<void> {
-  await scanEntries(log, from, to, (line, index) => {
+  await scanEntries(log, from, to, seeIn(fold));
+}
+
+function seeIn(fold: Fold): (line: Line, index: number) => void {
+  return (line, index) => {
     if (line.whole) fold.see(line, index, lineType(line));
-  });
+  };
 }
 
 function holder(state: RegistryState): RegistryHolder {

@@ -116,6 +116,36 @@ describe('what the recorder knows by heart', () => {
     await assertVerifies(box);
   });
 
+  it('reads each frame of the log once, however many actions are open in it', async () => {
+    const box = await machine();
+    const segmentEntries = 1024;
+    let recorder = await box.open({ segmentEntries, orphanGraceMs: 60_000 });
+    const open: string[] = [];
+    while (recorder.size() < LIMITS.snapshotEntries * 2 + segmentEntries) {
+      const told = await Promise.all(
+        Array.from({ length: 512 }, (_, i) => recorder.record(i % 4 === 0 ? pre : note, PRODUCER)),
+      );
+      open.push(...told.flatMap(({ id }, i) => (i % 4 === 0 ? [id] : [])));
+      await recorder.checkpoint();
+    }
+    let reads = 0;
+    const watched = (store: LogStore): LogStore => ({
+      ...store,
+      read(...args) {
+        reads++;
+        return store.read(...args);
+      },
+    });
+    recorder = await box.open({ segmentEntries, wrap: watched, orphanGraceMs: 60_000 });
+    assert.equal(recorder.openActions(), open.length);
+    // Each frame of a sealed segment once, and the tail.
+    const frames = Math.ceil(recorder.size() / LIMITS.tileWidth);
+    assert.ok(reads <= frames + 4, `${reads} reads of ${frames} frames`);
+    assert.ok(open.length > 10 * frames);
+    await recorder.close('test');
+    await assertVerifies(box);
+  });
+
   it('is folded from the whole log when the snapshot is of more entries than there are, or is damaged', async () => {
     const box = await machine();
     let recorder = await box.open();
