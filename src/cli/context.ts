@@ -1,5 +1,6 @@
 /** What every command is handed: the world, read once. Commands touch `process` through this only. */
 import { homedir, hostname, tmpdir, userInfo } from 'node:os';
+import type { OpenedQuery, QueryOptions } from '../open/query.ts';
 import type { openSession, Session } from '../open.ts';
 import { locate, type Paths } from '../paths.ts';
 import type { OpenedReader, openReader } from '../reader.ts';
@@ -37,6 +38,8 @@ export interface Context {
   ): Promise<Session>;
   /** Lock-free reading of the raw files. `log`: another log directory than the current one. */
   openReader(options?: ReaderOptions): Promise<OpenedReader>;
+  /** The log with its index, brought up to date, with a progress bar where that takes long. The caller closes it. */
+  openQuery(options?: Pick<QueryOptions, 'log' | 'signal'>): Promise<OpenedQuery>;
   /** Sets the exit code of the process; a later failure may still replace it. */
   exit(code: number): void;
   warn(line: string): void;
@@ -92,6 +95,18 @@ export async function createContext(argv: readonly string[], version: string): P
     async openReader(options = {}) {
       const module = await import('../reader.ts');
       return module.openReader(paths, options);
+    },
+    async openQuery(options = {}) {
+      const [{ openQuery }, { createProgress }] = await Promise.all([
+        import('../open/query.ts'),
+        import('./output/progress.ts'),
+      ]);
+      const progress = createProgress(stderr, 'indexing', 'entries');
+      try {
+        return await openQuery(paths, { ...options, onProgress: progress.update, onWarning: warn });
+      } finally {
+        progress.end();
+      }
     },
     exit(code) {
       process.exitCode = code;

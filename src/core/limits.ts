@@ -220,6 +220,10 @@ export const LIMITS = {
   /** The body of one `tally call`, held in memory; larger ones go through the broker from a program that streams. */
   callBodyBytes: 64 * 1024 * 1024,
 
+  /** Distinct words of one entry that a search for text finds it by: more is a document, not a note. */
+  wordsPerEntry: 256,
+  /** What of a word is compared: longer runs of letters and digits are keys and hashes. */
+  wordChars: 64,
   /** Malformed lines that one reading names; the rest are counted. */
   malformedShown: 20,
   /** Entries older than `--since`, one after the other, after which a reading newest first ends: clocks jump back. */

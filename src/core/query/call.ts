@@ -18,20 +18,32 @@ export interface Facts {
   readonly ts: string | undefined;
   readonly type: string;
   readonly phase: string | undefined;
+  readonly tenant: string | undefined;
+  /** Which part of the product reported it. */
+  readonly surface: string | undefined;
+  readonly assurance: string | undefined;
   readonly agent: string | undefined;
   readonly identity: string | undefined;
   readonly token: string | undefined;
   readonly user: string | undefined;
+  /** The id of the person or thing it was done for. */
+  readonly onBehalfOf: string | undefined;
   readonly run: string | undefined;
+  readonly step: string | undefined;
+  readonly session: string | undefined;
   readonly project: string | undefined;
   readonly environment: string | undefined;
   readonly method: string | undefined;
   readonly host: string | undefined;
+  readonly action: string | undefined;
+  readonly tool: string | undefined;
   readonly credentials: readonly string[];
   /** What it was about, in one line. */
   readonly subject: string;
   readonly decision: string | undefined;
   readonly reasonCode: string | undefined;
+  /** The policy layer that decided. */
+  readonly layer: string | undefined;
   /** False when the policy only watched. */
   readonly enforced: boolean;
   readonly status: string | undefined;
@@ -40,47 +52,86 @@ export interface Facts {
   readonly redacted: boolean;
 }
 
-/** A post_exec repeats what its pre_exec said; where both speak, the one that saw it speaks for it. */
 export function factsOf({ first, last }: Call): Facts {
-  const ended = last ?? first;
-  const text = (...path: readonly string[]): string | undefined =>
-    textAt(first, ...path) ?? (last === undefined ? undefined : textAt(last, ...path));
+  const begun = factsOfEntry(first);
+  return last === undefined ? begun : joinFacts(begun, factsOfEntry(last));
+}
+
+function factsOfEntry(entry: JsonObject): Facts {
   return {
-    index: numberAt(first, 'index'),
-    id: textAt(first, 'id'),
-    ts: textAt(first, 'ts'),
-    type: textAt(first, 'type') ?? '?',
-    phase: textAt(first, 'phase'),
-    agent: text('actor', 'agent_id'),
-    identity: text('actor', 'identity_level'),
-    token: text('actor', 'agent_token_id'),
-    user: text('actor', 'user', 'id') ?? text('actor', 'os', 'user'),
-    run: text('run_id'),
-    project: text('project_id'),
-    environment: text('environment'),
-    method: text('action', 'target', 'method'),
-    host: text('action', 'target', 'host'),
-    credentials: credentialsOf(first, last),
-    subject: subjectOf(first),
-    decision: text('decision', 'outcome'),
-    reasonCode: text('decision', 'reason'),
-    enforced: booleanAt(first, 'decision', 'enforced') !== false,
-    status: textAt(ended, 'outcome', 'status'),
-    statusCode: numberAt(ended, 'outcome', 'status_code'),
-    durationMs: numberAt(ended, 'outcome', 'duration_ms'),
-    redacted: booleanAt(ended, 'outcome', 'redacted') === true,
+    index: numberAt(entry, 'index'),
+    id: textAt(entry, 'id'),
+    ts: textAt(entry, 'ts'),
+    type: textAt(entry, 'type') ?? '?',
+    phase: textAt(entry, 'phase'),
+    tenant: textAt(entry, 'tenant_id'),
+    surface: textAt(entry, 'source', 'surface'),
+    assurance: textAt(entry, 'source', 'assurance'),
+    agent: textAt(entry, 'actor', 'agent_id'),
+    identity: textAt(entry, 'actor', 'identity_level'),
+    token: textAt(entry, 'actor', 'agent_token_id'),
+    user: textAt(entry, 'actor', 'user', 'id') ?? textAt(entry, 'actor', 'os', 'user'),
+    onBehalfOf: textAt(entry, 'actor', 'on_behalf_of', 'id'),
+    run: textAt(entry, 'run_id'),
+    step: textAt(entry, 'step_id'),
+    session: textAt(entry, 'session_id'),
+    project: textAt(entry, 'project_id'),
+    environment: textAt(entry, 'environment'),
+    method: textAt(entry, 'action', 'target', 'method'),
+    host: textAt(entry, 'action', 'target', 'host'),
+    action: textAt(entry, 'action', 'name'),
+    tool: textAt(entry, 'action', 'tool', 'name'),
+    credentials: credentialsOf(entry),
+    subject: subjectOf(entry),
+    decision: textAt(entry, 'decision', 'outcome'),
+    reasonCode: textAt(entry, 'decision', 'reason'),
+    layer: textAt(entry, 'decision', 'layer'),
+    enforced: booleanAt(entry, 'decision', 'enforced') !== false,
+    status: textAt(entry, 'outcome', 'status'),
+    statusCode: numberAt(entry, 'outcome', 'status_code'),
+    durationMs: numberAt(entry, 'outcome', 'duration_ms'),
+    redacted: booleanAt(entry, 'outcome', 'redacted') === true,
   };
 }
 
-function credentialsOf(first: JsonObject, last: JsonObject | undefined): readonly string[] {
-  const refs = new Set<string>();
-  for (const entry of [first, ...(last === undefined ? [] : [last])]) {
-    for (const use of listAt(entry, 'credentials')) {
-      const ref = textAt(use, 'ref');
-      if (ref !== undefined) refs.add(ref);
-    }
-  }
-  return [...refs];
+/**
+ * Of one call, from what its two entries say each. A post_exec repeats what its pre_exec said; where both speak, the
+ * pre_exec speaks for the call, and the post_exec for how it ended.
+ */
+export function joinFacts<T extends Omit<Facts, 'index' | 'subject'>>(
+  first: T,
+  last: Omit<Facts, 'index' | 'subject'>,
+): T {
+  return {
+    ...first,
+    agent: first.agent ?? last.agent,
+    identity: first.identity ?? last.identity,
+    token: first.token ?? last.token,
+    user: first.user ?? last.user,
+    onBehalfOf: first.onBehalfOf ?? last.onBehalfOf,
+    run: first.run ?? last.run,
+    step: first.step ?? last.step,
+    session: first.session ?? last.session,
+    project: first.project ?? last.project,
+    environment: first.environment ?? last.environment,
+    method: first.method ?? last.method,
+    host: first.host ?? last.host,
+    action: first.action ?? last.action,
+    tool: first.tool ?? last.tool,
+    credentials: [...new Set([...first.credentials, ...last.credentials])],
+    decision: first.decision ?? last.decision,
+    reasonCode: first.reasonCode ?? last.reasonCode,
+    layer: first.layer ?? last.layer,
+    status: last.status,
+    statusCode: last.statusCode,
+    durationMs: last.durationMs,
+    redacted: last.redacted,
+  };
+}
+
+function credentialsOf(entry: JsonObject): readonly string[] {
+  const refs = listAt(entry, 'credentials').map((use) => textAt(use, 'ref'));
+  return [...new Set(refs.filter((ref) => ref !== undefined))];
 }
 
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { https: 443, http: 80 };

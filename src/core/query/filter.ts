@@ -4,7 +4,8 @@
  * Entries are RFC 8785 text, so a member with a known value has exactly one spelling.
  */
 import { encodeUtf8 } from '../bytes.ts';
-import type { Facts } from './call.ts';
+import { type Call, type Facts, factsOf } from './call.ts';
+import { hasWords } from './words.ts';
 
 export interface LogFilter {
   readonly agent?: string;
@@ -12,6 +13,15 @@ export interface LogFilter {
   readonly identity?: string;
   readonly credential?: string;
   readonly run?: string;
+  readonly step?: string;
+  readonly session?: string;
+  readonly tenant?: string;
+  /** The id in `actor.user`, or the user of the operating system. */
+  readonly user?: string;
+  readonly onBehalfOf?: string;
+  readonly tool?: string;
+  readonly action?: string;
+  readonly surface?: string;
   readonly project?: string;
   readonly environment?: string;
   /** Exact types, or a family: `secret` or `secret.*`. Any of them. */
@@ -24,6 +34,7 @@ export interface LogFilter {
   readonly statusClass?: StatusClass;
   readonly decision?: string;
   readonly reasonCode?: string;
+  readonly layer?: string;
   readonly phase?: string;
   /** Status code of 400 or more, blocked, or no answer at all. */
   readonly failed?: boolean;
@@ -31,6 +42,8 @@ export interface LogFilter {
   readonly blocked?: boolean;
   /** Something was scrubbed from the answer. */
   readonly redacted?: boolean;
+  /** Every word of it is a word of the call (words.ts). */
+  readonly text?: string;
   /** RFC 3339 UTC with milliseconds, like `ts`: inclusive. */
   readonly since?: string;
   /** Exclusive. */
@@ -43,12 +56,22 @@ export type StatusClass = (typeof STATUS_CLASSES)[number];
 /** Outcomes without an answer from upstream. */
 const NO_ANSWER: ReadonlySet<string> = new Set(['error', 'timeout', 'aborted']);
 
-export function matches(facts: Facts, filter: LogFilter): boolean {
+/** Whether a row is wanted, as far as facts tell: `text` is for `matchesCall`, which has the entries. */
+export function matches(facts: Omit<Facts, 'index' | 'subject'>, filter: LogFilter): boolean {
   return (
     same(filter.agent, facts.agent) &&
     same(filter.token, facts.token) &&
     same(filter.identity, facts.identity) &&
     same(filter.run, facts.run) &&
+    same(filter.step, facts.step) &&
+    same(filter.session, facts.session) &&
+    same(filter.tenant, facts.tenant) &&
+    same(filter.user, facts.user) &&
+    same(filter.onBehalfOf, facts.onBehalfOf) &&
+    same(filter.tool, facts.tool) &&
+    same(filter.action, facts.action) &&
+    same(filter.surface, facts.surface) &&
+    same(filter.layer, facts.layer) &&
     same(filter.project, facts.project) &&
     same(filter.environment, facts.environment) &&
     same(filter.method, facts.method) &&
@@ -66,6 +89,10 @@ export function matches(facts: Facts, filter: LogFilter): boolean {
     (filter.since === undefined || (facts.ts !== undefined && facts.ts >= filter.since)) &&
     (filter.until === undefined || (facts.ts !== undefined && facts.ts < filter.until))
   );
+}
+
+export function matchesCall(call: Call, filter: LogFilter): boolean {
+  return matches(factsOf(call), filter) && (filter.text === undefined || hasWords(call, filter.text));
 }
 
 function same(wanted: string | undefined, found: string | undefined): boolean {
@@ -86,21 +113,24 @@ function isBelow(host: string, wanted: string): boolean {
   return wanted.startsWith('*.') ? host.endsWith(wanted.slice(1)) : host === wanted;
 }
 
-function hasStatus(facts: Facts, wanted: string | number | undefined): boolean {
+/** What tells how a row came out. */
+export type Outcomes = Pick<Facts, 'phase' | 'status' | 'statusCode' | 'decision' | 'enforced'>;
+
+function hasStatus(facts: Outcomes, wanted: string | number | undefined): boolean {
   if (wanted === undefined) return true;
   return typeof wanted === 'number' ? facts.statusCode === wanted : facts.status === wanted;
 }
 
-function classOf({ statusCode, status }: Facts): string | undefined {
+function classOf({ statusCode, status }: Outcomes): string | undefined {
   if (statusCode !== undefined) return `${Math.floor(statusCode / 100)}xx`;
   return status !== undefined && NO_ANSWER.has(status) ? 'error' : undefined;
 }
 
-export function isBlocked(facts: Facts): boolean {
+export function isBlocked(facts: Outcomes): boolean {
   return facts.status === 'blocked' || (facts.decision === 'stop' && facts.enforced);
 }
 
-export function isFailed(facts: Facts): boolean {
+export function isFailed(facts: Outcomes): boolean {
   return (
     (facts.statusCode ?? 0) >= 400 ||
     isBlocked(facts) ||
@@ -123,6 +153,14 @@ export function needlesOf(filter: LogFilter): Needles {
     ...member('agent_token_id', filter.token),
     ...member('identity_level', filter.identity),
     ...member('run_id', filter.run),
+    ...member('step_id', filter.step),
+    ...member('session_id', filter.session),
+    ...member('tenant_id', filter.tenant),
+    ...member('surface', filter.surface),
+    ...member('name', filter.action),
+    ...member('name', filter.tool),
+    ...(filter.user === undefined ? [] : [JSON.stringify(filter.user)]),
+    ...member('id', filter.onBehalfOf),
     ...member('project_id', filter.project),
     ...member('environment', filter.environment),
     ...member('method', filter.method),
@@ -131,7 +169,11 @@ export function needlesOf(filter: LogFilter): Needles {
     ...hostNeedle(filter.host),
     ...typeNeedle(filter.types),
   ];
-  const pre = [...member('outcome', filter.decision), ...member('reason', filter.reasonCode)];
+  const pre = [
+    ...member('outcome', filter.decision),
+    ...member('reason', filter.reasonCode),
+    ...member('layer', filter.layer),
+  ];
   const post = [
     ...(typeof filter.status === 'string' ? member('status', filter.status) : []),
     ...(typeof filter.status === 'number' ? [`"status_code":${filter.status}`] : []),

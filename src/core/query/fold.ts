@@ -1,0 +1,44 @@
+/**
+ * What the next entry of a log does to its rows, in the order of the log. The one definition of which end counts: the
+ * newest that may end its call. An end that another one replaced, that may not end its call, or whose call is not there,
+ * is a row of its own.
+ */
+import type { JsonObject } from '../json.ts';
+import { factsOf, joinFacts } from './call.ts';
+import type { Row } from './row.ts';
+
+/** An entry as a row of its own. */
+export interface Single extends Row {
+  readonly parent?: string;
+}
+
+export function singleOf(entry: JsonObject, index: number): Single {
+  const { subject: _subject, index: _said, ...facts } = factsOf({ first: entry });
+  const parent = entry.parent_id;
+  return { ...facts, index, ...(typeof parent === 'string' ? { parent } : {}) };
+}
+
+/**
+ * The row that an entry is part of: its own, or the call at `ends`, as it is with this end.
+ *
+ * @param begunBy the entry with that id as a row of its own, when it came before.
+ */
+export function place(
+  single: Single,
+  begunBy: (id: string) => Row | undefined,
+): { readonly row: Row; readonly ends?: number } {
+  const { parent, ...row } = single;
+  const first = single.phase === 'post_exec' && parent !== undefined ? begunBy(parent) : undefined;
+  if (first === undefined || first.phase !== 'pre_exec' || !mayEndRow(first, row)) return { row };
+  return { row: joinRows(first, row), ends: first.index };
+}
+
+/** Both as rows of their own. */
+export function joinRows(first: Row, last: Row): Row {
+  return { ...joinFacts(first, last), end: last.index };
+}
+
+/** What was enforced is not ended by a client's word: `mayEnd`, on rows. */
+function mayEndRow(first: Row, last: Row): boolean {
+  return first.assurance !== 'enforced' || last.assurance !== 'self_reported';
+}

@@ -1,0 +1,19 @@
+/**
+ * Rows of the log, folded in its order: what every index keeps, and what a brute-force reading finds. A row is a call
+ * (its pre_exec, and its post_exec once there is one), or an entry that stands alone.
+ */
+import type { Facts } from './call.ts';
+import { classify, type Kind } from './kind.ts';
+
+/** What is known of a row without reading its entries again. */
+export type Row = Omit<Facts, 'index' | 'subject'> & {
+  /** Of its first entry: a row's place never changes. */
+  readonly index: number;
+  /** Index of the post_exec that ends it. */
+  readonly end?: number;
+};
+
+/** How it came out. Every row is exactly one of them. */
+export function kindOf(row: Row): Kind {
+  return classify(row, row.end !== undefined);
+}
