@@ -3,6 +3,7 @@
  * and time grow with the log.
  */
 import type { JsonObject } from '../core/json.ts';
+import { LIMITS } from '../core/limits.ts';
 import { textAt } from '../core/query/fields.ts';
 import { type LogFilter, matches } from '../core/query/filter.ts';
 import { place, type Single, singleOf } from '../core/query/fold.ts';
@@ -31,10 +32,15 @@ export function memoryIndex(): MemoryIndex {
   const rows = new Map<number, Row>();
   /** Whose end the entry at that index is. */
   const callOf = new Map<number, number>();
+  const malformed = { count: 0, first: [] as number[] };
 
   function add(entry: JsonObject | undefined): void {
     const index = size++;
-    if (entry === undefined) return;
+    if (entry === undefined) {
+      malformed.count++;
+      if (malformed.first.length < LIMITS.malformedShown) malformed.first.push(index);
+      return;
+    }
     const single = singleOf(entry, index);
     entries[index] = { single, words: entryWords(entry) };
     const { row, ends } = place(single, (id) => entries[byId.get(id) ?? -1]?.single);
@@ -99,6 +105,7 @@ export function memoryIndex(): MemoryIndex {
       indexOf: async (id) => byId.get(id),
       children: async (id) => children.get(id) ?? [],
       rowOf: async (index) => rows.get(callOf.get(index) ?? index),
+      malformed: async () => ({ count: malformed.count, first: [...malformed.first] }),
       close: async () => undefined,
     },
   };

@@ -73,5 +73,7 @@ export interface Query {
   children(id: string): Promise<readonly number[]>;
   /** The row that the entry at `index` is part of. */
   rowOf(index: number): Promise<Row | undefined>;
+  /** Lines that are no entries, so that no row tells of them. `first`: the oldest `LIMITS.malformedShown` places. */
+  malformed(): Promise<{ readonly count: number; readonly first: readonly number[] }>;
   close(): Promise<void>;
 }
