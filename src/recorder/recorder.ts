@@ -17,6 +17,7 @@ import { ulidSource } from '../core/ulid.ts';
 import type { Producer, Receipt, Recorder } from './api.ts';
 import { createCheckpointer } from './checkpointer.ts';
 import { createCommitter } from './committer.ts';
+import { createDurableFeed, type OnDurable, type Subscription } from './durable.ts';
 import { idMemory } from './ids.ts';
 import { readKeys } from './key-start.ts';
 import { createKeys, planKeys, type Rotated } from './keys.ts';
@@ -36,6 +37,11 @@ export interface LocalRecorder extends Recorder {
   readonly signed: () => number;
   readonly openActions: () => number;
   readonly failure: () => TallyError | undefined;
+  /**
+   * Tells of entries once they are durable, beside the acknowledgements and never before them: nobody waits for a
+   * listener, and what it throws becomes a warning.
+   */
+  onDurable(listener: OnDurable): Subscription;
   /** Why an old segment could not be sealed. Recording goes on. */
   readonly sealFailure: () => TallyError | undefined;
   /** Resolves when no segment is left to seal, or to try. */
@@ -106,9 +112,11 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     packEnds: new Map((await outside?.packs.packs())?.map(({ first, bytes }) => [first, bytes])),
     observe: (entry) => registry.apply(entry),
   });
+  const feed = createDurableFeed(recovered.position.next, (text) => options.onWarning?.(text));
   const committer = createCommitter(store, outside?.packs, sequencer, (batch) => {
     checkpointer.integrate(batch.leaves(), batch.segment);
     sealer.entered(batch.segment);
+    feed.committed(batch);
   });
   const snapshots = createSnapshots({
     saved,
@@ -226,6 +234,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   /** After it nothing goes on by itself: the caller may give the lock back. */
   async function stop(): Promise<void> {
     endings.stop();
+    feed.flush();
     await sealer.stop();
     await checkpointer.stop();
     await snapshots.idle();
@@ -284,6 +293,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     signed: checkpointer.signed,
     openActions: () => pending.list().length,
     failure: committer.failure,
+    onDurable: feed.subscribe,
     sealFailure: sealer.failure,
     sealed: sealer.idle,
     torn: recovered.torn?.files.map(({ name: file }) => file) ?? [],
