@@ -224,6 +224,13 @@ export const LIMITS = {
   wordsPerEntry: 256,
   /** What of a word is compared: longer runs of letters and digits are keys and hashes. */
   wordChars: 64,
+  /** Values of the log that a misspelt name is compared with, most frequent first: some 10 ms. */
+  suggestedValues: 5_000,
+  /**
+   * Files of a log that are written at the same time: enough that a busy process, in which each step waits for its turn,
+   * stores tiles faster than entries fill them; far below the descriptors that a process may have.
+   */
+  filesAtOnce: 64,
   /** Malformed lines that one reading names; the rest are counted. */
   malformedShown: 20,
   /** Entries older than `--since`, one after the other, after which a reading newest first ends: clocks jump back. */
@@ -232,6 +239,23 @@ export const LIMITS = {
   rememberedCalls: 10_000,
   /** The same in bytes, for lines that are kept unparsed. */
   rememberedCallBytes: 32 * 1024 * 1024,
+
+  /** One line of a file that is imported: transcripts hold images as base64, several in one line. */
+  importLineBytes: 32 * 1024 * 1024,
+  /** What an imported entry keeps of its record beside its own members, serialised: below `freeObjectBytes`, with room for where it came from. */
+  importFieldsBytes: 6_144,
+  /** Events of one record: a message of a transcript has a handful of blocks. */
+  importParts: 256,
+  /** Rows that are sent to the writer and not answered yet. */
+  importRows: 1_024,
+  /** The same in bytes, well below `socketMessageBytes`: escapes, and an envelope. */
+  importBatchBytes: 512 * 1024,
+  /** A payload of an imported record: the message that brings it has to fit the socket, escaped. Larger ones are told and left out. */
+  importPayloadBytes: 256 * 1024,
+  /** Lines that an import names as refused; the count has no limit. */
+  importRefusals: 1_000,
+  /** Kinds of lines that an import counts one by one; the others are counted together. */
+  importKinds: 64,
 
   /** Shortest time between two checkpoints for one anchor: more often tells the outside nothing new and tires it. */
   anchorEveryLeastMs: 10_000,

@@ -81,8 +81,10 @@ export function createCheckpointer(options: {
   async function storeTiles(): Promise<void> {
     const fresh = tree.takeTiles();
     const holdsLast = segment;
-    for (const tile of [...unsaved, ...fresh]) {
-      await store.objects.put(nameOf(tile), tile.bytes, { durable: false });
+    const unstored = [...unsaved, ...fresh];
+    for (let at = 0; at < unstored.length; at += LIMITS.filesAtOnce) {
+      const some = unstored.slice(at, at + LIMITS.filesAtOnce);
+      await Promise.all(some.map((tile) => store.objects.put(nameOf(tile), tile.bytes, { durable: false })));
     }
     unsaved = [];
     volatile = [...volatile, ...fresh];

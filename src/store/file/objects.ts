@@ -1,6 +1,7 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { invariant } from '../../core/error.ts';
+import { LIMITS } from '../../core/limits.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { errno, makeDirectory, readPlain, replaceFile, storeError, syncDirectory } from './fs.ts';
 
@@ -30,7 +31,10 @@ export function fileObjects(root: string): ObjectStore {
     }
     try {
       for (const path of directories) await directory(path);
-      await Promise.all(objects.map(([name, bytes]) => replaceFile(join(root, name), bytes, durable)));
+      for (let at = 0; at < objects.length; at += LIMITS.filesAtOnce) {
+        const some = objects.slice(at, at + LIMITS.filesAtOnce);
+        await Promise.all(some.map(([name, bytes]) => replaceFile(join(root, name), bytes, durable)));
+      }
       if (durable) await Promise.all([...directories].map(syncDirectory));
     } catch (error) {
       throw storeError(error, 'cannot write an object of the log');
@@ -49,6 +53,23 @@ export function fileObjects(root: string): ObjectStore {
     },
     put: (name, bytes, options) => putMany([[name, bytes]], options?.durable ?? true),
     putMany: (objects) => putMany(objects, true),
+    async remove(name) {
+      checkName(name);
+      const path = join(root, name);
+      try {
+        await unlink(path);
+      } catch (error) {
+        if (errno(error) !== 'ENOENT' && errno(error) !== 'ENOTDIR')
+          throw storeError(error, `cannot remove ${name}`);
+      }
+      try {
+        // Also when it was gone: nobody knows whether that is durable.
+        await syncDirectory(dirname(path));
+      } catch (error) {
+        if (errno(error) !== 'ENOENT' && errno(error) !== 'ENOTDIR')
+          throw storeError(error, `cannot remove ${name}`);
+      }
+    },
     async list(prefix) {
       const base = prefix.includes('/') ? prefix.slice(0, prefix.lastIndexOf('/')) : '';
       try {
