@@ -36,6 +36,8 @@ const REPEATABLE: ReadonlySet<Op> = new Set([
   'agent.list',
   'record',
   'run.end',
+  'export.start',
+  'export.end',
 ]);
 const WAIT_MS = 5_000;
 const RETRY_MS = 25;

@@ -13,6 +13,9 @@ import { type PolicyDocument, parsePolicyDocument } from '../core/policy/documen
 import { didYouMean } from '../core/policy/suggest.ts';
 import { createQuorum } from '../core/tlog/quorum.ts';
 
+export const READS = ['running', 'always', 'never'] as const;
+export type Reads = (typeof READS)[number];
+
 const ConfigSchema = z.strictObject({
   /** A policy with `mode: observe` takes effect; otherwise it decides as if it said `enforce`. */
   allow_observe: z.boolean().optional(),
@@ -20,6 +23,8 @@ const ConfigSchema = z.strictObject({
   port: z.int().min(1).max(65_535).optional(),
   /** Whether `tally up` serves the log over HTTP on this machine. */
   tiles: z.boolean().optional(),
+  /** Whether reading the log is an entry: while a recorder runs, always, or never (docs/exports.md). */
+  reads: z.enum(READS).optional(),
   /** What outside of this machine is shown the log's checkpoints (docs/anchors.md). */
   anchors: z
     .array(AnchorSettingSchema)
@@ -41,6 +46,7 @@ export interface MachineConfig extends AnchorSettings {
   readonly allow_observe: boolean;
   readonly port?: number;
   readonly tiles?: boolean;
+  readonly reads?: Reads;
   readonly payloads?: PayloadSetting;
 }
 
@@ -68,7 +74,7 @@ export function parseConfig(text: string, path: string): MachineConfig {
   // An empty file, or one of comments only, sets nothing.
   const parsed = ConfigSchema.safeParse(doc.value ?? {});
   if (!parsed.success) throw firstProblem(path, doc, parsed.error.issues[0]);
-  const { allow_observe = false, port, tiles, anchors = [], witness_quorum, payloads } = parsed.data;
+  const { allow_observe = false, port, tiles, reads, anchors = [], witness_quorum, payloads } = parsed.data;
   if (witness_quorum !== undefined) {
     try {
       createQuorum(witnessKeys(anchors), witness_quorum);
@@ -83,6 +89,7 @@ export function parseConfig(text: string, path: string): MachineConfig {
     allow_observe,
     ...(port === undefined ? {} : { port }),
     ...(tiles === undefined ? {} : { tiles }),
+    ...(reads === undefined ? {} : { reads }),
     anchors,
     ...(witness_quorum === undefined ? {} : { witness_quorum }),
     ...(payloads === undefined ? {} : { payloads }),
@@ -130,6 +137,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   '': 'one setting a line, for example `port: 8765`',
   allow_observe: 'true or false',
   tiles: 'true or false',
+  reads: 'running, always or never',
   port: 'a whole number from 1 to 65535',
   payloads:
     '`keep` says for a type, or for the classes of a type, one of none, hash, redacted and full; `max_bytes` bounds what is redacted',

@@ -14,6 +14,10 @@ const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$/, 'letters, digits and . _ : @ / - only, at most 128');
 const reason = z.string().max(LIMITS.reasonBytes).optional();
+const entryId = z.string().regex(/^log_[0-9A-HJKMNP-TV-Z]{26}$/);
+const count = z.number().int().nonnegative();
+/** What somebody asked the log for, in the words of the filters; see `boundedFilter`. */
+const filter = z.record(z.string().max(64), z.unknown());
 
 /** What a client says about itself. Nothing here raises an identity level. */
 export const ClientSchema = z.object({
@@ -79,6 +83,37 @@ export const OPS = {
     /** Where it is, without what may be secret in it. */
     place: z.string().max(4_096),
   }),
+  /** Entries are about to leave the log. Nothing of them is written before this is durable. Asked again, it is one. */
+  'export.start': z.object({
+    id: entryId,
+    format: z.enum(['jsonl', 'csv', 'bundle']),
+    view: z.string().max(64).optional(),
+    /** Its kind: a path may tell more than the log should. */
+    destination: z.enum(['stdout', 'file', 'directory']),
+    filter,
+    /** Entries of the log that were looked at. */
+    size: count,
+  }),
+  /** What became of it. `sha256`: of the bytes that were written, of a bundle's manifest. */
+  'export.end': z.object({
+    id: entryId,
+    parent: entryId,
+    status: z.enum(['ok', 'error', 'aborted']),
+    duration_ms: z.number().nonnegative(),
+    bytes: count,
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .optional(),
+    rows: count,
+    entries: count,
+    records: count,
+    snapshots: count,
+    error_kind: z.string().max(64).optional(),
+    error: z.string().max(LIMITS.reasonBytes).optional(),
+  }),
+  /** Somebody reads the log. */
+  'log.read': z.object({ command: z.string().max(64), filter }),
   /** A person has looked at a torn tail that recovery set aside. */
   'log.acknowledge': z.object({ name: id, reason: z.string().min(1).max(LIMITS.reasonBytes) }),
 } as const;
@@ -148,6 +183,9 @@ export interface OpResults {
   'operator.change': { readonly id: string };
   'anchor.run': { readonly runs: readonly AnchorRun[] };
   'anchor.change': { readonly id: string };
+  'export.start': { readonly id: string };
+  'export.end': { readonly id: string };
+  'log.read': { readonly id: string };
   'log.acknowledge': { readonly id: string };
   'key.rotate': {
     readonly id: string;

@@ -9,6 +9,7 @@ import type { Random } from '../core/ports.ts';
 import { agentHandlers } from './agents.ts';
 import { type AnchorsPort, anchorHandlers } from './anchors.ts';
 import { actorOf, doneFor, operatorEvent, reportedBy, said, secretEvent } from './asked.ts';
+import { disclosureHandlers } from './disclosures.ts';
 import { createGuard, type OperatorGate } from './guard.ts';
 import { keyHandlers } from './key-handlers.ts';
 import {
@@ -74,6 +75,7 @@ export function createService(options: ServiceOptions): Handle {
     ...runHandlers(recorder, options.random, guard),
     ...agentHandlers(recorder, options.random),
     ...keyHandlers(recorder),
+    ...disclosureHandlers(recorder),
     ...anchorHandlers(recorder, options.anchors),
     hello: status,
     status,
