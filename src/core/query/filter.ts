@@ -104,12 +104,12 @@ function familyOf(type: string): string | undefined {
   return type.includes('.') ? undefined : `${type}.`;
 }
 
-function isOfType(type: string, wanted: string): boolean {
+export function isOfType(type: string, wanted: string): boolean {
   const family = familyOf(wanted);
   return type === wanted || (family !== undefined && type.startsWith(family));
 }
 
-function isBelow(host: string, wanted: string): boolean {
+export function isBelow(host: string, wanted: string): boolean {
   return wanted.startsWith('*.') ? host.endsWith(wanted.slice(1)) : host === wanted;
 }
 
@@ -121,7 +121,7 @@ function hasStatus(facts: Outcomes, wanted: string | number | undefined): boolea
   return typeof wanted === 'number' ? facts.statusCode === wanted : facts.status === wanted;
 }
 
-function classOf({ statusCode, status }: Outcomes): string | undefined {
+export function classOf({ statusCode, status }: Outcomes): string | undefined {
   if (statusCode !== undefined) return `${Math.floor(statusCode / 100)}xx`;
   return status !== undefined && NO_ANSWER.has(status) ? 'error' : undefined;
 }
