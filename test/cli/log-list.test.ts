@@ -36,7 +36,7 @@ const json = async (...args: string[]) => {
 };
 
 describe('tally log list', () => {
-  it('shows the newest calls first, one row a call, and says how many entries it did not look at', async () => {
+  it('shows the newest calls first, one row a call, says how many match in all, and how to go on', async () => {
     const { stdout, stderr, code } = await list('-n', '4');
     assert.equal(code, 0);
     const rows = stdout.trimEnd().split('\n');
@@ -46,7 +46,7 @@ describe('tally log list', () => {
     assert.match(rows[3] ?? '', /^82 .* future\.thing$/);
     assert.match(rows[4] ?? '', /^80 /);
     assert.equal(rows.length, 5);
-    assert.match(stderr, /up to 80 older entries were not looked at/);
+    assert.match(stderr, /^4 of 44\nnext: tally log list -n 4 --before 80\n$/);
   });
 
   it('shows what others wrote without obeying it', async () => {

@@ -7,6 +7,7 @@ import { buildList } from './log/list.ts';
 import { buildProve } from './log/prove.ts';
 import { buildPublish } from './log/publish.ts';
 import { buildShow } from './log/show.ts';
+import { buildSummary } from './log/summary.ts';
 import { buildTail } from './log/tail.ts';
 import { buildVerify } from './log/verify.ts';
 
@@ -15,6 +16,7 @@ export function build(context: Context): Command {
     .description('Read, follow, prove and publish the log.')
     .addCommand(buildList(context))
     .addCommand(buildShow(context))
+    .addCommand(buildSummary(context))
     .addCommand(buildTail(context))
     .addCommand(buildVerify(context, 'log verify'))
     .addCommand(buildProve(context))

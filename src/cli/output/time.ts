@@ -53,6 +53,11 @@ export function zoneName(ms: number, { utc }: Zone): string {
   return `UTC${sign}${two(Math.floor(absolute / 60))}:${two(absolute % 60)}`;
 }
 
+/** What has to be added to UTC at that moment, in milliseconds. */
+export function offsetMs(ms: number, { utc }: Zone): number {
+  return utc ? 0 : -new Date(ms).getTimezoneOffset() * 60_000;
+}
+
 /** `0.4 ms`, `87 ms`, `1.24 s`, `2m 05s`, `3h 20m`. */
 export function formatDuration(ms: number): string {
   if (ms < 10) return `${Math.round(ms * 10) / 10} ms`;
@@ -79,7 +84,7 @@ const UNITS: Readonly<Record<string, number>> = {
 export function parseMoment(text: string, nowMs: number, zone: Zone): number {
   const ago = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/.exec(text);
   const unit = UNITS[ago?.[2] ?? ''];
-  if (ago?.[1] !== undefined && unit !== undefined) return nowMs - Number(ago[1]) * unit;
+  if (ago?.[1] !== undefined && unit !== undefined) return checked(text, nowMs - Number(ago[1]) * unit);
   const today = parts(nowMs, zone).day;
   if (text === 'now') return nowMs;
   if (text === 'today') return dayStart(today, zone);
@@ -104,9 +109,19 @@ function dayStart(day: string, zone: Zone): number {
   return inZone(`${day}T00:00`, zone);
 }
 
+/** Years of four digits, as entries write them: text is compared with text. */
+const EARLIEST = Date.parse('0000-01-01T00:00Z');
+const LATEST = Date.parse('9999-12-31T23:59:59.999Z');
+
 function checked(text: string, ms: number): number {
-  if (Number.isNaN(ms)) throw badMoment(text);
+  if (Number.isNaN(ms) || ms < EARLIEST || ms > LATEST || !isDay(text)) throw badMoment(text);
   return ms;
+}
+
+/** ECMAScript takes the thirtieth of February for the second of March. */
+function isDay(text: string): boolean {
+  const day = /^\d{4}-\d\d-\d\d/.exec(text)?.[0];
+  return day === undefined || new Date(`${day}T00:00Z`).toISOString().startsWith(day);
 }
 
 function badMoment(text: string): TallyError {

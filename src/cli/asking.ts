@@ -1,0 +1,132 @@
+/** Rows of a log with their entries: found through its index, read from its files. */
+import type { JsonObject } from '../core/json.ts';
+import { LIMITS } from '../core/limits.ts';
+import { textAt } from '../core/query/fields.ts';
+import type { LogFilter } from '../core/query/filter.ts';
+import type { Row } from '../core/query/row.ts';
+import type { Hit } from '../core/query/scan.ts';
+import type { OpenedQuery, Stored } from '../open/query.ts';
+
+/** A row that the index knows and the log does not hold, or not as it was indexed. */
+export interface Unfit {
+  readonly index: number;
+  readonly why: string;
+}
+
+export interface AskedRow extends Hit {
+  readonly row: Row;
+}
+
+export interface Asking {
+  /** In the order of the question. Rows whose first entry cannot be read are left out and told in `unfit`. */
+  rows(): AsyncGenerator<AskedRow>;
+  /** After the last row. `some`: the first of them. */
+  unfit(): { readonly count: number; readonly some: readonly Unfit[] };
+}
+
+/** Entries are fetched for so many rows at once, in the order of the log: neighbours share their blocks. */
+const BATCH = 128;
+
+/** `rows` are taken one batch ahead. Memory is flat, whatever their number. */
+export function readRows(opened: OpenedQuery, rows: AsyncIterable<Row>): Asking {
+  const some: Unfit[] = [];
+  let count = 0;
+
+  function tell(index: number, why: string): void {
+    count++;
+    if (some.length < LIMITS.malformedShown) some.push({ index, why });
+  }
+
+  /** The entry, when the log holds what was indexed there. */
+  function entryOf(stored: Stored | undefined, index: number): JsonObject | undefined {
+    if (stored?.entry !== undefined) return stored.entry;
+    tell(index, stored === undefined ? 'it cannot be read' : 'it is no entry any more');
+    return undefined;
+  }
+
+  async function* fetch(batch: readonly Row[]): AsyncGenerator<AskedRow> {
+    const wanted = batch.flatMap(({ index, end }) => (end === undefined ? [index] : [index, end]));
+    const held = new Map<number, Stored>();
+    for await (const stored of opened.entries(wanted.toSorted((a, b) => a - b)))
+      held.set(stored.index, stored);
+    for (const row of batch) {
+      const first = entryOf(held.get(row.index), row.index);
+      const last = row.end === undefined ? undefined : entryOf(held.get(row.end), row.end);
+      if (first === undefined) continue;
+      if (textAt(first, 'id') !== row.id) tell(row.index, 'it is not the entry that was indexed');
+      const lines = [held.get(row.index), last === undefined ? undefined : held.get(row.end ?? -1)];
+      yield {
+        row,
+        call: last === undefined ? { first } : { first, last },
+        lines: lines.flatMap((stored) => (stored === undefined ? [] : [stored.line])),
+      };
+    }
+  }
+
+  return {
+    async *rows() {
+      let batch: Row[] = [];
+      for await (const row of rows) {
+        batch.push(row);
+        if (batch.length < BATCH) continue;
+        yield* fetch(batch);
+        batch = [];
+      }
+      yield* fetch(batch);
+    },
+    unfit: () => ({ count, some }),
+  };
+}
+
+export interface PageOptions {
+  readonly filter: LogFilter;
+  readonly limit: number;
+  /** Only rows whose index is below. */
+  readonly before?: number;
+}
+
+export interface Page {
+  rows(): AsyncGenerator<AskedRow>;
+  /** After the last row. */
+  finish(): Promise<PageEnd>;
+}
+
+export interface PageEnd {
+  /** Rows that match in the whole log. */
+  readonly total: number;
+  /** What `before` has to be for the rows after these; undefined when there are none. */
+  readonly next: number | undefined;
+  readonly unfit: ReturnType<Asking['unfit']>;
+}
+
+/** Rows newest first, as many as were asked for. */
+export function askPage(opened: OpenedQuery, { filter, limit, before }: PageOptions): Page {
+  let taken = 0;
+  let last: number | undefined;
+  let more = false;
+
+  async function* page(): AsyncGenerator<Row> {
+    const bounded = Number.isFinite(limit) ? { limit: limit + 1 } : {};
+    const found = opened.query.rows(filter, { ...bounded, ...(before === undefined ? {} : { before }) });
+    for await (const row of found) {
+      more = taken === limit;
+      if (more) return;
+      taken++;
+      last = row.index;
+      yield row;
+    }
+  }
+
+  const asking = readRows(opened, page());
+  return {
+    rows: asking.rows,
+    async finish() {
+      const whole = !more && before === undefined;
+      return {
+        total: whole ? taken : await opened.query.count(filter),
+        next: more ? last : undefined,
+        unfit: asking.unfit(),
+      };
+    },
+  };
+}
