@@ -54,6 +54,28 @@ export const LIMITS = {
   tileConnections: 256,
   /** A client that takes nothing of its tile for this long is let go. */
   tileStallMs: 30_000,
+  /** Clients of the live tail at once; each holds a connection and at most `liveBacklogBytes` of its own. */
+  liveSubscribers: 1_024,
+  /** New entries of this long go to a subscriber in one write: one an entry costs a core at a hundred entries a second. */
+  liveTickMs: 20,
+  /** One turn of the event loop is spent on subscribers for this long; then the appends have theirs. */
+  liveTurnMs: 2,
+  /** The newest entries kept in memory: whoever comes back after a moment reads no file. */
+  liveRecentBytes: 8 * 1024 * 1024,
+  /** What waits for one subscriber in our memory; beyond it the rest is read from the files when it has taken this. */
+  liveBacklogBytes: 256 * 1024,
+  /** Read from the files for one subscriber at a time, some 300 entries: parsing them holds up the appends for so long. */
+  liveSliceBytes: 256 * 1024,
+  /** Such reads at once, over all subscribers: each may decompress two frames. */
+  liveReads: 4,
+  /** Quiet connections get a sign of life: well below the idle times of clients and of proxies on the way. */
+  liveHeartbeatMs: 15_000,
+  /** A subscriber that takes nothing for this long is let go; it comes back with the id it has. */
+  liveStallMs: 30_000,
+  /** How long a client that lost the stream waits before it comes back. */
+  liveRetryMs: 1_000,
+  /** Entries before the first one wanted that are looked at for beginnings of calls whose ends a filter will judge. */
+  liveLookBack: 1_024,
   /** Segments whose line places a server of tiles remembers: 2 KB each. */
   placedSegments: 1_024,
   /** Roots of full tiles that a server of tiles remembers for the partial ones above them. */
@@ -257,6 +279,13 @@ export const LIMITS = {
   /** Kinds of lines that an import counts one by one; the others are counted together. */
   importKinds: 64,
 
+  /** Policy snapshots that an export keeps at hand, a megabyte each at most: calls of one time share one or two. */
+  exportPolicies: 16,
+  /** Of a filter, what an entry about an export or a read says word by word; of a longer one its hash. */
+  recordedFilterBytes: 2_048,
+  /** A read waits this long for the recorder that notes it: more is a recorder that hangs, and reading goes on. */
+  readNoteMs: 500,
+
   /** Shortest time between two checkpoints for one anchor: more often tells the outside nothing new and tires it. */
   anchorEveryLeastMs: 10_000,
   /** Longest: an anchor that is shown less than one checkpoint a year proves nothing about the year. */
@@ -303,4 +332,21 @@ export const LIMITS = {
   windowEntries: 16,
   /** Checkpoints of which cosignatures are checked for one proof file, those with the most first: the first is nearly always it. */
   cosignedCheckpoints: 64,
+
+  /** Days of rows that one baseline is learned from: a year, and the month that a year is compared over. */
+  baselineDays: 400,
+  /** Distinct hosts, tools, credentials and the like that a baseline keeps of one day, each: what has more is no habit. */
+  baselineValues: 256,
+  /** Runs that a baseline tells apart on one day: one every 84 seconds. A bit for each is kept with each value. */
+  baselineRuns: 1_024,
+  /** Hosts of one day whose durations and failures are kept by themselves: some hundred numbers each. */
+  baselineHosts: 128,
+  /** A stored baseline; a month of an agent with a hundred hosts is below a tenth of it. Larger ones are learned again each time. */
+  baselineFileBytes: 32 * 1024 * 1024,
+  /** Entries that one deviation names: enough to look at, and the rest is found with a filter. */
+  baselineEvidence: 20,
+  /** New values of one kind that are told one by one; the rest are counted. */
+  baselineNew: 32,
+  /** Minutes, hours, runs and open calls of the present that are told apart, each: three days of minutes. */
+  baselinePresent: 4_320,
 } as const;

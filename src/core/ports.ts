@@ -19,6 +19,8 @@ export interface ObjectStore {
   put(name: string, bytes: Uint8Array, options?: { readonly durable?: boolean }): Promise<void>;
   /** Like `put` for each, all durable, directories synced once. Not atomic together: any subset may survive a crash. */
   putMany(objects: readonly (readonly [name: string, bytes: Uint8Array])[]): Promise<void>;
+  /** Harmless when it is gone. Resolved: the name is durably gone. */
+  remove(name: string): Promise<void>;
   /** Names that start with `prefix`, sorted. */
   list(prefix: string): Promise<readonly string[]>;
 }
@@ -57,6 +59,39 @@ export interface LogReader {
   readonly objects: Pick<ObjectStore, 'get' | 'list'>;
 }
 
+/** Where the line of entry `index` starts: `offset` bytes into the lines of segment `first`. */
+export interface SlicePlace {
+  readonly index: number;
+  readonly first: number;
+  readonly offset: number;
+}
+
+/** A few entries by their place. */
+export type Slice =
+  | {
+      readonly kind: 'lines';
+      readonly from: number;
+      readonly bytes: Buffer;
+      /** Start and end (without the newline) of each line: `[start0, end0, start1, end1, …]`; at least one. */
+      readonly bounds: readonly number[];
+      readonly next: SlicePlace;
+    }
+  /** Entries `from` to `to - 1` cannot be read; `to` is beyond `from`. */
+  | { readonly kind: 'lost'; readonly from: number; readonly to: number; readonly why: string };
+
+/** A log read a little at a time, from anywhere, by many readers at once. Takes no lock. */
+export interface LineSlices {
+  /** undefined when no file of the log holds it. */
+  find(index: number): Promise<SlicePlace | undefined>;
+  /**
+   * Entries from `place` on: below `end`, which must be durable, and some `most` bytes of them. With an index alone its
+   * place is looked for, which costs up to a segment.
+   */
+  read(place: SlicePlace | { readonly index: number }, end: number, most: number): Promise<Slice>;
+  /** An index before every entry written at `time` or later, as near as segments tell (while clocks went forward). */
+  since(time: string): Promise<number>;
+}
+
 /** The one writer of one log. Every method is called by one owner, one call at a time (`seal` aside). */
 export interface LogStore extends LogReader {
   readonly objects: ObjectStore;
@@ -83,6 +118,12 @@ export interface LogStore extends LogReader {
    * early: it then rejects with the signal's reason, and the plain form is as it was. May run beside `append`.
    */
   seal(first: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Removes every segment that begins before entry `to`, the first of another one, in whichever form it lies there, and
+   * what was set aside from it. Lowest first, each durably gone before the next is touched: so whatever ends it early
+   * leaves a log without a hole, and done again it ends the same. Not beside `seal`; may run beside `append`.
+   */
+  removeBefore(to: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -101,6 +142,8 @@ export interface PackStore extends PackReader {
    * durable. Rejected: as with `LogStore.append`, nothing may be assumed.
    */
   writePack(first: number, offset: number, bytes: Uint8Array): Promise<void>;
+  /** Removes the packs of all segments that begin before entry `to`. Resolved: durably gone. May run beside `writePack`. */
+  removeBefore(to: number): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -5,7 +5,7 @@ import { parseJson } from '../parse.ts';
 import { isObject } from './fields.ts';
 
 /** The end of an entry of this version: `ts`, `type` and `v` are its last members in RFC 8785's order. */
-const END = /,"ts":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)","type":"[a-z0-9_.]{1,64}","v":\d{1,6}\}$/;
+const END = /,"ts":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)","type":"([a-z0-9_.]{1,64})","v":\d{1,6}\}$/;
 const END_BYTES = 160;
 const ID = /"id":"(log_[0-9A-Z]{26})","index":/;
 const ID_BYTES = 46;
@@ -14,7 +14,16 @@ const PARENT = Buffer.from('"parent_id":"');
 
 /** The entry's time, when the line ends the way this version writes it. */
 export function lineTime(line: Buffer): string | undefined {
-  return END.exec(line.toString('latin1', Math.max(0, line.length - END_BYTES)))?.[1];
+  return endOf(line)?.[1];
+}
+
+/** Its type, likewise. Nothing inside the entry can stand there. */
+export function lineType(line: Buffer): string | undefined {
+  return endOf(line)?.[2];
+}
+
+function endOf(line: Buffer): RegExpExecArray | null {
+  return END.exec(line.toString('latin1', Math.max(0, line.length - END_BYTES)));
 }
 
 /**

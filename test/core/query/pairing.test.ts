@@ -9,9 +9,9 @@ describe('pairing', () => {
   it('tells an end with the agent, target and decision of its beginning, at its own place and time', () => {
     const [pre, post] = callDrafts(0, { agent: 'builder', decision: 'stop', reason: 'because' });
     const pairing = createPairing();
-    pairing.facts({ ...pre, id: idOf(0), index: 0, ts: 't0' } as unknown as JsonObject);
+    pairing.pair({ ...pre, id: idOf(0), index: 0, ts: 't0' } as unknown as JsonObject);
     const bare = { type: 'http.call', phase: 'post_exec', parent_id: idOf(0), outcome: post.outcome };
-    const facts = pairing.facts({ ...bare, id: idOf(1), index: 1, ts: 't1' } as unknown as JsonObject);
+    const facts = pairing.pair({ ...bare, id: idOf(1), index: 1, ts: 't1' } as unknown as JsonObject).facts;
     const { agent, decision, status, index, ts, phase } = facts;
     assert.deepEqual(
       { agent, decision, status, index, ts, phase },
@@ -23,18 +23,18 @@ describe('pairing', () => {
     const pairing = createPairing();
     const [pre, post] = callDrafts(0, { agent: 'builder' });
     const source = { assurance: 'enforced' };
-    pairing.facts({ ...pre, id: idOf(0), source } as unknown as JsonObject);
+    pairing.pair({ ...pre, id: idOf(0), source } as unknown as JsonObject);
     const end = { phase: 'post_exec', parent_id: idOf(0), outcome: post.outcome } as unknown as JsonObject;
-    assert.equal(pairing.facts({ ...end, source: { assurance: 'self_reported' } }).agent, undefined);
-    assert.equal(pairing.facts({ ...end, source }).agent, 'builder');
+    assert.equal(pairing.pair({ ...end, source: { assurance: 'self_reported' } }).facts.agent, undefined);
+    assert.equal(pairing.pair({ ...end, source }).facts.agent, 'builder');
   });
 
   it('forgets the oldest beginnings, whose ends then speak for themselves', () => {
     const pairing = createPairing();
     for (let i = 0; i <= LIMITS.rememberedCalls; i++) {
-      pairing.facts({ phase: 'pre_exec', id: idOf(i), actor: { agent_id: `agent-${i}` } });
+      pairing.pair({ phase: 'pre_exec', id: idOf(i), actor: { agent_id: `agent-${i}` } });
     }
-    assert.equal(pairing.facts({ phase: 'post_exec', parent_id: idOf(0) }).agent, undefined);
-    assert.equal(pairing.facts({ phase: 'post_exec', parent_id: idOf(1) }).agent, 'agent-1');
+    assert.equal(pairing.pair({ phase: 'post_exec', parent_id: idOf(0) }).facts.agent, undefined);
+    assert.equal(pairing.pair({ phase: 'post_exec', parent_id: idOf(1) }).facts.agent, 'agent-1');
   });
 });

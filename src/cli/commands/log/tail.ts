@@ -62,7 +62,7 @@ async function tail(context: Context, options: TailOptions): Promise<void> {
     for (const { first, offset, why } of lines) await damaged(context, first, offset, why);
   }
   await print.begin(
-    newest.flatMap(({ call, lines }) => lines.map((line) => ({ facts: pairing.facts(call.first), line }))),
+    newest.flatMap(({ call, lines }) => lines.map((line) => ({ facts: pairing.pair(call.first).facts, line }))),
   );
   if (options.follow !== true) return;
 
@@ -129,7 +129,7 @@ async function printLines(
     const parsed = parseLine(line);
     if ('malformed' in parsed) await damaged(context, first, offset + (bounds[i] ?? 0), parsed.malformed);
     else {
-      const facts = pairing.facts(parsed.entry);
+      const facts = pairing.pair(parsed.entry).facts;
       if (matches(facts, filter)) await print.row({ facts, line });
     }
   }
