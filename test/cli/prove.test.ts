@@ -126,6 +126,10 @@ describe('tally log prove', () => {
       return [code, (JSON.parse(stderr.split('\n')[0] ?? '') as { error: { code: string } }).error.code];
     };
     assert.deepEqual(await codes('log', 'prove', '99'), [3, 'NOT_FOUND']);
+    const other = join(home.paths.state, 'notes.txt');
+    await writeFile(other, 'not to be lost');
+    assert.deepEqual(await codes('log', 'prove', '1', '--out', other), [2, 'USAGE']);
+    assert.equal(await readFile(other, 'utf8'), 'not to be lost');
     assert.deepEqual(await codes('log', 'prove', '1', '--out', '/nowhere/x'), [2, 'USAGE']);
     assert.deepEqual(await codes('verify', '/nowhere'), [2, 'USAGE']);
     await writeFile(file('text'), 'text');

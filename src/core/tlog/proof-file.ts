@@ -12,7 +12,7 @@ import { HASH_BYTES } from '../hash.ts';
 import { LIMITS } from '../limits.ts';
 import type { Proof } from './proof.ts';
 
-const PROOF_FILE_HEADER = 'c2sp.org/tlog-proof@v1';
+export const PROOF_FILE_HEADER = 'c2sp.org/tlog-proof@v1';
 const EXTRA = 'extra ';
 const INDEX = 'index ';
 

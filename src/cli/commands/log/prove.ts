@@ -1,10 +1,11 @@
-import { writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { encodeHex } from '../../../core/bytes.ts';
 import { TallyError } from '../../../core/error.ts';
 import { textAt } from '../../../core/query/fields.ts';
 import type { TimeWindow } from '../../../core/query/window.ts';
-import { encodeProofFile } from '../../../core/tlog/proof-file.ts';
+import { encodeProofFile, PROOF_FILE_HEADER } from '../../../core/tlog/proof-file.ts';
 import { leafHash } from '../../../core/tlog/tree.ts';
 import type { OpenedReader } from '../../../reader.ts';
 import { errno } from '../../../store/file/fs.ts';
@@ -169,14 +170,39 @@ function unsigned(index: number, signed: number): TallyError {
   );
 }
 
-/** An entry is confidential, so its proof is. An existing file is replaced: proofs of one entry are as good as each other. */
+/** An entry is confidential, so its proof is. Another proof is replaced: made anew it is as good. Nothing else is. */
 async function writeProof(path: string, bytes: Uint8Array): Promise<void> {
   try {
+    await refuseOther(path);
     await writeFile(path, bytes, { mode: 0o600 });
   } catch (error) {
+    if (error instanceof TallyError) throw error;
     throw new TallyError('USAGE', `cannot write ${path}: ${errno(error) ?? String(error)}`, {
       hint: 'name a file in a directory that exists and that you may write to',
       cause: error,
     });
   }
+}
+
+async function refuseOther(path: string): Promise<void> {
+  const begin = Buffer.from(PROOF_FILE_HEADER);
+  let handle: FileHandle;
+  try {
+    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (errno(error) === 'ENOENT') return;
+    throw error;
+  }
+  try {
+    // A terminal, a pipe or /dev/null loses nothing.
+    const { size } = await handle.stat();
+    if (size === 0) return;
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(begin.length), 0, begin.length, 0);
+    if (bytesRead === begin.length && buffer.equals(begin)) return;
+  } finally {
+    await handle.close();
+  }
+  throw new TallyError('USAGE', `${path} is there and is no proof: it was left as it is`, {
+    hint: 'name a new file, or remove that one first',
+  });
 }
