@@ -15,22 +15,52 @@ export interface ShownSnapshot {
   readonly policy?: JsonObject;
 }
 
-/** undefined when the entry carries no decision. */
-export async function readSnapshot(reader: LogReader, entry: JsonObject): Promise<ShownSnapshot | undefined> {
-  const hash = textAt(entry, 'decision', 'snapshot', 'hash');
-  if (hash === undefined) return undefined;
+/** What lies under a hash that a decision names. */
+export type StoredPolicy =
+  | { readonly status: 'checked'; readonly bytes: Uint8Array; readonly policy: JsonObject }
+  | { readonly status: 'altered' | 'missing' | 'unreadable' };
+
+export async function readPolicy(reader: Pick<LogReader, 'objects'>, hash: string): Promise<StoredPolicy> {
   // The hash comes from the log and becomes a file name: nothing but hex may get through.
-  if (!/^[0-9a-f]{64}$/.test(hash)) return { hash, status: 'missing' };
-  const bytes = await reader.objects.get(`policies/${hash}.json`);
-  if (bytes === undefined) return { hash, status: 'missing' };
-  if (sha256Hex(bytes) !== hash) return { hash, status: 'altered' };
+  if (!isSnapshotHash(hash)) return { status: 'missing' };
+  const bytes = await reader.objects.get(snapshotName(hash));
+  if (bytes === undefined) return { status: 'missing' };
+  if (sha256Hex(bytes) !== hash) return { status: 'altered' };
   const policy = parse(bytes);
-  if (policy === undefined) return { hash, status: 'unreadable' };
-  const captured_at =
+  return policy === undefined ? { status: 'unreadable' } : { status: 'checked', bytes, policy };
+}
+
+export function isSnapshotHash(hash: string): boolean {
+  return /^[0-9a-f]{64}$/.test(hash);
+}
+
+export function snapshotName(hash: string): string {
+  return `policies/${hash}.json`;
+}
+
+/** undefined when the entry cites none. */
+export function citedSnapshot(entry: JsonObject): string | undefined {
+  return textAt(entry, 'decision', 'snapshot', 'hash');
+}
+
+/** When it was decided; '' for an entry that does not say it. */
+export function capturedAt(entry: JsonObject): string {
+  return (
     textAt(entry, 'decision', 'inputs', 'decided_at') ??
     textAt(entry, 'decision', 'snapshot', 'captured_at') ??
-    '';
-  return { hash, status: 'checked', allowlist_snapshot: { domains: domainsOf(policy), captured_at }, policy };
+    ''
+  );
+}
+
+/** undefined when the entry carries no decision. */
+export async function readSnapshot(reader: LogReader, entry: JsonObject): Promise<ShownSnapshot | undefined> {
+  const hash = citedSnapshot(entry);
+  if (hash === undefined) return undefined;
+  const stored = await readPolicy(reader, hash);
+  if (stored.status !== 'checked') return { hash, status: stored.status };
+  const { policy } = stored;
+  const allowlist_snapshot = { domains: domainsOf(policy), captured_at: capturedAt(entry) };
+  return { hash, status: 'checked', allowlist_snapshot, policy };
 }
 
 function parse(bytes: Uint8Array): JsonObject | undefined {
@@ -44,7 +74,7 @@ function parse(bytes: Uint8Array): JsonObject | undefined {
 }
 
 /** The lines of the allowlist as their author would write them. */
-function domainsOf(policy: JsonObject): readonly string[] {
+export function domainsOf(policy: JsonObject): readonly string[] {
   return listAt(policy, 'allowlist').map((line) => {
     const port = numberAt(line, 'port');
     const marks = ['http', 'internal'].filter((mark) => booleanAt(line, mark) === true);

@@ -51,6 +51,8 @@ export const ERROR_CODES = {
   /** A call that was allowed and did not succeed: the upstream, the way to it, or the broker. */
   CALL_FAILED: { exit: 1 },
   ADDRESS_IN_USE: { exit: 1 },
+  /** Ctrl-C, before the work was done. */
+  INTERRUPTED: { exit: 1 },
   INTERNAL: { exit: 1 },
 } as const;
 

@@ -3,6 +3,7 @@ import type { Context } from '../context.ts';
 import { examples } from '../help.ts';
 import { buildAcknowledge } from './log/acknowledge.ts';
 import { buildContinue } from './log/continue.ts';
+import { buildExport } from './log/export.ts';
 import { buildList } from './log/list.ts';
 import { buildProve } from './log/prove.ts';
 import { buildPublish } from './log/publish.ts';
@@ -18,6 +19,7 @@ export function build(context: Context): Command {
     .addCommand(buildShow(context))
     .addCommand(buildSummary(context))
     .addCommand(buildTail(context))
+    .addCommand(buildExport(context))
     .addCommand(buildVerify(context, 'log verify'))
     .addCommand(buildProve(context))
     .addCommand(buildPublish(context))

@@ -3,7 +3,7 @@ import type { JsonObject } from '../json.ts';
 import { type Call, factsOf } from '../query/call.ts';
 import { numberAt } from '../query/fields.ts';
 import { classify } from '../query/kind.ts';
-import { ofCall, ofEnd, text } from './parts.ts';
+import { boolean, ofCall, ofEnd, text } from './parts.ts';
 import { present } from './view.ts';
 
 // biome-ignore format: a line a family
@@ -18,8 +18,6 @@ export const PLAIN_COLUMNS = [
 
 export function plainRecord(call: Call): JsonObject {
   const facts = factsOf(call);
-  const decided = facts.decision !== undefined;
-  const ended = facts.status !== undefined;
   return present({
     index: facts.index,
     end_index: call.last === undefined ? undefined : numberAt(call.last, 'index'),
@@ -47,11 +45,11 @@ export function plainRecord(call: Call): JsonObject {
     decision: facts.decision,
     reason_code: facts.reasonCode,
     layer: facts.layer,
-    enforced: decided ? facts.enforced : undefined,
+    enforced: ofCall(call, boolean('decision', 'enforced')),
     status: facts.status,
     status_code: facts.statusCode,
     duration_ms: facts.durationMs,
-    redacted: ended ? facts.redacted : undefined,
+    redacted: ofEnd(call, boolean('outcome', 'redacted')),
     error: ofEnd(call, text('outcome', 'error')) ?? ofEnd(call, text('outcome', 'error_kind')),
     reason: ofCall(call, text('reason')),
     surface: facts.surface,
