@@ -2,12 +2,13 @@
 import { decodeUtf8 } from '../core/bytes.ts';
 import { TallyError } from '../core/error.ts';
 import type { LogReader, SegmentDamage } from '../core/ports.ts';
+import { carriedName } from '../core/retention/carried.ts';
 import { type PublishedLog, publishedLog } from '../core/tlog/published.ts';
 import { readRotations } from '../core/tlog/rotation-notes.ts';
 import { TILE_WIDTH, tilePath } from '../core/tlog/tile.ts';
 import type { LogSource } from '../core/tlog/verify.ts';
 
-export type Blocks = Pick<LogSource, 'checkpoint' | 'rotations' | 'blocks' | 'tile'>;
+export type Blocks = Pick<LogSource, 'checkpoint' | 'rotations' | 'blocks' | 'tile' | 'carried' | 'first'>;
 
 /** `onDamage` is told what cannot be read of sealed segments; everything else is handed on. */
 export function directoryBlocks(reader: LogReader, onDamage?: (damage: SegmentDamage) => void): Blocks {
@@ -18,6 +19,7 @@ export function directoryBlocks(reader: LogReader, onDamage?: (damage: SegmentDa
       for (const { first } of await reader.segments()) yield* reader.read(first, 0, onDamage);
     },
     tile: (level, index) => reader.objects.get(tilePath({ level, index, width: TILE_WIDTH })),
+    carried: (sha256) => reader.objects.get(carriedName(sha256)),
   };
 }
 

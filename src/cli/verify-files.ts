@@ -17,16 +17,20 @@ const NEWLINE = 0x0a;
 
 /**
  * Segments whose name is not the index of their first entry, or no multiple of 256, that share a line, or that a start
- * would not go on behind, each with the reason. The recorder refuses such a log: a pass here would promise what the next
+ * would not go on behind, each with the reason. `prunedTo`: so far the log itself says that entries were removed. The recorder refuses such a log: a pass here would promise what the next
  * start takes back. After the entries were read.
  */
-export async function misnamedSegments(directory: string, reader: LogReader): Promise<readonly string[]> {
+export async function misnamedSegments(
+  directory: string,
+  reader: LogReader,
+  prunedTo = 0,
+): Promise<readonly string[]> {
   const entries = join(directory, 'entries');
   const segments = await reader.segments();
   const wrong: string[] = [];
   const [lowest] = segments;
-  if (lowest !== undefined && lowest.first !== 0)
-    wrong.push(`${segmentName(lowest.first)} is the first segment, which starts at 0`);
+  if (lowest !== undefined && lowest.first > prunedTo)
+    wrong.push(`${segmentName(lowest.first)} is the first segment, which starts at ${prunedTo}`);
   for (const [i, { first, sealed }] of segments.entries()) {
     const name = sealed ? sealedName(first) : segmentName(first);
     const before = segments[i - 1]?.first;

@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import type { LogReader, Segment } from '../core/ports.ts';
+import { mentionsPrune, type PruneNote, pruneIn } from '../core/retention/prune-entry.ts';
 import type { LogSource } from '../core/tlog/verify.ts';
 import type { EntriesResult } from '../core/tlog/verify-entries.ts';
 import { createStitch, cutsFor } from '../core/tlog/verify-stitch.ts';
@@ -40,7 +41,13 @@ export function workersFor(
 
 export function parallelEntries(options: ParallelOptions): NonNullable<LogSource['entries']> {
   const { directory, reader, shown, see } = options;
-  return async ({ signedSize, rootsAt, keep = [], onProgress }): Promise<EntriesResult | undefined> => {
+  return async ({
+    first = 0,
+    signedSize,
+    rootsAt,
+    keep = [],
+    onProgress,
+  }): Promise<EntriesResult | undefined> => {
     const segments = await reader.segments();
     const task: StretchTask = {
       directory,
@@ -48,7 +55,14 @@ export function parallelEntries(options: ParallelOptions): NonNullable<LogSource
       keep,
       ...shown,
     };
-    const stitch = createStitch({ signedSize, rootsAt, tile: options.tile });
+    const stitch = createStitch({ first, signedSize, rootsAt, keep, tile: options.tile });
+    if (!(await stitch.begin())) return undefined;
+    const prunes: PruneNote[] = [];
+    const seen = (line: Uint8Array): void => {
+      const note = first > 0 && mentionsPrune(line, 0, line.length) ? pruneIn(line) : undefined;
+      if (note !== undefined) prunes.push(note);
+      see(line);
+    };
     let bytes = 0;
     const progress = (added: number): void => {
       bytes += added;
@@ -57,8 +71,8 @@ export function parallelEntries(options: ParallelOptions): NonNullable<LogSource
     const workers = workersFor(segments, options.workers, shown.every);
     const stretches =
       workers > 1
-        ? startWorkers({ workers, segments, task, see, progress })
-        : inThisThread(segments, task, options, progress);
+        ? startWorkers({ workers, segments, task, see: seen, progress })
+        : inThisThread(segments, task, { ...options, see: seen }, progress);
     if (stretches === undefined) return undefined;
     try {
       for (const _ of segments) {
@@ -68,7 +82,7 @@ export function parallelEntries(options: ParallelOptions): NonNullable<LogSource
     } finally {
       await stretches.close();
     }
-    return stitch.finish();
+    return { ...stitch.finish(), prunes };
   };
 }
 

@@ -11,6 +11,7 @@ import { type OpeningWatch, watchOpenings } from '../core/query/openings.ts';
 import { type RecoveryWatch, watchRecovery } from '../core/query/recovery.ts';
 import { type RotationWatch, watchRotations } from '../core/query/rotations.ts';
 import { type SnapshotWatch, watchSnapshots } from '../core/query/snapshots.ts';
+import { foldPrunes, LOG_PRUNE, type PruneFold, readPrune } from '../core/retention/prune-entry.ts';
 import { KEY_ROTATE } from '../core/tlog/key-history.ts';
 import { createLineSplitter } from '../core/tlog/verify-lines.ts';
 
@@ -21,6 +22,7 @@ export interface Taps {
   readonly payloads: PayloadJudge;
   readonly rotations: RotationWatch;
   readonly anchors: AnchorWatch;
+  readonly prunes: PruneFold;
   /** Only when completeness was asked for: it parses every entry. */
   readonly judge: CompletenessJudge | undefined;
   /** Before the verifier gets the block, which it may overwrite. */
@@ -35,7 +37,7 @@ export function shownLines(deep: boolean): {
   readonly types: readonly string[];
   readonly payloads: boolean;
 } {
-  const types = [...WATCHED_TYPES, ERASE, KEY_ROTATE, ANCHOR_OK];
+  const types = [...WATCHED_TYPES, ERASE, KEY_ROTATE, ANCHOR_OK, LOG_PRUNE];
   return { every: deep, types, payloads: true };
 }
 
@@ -44,15 +46,20 @@ const ERASE = 'log.erase';
 
 const typed = (type: string): Buffer => Buffer.from(`"type":"${type}"`);
 
-/** `look` reads payloads where entries cite some; absent where there are no packs. */
-export function createTaps(deep: boolean, look?: Look): Taps {
+/** `look` reads payloads where entries cite some; absent where there are no packs. `first`: where the entries begin. */
+export function createTaps(deep: boolean, look?: Look, first = 0): Taps {
   const openings = watchOpenings();
   const recovery = watchRecovery();
   const snapshots = watchSnapshots();
   const payloads = judgePayloads(look);
   const rotations = watchRotations();
   const anchors = watchAnchors();
-  const judge = deep ? judgeCompleteness() : undefined;
+  const prunes = foldPrunes();
+  const judge = deep ? judgeCompleteness(first) : undefined;
+  const prune = (entry: JsonObject): void => {
+    const note = readPrune(entry);
+    if (note !== undefined) prunes.see(note);
+  };
 
   type See = (entry: JsonObject) => void;
 
@@ -69,6 +76,7 @@ export function createTaps(deep: boolean, look?: Look): Taps {
     [typed(ERASE), toEach(payloads.erase)],
     [typed(KEY_ROTATE), toEach(rotations.see)],
     [typed(ANCHOR_OK), toEach(anchors.see)],
+    [typed(LOG_PRUNE), toEach(prune)],
   ];
   const finders = wanted.map(([needle, see]) => createMentionFinder(needle, LIMITS.entryBytes, see));
   const all = toEach(
@@ -77,6 +85,7 @@ export function createTaps(deep: boolean, look?: Look): Taps {
     payloads.erase,
     rotations.see,
     anchors.see,
+    prune,
     ...(judge === undefined ? [] : [(entry: JsonObject) => judge.see(entry)]),
   );
   const splitter = createLineSplitter({
@@ -91,6 +100,7 @@ export function createTaps(deep: boolean, look?: Look): Taps {
     payloads,
     rotations,
     anchors,
+    prunes,
     judge,
     push(block) {
       if (deep) splitter.push(block);

@@ -9,6 +9,7 @@ import { type CompletenessFindings, isComplete } from '../core/query/completenes
 import type { OpeningWatch } from '../core/query/openings.ts';
 import type { RecoveryWatch, TornVerdict } from '../core/query/recovery.ts';
 import type { SnapshotsVerdict } from '../core/query/snapshots.ts';
+import type { PruneState } from '../core/retention/prune-entry.ts';
 import { verifyLog } from '../core/tlog/verify.ts';
 import { withoutRepeats } from '../core/tlog/verify-anchors.ts';
 import type { Head } from '../core/tlog/verify-heads.ts';
@@ -61,7 +62,32 @@ export interface VerifyRequest extends Whose {
   readonly onProgress: (bytes: number, total: number) => void;
 }
 
+/** How often a verification begins again because old entries were pruned while it read them. */
+const ATTEMPTS = 3;
+
 export async function verifyDirectory(opened: OpenedReader, request: VerifyRequest): Promise<Verification> {
+  for (let attempt = 1; ; attempt++) {
+    // Before anything else is read: what is removed later was named by an entry that may be newer than our checkpoint.
+    const first = await firstEntry(opened.reader);
+    try {
+      const verified = await verifyOnce(opened, request, first);
+      if (attempt === ATTEMPTS || (await firstEntry(opened.reader)) === first) return verified;
+    } catch (error) {
+      const gone = isTallyError(error) && error.code === 'LOG_DAMAGED';
+      if (!gone || attempt === ATTEMPTS || (await firstEntry(opened.reader)) === first) throw error;
+    }
+  }
+}
+
+async function firstEntry(reader: LogReader): Promise<number> {
+  return (await reader.segments())[0]?.first ?? 0;
+}
+
+async function verifyOnce(
+  opened: OpenedReader,
+  request: VerifyRequest,
+  first: number,
+): Promise<Verification> {
   const { reader } = opened;
   // Heads are read before the checkpoint: one that is newer would look like a rollback.
   const local = await localHeads(opened);
@@ -78,11 +104,12 @@ export async function verifyDirectory(opened: OpenedReader, request: VerifyReque
   ];
   const total = (await reader.segments()).reduce((sum, { bytes }) => sum + bytes, 0);
   const looker = await lookAtPayloads(opened, { current: request.current, published: about.published });
-  let taps = createTaps(request.completeness, looker.look);
+  const begins = about.published ? (about.blocks.first ?? 0) : first;
+  let taps = createTaps(request.completeness, looker.look, begins);
 
   async function* tapped(): AsyncGenerator<Uint8Array> {
     // What was seen on another way that came to no answer does not count twice.
-    taps = createTaps(request.completeness, looker.look);
+    taps = createTaps(request.completeness, looker.look, begins);
     for await (const block of about.blocks.blocks()) {
       taps.push(block);
       yield block;
@@ -92,6 +119,7 @@ export async function verifyDirectory(opened: OpenedReader, request: VerifyReque
   const report = await verifyLog(
     {
       ...about.blocks,
+      first: begins,
       origin: about.origin,
       vkeys: about.vkeys,
       blocks: tapped,
@@ -116,12 +144,15 @@ export async function verifyDirectory(opened: OpenedReader, request: VerifyReque
     },
   ).finally(looker.close);
   const payloads = looker.verdict(taps.payloads, report.size ?? 0);
-  const misnamed = about.published ? [] : await misnamedSegments(opened.directory, reader);
-  const recovery = await judgeRecovery(opened.directory, taps.recovery, about.published);
+  const prunes = taps.prunes.state(report.size ?? 0);
+  const prunedTo = prunes.last?.to ?? 0;
+  const misnamed = about.published ? [] : await misnamedSegments(opened.directory, reader, prunedTo);
+  const recovery = await judgeRecovery(opened.directory, taps.recovery, about.published, prunedTo);
   const findings = taps.judge?.finish(await request.writerLives());
   const snapshots = about.published ? undefined : taps.snapshots.judge(await storedSnapshots(reader));
   const judged = {
     ...report,
+    ...prunedOf(report, prunes),
     integrity: withSegments(report.integrity, [...misnamed, ...damage.notes()], damage.firstLost()),
     append_only: request.current
       ? await withLocalHead(opened, withoutRepeats(report.append_only), local)
@@ -252,12 +283,26 @@ function withSegments(
   };
 }
 
+/** A prune that was cut short before its first removal is told of too. */
+function prunedOf(report: Report, { last, unfinished }: PruneState): Pick<Report, 'pruned'> {
+  if (report.pruned !== undefined) return { pruned: report.pruned };
+  if (last === undefined || !unfinished) return {};
+  const { index, id, ts, from, to } = last;
+  const prunes = [{ index, id, ts, from, to }];
+  return { pruned: { status: 'pass', entries: 0, first: 0, prunes, unfinished } };
+}
+
+/** What was set aside from segments before `prunedTo` went, or may go, with them. */
 async function judgeRecovery(
   directory: string,
   watch: RecoveryWatch,
   published: boolean,
+  prunedTo: number,
 ): Promise<Verification['recovery']> {
-  const torn = watch.judge(await tornFiles(directory, watch.told));
+  const torn = watch.judge(
+    await tornFiles(directory, watch.told),
+    (name) => Number.parseInt(name, 10) < prunedTo,
+  );
   // What is published holds no torn files, so none can be missing there.
   const missing = published ? [] : torn.missing;
   const lacks = torn.unacknowledged.length > 0 ? 'incomplete' : 'pass';

@@ -19,6 +19,9 @@ export function memoryPacks(packs = new Map<number, Buffer>()): PackStore {
       after.set(bytes, offset);
       packs.set(first, after);
     },
+    async removeBefore(to) {
+      for (const first of [...packs.keys()]) if (first < to) packs.delete(first);
+    },
     async close() {},
   };
 }

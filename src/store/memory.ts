@@ -16,6 +16,9 @@ export function memoryObjects(objects = new Map<string, Uint8Array>()): ObjectSt
     async putMany(many) {
       for (const [name, bytes] of many) objects.set(name, new Uint8Array(bytes));
     },
+    async remove(name) {
+      objects.delete(name);
+    },
     async list(prefix) {
       return [...objects.keys()].filter((name) => name.startsWith(prefix)).sort();
     },
@@ -80,6 +83,13 @@ export function openMemoryStore(disk: MemoryDisk = memoryDisk()): LogStore {
       const full = lines.length > 1 && (lines.length - 1) % LIMITS.tileWidth === 0 && lines.at(-1) === '';
       if (!full) throw cannotSeal(first, 'it holds no multiple of 256 whole lines');
       disk.sealed.add(first);
+    },
+    async removeBefore(to) {
+      for (const first of [...disk.segments.keys()].filter((one) => one < to).sort((a, b) => a - b)) {
+        disk.segments.delete(first);
+        disk.sealed.delete(first);
+      }
+      for (const name of disk.torn.keys()) if (Number.parseInt(name, 10) < to) disk.torn.delete(name);
     },
     async close() {
       target = undefined;

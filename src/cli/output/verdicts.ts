@@ -27,6 +27,7 @@ export function verdictLines(report: Verification, style: Style, width?: number)
     snapshots,
     payloads,
     log_json,
+    pruned,
   } = report;
   const room = roomIn(width);
   const line = (status: Status, label: string, text: string): string =>
@@ -36,6 +37,7 @@ export function verdictLines(report: Verification, style: Style, width?: number)
     status === 'incomplete' && completeness.findings === undefined ? 'neutral' : status;
   const lines = [
     line(integrity.status, 'integrity', integrityText(report)),
+    ...(pruned === undefined ? [] : [line(pruned.status, 'pruned', prunedText(pruned))]),
     ...(tiles.status === 'pass' ? [] : [line('neutral', 'tiles', tilesText(tiles))]),
     line(
       chain.status,
@@ -99,7 +101,7 @@ function few(texts: readonly string[], count: number): string {
   return count > Math.min(texts.length, NAMED) ? `${shown} … (${grouped(count)} in all)` : shown;
 }
 
-function integrityText({ integrity, size }: Verification): string {
+function integrityText({ integrity, size, pruned }: Verification): string {
   const first = integrity.first_bad;
   const parts = [
     first === undefined ? undefined : `first bad entry: ${first}`,
@@ -114,7 +116,27 @@ function integrityText({ integrity, size }: Verification): string {
     integrity.note === undefined ? undefined : safe(integrity.note),
   ].filter((part) => part !== undefined);
   if (parts.length > 0) return parts.join('; ');
-  return `all ${grouped(size ?? 0)} signed entries are the ones that were signed`;
+  const gone = pruned?.entries ?? 0;
+  if (gone === 0) return `all ${grouped(size ?? 0)} signed entries are the ones that were signed`;
+  return `all ${grouped((size ?? 0) - gone)} signed entries from ${gone} on are the ones that were signed; of the ${grouped(gone)} before, their hashes are`;
+}
+
+/** What is gone, who says so, and what nobody can check any more. */
+function prunedText({ entries, prunes, unfinished, note }: NonNullable<Verification['pruned']>): string {
+  const last = prunes[0];
+  const by = prunes.map(({ index }) => `entry ${index}`);
+  const parts = [
+    entries === 0
+      ? undefined
+      : last === undefined
+        ? `${grouped(entries)} entries are gone, and no entry says that they were pruned`
+        : `${grouped(entries)} entries (0–${entries - 1}) were removed, named by ${few(by, by.length)}; their hashes are kept and checked, what they said and their payloads cannot be checked any more`,
+    unfinished === true && last !== undefined
+      ? `entry ${last.index} began to remove those before ${last.to} and is not done: the next start of the recorder goes on`
+      : undefined,
+    note === undefined ? undefined : safe(note),
+  ].filter((part) => part !== undefined);
+  return parts.join('; ');
 }
 
 /** A mark of their own would outshout the entries, which may be proven by the root. */

@@ -56,7 +56,8 @@ interface RecorderState {
   closed: boolean;
 }
 
-export function judgeCompleteness(): CompletenessJudge {
+/** `first`: index of the first entry that is there. Of what was pruned before it nothing is missing. */
+export function judgeCompleteness(first = 0): CompletenessJudge {
   const recorders = new Map<string, RecorderState>();
   const open = new Map<string, Place & { readonly recorder: string; readonly enforced: boolean }>();
   const runs = new Map<string, string>();
@@ -70,7 +71,9 @@ export function judgeCompleteness(): CompletenessJudge {
 
   function sequence(recorder: string, seq: number | undefined, index: number): void {
     if (seq === undefined) return;
-    const state = recorders.get(recorder) ?? { next: 0, closed: false };
+    // The recorder at the border had begun before it.
+    const begun = first > 0 && recorders.size === 0 ? seq : 0;
+    const state = recorders.get(recorder) ?? { next: begun, closed: false };
     if (seq > state.next) {
       holeCount++;
       if (holes.length < LISTED)

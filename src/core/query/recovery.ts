@@ -24,8 +24,8 @@ export interface RecoveryWatch {
   see(entry: JsonObject): void;
   /** Size of the file as the log tells it. */
   told(name: string): number | undefined;
-  /** `files`: what lies in the log's directory now. */
-  judge(files: ReadonlyMap<string, TornFile>): TornVerdict;
+  /** `files`: what lies in the log's directory now. `pruned`: those that may be gone with the segments they came from. */
+  judge(files: ReadonlyMap<string, TornFile>, pruned?: (name: string) => boolean): TornVerdict;
 }
 
 export function watchRecovery(): RecoveryWatch {
@@ -47,7 +47,9 @@ export function watchRecovery(): RecoveryWatch {
       if (seen !== undefined) acknowledged.add(seen);
     },
     told: (name) => told.get(name)?.bytes,
-    judge(files) {
+    judge(all, pruned = () => false) {
+      const files = new Map([...all].filter(([name]) => !pruned(name)));
+      for (const name of told.keys()) if (pruned(name)) told.delete(name);
       const empty = [...files].filter(([name, { bytes }]) => bytes === 0 && !told.has(name));
       const harmless = new Set(empty.map(([name]) => name));
       const open = [...told.keys(), ...files.keys()].filter((name) => !harmless.has(name));

@@ -6,19 +6,12 @@
 import { decodeUtf8, encodeUtf8 } from '../bytes.ts';
 import { isTallyError } from '../error.ts';
 import { LIMITS } from '../limits.ts';
+import { carriedName } from '../retention/carried.ts';
 import { parseCheckpoint } from './checkpoint.ts';
 import { scanFields } from './fields.ts';
 import { parseNote } from './note.ts';
 import { readRotations } from './rotation-notes.ts';
-import {
-  type BundleId,
-  bundlePath,
-  bundlesOf,
-  decodeBundle,
-  parseTilePath,
-  TILE_WIDTH,
-  tilePath,
-} from './tile.ts';
+import { type BundleId, bundlePath, decodeBundle, parseTilePath, TILE_WIDTH, tilePath } from './tile.ts';
 import type { LogSource } from './verify.ts';
 
 /** The bytes at a path below the log's prefix; `undefined` when there is nothing. Other failures reject. */
@@ -45,16 +38,20 @@ export async function publishedLog({ get, list }: PublishedOptions): Promise<Pub
   const note = await get('checkpoint');
   if (note === undefined) return undefined;
   const { origin, size } = parseCheckpoint(parseNote(note).text);
+  const found = list === undefined ? undefined : listed(await list('tile/entries/'), size);
+  const first = found === undefined ? await claimedFirst(get, size) : (found[0]?.index ?? 0) * TILE_WIDTH;
   return {
     origin,
     size,
+    ...(first === 0 ? {} : { first }),
+    carried: (sha256) => get(carriedName(sha256)),
     // A published log names no key of its own.
     vkeys: [],
     rotations: () => readRotations({ get, list: list ?? listNotes(get) }),
     checkpoint: () => Promise.resolve(note),
     async *blocks() {
       let absent = 0;
-      for (const bundle of list === undefined ? bundlesOf(size) : listed(await list('tile/entries/'), size)) {
+      for (const bundle of found ?? bundlesFrom(first, size)) {
         const bytes = await getBundle(get, bundle);
         absent = bytes === undefined ? absent + 1 : 0;
         if (absent > LIMITS.absentBundles) return;
@@ -70,6 +67,20 @@ export const NOTE_SIZES = 'keys/sizes';
 
 export function encodeNoteSizes(sizes: readonly number[]): Uint8Array {
   return encodeUtf8(sizes.map((size) => `${size}\n`).join(''));
+}
+
+/** Where the bundles begin in a publication of a pruned log, for readers who cannot list. Nobody has to trust it. */
+export const FIRST_ENTRY = 'pruned/first';
+
+async function claimedFirst(get: GetFile, size: number): Promise<number> {
+  const text = decodeUtf8((await get(FIRST_ENTRY)) ?? new Uint8Array(0)) ?? '';
+  const first = Number(/^([1-9]\d{0,15})\n$/.exec(text)?.[1] ?? 0);
+  return first % TILE_WIDTH === 0 && first < size ? first : 0;
+}
+
+function* bundlesFrom(first: number, size: number): Generator<BundleId> {
+  for (let index = first / TILE_WIDTH; index * TILE_WIDTH < size; index++)
+    yield { index, width: Math.min(TILE_WIDTH, size - index * TILE_WIDTH) };
 }
 
 /** A size that is left out only takes away a reason to believe a newer key. */

@@ -4,6 +4,7 @@
  */
 import { decodeBase64 } from '../bytes.ts';
 import { HASH_BYTES } from '../hash.ts';
+import { mentionsPrune, type PruneNote, pruneIn } from '../retention/prune-entry.ts';
 import { createKernel } from '../wasm/kernel.ts';
 import { createFieldScanner, GENESIS_PREV, PREV_CHARS } from './fields.ts';
 import { TILE_BYTES, TILE_WIDTH } from './tile.ts';
@@ -12,10 +13,17 @@ import { createRange, emptyRoot, leafHashInPlace, rootOfHashes } from './tree.ts
 import { type Findings, recordFindings, type SignedTail } from './verify-findings.ts';
 import { createLineSplitter, LINE_SPACE_BYTES, type LineSink } from './verify-lines.ts';
 import { createOrder, FINE, type Placed, TOO_LONG, UNREADABLE } from './verify-order.ts';
+import { type PrunedPart, readPruned } from './verify-pruned.ts';
 import { compareTiles, type StoredTile } from './verify-tiles.ts';
 
 export interface EntriesResult {
   readonly findings: Findings;
+  /** Where the entries begin: those before were pruned. */
+  readonly first: number;
+  readonly pruned?: PrunedPart;
+  /** What the log says of its prunes; looked for only where entries are gone. */
+  readonly prunes: readonly PruneNote[];
+  /** The index after the last line: where it would stand in a log without missing or inserted lines. */
   readonly lines: number;
   /** The index after the last entry: not `lines` when entries are missing or lines were put in. */
   readonly end: number;
@@ -30,6 +38,8 @@ export interface EntriesResult {
 }
 
 export interface EntriesPass {
+  /** Before the first block. */
+  begin(): Promise<void>;
   push(block: Uint8Array): void;
   /** Compares the tiles completed so far. To be called after each block: they are held until then. */
   settle(): Promise<void>;
@@ -39,6 +49,8 @@ export interface EntriesPass {
 }
 
 export interface EntriesOptions {
+  /** The index of the first entry that is there, a multiple of 256: what is before rests on the stored tiles. */
+  readonly first?: number;
   /** What lies at or after it is not signed. May be infinite. */
   readonly signedSize: number;
   readonly rootsAt: readonly number[];
@@ -52,7 +64,13 @@ function carriesPrev(bytes: Uint8Array, at: number, prev: string): boolean {
   return true;
 }
 
-export function createEntriesPass({ signedSize, rootsAt, keep = [], tile }: EntriesOptions): EntriesPass {
+export function createEntriesPass({
+  first: begins = 0,
+  signedSize,
+  rootsAt,
+  keep = [],
+  tile,
+}: EntriesOptions): EntriesPass {
   const findings = recordFindings(signedSize);
   const tiles = compareTiles(tile, findings);
 
@@ -70,13 +88,15 @@ export function createEntriesPass({ signedSize, rootsAt, keep = [], tile }: Entr
   let tail: SignedTail | undefined;
 
   const upper = collectTiles(1);
-  const range = createRange(undefined, upper.onSubtree);
+  let range = createRange(undefined, upper.onSubtree);
+  let pruned: PrunedPart | undefined;
+  const prunes: PruneNote[] = [];
   const kernel = createKernel(LINE_SPACE_BYTES);
   const space = kernel?.bytes ?? new Uint8Array(LINE_SPACE_BYTES);
   const scan = createFieldScanner(space, kernel?.nesting);
 
   // The open group of lines.
-  let first = 0;
+  let first = begins;
   let count = 0;
   let leaves = new Uint8Array(TILE_BYTES);
   let placed: Placed[] | undefined;
@@ -86,13 +106,16 @@ export function createEntriesPass({ signedSize, rootsAt, keep = [], tile }: Entr
   let bytes = 0;
   let prev: string = GENESIS_PREV;
 
-  const order = createOrder({
-    last: (back) => placed?.[count - back],
-    missing(from, to) {
-      straight = false;
-      findings.addMissing(from, to);
+  const order = createOrder(
+    {
+      last: (back) => placed?.[count - back],
+      missing(from, to) {
+        straight = false;
+        findings.addMissing(from, to);
+      },
     },
-  });
+    begins,
+  );
 
   /** From here on the lines of this group are placed one by one. */
   function placeSingly(): Placed[] {
@@ -161,11 +184,18 @@ export function createEntriesPass({ signedSize, rootsAt, keep = [], tile }: Entr
   const sink: LineSink = {
     line(block, start, end) {
       const fields = scan(start, end);
-      const chained = fields !== undefined && carriesPrev(block, fields.prevStart, prev);
+      // Of a pruned entry whose tile is lost nobody knows the leaf hash; the tile is accused, and not the next entry.
+      const unknown = prev === '' && first + count === begins && begins > 0;
+      const chained = fields !== undefined && (unknown || carriesPrev(block, fields.prevStart, prev));
       place(fields?.index ?? -1, chained, UNREADABLE);
       if (!chained) {
         findings.addBreak(fields?.index ?? order.expected - 1);
         if (fields !== undefined) keepClaim(block, fields.prevStart);
+      }
+      if (begins > 0 && mentionsPrune(block, start, end)) {
+        const note = pruneIn(block.subarray(start, end));
+        // Where it says that it stands: a line that was moved is accused of that.
+        if (note !== undefined && note.index === first + count) prunes.push(note);
       }
       if (toKeep.size > 0 && toKeep.has(first + count)) kept.set(first + count, block.slice(start, end));
       prev = leafHashInPlace(block, start, end, leaves, count * HASH_BYTES);
@@ -183,6 +213,24 @@ export function createEntriesPass({ signedSize, rootsAt, keep = [], tile }: Entr
   const splitter = createLineSplitter(sink, space);
 
   return {
+    async begin() {
+      if (begins === 0) return;
+      const read = await readPruned(begins, {
+        tile,
+        rootsAt: [...wanted, begins],
+        keep,
+        onSubtree: upper.onSubtree,
+        async settle() {
+          tiles.addUpper(upper.take());
+          await tiles.settle();
+        },
+      });
+      range = read.range;
+      pruned = read.part;
+      prev = pruned.leaf;
+      for (const [size, root] of pruned.roots) roots.set(size, root);
+      while ((wanted.at(-1) ?? Number.POSITIVE_INFINITY) <= begins) wanted.pop();
+    },
     get lines() {
       return first + count;
     },
@@ -199,7 +247,19 @@ export function createEntriesPass({ signedSize, rootsAt, keep = [], tile }: Entr
       if (count > 0) closeGroup();
       await tiles.settle();
       const [lines, end] = [first, order.expected];
-      return { findings, lines, end, bytes, tornBytes: splitter.open, roots, kept, tail };
+      return {
+        findings,
+        first: begins,
+        ...(pruned === undefined ? {} : { pruned }),
+        prunes,
+        lines,
+        end,
+        bytes,
+        tornBytes: splitter.open,
+        roots,
+        kept,
+        tail,
+      };
     },
   };
 }

@@ -45,8 +45,9 @@ export interface OrderHost {
   missing(from: number, to: number): void;
 }
 
-export function createOrder(host: OrderHost): Order {
-  let expected = 0;
+/** `first`: the index that the first line should carry. */
+export function createOrder(host: OrderHost, first = 0): Order {
+  let expected = first;
   let pending: { readonly place: number; readonly carries: number; readonly chained: boolean } | undefined;
   let unreadable = 0;
 

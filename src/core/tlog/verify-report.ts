@@ -161,11 +161,40 @@ export interface CompletenessVerdict {
   readonly note?: string;
 }
 
+/** One prune that the log tells of, under the signature. */
+export interface PruneVerdict {
+  /** Of the `log.prune` entry. */
+  readonly index: number;
+  readonly id: string;
+  readonly ts: string;
+  /** Entries `from` to `to - 1`. */
+  readonly from: number;
+  readonly to: number;
+  readonly by?: string;
+}
+
+/**
+ * What was removed by name. Of those entries the leaf hashes are left, in the tiles: the tree, its roots and every proof
+ * are checked with them; what the entries said cannot be, nor that they chained to one another.
+ */
+export interface PrunedVerdict {
+  readonly status: 'pass' | 'fail';
+  /** So many first entries are not there. */
+  readonly entries: number;
+  /** Index of the first entry that is there. */
+  readonly first: number;
+  /** The newest first, as far as they are still in the log. */
+  readonly prunes: readonly PruneVerdict[];
+  /** The last one was begun and is not finished: the next start of the recorder goes on with it. */
+  readonly unfinished?: boolean;
+  readonly note?: string;
+}
+
 export interface Report {
   readonly origin: string;
   /** Of the checkpoint; absent when there is none that parses. */
   readonly size?: number;
-  /** Whole lines read. */
+  /** Whole lines read; pruned ones do not count. */
   readonly entries: number;
   readonly bytes: number;
   /** Entries after the checkpoint: chained, not yet signed, never called verified. */
@@ -173,6 +202,8 @@ export interface Report {
   /** Bytes after the last newline: a write in progress or cut off. */
   readonly torn_bytes: number;
   readonly integrity: IntegrityVerdict;
+  /** Absent for a log of which nothing was pruned. */
+  readonly pruned?: PrunedVerdict;
   readonly tiles: TilesVerdict;
   readonly chain: ChainVerdict;
   readonly append_only: AppendOnlyVerdict;
@@ -187,7 +218,7 @@ export interface Report {
  */
 export function exitCodeOf(report: Report, options: { readonly completeness?: boolean } = {}): 0 | 2 | 6 | 7 {
   const decisive = [report.integrity, report.chain, report.append_only, report.signatures];
-  if (decisive.some(({ status }) => status === 'fail')) return 6;
+  if (decisive.some(({ status }) => status === 'fail') || report.pruned?.status === 'fail') return 6;
   if (decisive.some(({ status }) => status === 'incomplete')) return 2;
   // Without a pinned key anybody could have signed: that is not an answer. Without heads append-only is neutral.
   if (report.signatures.status !== 'pass') return 2;

@@ -10,9 +10,12 @@ import { collectTiles, TILE_HEIGHT } from './tiling.ts';
 import { createRange, emptyRoot } from './tree.ts';
 import type { EntriesOptions, EntriesResult } from './verify-entries.ts';
 import { recordFindings, type SignedTail } from './verify-findings.ts';
+import { type PrunedPart, readPruned } from './verify-pruned.ts';
 import type { Stretch } from './verify-stretch.ts';
 
 export interface Stitch {
+  /** Before the first stretch. False: the tiles of the pruned part do not fit one another, or are not all there. */
+  begin(): Promise<boolean>;
   /** In the order of the log. False: they do not fit, or a tile is not what they make. */
   add(stretch: Stretch): Promise<boolean>;
   /** Nothing was found. */
@@ -25,15 +28,22 @@ export function cutsFor({ signedSize, rootsAt }: Pick<EntriesOptions, 'signedSiz
   return [...new Set([...rootsAt, signedSize])].filter(Number.isSafeInteger).sort((a, b) => a - b);
 }
 
-export function createStitch({ signedSize, rootsAt, tile }: Omit<EntriesOptions, 'keep'>): Stitch {
+export function createStitch({
+  first: begins = 0,
+  signedSize,
+  rootsAt,
+  keep = [],
+  tile,
+}: EntriesOptions): Stitch {
   const findings = recordFindings(signedSize);
   const upper = collectTiles(1);
-  const range = createRange(undefined, upper.onSubtree);
+  let range = createRange(undefined, upper.onSubtree);
+  let pruned: PrunedPart | undefined;
   const wanted = cutsFor({ signedSize, rootsAt });
   const roots = new Map<number, Uint8Array>();
   const kept = new Map<number, Uint8Array>();
   let tail: SignedTail | undefined;
-  let lines = 0;
+  let lines = begins;
   let bytes = 0;
   let tornBytes = 0;
   let leaf: string = GENESIS_PREV;
@@ -63,6 +73,25 @@ export function createStitch({ signedSize, rootsAt, tile }: Omit<EntriesOptions,
   }
 
   return {
+    async begin() {
+      if (begins === 0) return true;
+      let holds = true;
+      const read = await readPruned(begins, {
+        tile,
+        rootsAt: [...wanted, begins],
+        keep,
+        onSubtree: upper.onSubtree,
+        async settle() {
+          holds &&= await upperTilesHold();
+        },
+      });
+      range = read.range;
+      pruned = read.part;
+      leaf = pruned.leaf;
+      for (const [size, root] of pruned.roots) roots.set(size, root);
+      while ((wanted[0] ?? Number.POSITIVE_INFINITY) <= begins) wanted.shift();
+      return holds && pruned.lost_count === 0;
+    },
     get lines() {
       return lines;
     },
@@ -86,7 +115,19 @@ export function createStitch({ signedSize, rootsAt, tile }: Omit<EntriesOptions,
     finish: () => {
       // Of a log without entries.
       keepRoots(1, new Map());
-      return { findings, lines, end: lines, bytes, tornBytes, roots, kept, tail };
+      return {
+        findings,
+        first: begins,
+        ...(pruned === undefined ? {} : { pruned }),
+        prunes: [],
+        lines,
+        end: lines,
+        bytes,
+        tornBytes,
+        roots,
+        kept,
+        tail,
+      };
     },
   };
 }

@@ -6,10 +6,12 @@
 import { encodeBase64, equalBytes } from '../bytes.ts';
 import { verifierFromVkey } from './key.ts';
 import type { RotationNote } from './key-history.ts';
+import { TILE_WIDTH } from './tile.ts';
 import { createEntriesPass, type EntriesOptions, type EntriesResult } from './verify-entries.ts';
 import { type Head, judgeHeads, readAgain, readHead } from './verify-heads.ts';
 import { claimedCheckpoint, historyOf, judgeSigned, judgeUnrotated, type KeyGround } from './verify-keys.ts';
 import { localise } from './verify-localise.ts';
+import { lookAtPruned, type Pruned, withCarried } from './verify-prunes.ts';
 import {
   type BadEntry,
   type IntegrityVerdict,
@@ -32,8 +34,12 @@ export interface LogSource {
   checkpoint(): Promise<Uint8Array | undefined>;
   /** `keys/<size>.note`. Read after the checkpoint: a rotation in between must not leave one without its note. */
   rotations?(): Promise<readonly RotationNote[]>;
-  /** All entries from index 0, one a line, in blocks cut anywhere. A block may be overwritten by the verifier. */
+  /** Index of the first entry that is there; 0 when absent. What is before was pruned, or taken away. */
+  readonly first?: number;
+  /** All entries from `first` on, one a line, in blocks cut anywhere. A block may be overwritten by the verifier. */
   blocks(): AsyncIterable<Uint8Array>;
+  /** The object that a `log.prune` entry cites, by its hash. Asked for only where entries are gone. */
+  carried?(sha256: string): Promise<Uint8Array | undefined>;
   /** Stored full hash tiles. */
   tile(level: number, index: number): Promise<Uint8Array | undefined>;
   /**
@@ -78,6 +84,11 @@ export async function verifyLog(source: LogSource, options: VerifyOptions = {}):
   const claimed = first === undefined || first.authentic ? claimedCheckpoint(note) : undefined;
   const signedSize = note === undefined ? 0 : (claimed?.size ?? ALL);
   const wanted: WantedEntries = {
+    // What is said to begin behind everything that was signed has no beginning that could be looked up.
+    first: Math.min(
+      source.first ?? 0,
+      Number.isSafeInteger(signedSize) ? signedSize - (signedSize % TILE_WIDTH) : 0,
+    ),
     signedSize,
     rootsAt: [
       ...early.flatMap(({ checkpoint }) => checkpoint?.size ?? []),
@@ -86,7 +97,9 @@ export async function verifyLog(source: LogSource, options: VerifyOptions = {}):
     keep: stored.map(({ size }) => size - 1),
     onProgress: options.onProgress,
   };
-  const result = (await source.entries?.(wanted)) ?? (await entriesInOrder(source, wanted));
+  const read = (await source.entries?.(wanted)) ?? (await entriesInOrder(source, wanted));
+  const pruned = await lookAtPruned(read, signedSize, source);
+  const result = withCarried(read, pruned);
   const history = historyOf(origin, ground, result);
   const signed = first ?? judgeSigned(note, origin, ground, history);
   const heads = early.map((read) => readAgain(read, origin, history));
@@ -96,11 +109,12 @@ export async function verifyLog(source: LogSource, options: VerifyOptions = {}):
   return {
     origin,
     ...(signed.checkpoint === undefined ? {} : { size: signed.checkpoint.size }),
-    entries: result.lines,
+    entries: result.lines - result.first,
     bytes: result.bytes,
     unsigned: Math.max(0, result.end - (signed.checkpoint?.size ?? 0)),
     torn_bytes: result.tornBytes,
-    integrity: judgeIntegrity(result, signed),
+    integrity: judgeIntegrity(result, signed, pruned),
+    ...(pruned === undefined ? {} : { pruned: pruned.verdict }),
     tiles: judgeTiles(result),
     chain: {
       status: breaks.count > 0 ? 'fail' : 'pass',
@@ -126,6 +140,7 @@ async function entriesInOrder(
   { onProgress, ...wanted }: WantedEntries,
 ): Promise<EntriesResult> {
   const pass = createEntriesPass({ ...wanted, tile: (level, index) => source.tile(level, index) });
+  await pass.begin();
   for await (const block of source.blocks()) {
     pass.push(block);
     await pass.settle();
@@ -134,7 +149,11 @@ async function entriesInOrder(
   return pass.finish();
 }
 
-function judgeIntegrity(result: EntriesResult, { authentic, checkpoint }: Signed): IntegrityVerdict {
+function judgeIntegrity(
+  result: EntriesResult,
+  { authentic, checkpoint }: Signed,
+  pruned: Pruned | undefined,
+): IntegrityVerdict {
   const { findings } = result;
   const signed = authentic ? checkpoint : undefined;
   const root = signed === undefined ? undefined : result.roots.get(signed.size);
@@ -142,6 +161,10 @@ function judgeIntegrity(result: EntriesResult, { authentic, checkpoint }: Signed
 
   const missing: MissingEntries[] = [...findings.missing.list];
   let missingCount = findings.missing.count;
+  if (pruned !== undefined && pruned.unnamed.to > pruned.unnamed.from) {
+    missing.unshift(pruned.unnamed);
+    missingCount += pruned.unnamed.to - pruned.unnamed.from;
+  }
   if (signed !== undefined && result.end < signed.size) {
     missing.push({ from: result.end, to: signed.size });
     missingCount += signed.size - result.end;
@@ -151,7 +174,8 @@ function judgeIntegrity(result: EntriesResult, { authentic, checkpoint }: Signed
   const contradicted = rootHolds ? { list: [], count: 0 } : findings.contradicted;
   const bad: BadEntry[] = [...findings.bad.list, ...contradicted.list];
   let badCount = findings.bad.count + contradicted.count;
-  if (signed !== undefined && !rootHolds) {
+  // Where the tiles of pruned entries are wrong, the entries that are left must not be accused of it.
+  if (signed !== undefined && !rootHolds && pruned?.wrong === undefined) {
     const more = localise(result, bad, { ...signed, cut: root === undefined });
     bad.push(...more);
     badCount += more.length;
@@ -169,9 +193,10 @@ function judgeIntegrity(result: EntriesResult, { authentic, checkpoint }: Signed
     authentic: signed !== undefined,
     rootHolds,
     named: Number.isFinite(firstBad),
+    wrong: pruned?.wrong,
   });
   return {
-    status: wrong ? 'fail' : rootHolds ? 'pass' : 'incomplete',
+    status: wrong || pruned?.wrong !== undefined ? 'fail' : rootHolds ? 'pass' : 'incomplete',
     ...(Number.isFinite(firstBad) ? { first_bad: firstBad } : {}),
     bad: bad.slice(0, LISTED),
     bad_count: badCount,
@@ -198,7 +223,9 @@ function integrityNote(state: {
   readonly authentic: boolean;
   readonly rootHolds: boolean;
   readonly named: boolean;
+  readonly wrong: string | undefined;
 }): string | undefined {
+  if (state.wrong !== undefined) return state.wrong;
   if (!state.authentic) return 'no authentic checkpoint: the entries agree with one another at best';
   return state.rootHolds || state.named
     ? undefined

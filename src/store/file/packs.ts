@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packFirst, packName } from '../../core/payload/citation.ts';
 import type { PackReader, PackStore } from '../../core/ports.ts';
@@ -86,6 +86,15 @@ export function filePacks(directory: string): PackStore {
         await handle.datasync();
       } catch (error) {
         throw storeError(error, 'cannot write a payload');
+      }
+    },
+    async removeBefore(to) {
+      try {
+        const old = (await filePackReader(directory).packs()).filter(({ first }) => first < to);
+        for (const { first } of old) await unlink(join(root, packName(first)));
+        await syncDirectory(root);
+      } catch (error) {
+        if (errno(error) !== 'ENOENT') throw storeError(error, 'cannot remove old payloads');
       }
     },
     async close() {

@@ -94,9 +94,16 @@ export function fileSlices(directory: string): LineSlices {
         index++;
       }
     if (read === undefined || bounds.length === 0)
-      return { kind: 'lost', from: place.index, to: await behind(place.index, end), why: 'the file ends before it' };
+      return {
+        kind: 'lost',
+        from: place.index,
+        to: await behind(place.index, end),
+        why: 'the file ends before it',
+      };
     const after: SlicePlace =
-      index < next ? { index, first: place.first, offset: place.offset + start } : { index, first: next, offset: 0 };
+      index < next
+        ? { index, first: place.first, offset: place.offset + start }
+        : { index, first: next, offset: 0 };
     return { kind: 'lines', from: place.index, bytes: read, bounds, next: after };
   }
 

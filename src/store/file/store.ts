@@ -10,6 +10,7 @@ import { FILE_MODE, makeDirectory, storeError, syncDirectory, writeAll } from '.
 import { type InPlace, watchInPlace } from './in-place.ts';
 import { namesIn, sealedName, segmentName } from './names.ts';
 import { fileReader } from './reader.ts';
+import { removeSegmentsBefore } from './remove.ts';
 import { sealSegment } from './seal.ts';
 
 const fdatasyncAsync = promisify(fdatasync);
@@ -114,6 +115,13 @@ export async function openFileStore(directory: string): Promise<LogStore> {
       } catch (error) {
         signal?.throwIfAborted();
         throw storeError(error, `cannot seal segment ${first}`);
+      }
+    },
+    async removeBefore(to) {
+      try {
+        await removeSegmentsBefore(entries, to);
+      } catch (error) {
+        throw storeError(error, `cannot remove the segments before entry ${to}`);
       }
     },
     async close() {
