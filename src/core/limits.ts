@@ -52,10 +52,14 @@ export const LIMITS = {
   tileRequests: 32,
   /** Connections to the server of tiles; clients ask for tiles over a handful of them. */
   tileConnections: 256,
+  /** Connections to the recorder's HTTP server that have asked for nothing yet; of more, the oldest are closed. */
+  silentConnections: 128,
   /** A client that takes nothing of its tile for this long is let go. */
   tileStallMs: 30_000,
   /** Clients of the live tail at once; each holds a connection and at most `liveBacklogBytes` of its own. */
   liveSubscribers: 1_024,
+  /** Different filters among them: every new entry is put to each. */
+  liveFilters: 64,
   /** New entries of this long go to a subscriber in one write: one an entry costs a core at a hundred entries a second. */
   liveTickMs: 20,
   /** One turn of the event loop is spent on subscribers for this long; then the appends have theirs. */
@@ -70,8 +74,8 @@ export const LIMITS = {
   liveReads: 4,
   /** Quiet connections get a sign of life: well below the idle times of clients and of proxies on the way. */
   liveHeartbeatMs: 15_000,
-  /** A subscriber that takes nothing for this long is let go; it comes back with the id it has. */
-  liveStallMs: 30_000,
+  /** A subscriber that does not take what waits for it in this time is let go; it comes back with the id it has. */
+  liveStallMs: 60_000,
   /** How long a client that lost the stream waits before it comes back. */
   liveRetryMs: 1_000,
   /** Entries before the first one wanted that are looked at for beginnings of calls whose ends a filter will judge. */
@@ -253,6 +257,18 @@ export const LIMITS = {
    * stores tiles faster than entries fill them; far below the descriptors that a process may have.
    */
   filesAtOnce: 64,
+  /** Entries of one approval that are shown together: who asks again and again makes ever more. */
+  approvalLinks: 64,
+  /** Steps of one run that a timeline holds at once, some 2 KB each. */
+  timelineSteps: 50_000,
+  /** Words of entries that one batch of the index holds in memory: some hundred megabytes at most, also of hostile ones. */
+  indexBatchWords: 3_000_000,
+  /** How long a reader waits for another process that writes the index and gets nowhere, before it makes one of its own. */
+  indexStalledMs: 10_000,
+  /** How often a reader looks how far another process is that writes the index. */
+  indexWaitMs: 50,
+  /** Segment files that one query keeps open to read entries from: the newest ones, and a few of the past. */
+  openSegments: 8,
   /** Malformed lines that one reading names; the rest are counted. */
   malformedShown: 20,
   /** Entries older than `--since`, one after the other, after which a reading newest first ends: clocks jump back. */
@@ -270,9 +286,9 @@ export const LIMITS = {
   importParts: 256,
   /** Rows that are sent to the writer and not answered yet. */
   importRows: 1_024,
-  /** The same in bytes, well below `socketMessageBytes`: escapes, and an envelope. */
-  importBatchBytes: 512 * 1024,
-  /** A payload of an imported record: the message that brings it has to fit the socket, escaped. Larger ones are told and left out. */
+  /** The same in bytes: a message of them, with its envelope, is below `socketMessageBytes`. */
+  importBatchBytes: 768 * 1024,
+  /** A payload, or the arguments, of an imported record: the message that brings both has to fit the socket, escaped. Larger ones are told and left out. */
   importPayloadBytes: 256 * 1024,
   /** Lines that an import names as refused; the count has no limit. */
   importRefusals: 1_000,
@@ -349,4 +365,31 @@ export const LIMITS = {
   baselineNew: 32,
   /** Minutes, hours, runs and open calls of the present that are told apart, each: three days of minutes. */
   baselinePresent: 4_320,
+
+  /** Alert rules in a policy file. Each looks at every entry. */
+  alertRules: 64,
+  /** Patterns in one list of a rule; each is held against every call. */
+  alertPatterns: 64,
+  /** One pattern of an alert rule: longer than any host and path that is told apart by it. */
+  alertPatternChars: 512,
+  /** The largest number of calls that a rule counts to: beyond it the window is what should be shorter. */
+  alertCount: 1_000_000,
+  /** The longest window, quiet period or deadline of an alert rule. */
+  alertSpanMs: 365 * 24 * 60 * 60 * 1000,
+  /** Destinations of alerts on one machine; each has its own queue and its own line in every report. */
+  destinations: 16,
+  /** Agents, hosts and the like that one rule counts; the one used longest ago is forgotten first. Some 300 bytes each. */
+  alertKeys: 10_000,
+  /** Pairs of agent and host, tool or credential that a rule takes for known; the one used longest ago is new again. */
+  alertKnown: 50_000,
+  /** Calls or runs whose end one rule waits for; beyond it the oldest is no longer waited for. */
+  alertWaiting: 50_000,
+  /** Recorders whose numbers are followed: each start of one is new, and old ones write no more. */
+  alertRecorders: 256,
+  /** Open alerts of one rule; what comes beyond is counted in one alert. */
+  openAlerts: 1_000,
+  /** Alerts that one rule raises in an hour; what comes beyond is counted in one alert. A person reads no more. */
+  alertsPerHour: 30,
+  /** Indices of entries that an alert names. */
+  alertEvidence: 16,
 } as const;

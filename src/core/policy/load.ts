@@ -1,10 +1,13 @@
 /** From the text of a policy file to the policy in force. */
+import { type AlertsFile, compileAlerts } from '../alert/file.ts';
+import type { AlertPolicy } from '../alert/rule.ts';
 import { sha256Hex } from '../hash.ts';
 import { type Problem, parsePolicyDocument } from './document.ts';
 import { formatHostPort, type HostProblem, parseHostPort } from './hosts.ts';
 import { issueProblems, pathText, policyInvalid } from './problems.ts';
 import { type PolicyFile, PolicyFileSchema } from './schema.ts';
 import { policyInForce } from './snapshot.ts';
+import { didYouMean } from './suggest.ts';
 import type { AllowedHost, CompiledPolicy, CredentialRule, PolicyInForce } from './types.ts';
 
 type Complain = (path: readonly PropertyKey[], problem: HostProblem) => void;
@@ -78,6 +81,16 @@ function compileCredential(ref: string, file: FileCredential, complain: Complain
   };
 }
 
+function compileAlertsPart(file: AlertsFile, complain: Complain): AlertPolicy {
+  return compileAlerts(file, ({ path, problem, hint, meant }) => {
+    const guess = meant === undefined ? undefined : didYouMean(meant.name, meant.known);
+    const told = guess === undefined ? hint : `did you mean ${JSON.stringify(guess)}?`;
+    const fallback = meant === undefined ? undefined : `there are: ${meant.known.join(', ')}`;
+    const shown = told ?? fallback;
+    complain(['alerts', ...path], shown === undefined ? { problem } : { problem, hint: shown });
+  });
+}
+
 function compileFile(
   file: PolicyFile,
   meta: { id: string; text: string },
@@ -103,6 +116,9 @@ function compileFile(
         agent.requires === undefined ? {} : { requires: agent.requires },
       ]),
     ),
+    ...(file.alerts === undefined || file.alerts === null
+      ? {}
+      : { alerts: compileAlertsPart(file.alerts, complain) }),
   };
 }
 

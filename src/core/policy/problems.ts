@@ -1,5 +1,6 @@
 /** What the schema found wrong, in words that mend it. */
 import type { z } from 'zod';
+import { ALERT_KINDS } from '../alert/file.ts';
 import { TallyError } from '../error.ts';
 import type { Place, PolicyDocument, Problem } from './document.ts';
 import { shown } from './hosts.ts';
@@ -38,7 +39,7 @@ const WORDS: Readonly<Record<string, string>> = {
   number: 'a number',
 };
 
-function unknownKey(path: Path, key: string, place: Place): Problem {
+function unknownKey(path: Path, key: string, place: Place, value: unknown): Problem {
   const where = path.length === 0 ? '' : ` in ${pathText(path)}`;
   if (notYetAt(path).includes(key))
     return {
@@ -46,11 +47,12 @@ function unknownKey(path: Path, key: string, place: Place): Problem {
       message: `${shown(key)}${where} is not enforced by this version, and ignoring it would be unsafe`,
       hint: `remove ${shown(key)}, or use a version that enforces it`,
     };
-  const guess = didYouMean(key, [...keysAt(path), ...notYetAt(path)]);
+  const guess = didYouMean(key, [...keysAt(path, value), ...notYetAt(path)]);
   return {
     ...place,
     message: `unknown key ${shown(key)}${where}`,
-    hint: guess === undefined ? `known here: ${keysAt(path).join(', ')}` : `did you mean ${shown(guess)}?`,
+    hint:
+      guess === undefined ? `known here: ${keysAt(path, value).join(', ')}` : `did you mean ${shown(guess)}?`,
   };
 }
 
@@ -71,6 +73,7 @@ function describeIssue(issue: Issue, value: unknown): { message: string; hint?: 
     case 'invalid_type':
       return { message: `${where} has to be ${WORDS[issue.expected] ?? issue.expected}` };
     case 'invalid_union':
+      if (issue.path[0] === 'alerts') return kindProblem(where, got);
       return {
         message: `${where} has to be a host or a mapping`,
         hint: 'for example "api.stripe.com", or { host: localhost, port: 9000, http: true, internal: true }',
@@ -82,16 +85,31 @@ function describeIssue(issue: Issue, value: unknown): { message: string; hint?: 
           hint: 'write allow or stop',
         };
       return { message: `${where} has to be ${issue.values.map((v) => shown(String(v))).join(' or ')}` };
+    case 'custom':
+    case 'invalid_format':
+      // "a number and a unit": what was asked for.
+      if (issue.path[0] === 'alerts') return { message: `${where} has to be ${issue.message}` };
+      return { message: `${where}: ${issue.message}` };
     default:
       return { message: `${where}: ${issue.message}` };
   }
+}
+
+function kindProblem(where: string, got: unknown): { message: string; hint?: string } {
+  if (typeof got !== 'string') return { message: `${where} has to be a kind of rule (kind: rate)` };
+  const guess = didYouMean(got, ALERT_KINDS);
+  return {
+    message: `${where}: there is no kind of rule ${shown(got)}`,
+    hint: guess === undefined ? `there are: ${ALERT_KINDS.join(', ')}` : `did you mean ${shown(guess)}?`,
+  };
 }
 
 export function issueProblems(issues: readonly Issue[], doc: PolicyDocument): readonly Problem[] {
   const problems: Problem[] = [];
   for (const issue of issues.flatMap(unfold)) {
     if (issue.code === 'unrecognized_keys')
-      for (const key of issue.keys) problems.push(unknownKey(issue.path, key, doc.locate(issue.path, key)));
+      for (const key of issue.keys)
+        problems.push(unknownKey(issue.path, key, doc.locate(issue.path, key), at(doc.value, issue.path)));
     else problems.push({ ...doc.locate(issue.path), ...describeIssue(issue, doc.value) });
   }
   return problems;

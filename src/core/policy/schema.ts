@@ -3,6 +3,7 @@
  * editors (`spec/policy.schema.json`) is generated from here.
  */
 import { z } from 'zod';
+import { AlertsFileSchema, alertKeysAt } from '../alert/file.ts';
 import { INJECTION_STYLES } from '../entry.ts';
 import { LIMITS } from '../limits.ts';
 
@@ -67,6 +68,7 @@ export const PolicyFileSchema = z
       .describe('Deny by default: an empty or missing list stops every call.'),
     credentials: z.record(name, credential).nullish().describe('By the credential’s name.'),
     agents: z.record(name, agent).nullish().describe('By agent id.'),
+    alerts: AlertsFileSchema.nullish().describe('What is told of while it happens (docs/alerts.md).'),
   })
   .describe('Tallystick policy');
 export type PolicyFile = z.infer<typeof PolicyFileSchema>;
@@ -79,15 +81,16 @@ export const NOT_YET: Readonly<Record<'top' | 'allowlist' | 'agents', readonly s
   // biome-ignore format: one list
   top: [
     'rules', 'limits', 'budgets', 'approvals', 'roles', 'users', 'tools', 'defaults', 'facts', 'unlisted', 'tunnel',
-    'retention', 'alerts', 'baselines',
+    'retention', 'baselines',
   ],
   allowlist: ['methods', 'paths', 'projects', 'environments'],
   agents: ['credentials', 'tools', 'hosts'],
 };
 
-/** The keys that may stand at a place, for "did you mean". */
-export function keysAt(path: readonly PropertyKey[]): readonly string[] {
+/** The keys that may stand at a place, for "did you mean". `value`: what stands there. */
+export function keysAt(path: readonly PropertyKey[], value?: unknown): readonly string[] {
   const [first] = path;
+  if (first === 'alerts') return alertKeysAt(path, (value as { kind?: unknown } | undefined)?.kind);
   if (first === undefined) return Object.keys(PolicyFileSchema.shape);
   if (first === 'allowlist') return Object.keys(allowlistLine.shape);
   if (first === 'credentials') return Object.keys(credential.shape);

@@ -3,6 +3,7 @@
  * (RFC 8785), so the hash depends on what the policy says and on nothing else.
  */
 import { z } from 'zod';
+import { AlertPolicySchema } from '../alert/snapshot.ts';
 import { decodeUtf8, encodeUtf8 } from '../bytes.ts';
 import { canonicalize } from '../canonical.ts';
 import { INJECTION_STYLES } from '../entry.ts';
@@ -40,6 +41,7 @@ const CompiledPolicySchema = z.strictObject({
     }),
   ),
   agents: z.record(z.string(), z.strictObject({ requires: issued })),
+  alerts: AlertPolicySchema.exactOptional(),
   unreadable: z.string().exactOptional(),
 });
 

@@ -2,6 +2,7 @@
  * The vocabulary of a decision. `decide(request, policy, inputs)` is pure and total: the same three values give the
  * same decision for ever, so a recorded decision can be replayed from its snapshot and its inputs.
  */
+import type { AlertPolicy } from '../alert/rule.ts';
 import type { Decision, IdentityLevel, InjectionStyle, Target } from '../entry.ts';
 import type { Json, JsonObject } from '../json.ts';
 
@@ -42,6 +43,8 @@ export interface CompiledPolicy {
   readonly allowlist: readonly AllowedHost[];
   readonly credentials: { readonly [ref: string]: CredentialRule };
   readonly agents: { readonly [agentId: string]: { readonly requires?: 'issued' } };
+  /** What the file says of alerts; absent when it says nothing, and the built-in rules are in force. */
+  readonly alerts?: AlertPolicy;
   /** Set when the file could not be read or parsed: the snapshot then replays to the same stop. */
   readonly unreadable?: string;
 }
