@@ -57,8 +57,8 @@ export async function writeLogFiles(
     await writeFile(join(directory, name), bytes);
   };
 
-  for (const [index, draft] of drafts.entries()) {
-    const line = Buffer.from(serializeEntry({ ...defaults(index), ...draft, index, prev }));
+  for (const entry of numbered(drafts)) {
+    const line = Buffer.from(serializeEntry({ ...entry, prev }));
     lines.push(line);
     const leaf = leafHash(line);
     prev = Buffer.from(leaf).toString('base64');
@@ -84,6 +84,11 @@ export async function writeLogFiles(
   await put('log.json', Buffer.from(JSON.stringify(info)));
   if (note !== undefined) await put('checkpoint', note);
   return { directory, vkey, origin, lines };
+}
+
+/** Drafts as entries, unchained: `prev` is missing. */
+export function numbered(drafts: readonly Draft[]): readonly object[] {
+  return drafts.map((draft, index) => ({ ...defaults(index), ...draft, index }));
 }
 
 function defaults(index: number) {

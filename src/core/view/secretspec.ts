@@ -6,9 +6,9 @@ import { present, type View, type ViewInput } from './view.ts';
 
 const VERSION = 1;
 
-/** The end knows what was found; it repeats of the access what it says at all. */
+/** What served the access is known when it is over. */
 function ofSecret(call: ViewInput, member: string): string | undefined {
-  return ofCall(call, text('secret', member));
+  return ofEnd(call, text('secret', member)) ?? ofCall(call, text('secret', member));
 }
 
 function keysOf(call: ViewInput): Json[] | undefined {
