@@ -4,9 +4,12 @@ import { examples } from '../help.ts';
 import { buildAcknowledge } from './log/acknowledge.ts';
 import { buildContinue } from './log/continue.ts';
 import { buildExport } from './log/export.ts';
+import { buildHistory } from './log/history.ts';
 import { buildList } from './log/list.ts';
 import { buildProve } from './log/prove.ts';
 import { buildPublish } from './log/publish.ts';
+import { buildRun } from './log/run.ts';
+import { buildRuns } from './log/runs.ts';
 import { buildShow } from './log/show.ts';
 import { buildSummary } from './log/summary.ts';
 import { buildTail } from './log/tail.ts';
@@ -18,6 +21,9 @@ export function build(context: Context): Command {
     .addCommand(buildList(context))
     .addCommand(buildShow(context))
     .addCommand(buildSummary(context))
+    .addCommand(buildHistory(context))
+    .addCommand(buildRuns(context))
+    .addCommand(buildRun(context))
     .addCommand(buildTail(context))
     .addCommand(buildExport(context))
     .addCommand(buildVerify(context, 'log verify'))

@@ -19,6 +19,8 @@ export interface TallyBlock {
   readonly rows: readonly TallyRow[];
   /** Said below the rows. */
   readonly note?: string;
+  /** Other headers for the columns of `extra`, said above this block. */
+  readonly headers?: readonly string[];
 }
 
 const BAR_NARROW = 12;
@@ -59,10 +61,14 @@ export function tallyLines(
   ];
   const blank = { text: ' '.repeat(barWidth) };
   // What the columns are is said once.
-  const heading = ({ title }: TallyBlock, at: number): readonly Cell[] => [
+  const heading = ({ title, headers }: TallyBlock, at: number): readonly Cell[] => [
     { text: title.toUpperCase(), paint: style.bold },
     blank,
-    ...columns.slice(2).map(({ header }) => ({ text: at === 0 ? header : '', paint: style.dim })),
+    ...COUNTS.map(({ header }) => ({ text: at === 0 ? header : '', paint: style.dim })),
+    ...extra.map(({ header }, i) => ({
+      text: headers?.[i] ?? (at === 0 ? header : ''),
+      paint: style.dim,
+    })),
   ];
   const cells = ({ rows }: TallyBlock): readonly (readonly Cell[])[] => {
     const most = Math.max(...rows.map(({ tally }) => tally.total));

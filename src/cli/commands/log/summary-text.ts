@@ -60,7 +60,7 @@ const PAINTS = {
   redacted: 'yellow',
 } as const;
 
-function totalLines(totals: Tally, style: Style): readonly string[] {
+export function totalLines(totals: Tally, style: Style): readonly string[] {
   const digits = Math.max(
     ...KINDS.map((kind) => grouped(totals[kind]).length),
     grouped(totals.redacted).length,
@@ -85,7 +85,7 @@ function totalLines(totals: Tally, style: Style): readonly string[] {
   ];
 }
 
-function overTime(summary: Summary, options: SummaryText): readonly string[] {
+export function overTime(summary: Summary, options: Omit<SummaryText, 'by' | 'top'>): readonly string[] {
   const { style, zone, nowMs } = options;
   const times = summary.hours.map(({ hour }) => Date.parse(hour)).filter((ms) => !Number.isNaN(ms));
   const first = times.reduce((least, ms) => Math.min(least, ms), Number.POSITIVE_INFINITY);
