@@ -1,25 +1,11 @@
 /** One anchor as `config.yaml` names it: what it is called, what it is, and how often it is shown a checkpoint. */
 import { z } from 'zod';
 import { LIMITS } from '../core/limits.ts';
+import { WebUrlSchema } from '../net/web-url.ts';
 
 const NAME = /^[a-z0-9][a-z0-9-]{0,63}$/;
 
-function isWebUrl(text: string): boolean {
-  const url = URL.parse(text);
-  return url !== null && (url.protocol === 'https:' || url.protocol === 'http:');
-}
-
-/** A password in a URL would come to stand in `tally anchor list`, in error messages and in entries. */
-function hasNoCredentials(text: string): boolean {
-  const url = URL.parse(text);
-  return url === null || (url.username === '' && url.password === '' && url.hash === '');
-}
-
-const url = z
-  .string()
-  .max(2_048)
-  .refine(isWebUrl, 'an http or https URL')
-  .refine(hasNoCredentials, 'a URL without user, password and fragment');
+const url = WebUrlSchema;
 const path = z
   .string()
   .max(4_096)

@@ -2,15 +2,15 @@
  * Somebody's HTTP endpoint as an anchor, signed as the Standard Webhooks specification says (standardwebhooks.com): what
  * it does with the checkpoint is its owner's. Nobody signs a time.
  */
-import { createHash, createHmac } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { decodeUtf8, encodeBase64, encodeUtf8 } from '../core/bytes.ts';
 import { invariant, TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Clock } from '../core/ports.ts';
+import { postBounded } from '../net/post.ts';
+import { signatures } from '../net/standard-webhooks.ts';
 import type { AnchorDriver, AnchorSubject } from './driver.ts';
-import { postBounded } from './post.ts';
-
-const PREFIX = 'whsec_';
+import { ASKED_AGAIN } from './failure.ts';
 
 export function createWebhookAnchor(options: {
   readonly name: string;
@@ -33,6 +33,7 @@ export function createWebhookAnchor(options: {
       const seconds = String(Math.floor(options.now() / 1000));
       const signature = secret === undefined ? {} : signed(secret, { id, seconds, body });
       const { status, body: answer } = await postBounded({
+        failure: ASKED_AGAIN,
         who,
         url,
         body,
@@ -78,10 +79,5 @@ function signed(
         hint: `tally secrets set ${name}`,
       },
     );
-  const text = Buffer.from(secret).toString('utf8').trim();
-  // "whsec_" and base64, as services hand them out; anything else is taken as it is.
-  const key = text.startsWith(PREFIX) ? Buffer.from(text.slice(PREFIX.length), 'base64') : Buffer.from(text);
-  const mac = createHmac('sha256', key).update(`${id}.${seconds}.`).update(body).digest('base64');
-  key.fill(0);
-  return { 'webhook-signature': `v1,${mac}` };
+  return { 'webhook-signature': signatures([secret], { id, seconds, body }) };
 }

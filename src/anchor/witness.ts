@@ -16,8 +16,9 @@ import {
   parseCosignatures,
   parseSize,
 } from '../core/tlog/witness-protocol.ts';
+import { type PostAnswer, postBounded } from '../net/post.ts';
 import type { AnchorDriver, AnchorReceipt, AnchorSubject } from './driver.ts';
-import { type PostAnswer, postBounded } from './post.ts';
+import { ASKED_AGAIN } from './failure.ts';
 
 export interface WitnessAnchorOptions {
   readonly name: string;
@@ -50,6 +51,7 @@ export function createWitnessAnchor(options: WitnessAnchorOptions): AnchorDriver
     const proof = await subject.consistencyFrom(oldSize);
     const body = encodeAddCheckpoint({ oldSize, proof, note: subject.note });
     return postBounded({
+      failure: ASKED_AGAIN,
       who: `the witness ${witness.name} (${endpoint})`,
       url: endpoint,
       body,

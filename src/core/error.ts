@@ -37,6 +37,8 @@ export const ERROR_CODES = {
   ANCHOR_FAILED: { exit: 1 },
   /** An anchor or a witness has seen a longer log, or another one: rolled back, forked, or it lies. */
   ANCHOR_CONFLICT: { exit: 6 },
+  /** A message did not reach its destination. It is tried again, and listed until it did. */
+  DELIVERY_FAILED: { exit: 1 },
   /** Our own witness cannot tell what it cosigned last, so it must not cosign again. */
   WITNESS_DAMAGED: { exit: 6 },
   // who may

@@ -2,12 +2,14 @@
  * A time stamping authority (RFC 3161) as an anchor: it signs that it has seen SHA-256 of the signed checkpoint at a
  * time. The token is stored as it came, for `openssl ts -verify` and for our own later verification.
  */
+
 import { readFile } from 'node:fs/promises';
 import { TallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Random } from '../../core/ports.ts';
+import { postBounded } from '../../net/post.ts';
 import type { AnchorDriver } from '../driver.ts';
-import { postBounded } from '../post.ts';
+import { ASKED_AGAIN } from '../failure.ts';
 import { readTrust, type Trust } from './chain.ts';
 import { encodeRequest, NONCE_BYTES } from './request.ts';
 import { checkToken } from './token.ts';
@@ -53,6 +55,7 @@ export function createTimeStampAnchor(options: {
       const trust = await loadTrust(options.ca);
       const { der, nonce } = encodeRequest(note, options.random(NONCE_BYTES));
       const { status, body } = await postBounded({
+        failure: ASKED_AGAIN,
         who,
         url: options.url,
         body: der,

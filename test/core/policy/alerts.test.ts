@@ -71,9 +71,9 @@ const REFUSED: Readonly<
     /did you mean "rate"/,
   ],
   'a misspelt key of a rule': [
-    '  rules: [{ name: a, kind: anonymous, cuont: 3 }]',
+    '  rules: [{ name: a, kind: anonymous, coun: 3 }]',
     '3:39',
-    /unknown key "cuont" in alerts.rules\[0\]/,
+    /unknown key "coun" in alerts.rules\[0\]/,
     /did you mean "count"/,
   ],
   'a key of another kind': [
@@ -105,9 +105,9 @@ const REFUSED: Readonly<
     /a second rule called a/,
   ],
   'a built-in rule that there is not': [
-    '  off: [dsik]',
+    '  off: [disks]',
     '3:9',
-    /no built-in rule "dsik"/,
+    /no built-in rule "disks"/,
     /did you mean "disk"/,
   ],
   'a sensitive rule that names nothing': ['  rules: [{ name: a, kind: sensitive }]', '3:11', /names nothing/],

@@ -3,9 +3,11 @@
  * to the last byte, since limits on silence alone let a peer drip for ever.
  */
 import { type Dispatcher, request } from 'undici';
-import { isTallyError, TallyError } from '../core/error.ts';
+import { type ErrorCode, isTallyError, TallyError } from '../core/error.ts';
 
 export interface BoundedPost {
+  /** What it is when it comes to nothing. */
+  readonly failure: { readonly code: ErrorCode; readonly hint: string };
   /** For messages: who is asked, and where. */
   readonly who: string;
   readonly url: string;
@@ -20,14 +22,16 @@ export interface BoundedPost {
 
 export interface PostAnswer {
   readonly status: number;
+  /** When it asks to be asked again: seconds or a date, as it was sent. */
+  readonly retryAfter?: string;
   readonly body: Uint8Array;
 }
 
-/** Throws `ANCHOR_FAILED` when there is no answer in time, or one that is too large. Redirects come back as they are. */
+/** Throws the given failure when there is no answer in time, or one that is too large. Redirects come back as they are. */
 export async function postBounded(post: BoundedPost): Promise<PostAnswer> {
   const late = AbortSignal.timeout(post.timeoutMs);
   try {
-    const { statusCode, body } = await request(post.url, {
+    const { statusCode, headers, body } = await request(post.url, {
       method: 'POST',
       body: post.body,
       headers: { 'content-type': 'text/plain; charset=utf-8', ...post.headers },
@@ -47,7 +51,12 @@ export async function postBounded(post: BoundedPost): Promise<PostAnswer> {
         throw failed(post, `answered ${statusCode} with more than ${post.mostBytes} bytes`);
       parts.push(part);
     }
-    return { status: statusCode, body: new Uint8Array(Buffer.concat(parts, size)) };
+    const retryAfter = headers['retry-after'];
+    return {
+      status: statusCode,
+      ...(typeof retryAfter === 'string' ? { retryAfter } : {}),
+      body: new Uint8Array(Buffer.concat(parts, size)),
+    };
   } catch (error) {
     if (isTallyError(error)) throw error;
     if (post.signal.aborted) throw failed(post, 'was no longer waited for', error);
@@ -56,9 +65,9 @@ export async function postBounded(post: BoundedPost): Promise<PostAnswer> {
   }
 }
 
-function failed({ who }: BoundedPost, what: string, cause?: unknown): TallyError {
-  return new TallyError('ANCHOR_FAILED', `${who} ${what}`, {
-    hint: 'the next checkpoint tries again; recording goes on meanwhile',
+function failed({ who, failure }: BoundedPost, what: string, cause?: unknown): TallyError {
+  return new TallyError(failure.code, `${who} ${what}`, {
+    hint: failure.hint,
     ...(cause === undefined ? {} : { cause }),
   });
 }
