@@ -23,6 +23,8 @@ export interface Session {
   readonly vault: Vault;
   /** What `hello` answers as the broker's address. Only in the writer's own process. `of`: it ends with a run. */
   setProxyUrl(url: string | undefined, of?: 'run'): void;
+  /** What it answers as the place where the log is followed live. Only in the writer's own process. */
+  setTailUrl(url: string | undefined): void;
   /** Reads the policy file again; throws POLICY_INVALID and leaves the one in force. True when it changed. */
   reloadPolicy(): Promise<boolean>;
   close(reason?: string): Promise<void>;
@@ -38,6 +40,7 @@ const REPEATABLE: ReadonlySet<Op> = new Set([
   'run.end',
   'export.start',
   'export.end',
+  'import.rows',
 ]);
 const WAIT_MS = 5_000;
 const RETRY_MS = 25;
@@ -79,6 +82,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     },
     vault,
     setProxyUrl: (url, of) => link.writer?.setProxyUrl(url, of),
+    setTailUrl: (url) => link.writer?.setTailUrl(url),
     async reloadPolicy() {
       const { writer } = link;
       return writer === undefined ? false : writer.policyTurn(() => reloadPolicy(paths, writer.recorder));

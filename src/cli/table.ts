@@ -10,6 +10,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'run', summary: 'record an agent: tally run -- COMMAND', group: 'Record:', load: () => import('./commands/run.ts') },
   { name: 'call', summary: 'one recorded call with a named credential', group: 'Record:', load: () => import('./commands/call.ts') },
   { name: 'demo', summary: 'a recorded session and four attempts to falsify it', group: 'Record:', load: () => import('./commands/demo.ts') },
+  { name: 'import', summary: 'bring in the records of other programs', group: 'Record:', load: () => import('./commands/import.ts') },
   { name: 'log', summary: 'list, show, follow, publish the log', group: 'Read:', load: () => import('./commands/log.ts') },
   { name: 'verify', summary: 'prove that nothing was altered (short for log verify)', group: 'Read:', load: () => import('./commands/verify.ts') },
   { name: 'key', summary: 'the public keys that verify this log', group: 'Read:', load: () => import('./commands/key.ts') },

@@ -19,6 +19,11 @@ function fiveBytes(bytes: Uint8Array, at: number): number {
   return value;
 }
 
+/** 48 bits of milliseconds and 80 given bits, as a ULID writes them. */
+export function encodeCrockford(ms: number, tenBytes: Uint8Array): string {
+  return base32(ms, 10) + base32(fiveBytes(tenBytes, 0), 8) + base32(fiveBytes(tenBytes, 5), 8);
+}
+
 /**
  * ULIDs: 48 bits of milliseconds, 80 bits of randomness, 26 characters of Crockford base 32. Within one source they
  * are strictly increasing: the same millisecond, or a clock that went back, increments the last value.

@@ -10,6 +10,8 @@ import type { Decision, DecisionRequest, Identity, PolicyInForce } from '../core
 export interface Producer {
   readonly surface: Surface;
   readonly assurance: Assurance;
+  /** It tells of what another program recorded: nothing begins or ends here by it. */
+  readonly imported?: true;
 }
 
 /** An entry that is durable. */

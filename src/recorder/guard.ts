@@ -96,4 +96,7 @@ const TYPE_OF: { readonly [op in Op]?: string } = {
   'log.acknowledge': 'log.recover',
   'anchor.change': 'config.change',
   'key.rotate': 'key.rotate',
+  'import.begin': 'log.import',
+  'import.rows': 'log.import',
+  'import.end': 'log.import',
 };

@@ -114,6 +114,24 @@ export const OPS = {
   }),
   /** Somebody reads the log. */
   'log.read': z.object({ command: z.string().max(64), filter }),
+  /** Records of another program are about to be brought in. */
+  'import.begin': z.object({ format: name, file: z.string().max(LIMITS.idChars) }),
+  /** Events of that import, with the ids that follow from what they are made of: asked again, nothing comes twice. */
+  'import.rows': z.object({ import_id: id, rows: z.array(EventSchema).max(LIMITS.importRows) }),
+  /** How it ended, as the client counted. */
+  'import.end': z.object({
+    import_id: id,
+    status: z.enum(['ok', 'error', 'aborted']),
+    error: z.string().max(LIMITS.reasonBytes).optional(),
+    counts: z.record(z.string().max(64), z.number().int().nonnegative()),
+    bytes: z.number().int().nonnegative(),
+    /** Of the whole file; absent when it was not read to its end. */
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .optional(),
+    chain: z.looseObject({ status: z.string().max(64) }).optional(),
+  }),
   /** A person has looked at a torn tail that recovery set aside. */
   'log.acknowledge': z.object({ name: id, reason: z.string().min(1).max(LIMITS.reasonBytes) }),
 } as const;
@@ -132,6 +150,9 @@ export const OPERATOR_OPS: ReadonlySet<Op> = new Set<Op>([
   'anchor.change',
   'log.acknowledge',
   'key.rotate',
+  'import.begin',
+  'import.rows',
+  'import.end',
 ]);
 
 export interface RecorderStatus {
@@ -161,9 +182,17 @@ export interface BrokerAddress {
   readonly proxy_of?: 'run';
 }
 
+/** `known`: an entry had this id before, and is the one at `index`. */
+export type ImportedRow = { readonly index: number; readonly known?: true } | { readonly refused: string };
+
+/** Where the log is followed live, while that is served. */
+export interface TailAddress {
+  readonly tail_url?: string;
+}
+
 export interface OpResults {
-  hello: RecorderStatus & BrokerAddress;
-  status: RecorderStatus & BrokerAddress;
+  hello: RecorderStatus & BrokerAddress & TailAddress;
+  status: RecorderStatus & BrokerAddress & TailAddress;
   checkpoint: { readonly size: number };
   record: { readonly id: string; readonly index: number; readonly ts: string };
   'run.start': { readonly run_id: string; readonly token: string; readonly id: string };
@@ -187,6 +216,9 @@ export interface OpResults {
   'export.end': { readonly id: string };
   'log.read': { readonly id: string };
   'log.acknowledge': { readonly id: string };
+  'import.begin': { readonly import_id: string };
+  'import.rows': { readonly rows: readonly ImportedRow[] };
+  'import.end': { readonly id: string };
   'key.rotate': {
     readonly id: string;
     readonly index: number;

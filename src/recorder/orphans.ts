@@ -5,6 +5,7 @@
 import { type Entry, EntrySchema } from '../core/entry.ts';
 import type { Json } from '../core/json.ts';
 import { parseJson } from '../core/parse.ts';
+import { isImported } from '../core/query/assurance.ts';
 import { textAt } from '../core/query/fields.ts';
 import { type Line, lineMentions, lineText } from './lines.ts';
 import type { OpenAction } from './pending.ts';
@@ -35,7 +36,7 @@ export function foldActions(): ActionFold {
       const entry = parsed(text);
       const phase = textAt(entry, 'phase');
       const [id, parent] = [textAt(entry, 'id'), textAt(entry, 'parent_id')];
-      if (phase === 'pre_exec' && id !== undefined) open.set(id, text);
+      if (phase === 'pre_exec' && id !== undefined && !isImported(entry)) open.set(id, text);
       else if (phase === 'post_exec' && parent !== undefined) open.delete(parent);
     },
     open() {

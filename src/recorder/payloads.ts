@@ -49,6 +49,8 @@ export interface Payloads {
    */
   carry<T>(event: Event, producer: Producer, record: (payload?: PreparedPayload) => Promise<T>): Promise<T>;
   eraseKey(keyId: string): Promise<void>;
+  /** See `DataKeys.retire`. */
+  retire(keyIds: ReadonlySet<string>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -99,7 +101,11 @@ export function createPayloads(
   return {
     async carry(event, producer, record) {
       const of = checked(event);
-      const keep = policy.keep(event.type, of.class, producer.surface);
+      const keep = policy.keep(
+        event.type,
+        of.class,
+        producer.imported === true ? 'import' : producer.surface,
+      );
       if (keep === 'none') return record();
       const data = dataOf(of);
       if (keep === 'hash') return record({ bring: () => hashed(of, data) });
@@ -119,6 +125,7 @@ export function createPayloads(
       }
     },
     eraseKey: keys.erase,
+    retire: keys.retire,
     async close() {
       keys.close();
       await options.packs.close();

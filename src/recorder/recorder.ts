@@ -19,6 +19,7 @@ import { createCheckpointer } from './checkpointer.ts';
 import { createCommitter } from './committer.ts';
 import { createDurableFeed, type OnDurable, type Subscription } from './durable.ts';
 import { idMemory } from './ids.ts';
+import { inOrder, type Recorded } from './in-order.ts';
 import { readKeys } from './key-start.ts';
 import { createKeys, planKeys, type Rotated } from './keys.ts';
 import { type RecorderOptions, segmentEntriesOf } from './options.ts';
@@ -52,6 +53,11 @@ export interface LocalRecorder extends Recorder {
   /** Makes `policy` the one in force for the next call. Its snapshot is durable when this resolves. */
   usePolicy(policy: PolicyInForce): Promise<void>;
   /**
+   * As `record` for each, in their order, also where payloads take their time; resolves when all are durable. An event
+   * that is refused does not keep the others back. Errors: those of `record` that are of the log.
+   */
+  recordAll(events: readonly Event[], producer: Producer): Promise<readonly Recorded[]>;
+  /**
    * Erases payloads: `log.erase` is durable first, then the data key is destroyed. Not so the other way round: a key that
    * is gone although nobody said so would be a loss.
    */
@@ -66,6 +72,9 @@ export interface LocalRecorder extends Recorder {
   /** Ends open actions as unknown, writes log.close, signs. Safe to call twice. */
   close(reason: string): Promise<void>;
 }
+
+/** Called when an event gets its place. `known`: its id has one already. Throws to refuse it. */
+type Turn = (known: boolean) => void;
 
 const OWN: Producer = { surface: 'server', assurance: 'enforced' };
 
@@ -176,7 +185,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   });
 
   /** Sequences at once when there is room; otherwise waits for the disk first. */
-  function record(event: Event, producer: Producer, refuse?: () => void): Promise<Receipt> {
+  function record(event: Event, producer: Producer, refuse?: Turn): Promise<Receipt> {
     if (event.payload === undefined || payloads === undefined) return recordWith(event, producer, refuse);
     return payloads.carry(event, producer, (payload) => recordWith(event, producer, refuse, payload));
   }
@@ -184,7 +193,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   async function recordWith(
     event: Event,
     producer: Producer,
-    refuse?: () => void,
+    refuse?: Turn,
     payload?: PreparedPayload,
   ): Promise<Receipt> {
     if (event.id !== undefined) await ids.ready();
@@ -193,10 +202,10 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
       if (sequencer.queuedBytes() < LIMITS.queuedBytes) break;
       await committer.turn();
     }
-    refuse?.();
     // From here to `sequence` nothing may wait: two copies of one event must not both find their id unknown.
-    const sequenced =
-      (event.id === undefined ? undefined : ids.find(event.id)) ?? sequence(event, producer, payload);
+    const known = event.id === undefined ? undefined : ids.find(event.id);
+    refuse?.(known !== undefined);
+    const sequenced = known ?? sequence(event, producer, payload);
     await sequenced.done;
     return sequenced.receipt;
   }
@@ -278,6 +287,13 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     recorderId,
     registry,
     record: (event, producer) => record(event, producer, refuseWhenClosing),
+    recordAll: (events, producer) =>
+      inOrder(events, (event, turn) =>
+        record(event, producer, (known) => {
+          refuseWhenClosing();
+          turn(known);
+        }),
+      ),
     policy: () => inForce,
     identify: (claims) => registry.identify(claims, now(), tenant),
     decide: (request, read) =>

@@ -11,7 +11,7 @@ import type { LocalRecorder } from './recorder.ts';
 
 /** Types that only the recorder itself, or an operator's request, may write. */
 const RESERVED =
-  /^(policy|allowlist|role|agent|token|key|killswitch|config|log|anchor|sink|alert|approval|run|clock)\./;
+  /^(policy|allowlist|role|agent|token|key|killswitch|config|log|hold|anchor|sink|alert|approval|run|clock)\./;
 
 function claimsOf(params: OpParams<'run.start'>): Claims {
   const { agent_id, project_id, environment } = params;
@@ -44,6 +44,11 @@ export function runHandlers(
       if (RESERVED.test(event.type)) {
         throw new TallyError('BAD_EVENT', `events of type ${event.type} are written by the recorder itself`, {
           hint: 'use the command or request that causes it; custom events have the type "custom"',
+        });
+      }
+      if (event.metadata?.imported !== undefined) {
+        throw new TallyError('BAD_EVENT', 'metadata.imported is set by an import alone', {
+          hint: 'tally import brings records of other programs in; call the member otherwise',
         });
       }
       const claimed = event.actor?.agent_id;

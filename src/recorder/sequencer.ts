@@ -155,8 +155,9 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       startSegmentIfDue(nowMs);
     }
 
+    const live = producer.imported !== true;
     const ended =
-      event.phase === 'post_exec' && event.parent_id !== undefined
+      live && event.phase === 'post_exec' && event.parent_id !== undefined
         ? pending.find(event.parent_id)
         : undefined;
     if (ended?.action?.surface === 'proxy' && producer.assurance === 'self_reported') {
@@ -207,7 +208,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     position.lastMs = nowMs;
     seq++;
     if (ended !== undefined) pending.close(event.parent_id ?? '');
-    if (entry.phase === 'pre_exec') pending.open(toOpenAction(entry));
+    if (live && entry.phase === 'pre_exec') pending.open(toOpenAction(entry));
     options.observe(entry);
     return { receipt: { id: receiptId, index: entry.index, ts: entry.ts }, done: target.done };
   }

@@ -11,6 +11,7 @@ import { type AnchorsPort, anchorHandlers } from './anchors.ts';
 import { actorOf, doneFor, operatorEvent, reportedBy, said, secretEvent } from './asked.ts';
 import { disclosureHandlers } from './disclosures.ts';
 import { createGuard, type OperatorGate } from './guard.ts';
+import { importHandlers } from './imports.ts';
 import { keyHandlers } from './key-handlers.ts';
 import {
   type BrokerAddress,
@@ -22,6 +23,7 @@ import {
   type OpParams,
   type OpResults,
   type RecorderStatus,
+  type TailAddress,
 } from './ops.ts';
 import type { LocalRecorder } from './recorder.ts';
 import { runHandlers } from './runs.ts';
@@ -32,8 +34,8 @@ export interface ServiceOptions {
   readonly random: Random;
   readonly version: string;
   readonly pid: number;
-  /** Where the broker listens, when it runs. */
-  readonly broker: () => BrokerAddress;
+  /** Where the broker listens, when it runs, and where the log is followed. */
+  readonly broker: () => BrokerAddress & TailAddress;
   /** Replaces the policy file. Called after the change is on record. */
   readonly writePolicy: (text: string) => Promise<void>;
   readonly operator: OperatorGate;
@@ -48,7 +50,7 @@ export type Handle = <O extends Op>(op: O, params: unknown, client: Client) => P
 export function createService(options: ServiceOptions): Handle {
   const { recorder } = options;
 
-  async function status(): Promise<RecorderStatus & BrokerAddress> {
+  async function status(): Promise<RecorderStatus & BrokerAddress & TailAddress> {
     const { compiled, hash, unreadable } = recorder.policy();
     const failure = recorder.failure();
     const sealing = recorder.sealFailure();
@@ -77,6 +79,7 @@ export function createService(options: ServiceOptions): Handle {
     ...keyHandlers(recorder),
     ...disclosureHandlers(recorder),
     ...anchorHandlers(recorder, options.anchors),
+    ...importHandlers(recorder),
     hello: status,
     status,
     async checkpoint() {

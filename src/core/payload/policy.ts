@@ -39,14 +39,15 @@ export type PayloadSetting = z.infer<typeof PayloadSettingSchema>;
 export interface PayloadPolicy {
   /** Bound of a redacted payload. */
   readonly maxBytes: number;
-  keep(type: string, payloadClass: string, surface: Surface): PayloadKeep;
+  keep(type: string, payloadClass: string, surface: Surface | 'import'): PayloadKeep;
 }
 
 /** Calls that the broker carries hold what people send to others; only what an agent reports of itself is kept unasked. */
-const BY_SURFACE: Partial<Readonly<Record<Surface, PayloadKeep>>> = {
+const BY_SURFACE: Partial<Readonly<Record<Surface | 'import', PayloadKeep>>> = {
   sdk: 'redacted',
   mcp: 'redacted',
   hook: 'redacted',
+  import: 'redacted',
 };
 
 const ANY = '*';

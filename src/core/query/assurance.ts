@@ -1,10 +1,17 @@
 /** Who vouches for an entry. A client of the recorder may say anything, also how somebody else's action ended. */
-import type { JsonObject } from '../json.ts';
-import { textAt } from './fields.ts';
+import type { Json, JsonObject } from '../json.ts';
+import { field, isObject, textAt } from './fields.ts';
 
 /** Nobody but the producer itself says so. */
 export function isSelfReported(entry: JsonObject): boolean {
   return textAt(entry, 'source', 'assurance') === 'self_reported';
+}
+
+/** Another program's record, brought in later: nothing of it happened here. Only the writer says so. */
+export function isImported(entry: Json): boolean {
+  return (
+    textAt(entry, 'source', 'assurance') === 'self_reported' && isObject(field(entry, 'metadata', 'imported'))
+  );
 }
 
 /** The recorder's own surface carried it out. */

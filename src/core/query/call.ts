@@ -184,6 +184,8 @@ function fromMetadata(entry: JsonObject): string | undefined {
       return joined(' → ', text('before', 'version'), text('after', 'version'));
     case 'policy.snapshot':
       return joined(' ', text('policy', 'version'), text('hash')?.slice(0, HASH_SHOWN));
+    case 'log.import':
+      return joined(' ', text('format'), text('file'));
     case 'clock.step':
       return joined(' → ', text('from'), text('to'));
     case 'log.open':

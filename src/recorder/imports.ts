@@ -1,0 +1,98 @@
+/**
+ * Requests about imports: that one begins, its rows, how it ended. A row is what a file says; the writer adds that it was
+ * imported, by which import, and that nobody checked it.
+ */
+import type { Actor, Decision, Event } from '../core/entry.ts';
+import { TallyError } from '../core/error.ts';
+import { isImportable } from '../core/import/types.ts';
+import { isObject } from '../core/query/fields.ts';
+import type { Producer } from './api.ts';
+import { actorOf, doneFor, said } from './asked.ts';
+import type { Client, Handlers, ImportedRow } from './ops.ts';
+import type { LocalRecorder } from './recorder.ts';
+
+const TYPE = 'log.import';
+
+export function importHandlers(
+  recorder: LocalRecorder,
+): Pick<Handlers, 'import.begin' | 'import.rows' | 'import.end'> {
+  return {
+    async 'import.begin'({ format, file }, client) {
+      const { id } = await recorder.record(
+        {
+          type: TYPE,
+          phase: 'pre_exec',
+          actor: { ...actorOf(client), role: 'owner' },
+          quality: { ...said(client), metadata: 'asserted' },
+          metadata: { format, file },
+        },
+        doneFor(client),
+      );
+      return { import_id: id };
+    },
+    async 'import.rows'({ import_id, rows }, client) {
+      const events = rows.map((row) => imported(row, import_id));
+      const ends = await recorder.recordAll(events, producerFor(client));
+      return { rows: ends.map(told) };
+    },
+    async 'import.end'({ import_id, status, error, ...counted }, client) {
+      const { id } = await recorder.record(
+        {
+          type: TYPE,
+          phase: 'post_exec',
+          parent_id: import_id,
+          outcome: { status, ...(error === undefined ? {} : { error }) },
+          // Counted and hashed by the client, which reads the file.
+          quality: { metadata: 'asserted' },
+          metadata: counted,
+        },
+        doneFor(client),
+      );
+      return { id };
+    },
+  };
+}
+
+function producerFor({ surface }: Client): Producer {
+  return { surface, assurance: 'self_reported', imported: true };
+}
+
+function told(end: Awaited<ReturnType<LocalRecorder['recordAll']>>[number]): ImportedRow {
+  if ('refused' in end) return { refused: end.refused.message };
+  return { index: end.receipt.index, ...(end.known ? { known: true as const } : {}) };
+}
+
+/** Throws `BAD_EVENT` for what no import of ours sends. */
+function imported(row: Event, importId: string): Event {
+  const from = row.metadata?.imported;
+  if (row.id === undefined || !isObject(from) || !isImportable(row.type)) {
+    throw new TallyError('BAD_EVENT', `not a row of an import: ${row.type}`, {
+      hint: 'rows have an id, metadata.imported and a type that files may tell of; tally import makes them',
+    });
+  }
+  const { actor, decision, quality, ...facts } = row;
+  const members = Object.keys(quality ?? {}).map((member) => [member, 'asserted'] as const);
+  return {
+    ...facts,
+    ...(actor === undefined ? {} : { actor: saidActor(actor) }),
+    ...(decision === undefined ? {} : { decision: saidDecision(decision) }),
+    quality: { ...Object.fromEntries(members), 'metadata.imported': 'asserted' },
+    metadata: { ...row.metadata, imported: { ...from, import: importId } },
+  };
+}
+
+/** What only a check may say stays out: another machine made it, if any. */
+function saidActor({ agent_token_id: _token, identity_level: _level, role: _role, ...actor }: Actor): Actor {
+  return { ...actor, identity_level: actor.agent_id === undefined ? 'anonymous' : 'declared' };
+}
+
+/** Policies and snapshots of another log are not in this one, and an entry must not seem to cite one of ours. */
+function saidDecision({
+  snapshot: _snapshot,
+  policy: _policy,
+  inputs: _inputs,
+  approval: _approval,
+  ...decision
+}: Decision): Decision {
+  return decision;
+}
