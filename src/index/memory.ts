@@ -6,7 +6,7 @@ import type { JsonObject } from '../core/json.ts';
 import { LIMITS } from '../core/limits.ts';
 import { textAt } from '../core/query/fields.ts';
 import { type LogFilter, matches } from '../core/query/filter.ts';
-import { place, type Single, singleOf } from '../core/query/fold.ts';
+import { aloneOf, place, type Single, singleOf } from '../core/query/fold.ts';
 import type { Dimension, Query, RowsOptions, Summary } from '../core/query/port.ts';
 import type { Row } from '../core/query/row.ts';
 import { addTo, finishSums, newSums } from '../core/query/sums.ts';
@@ -63,8 +63,7 @@ export function memoryIndex(): MemoryIndex {
     callOf.delete(index);
     const held = entries[index];
     if (held === undefined) return;
-    const { parent: _parent, ...row } = held.single;
-    rows.set(index, row);
+    rows.set(index, aloneOf(held.single));
   }
 
   function* found(filter: LogFilter, { order = 'newest', limit, before, after }: RowsOptions = {}) {

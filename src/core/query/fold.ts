@@ -18,6 +18,11 @@ export function singleOf(entry: JsonObject, index: number): Single {
   return { ...facts, index, ...(typeof parent === 'string' ? { parent } : {}) };
 }
 
+/** An entry as a row, without what only places it. */
+export function aloneOf({ parent: _parent, ...row }: Single): Row {
+  return row;
+}
+
 /**
  * The row that an entry is part of: its own, or the call at `ends`, as it is with this end.
  *
@@ -25,12 +30,13 @@ export function singleOf(entry: JsonObject, index: number): Single {
  */
 export function place(
   single: Single,
-  begunBy: (id: string) => Row | undefined,
+  begunBy: (id: string) => Single | undefined,
 ): { readonly row: Row; readonly ends?: number } {
-  const { parent, ...row } = single;
+  const { parent } = single;
+  const row = aloneOf(single);
   const first = single.phase === 'post_exec' && parent !== undefined ? begunBy(parent) : undefined;
   if (first === undefined || first.phase !== 'pre_exec' || !mayEndRow(first, row)) return { row };
-  return { row: joinRows(first, row), ends: first.index };
+  return { row: joinRows(aloneOf(first), row), ends: first.index };
 }
 
 /** Both as rows of their own. */

@@ -6,12 +6,21 @@ export interface LineSplitter {
   push(block: Uint8Array): void;
 }
 
-/** `onLine` is called in the order of the log; the bytes are valid during the call. A line over `longest` is given empty. */
-export function createLineSplitter(longest: number, onLine: (line: Buffer) => void): LineSplitter {
+/**
+ * `onLine` is called in the order of the log; the bytes are valid during the call. A line over `longest` is given empty.
+ * `length`: what the line takes in the file, with its newline.
+ */
+export function createLineSplitter(
+  longest: number,
+  onLine: (line: Buffer, length: number) => void,
+): LineSplitter {
   let carry: Buffer = Buffer.alloc(0);
   let tooLong = false;
+  /** Of the line that is being carried. */
+  let carried = 0;
 
   function hold(rest: Buffer): void {
+    carried += rest.length;
     tooLong ||= carry.length + rest.length > longest;
     carry = tooLong ? Buffer.alloc(0) : Buffer.concat([carry, rest]);
   }
@@ -22,11 +31,12 @@ export function createLineSplitter(longest: number, onLine: (line: Buffer) => vo
       let start = 0;
       for (let end = block.indexOf(NEWLINE); end !== -1; end = block.indexOf(NEWLINE, start)) {
         if (carry.length === 0 && !tooLong)
-          onLine(end - start > longest ? carry : block.subarray(start, end));
+          onLine(end - start > longest ? carry : block.subarray(start, end), end + 1 - start);
         else {
           hold(block.subarray(start, end));
-          onLine(carry);
+          onLine(carry, carried + 1);
           carry = Buffer.alloc(0);
+          carried = 0;
           tooLong = false;
         }
         start = end + 1;

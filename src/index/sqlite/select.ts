@@ -1,0 +1,57 @@
+/** Which rows of a block a filter wants: the sets of its conditions, cut with each other. */
+import type { DatabaseSync } from 'node:sqlite';
+import { openBlob } from './database.ts';
+import { type Condition, keyNumber, restored } from './keys.ts';
+import { type Bits, bitsOf, intersect, noBits, uniteInto } from './positions.ts';
+
+export interface Sets {
+  /** The stored set of rows with that value. */
+  get(block: number, key: number, value: string): Uint8Array | undefined;
+  /** All rows of a block. */
+  all(block: number): Bits | undefined;
+  /** Rows that meet all conditions; undefined when none does. */
+  meeting(block: number, conditions: readonly Condition[]): Bits | undefined;
+}
+
+export function createSets(database: DatabaseSync): Sets {
+  const one = database.prepare('SELECT data FROM post WHERE block = ? AND dim = ? AND value = ?');
+  const values = database.prepare('SELECT value FROM post WHERE block = ? AND dim = ?');
+
+  const get: Sets['get'] = (block, key, value) => openBlob(one.get(block, key, value)?.data);
+
+  function met(block: number, condition: Condition): Bits | undefined {
+    const wanted =
+      'values' in condition
+        ? condition.values
+        : values
+            .all(block, condition.key)
+            .map(({ value }) => String(value))
+            .filter((value) => condition.test(restored(value)));
+    let bits: Bits | undefined;
+    for (const value of wanted) {
+      const stored = get(block, condition.key, value);
+      if (stored === undefined) continue;
+      bits ??= noBits();
+      uniteInto(bits, stored);
+    }
+    return bits;
+  }
+
+  return {
+    get,
+    all(block) {
+      const stored = get(block, keyNumber.all, '');
+      return stored === undefined ? undefined : bitsOf(stored);
+    },
+    meeting(block, conditions) {
+      let bits: Bits | undefined;
+      for (const condition of conditions) {
+        const next = met(block, condition);
+        if (next === undefined) return undefined;
+        bits = bits === undefined ? next : intersect(bits, next);
+        if (bits === undefined) return undefined;
+      }
+      return bits;
+    },
+  };
+}

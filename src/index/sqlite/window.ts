@@ -1,0 +1,86 @@
+/** Which rows of which blocks a window of time holds. Times are mapped to places first, so that the past costs no more than the present. */
+import type { DatabaseSync } from 'node:sqlite';
+import { openBlob } from './database.ts';
+import type { Lookup } from './lookup.ts';
+import { type Bits, BLOCK_ROWS, noBits, setBit, setRange } from './positions.ts';
+import { firstNotBefore, NO_TIME, ODD_TIME, PART_ENTRIES, REST } from './times.ts';
+
+export interface Window {
+  readonly since?: string | undefined;
+  readonly until?: string | undefined;
+}
+
+export interface Windowed {
+  /** Blocks that may have rows in the window, ascending. */
+  readonly blocks: readonly number[];
+  /** Places in the window; 'all' when every row of the block is in it, undefined when none is. */
+  bits(block: number): Bits | 'all' | undefined;
+}
+
+const PARTS = BLOCK_ROWS / PART_ENTRIES;
+
+export function createWindows(database: DatabaseSync, lookup: Pick<Lookup, 'single'>) {
+  const everyBlock = database.prepare(`SELECT DISTINCT part / ${PARTS} AS block FROM span ORDER BY block`);
+  const someBlocks = database.prepare(
+    `SELECT DISTINCT part / ${PARTS} AS block FROM span WHERE (high >= ? AND low < ?) OR rest = ${REST.odd} ORDER BY block`,
+  );
+  const spans = database.prepare(
+    'SELECT part, low, high, rest FROM span WHERE part >= ? AND part < ? ORDER BY part',
+  );
+  const timesOf = database.prepare('SELECT data FROM times WHERE part = ?');
+  const numbers = (rows: readonly Record<string, unknown>[]): number[] =>
+    rows.map(({ block }) => Number(block));
+
+  return ({ since, until }: Window): Windowed => {
+    if (since === undefined && until === undefined)
+      return { blocks: numbers(everyBlock.all()), bits: () => 'all' };
+    const from = since === undefined ? Number.NEGATIVE_INFINITY : firstNotBefore(since);
+    const to = until === undefined ? Number.POSITIVE_INFINITY : firstNotBefore(until);
+
+    function inWindow(index: number): boolean {
+      const ts = lookup.single(index)?.ts;
+      return ts !== undefined && (since === undefined || ts >= since) && (until === undefined || ts < until);
+    }
+
+    function look(bits: Bits, part: number, low: number): boolean {
+      const stored = openBlob(timesOf.get(part)?.data);
+      if (stored === undefined) return false;
+      const times = new Uint32Array(stored.slice().buffer);
+      const start = part * PART_ENTRIES;
+      let any = false;
+      for (let i = 0; i < times.length; i++) {
+        const after = times[i] ?? NO_TIME;
+        if (after === NO_TIME) continue;
+        const time = low + after;
+        if (after === ODD_TIME ? !inWindow(start + i) : time < from || time >= to) continue;
+        any = true;
+        setBit(bits, (start + i) % BLOCK_ROWS);
+      }
+      return any;
+    }
+
+    return {
+      blocks: numbers(someBlocks.all(from, to)),
+      bits(block) {
+        const bits = noBits();
+        let any = false;
+        let all = true;
+        for (const { part, low, high, rest } of spans.all(block * PARTS, (block + 1) * PARTS)) {
+          const isIn = low !== null && Number(low) >= from && Number(high) < to && rest === REST.none;
+          const start = (Number(part) % PARTS) * PART_ENTRIES;
+          if (isIn) setRange(bits, start, start + PART_ENTRIES);
+          else if (rest === REST.odd || (low !== null && Number(high) >= from && Number(low) < to)) {
+            all = false;
+            if (!look(bits, Number(part), Number(low))) continue;
+          } else {
+            all = false;
+            continue;
+          }
+          any = true;
+        }
+        if (!any) return undefined;
+        return all ? 'all' : bits;
+      },
+    };
+  };
+}

@@ -1,0 +1,130 @@
+/**
+ * The index of a log, brought up to it. The current log of this machine has one that stays, in the state directory; any
+ * other log, and one whose index cannot be written, gets a temporary one that is gone with the process.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { TallyError } from '../core/error.ts';
+import { LIMITS } from '../core/limits.ts';
+import { IndexDamage } from '../index/sqlite/damage.ts';
+import { openDatabase, readState, type State } from '../index/sqlite/database.ts';
+import { openSqliteQuery, type SqliteQuery } from '../index/sqlite/driver.ts';
+import type { Paths } from '../paths.ts';
+import { tryLock } from '../store/file/lock.ts';
+import { bringUp } from './indexing.ts';
+import { endOf, reaches } from './log-end.ts';
+
+export interface IndexOptions {
+  /** A log directory anywhere; the current log of this machine otherwise. */
+  readonly log?: string;
+  /** Entries that the index reflects, while it catches up. */
+  readonly onProgress?: (done: number, total: number | undefined) => void;
+  readonly onWarning: (text: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+export function indexPath(paths: Paths): string {
+  return join(paths.state, 'index.sqlite');
+}
+
+/** Held while the index is written. */
+export function indexLockPath(paths: Paths): string {
+  return join(paths.state, 'index.lock.sqlite');
+}
+
+export async function openIndex(
+  paths: Paths,
+  directory: string,
+  options: IndexOptions,
+): Promise<SqliteQuery> {
+  if (options.log !== undefined) return temporaryIndex(directory, options);
+  try {
+    await bringUpShared(paths, directory, options);
+    return openSqliteQuery(indexPath(paths));
+  } catch (error) {
+    const why = reasonToDoWithout(error);
+    if (why === undefined) throw error;
+    options.onWarning(
+      `the index cannot be used (${why}): one is made for this command alone, which takes time`,
+    );
+    return temporaryIndex(directory, options);
+  }
+}
+
+/** Whoever has the lock writes; the others wait as long as the index grows. */
+async function bringUpShared(paths: Paths, directory: string, options: IndexOptions): Promise<void> {
+  const { onProgress, onWarning, signal } = options;
+  const path = indexPath(paths);
+  const end = await endOf(directory);
+  let size = -1;
+  let since = performance.now();
+  for (;;) {
+    const lock = tryLock(indexLockPath(paths));
+    if (lock !== undefined) {
+      try {
+        await bringUp({
+          directory,
+          path,
+          onProgress,
+          onAnew: (why) => onWarning(`the index is made again: ${why}`),
+          signal,
+        });
+      } finally {
+        lock.release();
+      }
+      return;
+    }
+    const state = peek(path);
+    if (state !== undefined && reaches(state, end)) return;
+    const now = performance.now();
+    if ((state?.size ?? 0) !== size) {
+      size = state?.size ?? 0;
+      since = now;
+      onProgress?.(size, undefined);
+    } else if (now - since > LIMITS.indexStalledMs) throw new StalledError();
+    await setTimeout(LIMITS.indexWaitMs, undefined, signal === undefined ? {} : { signal });
+  }
+}
+
+class StalledError extends Error {}
+
+function peek(path: string): State | undefined {
+  try {
+    const database = openDatabase(path, true);
+    try {
+      return readState(database);
+    } finally {
+      database.close();
+    }
+  } catch {
+    // Its writer is just making it, or mends it: the next look will tell.
+    return undefined;
+  }
+}
+
+/** What SQLite says when it may not or cannot write: SQLITE_PERM, BUSY, READONLY, IOERR, FULL, CANTOPEN. */
+const CANNOT_WRITE: ReadonlySet<number> = new Set([3, 5, 8, 10, 13, 14]);
+const NO_PLACE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOENT']);
+
+function reasonToDoWithout(error: unknown): string | undefined {
+  if (error instanceof StalledError) return 'another process holds it and does not go on';
+  if (error instanceof IndexDamage) return error.message;
+  if (error instanceof TallyError) return error.code === 'LOG_READ_ONLY' ? error.message : undefined;
+  if (!(error instanceof Error)) return undefined;
+  if ('errcode' in error && CANNOT_WRITE.has(Number(error.errcode) & 0xff)) return error.message;
+  return 'code' in error && NO_PLACE.has(String(error.code)) ? error.message : undefined;
+}
+
+/** In the directory for temporary files; its name is gone as soon as it is complete, its bytes with this process. */
+async function temporaryIndex(directory: string, { onProgress, signal }: IndexOptions): Promise<SqliteQuery> {
+  const place = mkdtempSync(join(tmpdir(), 'tallystick-index-'));
+  try {
+    const path = join(place, 'index.sqlite');
+    await bringUp({ directory, path, onProgress, signal });
+    return openSqliteQuery(path);
+  } finally {
+    rmSync(place, { recursive: true, force: true });
+  }
+}
