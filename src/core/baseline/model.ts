@@ -26,7 +26,7 @@ export interface HostFacts {
   readonly durations: Sketch;
 }
 
-/** One hour of a day. `rows` counts every row by kind, as a summary does; the rest counts calls. */
+/** One hour of a day. `rows` counts every row as a summary does: total, the kinds in their order, redacted; the rest counts calls. */
 export interface Hour {
   readonly hour: number;
   readonly rows: readonly number[];
@@ -43,6 +43,8 @@ export interface Day {
   readonly runs: number;
   /** Rows of runs beyond those that are told apart on one day. */
   readonly unrun: number;
+  /** Ended calls to hosts beyond those that have facts of their own on one day. */
+  readonly unhosted: number;
   readonly hours: readonly Hour[];
   readonly values: Readonly<Record<Aspect, readonly Value[]>>;
   /** Values that were dropped because there were too many, by aspect. */
