@@ -280,6 +280,8 @@ export const LIMITS = {
 
   /** One line of a file that is imported: transcripts hold images as base64, several in one line. */
   importLineBytes: 32 * 1024 * 1024,
+  /** One row of a CSV file that is imported: twenty cells. An open quote loses no more than this. */
+  importRowBytes: 1024 * 1024,
   /** What an imported entry keeps of its record beside its own members, serialised: below `freeObjectBytes`, with room for where it came from. */
   importFieldsBytes: 6_144,
   /** Events of one record: a message of a transcript has a handful of blocks. */
@@ -297,6 +299,10 @@ export const LIMITS = {
 
   /** Policy snapshots that an export keeps at hand, a megabyte each at most: calls of one time share one or two. */
   exportPolicies: 16,
+  /** The manifest of a bundle: a thousand rotations with their proofs, and as many gaps, are a tenth of it. */
+  bundleManifestBytes: 64 * 1024 * 1024,
+  /** Gaps of the log that a manifest lists; their number is true. */
+  bundleGaps: 1_000,
   /** Of a filter, what an entry about an export or a read says word by word; of a longer one its hash. */
   recordedFilterBytes: 2_048,
   /** A read waits this long for the recorder that notes it: more is a recorder that hangs, and reading goes on. */
@@ -392,4 +398,21 @@ export const LIMITS = {
   alertsPerHour: 30,
   /** Indices of entries that an alert names. */
   alertEvidence: 16,
+
+  /** Secrets that sign one webhook at once: the new one, the old one, and one that somebody forgot. */
+  webhookSecrets: 4,
+  /** For one delivery of an alert, from connecting to the last byte; a slow receiver holds up its own queue only. */
+  deliveryAnswerMs: 10_000,
+  /** After a failure a delivery is tried again after about this long, and twice as long after each further one. */
+  deliveryRetryMs: 5_000,
+  /** The longest such wait, whatever the receiver asks for. */
+  deliveryRetryMostMs: 60 * 60 * 1000,
+  /** Tries of one delivery before it is given up: about a day, with the waits above. */
+  deliveryTries: 30,
+  /** Messages that wait for one destination; beyond it the oldest is given up, which an entry tells of. */
+  waitingDeliveries: 1_000,
+  /** Messages that were given up and are kept for `tally alerts retry`; entries tell of all of them. */
+  deadDeliveries: 4_096,
+  /** At the end, for what is under way to notice that it was aborted; it is delivered again by the next start. */
+  deliveryCloseMs: 1_000,
 } as const;

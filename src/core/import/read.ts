@@ -51,7 +51,7 @@ export function createImportReader({ format, file }: ReaderOptions): ImportReade
     const bytes = chunk.subarray(Buffer.from(chunk.subarray(0, BOM.length)).equals(BOM) ? BOM.length : 0);
     const first = bytes.find((byte) => byte > 0x20);
     csv = format === 'agentsecrets' && first !== undefined && first !== 0x7b;
-    return createRecordSplitter(LIMITS.importLineBytes, csv);
+    return createRecordSplitter(csv ? LIMITS.importRowBytes : LIMITS.importLineBytes, csv);
   }
 
   function valueIn(bytes: Buffer, text: string): Value {
@@ -68,12 +68,8 @@ export function createImportReader({ format, file }: ReaderOptions): ImportReade
     return { value: csvRow(header, cells) };
   }
 
-  function item({ line, bytes: raw }: RawRecord): ImportItem | undefined {
-    if (raw === undefined)
-      return {
-        line,
-        refused: `longer than ${LIMITS.importLineBytes} bytes: an open quote, or no line of text`,
-      };
+  function item({ line, last, bytes: raw }: RawRecord): ImportItem | undefined {
+    if (raw === undefined) return { line, refused: tooLong(line, last, csv) };
     const bytes = line === 1 && raw.subarray(0, BOM.length).equals(BOM) ? raw.subarray(BOM.length) : raw;
     const text = decodeUtf8(bytes);
     if (text === undefined) return { line, refused: 'not UTF-8' };
@@ -125,6 +121,12 @@ function decoded(decoder: Decoder, where: Where, value: JsonObject): ImportItem 
     cut += made.cut.length;
   }
   return { line, events, sha256, cut };
+}
+
+function tooLong(line: number, last: number, csv: boolean): string {
+  const most = csv ? LIMITS.importRowBytes : LIMITS.importLineBytes;
+  const which = last > line ? `an open quote? Lines ${line} to ${last} are lost with it` : 'no line of text?';
+  return `longer than ${most} bytes: ${which}`;
 }
 
 type Value = { readonly value: JsonObject } | { readonly passed: string } | { readonly refused: string };

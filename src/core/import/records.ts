@@ -7,8 +7,9 @@ const RETURN = 0x0d;
 const QUOTE = 0x22;
 
 export interface RawRecord {
-  /** Of its first line, from 1. */
+  /** Of its first and its last line, from 1. */
   readonly line: number;
+  readonly last: number;
   /** Without its line end; undefined for one that is too long. Its own copy. */
   readonly bytes: Buffer | undefined;
 }
@@ -38,7 +39,7 @@ export function createRecordSplitter(longest: number, quoted: boolean): RecordSp
   function finish(): RawRecord {
     const all = parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
     const bytes = all.at(-1) === RETURN ? all.subarray(0, -1) : all;
-    const record = { line: first, bytes: tooLong ? undefined : bytes };
+    const record = { line: first, last: Math.max(first, ended), bytes: tooLong ? undefined : bytes };
     parts = [];
     held = 0;
     tooLong = false;
@@ -56,20 +57,21 @@ export function createRecordSplitter(longest: number, quoted: boolean): RecordSp
     push(chunk) {
       const block = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
       const found: RawRecord[] = [];
+      /** Where the record, and where the line of it that is looked at, begins in this block. */
       let start = 0;
-      for (let end = block.indexOf(NEWLINE); end !== -1; end = block.indexOf(NEWLINE, start)) {
-        const piece = block.subarray(start, end);
-        if (quoted) turnOver(piece);
-        hold(piece);
+      let from = 0;
+      for (let end = block.indexOf(NEWLINE); end !== -1; end = block.indexOf(NEWLINE, from)) {
+        if (quoted) turnOver(block.subarray(from, end));
         ended++;
-        start = end + 1;
+        from = end + 1;
         // One that grew too long is over here, whatever its quotes say: an open quote must not swallow the rest.
-        if (!inQuotes || tooLong) found.push(finish());
-        else hold(block.subarray(end, start));
+        if (inQuotes && held + end - start <= longest) continue;
+        hold(block.subarray(start, end));
+        found.push(finish());
+        start = from;
       }
-      const rest = block.subarray(start);
-      if (quoted) turnOver(rest);
-      hold(rest);
+      if (quoted) turnOver(block.subarray(from));
+      hold(block.subarray(start));
       return found;
     },
     end() {
