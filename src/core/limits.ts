@@ -365,6 +365,8 @@ export const LIMITS = {
   baselineHosts: 128,
   /** A stored baseline; a month of an agent with a hundred hosts is below a tenth of it. Larger ones are learned again each time. */
   baselineFileBytes: 32 * 1024 * 1024,
+  /** Agents of one overview, those with the most rows: each is learned and judged. */
+  baselineAgents: 200,
   /** Entries that one deviation names: enough to look at, and the rest is found with a filter. */
   baselineEvidence: 20,
   /** New values of one kind that are told one by one; the rest are counted. */
@@ -415,4 +417,25 @@ export const LIMITS = {
   deadDeliveries: 4_096,
   /** At the end, for what is under way to notice that it was aborted; it is delivered again by the next start. */
   deliveryCloseMs: 1_000,
+
+  /** Open alerts that are listed; a machine with more has one trouble, not that many. */
+  openAlertsListed: 10_000,
+  /** Of those, what one answer about the state of the recorder tells; the rest are counted. */
+  openAlertsTold: 50,
+  /** How often the rules look at what was recorded: a person is told within a second. */
+  alertTurnMs: 100,
+  /** While the recorder is busy, the pause after each portion of 64 entries: alerts then take a ninth of its thread. */
+  alertPauseMs: 4,
+  /** Nothing older than this is still on its way to the disk: by so much the time of the rules is behind the clock. */
+  alertLagMs: 2_000,
+  /** Entries between two saves of what the rules know: what a start after a crash looks at again. */
+  alertSaveEntries: 8_192,
+  /** The same in time, for a log that grows slowly. */
+  alertSaveMs: 30_000,
+  /** Alerts found while catching up that wait for the end of it: those that the log holds are then known. */
+  heldAlerts: 10_000,
+  /** How often free space is looked at. */
+  alertDiskMs: 60_000,
+  /** One answer to a request for a test, below `socketAnswerMs`: what is not delivered by then is told as waiting. */
+  alertTestMs: 8_000,
 } as const;

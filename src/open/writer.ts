@@ -4,7 +4,7 @@ import type { AnchorRunner } from '../anchor/runner.ts';
 import { openVault, type Vault } from '../capture/secrets/vault.ts';
 import { currentEpoch, operatorGate } from '../home.ts';
 import type { Paths } from '../paths.ts';
-import type { BrokerAddress } from '../recorder/ops.ts';
+import type { BrokerAddress, TailAddress } from '../recorder/ops.ts';
 import type { LocalRecorder } from '../recorder/recorder.ts';
 import { createService, type Handle } from '../recorder/service.ts';
 import { createTurns, type InTurn } from '../recorder/turns.ts';
@@ -26,6 +26,7 @@ export interface Writer {
   readonly handle: Handle;
   readonly policyTurn: InTurn;
   setProxyUrl(url: string | undefined, of?: 'run'): void;
+  setTailUrl(url: string | undefined): void;
   close(reason: string): Promise<void>;
 }
 
@@ -48,6 +49,7 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
     vault.onChange(protect);
 
     let broker: BrokerAddress = {};
+    let tail: TailAddress = {};
     const policyTurn = createTurns();
     if (options.anchors !== undefined)
       anchors = openAnchors({ paths, anchors: options.anchors, recorder, vault, onWarning });
@@ -57,7 +59,7 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
       random,
       version: VERSION,
       pid: process.pid,
-      broker: () => broker,
+      broker: () => ({ ...broker, ...tail }),
       writePolicy: (text) => writePolicy(paths, text),
       operator: operatorGate(paths),
       policyTurn,
@@ -83,6 +85,9 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
       policyTurn,
       setProxyUrl: (url, of) => {
         broker = url === undefined ? {} : { proxy_url: url, ...(of === undefined ? {} : { proxy_of: of }) };
+      },
+      setTailUrl: (url) => {
+        tail = url === undefined ? {} : { tail_url: url };
       },
       async close(reason) {
         try {

@@ -38,6 +38,7 @@ function statusFacts(status: Status, style: Style): readonly Fact[] {
       broker.url ??
         (recorder.running ? style.yellow('none: this recorder was started without one') : 'not running'),
     ],
+    ['live', status.tail.url],
     ...(log === undefined ? [] : logFacts(log, style)),
     [
       'sealing',

@@ -11,6 +11,8 @@ export interface LiveRequest {
   readonly filter: LogFilter;
   /** Whether anything is filtered at all. */
   readonly filtered: boolean;
+  /** Equal for equal filters. */
+  readonly key: string;
   /** The first entry wanted; absent: the next one that comes. */
   readonly from?: number;
   /** The log that the client believes to follow. */
@@ -205,7 +207,8 @@ export function parseLiveRequest(
     if (before !== undefined && name !== 'type')
       return refuse(`${before === name ? name : `${before} and ${name}`} is said twice`, 'give one of them');
     setBy.set(sets, name);
-    if (value === '' && !FLAGS.has(name)) return refuse(`${name} has no value`, `write ${name}=…, or leave it out`);
+    if (value === '' && !FLAGS.has(name))
+      return refuse(`${name} has no value`, `write ${name}=…, or leave it out`);
     if (name === 'from') {
       from = indexOf(value);
       if (from === undefined) return refuse('from is no index of an entry', 'write a whole number: from=0');
@@ -230,6 +233,7 @@ export function parseLiveRequest(
     request: {
       filter: fields,
       filtered,
+      key: JSON.stringify(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1))),
       ...(from === undefined ? {} : { from }),
       ...(log === undefined ? {} : { log }),
     },

@@ -5,13 +5,13 @@ import { mayEnd } from './assurance.ts';
 import { type Call, type Facts, factsOf } from './call.ts';
 import { numberAt, textAt } from './fields.ts';
 import { type LogFilter, matches } from './filter.ts';
-import { hasWords } from './words.ts';
+import { entryWords, wordsIn } from './words.ts';
 
 export interface Paired {
   /** Of this entry. A post_exec also has its call's agent, target and decision, for the filters. */
   readonly facts: Facts;
-  /** The entry, with what began it where that is known. */
-  readonly call: Call;
+  /** Whether all words of `text` are in it, or in what began it. */
+  readonly has: (text: string) => boolean;
 }
 
 export interface Pairing {
@@ -20,8 +20,17 @@ export interface Pairing {
 }
 
 /** Whether this entry, by itself or as the end of its call, is wanted. */
-export function wants({ facts, call }: Paired, filter: LogFilter): boolean {
-  return matches(facts, filter) && (filter.text === undefined || hasWords(call, filter.text));
+export function wants({ facts, has }: Paired, filter: LogFilter): boolean {
+  return matches(facts, filter) && (filter.text === undefined || has(filter.text));
+}
+
+/** One entry is put to many filters: its words are taken apart once, and only when one of them asks. */
+function searchable({ first, last }: Call): Paired['has'] {
+  let words: ReadonlySet<string> | undefined;
+  return (text) => {
+    words ??= new Set([...entryWords(first), ...(last === undefined ? [] : entryWords(last))]);
+    return wordsIn(text).every((word) => words?.has(word) === true);
+  };
 }
 
 /** Remembers the newest beginnings only; the end of an older call speaks for itself. */
@@ -38,7 +47,7 @@ export function createPairing(): Pairing {
       const parent = phase === 'post_exec' ? (textAt(entry, 'parent_id') ?? '') : '';
       const first = begun.get(parent);
       if (first === undefined || !mayEnd(first, entry))
-        return { facts: factsOf({ first: entry }), call: { first: entry } };
+        return { facts: factsOf({ first: entry }), has: searchable({ first: entry }) };
       begun.delete(parent);
       const call = { first, last: entry };
       const own = {
@@ -47,7 +56,7 @@ export function createPairing(): Pairing {
         ts: textAt(entry, 'ts'),
         phase,
       };
-      return { facts: { ...factsOf(call), ...own }, call };
+      return { facts: { ...factsOf(call), ...own }, has: searchable(call) };
     },
   };
 }

@@ -24,6 +24,8 @@ export interface Status {
         'pid' | 'version' | 'recorder_id' | 'failure' | 'sealing'
       >);
   readonly broker: { readonly url?: string };
+  /** Where the log is followed live over HTTP (spec/live.md). */
+  readonly tail: { readonly url?: string };
   /** Absent before the first start. */
   readonly log?: LogStatus;
   /** Known to a running recorder only. */
@@ -85,6 +87,7 @@ export async function gatherStatus(context: Context): Promise<Status> {
             ...(running.sealing === undefined ? {} : { sealing: running.sealing }),
           },
     broker: running?.proxy_url === undefined ? {} : { url: running.proxy_url },
+    tail: running?.tail_url === undefined ? {} : { url: running.tail_url },
     ...(log === undefined ? {} : { log }),
     ...(running === undefined ? {} : { open_actions: running.open_actions }),
     ...(await configuredAnchors(context, { directory, signed: log?.signed ?? 0 }, running)),

@@ -8,11 +8,16 @@ interface Announcement {
   readonly url: string | undefined;
   /** Where the log is served over HTTP. */
   readonly tiles: string | undefined;
+  /** Where it is followed live. */
+  readonly tail: string | undefined;
   readonly json: boolean;
 }
 
 /** Printed when calls can be made: whoever waits for this line need not try. */
-export async function announce(context: Context, { session, url, tiles, json }: Announcement): Promise<void> {
+export async function announce(
+  context: Context,
+  { session, url, tiles, tail, json }: Announcement,
+): Promise<void> {
   const { stdout, paths, version } = context;
   const status = await session.ask('status', {});
   const { directory } = await context.openReader();
@@ -20,6 +25,7 @@ export async function announce(context: Context, { session, url, tiles, json }: 
     const ready = {
       ...(url === undefined ? {} : { proxy_url: url }),
       ...(tiles === undefined ? {} : { tiles_url: tiles }),
+      ...(tail === undefined ? {} : { tail_url: tail }),
       pid: status.pid,
       version,
       log: directory,
@@ -42,6 +48,7 @@ export async function announce(context: Context, { session, url, tiles, json }: 
         `${paths.policyFile}  (version ${safe(status.policy.version)}, ${hosts === 0 ? 'allows nothing yet' : counted(hosts, 'host')})`,
       ],
       ['tiles', tiles === undefined ? undefined : `${tiles}/checkpoint`],
+      ['live', tail],
       ['verifier', safe(status.vkey)],
       ['try', hosts === 0 ? 'tally policy allow HOST' : 'tally call --url https://HOST/… --bearer KEY'],
       ['look', 'tally log tail'],

@@ -1,6 +1,8 @@
-/** The log over HTTP beside the recorder (C2SP tlog-tiles), for verifiers on this machine. */
+/** The log over HTTP beside the recorder: tiles (C2SP tlog-tiles) and the live tail, for programs on this machine. */
 import { TallyError } from '../../../core/error.ts';
+import type { LocalRecorder } from '../../../recorder/recorder.ts';
 import { serveTiles, type TileServer } from '../../../server/tiles-http.ts';
+import { fileSlices } from '../../../store/file/slices.ts';
 import { loadConfig } from '../../config.ts';
 import type { Context } from '../../context.ts';
 import { portOwner } from '../../port-owner.ts';
@@ -19,16 +21,32 @@ function choosePort({ env }: Context): number {
 }
 
 /** `undefined` when it is switched off, or, with a warning, when its port is taken: recording matters more. */
-export async function openTiles(context: Context, wanted: boolean): Promise<TileServer | undefined> {
+export async function openTiles(
+  context: Context,
+  wanted: boolean,
+  recorder: LocalRecorder | undefined,
+): Promise<TileServer | undefined> {
   if (!wanted || loadConfig(context.paths.configFile).tiles === false) return undefined;
   const port = choosePort(context);
-  const { name, reader } = await context.openReader();
+  const { name, reader, directory } = await context.openReader();
   let told = false;
   try {
     return await serveTiles({
       name,
       reader,
       port,
+      ...(recorder === undefined
+        ? {}
+        : {
+            live: {
+              name,
+              origin: recorder.origin,
+              signed: recorder.signed,
+              onDurable: recorder.onDurable,
+              slices: fileSlices(directory),
+              now: context.now,
+            },
+          }),
       onError(error) {
         // Whoever asks in a loop must not fill the screen.
         if (told) return;

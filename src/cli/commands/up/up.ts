@@ -40,8 +40,15 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
     tellRecovered(context, session);
     broker = options.broker ? await listen(context, session, port) : undefined;
     session.setProxyUrl(broker?.url);
-    tiles = await openTiles(context, options.tiles);
-    await announce(context, { session, url: broker?.url, tiles: tiles?.url, json: options.json === true });
+    tiles = await openTiles(context, options.tiles, session.recorder);
+    session.setTailUrl(tiles?.tail);
+    await announce(context, {
+      session,
+      url: broker?.url,
+      tiles: tiles?.url,
+      tail: tiles?.tail,
+      json: options.json === true,
+    });
     const policy = options.watch ? watchPolicy(context, session) : undefined;
     try {
       why = await untilStopped(session, stop);
@@ -49,8 +56,12 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
       policy?.close();
     }
   } finally {
-    await tiles?.close();
-    await close(context, session, broker, why);
+    // Last: whoever follows the log sees it closed.
+    try {
+      await close(context, session, broker, why);
+    } finally {
+      await tiles?.close();
+    }
   }
 }
 
@@ -120,6 +131,7 @@ async function close(
 ): Promise<void> {
   const { stderr } = context;
   session.setProxyUrl(undefined);
+  session.setTailUrl(undefined);
   const late = setTimeout(() => {
     context.warn(`not closed after ${LONGEST_CLOSE_MS / 1000} s; what was acknowledged is on disk`);
     process.exit(1);
