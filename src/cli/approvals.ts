@@ -4,6 +4,7 @@
  */
 import type { JsonObject } from '../core/json.ts';
 import { LIMITS } from '../core/limits.ts';
+import { isSelfReported } from '../core/query/assurance.ts';
 import { field, textAt } from '../core/query/fields.ts';
 import type { OpenedQuery } from '../open/query.ts';
 import { childrenOf, entriesAt, entryById, type Placed } from './lookup.ts';
@@ -96,9 +97,14 @@ async function endOf(opened: OpenedQuery, index: number): Promise<Placed | undef
   return end;
 }
 
+/** A client's own word answers nothing. */
+export function isAnswer({ role, entry }: ChainLink): boolean {
+  return (role === 'grant' || role === 'deny' || role === 'expire') && !isSelfReported(entry);
+}
+
 function stateOf(links: readonly ChainLink[]): ApprovalChain['state'] {
   if (links.some(({ role }) => role === 'resumed')) return 'resumed';
-  const answer = links.findLast(({ role }) => role === 'grant' || role === 'deny' || role === 'expire');
+  const answer = links.findLast(isAnswer);
   if (answer === undefined) return 'unanswered';
   return answer.role === 'grant' ? 'granted' : answer.role === 'deny' ? 'denied' : 'expired';
 }

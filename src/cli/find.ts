@@ -6,6 +6,7 @@ import type { LogReader, SegmentDamage } from '../core/ports.ts';
 import { numberAt, textAt } from '../core/query/fields.ts';
 import { lineTime, parseLine } from '../core/query/line.ts';
 import { createMentionFinder } from '../core/query/mentions.ts';
+import type { Query } from '../core/query/port.ts';
 import type { OpenedReader } from '../reader.ts';
 import { segmentDamaged } from '../store/file/sealed.ts';
 import { readLines } from './lines.ts';
@@ -21,16 +22,20 @@ export interface FoundEntry {
   readonly other: JsonObject | undefined;
 }
 
-/** Errors: `NOT_FOUND`, `LOG_DAMAGED` when what stands there is no entry, `USAGE`. */
-export async function findEntry(opened: OpenedReader, which: string): Promise<FoundEntry> {
-  if (/^\d{1,16}$/.test(which)) return byIndex(opened, Number(which));
-  if (/^log_[0-9A-HJKMNP-TV-Z]{26}$/i.test(which)) return byId(opened, `log_${which.slice(4).toUpperCase()}`);
+/**
+ * Found through the index where there is one; what it says counts when the log holds just that, and otherwise the files
+ * are searched. Errors: `NOT_FOUND`, `LOG_DAMAGED` when what stands there is no entry, `USAGE`.
+ */
+export async function findEntry(opened: OpenedReader, which: string, query?: Query): Promise<FoundEntry> {
+  if (/^\d{1,16}$/.test(which)) return byIndex(opened, Number(which), query);
+  if (/^log_[0-9A-HJKMNP-TV-Z]{26}$/i.test(which))
+    return byId(opened, `log_${which.slice(4).toUpperCase()}`, query);
   throw new TallyError('USAGE', `neither an index nor an id: ${which}`, {
     hint: 'write a number (the # column of `tally log list`) or an id: log_ and 26 letters and digits',
   });
 }
 
-async function byIndex(opened: OpenedReader, index: number): Promise<FoundEntry> {
+async function byIndex(opened: OpenedReader, index: number, query?: Query): Promise<FoundEntry> {
   const [line] = await readLines(opened.reader, index, index + 1);
   if (line === undefined) {
     await opened.logInfo();
@@ -43,11 +48,15 @@ async function byIndex(opened: OpenedReader, index: number): Promise<FoundEntry>
       details: { index },
     });
   }
-  return found(opened, { entry: parsed.entry, line }, index);
+  return found(opened, { entry: parsed.entry, line }, index, query);
 }
 
-async function byId(opened: OpenedReader, id: string): Promise<FoundEntry> {
+async function byId(opened: OpenedReader, id: string, query?: Query): Promise<FoundEntry> {
   const { reader } = opened;
+  const indexed = await query?.indexOf(id);
+  const placed = indexed === undefined ? undefined : await entryAt(reader, indexed);
+  if (indexed !== undefined && placed !== undefined && textAt(placed.entry, 'id') === id)
+    if (numberAt(placed.entry, 'index') === indexed) return found(opened, placed, indexed, query);
   const [hit] = await search(
     reader,
     await likelyFirst(reader, id),
@@ -68,11 +77,51 @@ async function byId(opened: OpenedReader, id: string): Promise<FoundEntry> {
       { hint: 'run `tally verify`: it names every entry that was altered' },
     );
   }
-  return found(opened, hit, index);
+  return found(opened, hit, index, query);
 }
 
-async function found({ reader }: OpenedReader, { entry, line }: Hit, index: number): Promise<FoundEntry> {
-  return { entry, line, index, prev: textAt(entry, 'prev'), other: await otherHalf(reader, entry, index) };
+async function found(
+  { reader }: OpenedReader,
+  { entry, line }: Hit,
+  index: number,
+  query?: Query,
+): Promise<FoundEntry> {
+  const indexed = query === undefined ? undefined : await indexedHalf(reader, entry, index, query);
+  const other = indexed === undefined ? await otherHalf(reader, entry, index) : indexed.other;
+  return { entry, line, index, prev: textAt(entry, 'prev'), other };
+}
+
+async function entryAt(reader: LogReader, index: number): Promise<Hit | undefined> {
+  const [line] = await readLines(reader, index, index + 1);
+  const parsed = line === undefined ? undefined : parseLine(line);
+  return line !== undefined && parsed !== undefined && 'entry' in parsed
+    ? { entry: parsed.entry, line }
+    : undefined;
+}
+
+/** The other half as the index tells it; undefined when it knows less than the log, or something else. */
+async function indexedHalf(
+  reader: LogReader,
+  entry: JsonObject,
+  index: number,
+  query: Query,
+): Promise<{ readonly other: JsonObject | undefined } | undefined> {
+  if (index >= query.size) return undefined;
+  const phase = textAt(entry, 'phase');
+  const parent = textAt(entry, 'parent_id');
+  if (phase !== 'pre_exec' && phase !== 'post_exec') return { other: undefined };
+  const row = await query.rowOf(index);
+  if (row === undefined) return undefined;
+  // An end that another one replaced is a row of its own; its call is found by what it says.
+  const place =
+    phase === 'pre_exec' ? row.end : row.index === index ? await query.indexOf(parent ?? '') : row.index;
+  if (place === undefined) return { other: undefined };
+  const other = await entryAt(reader, place);
+  const fits =
+    phase === 'pre_exec'
+      ? textAt(other?.entry, 'parent_id') === textAt(entry, 'id')
+      : textAt(other?.entry, 'id') === parent;
+  return other !== undefined && fits ? { other: other.entry } : undefined;
 }
 
 /** Calls are short: the other half is searched from here on, not from an end of the log. */

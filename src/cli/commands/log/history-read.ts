@@ -4,7 +4,7 @@ import type { LogFilter } from '../../../core/query/filter.ts';
 import type { Counted, Dimension, Summary } from '../../../core/query/port.ts';
 import type { Row } from '../../../core/query/row.ts';
 import type { OpenedQuery } from '../../../open/query.ts';
-import { type ApprovalChain, approvalChain } from '../../approvals.ts';
+import { type ApprovalChain, approvalChain, isAnswer } from '../../approvals.ts';
 import { type AskedRow, readRows, type Unfit } from '../../asking.ts';
 import { entriesAt, oneRow } from '../../lookup.ts';
 
@@ -148,7 +148,7 @@ async function runsOf(
 async function approvalOf(opened: OpenedQuery, row: AskedRow): Promise<AskedApproval> {
   const [placed] = await entriesAt(opened, [row.row.index]);
   const chain = placed === undefined ? undefined : await approvalChain(opened, placed);
-  const said = chain?.links.findLast(({ role }) => role === 'grant' || role === 'deny' || role === 'expire');
+  const said = chain?.links.findLast(isAnswer);
   const by = textAt(said?.entry, 'actor', 'user', 'id') ?? textAt(said?.entry, 'actor', 'agent_id');
   return { row, chain, answer: said === undefined ? undefined : { by, ts: textAt(said.entry, 'ts') } };
 }

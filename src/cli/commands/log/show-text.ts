@@ -11,6 +11,7 @@ import { formatDuration, formatTime, zoneName } from '../../output/time.ts';
 import { wrap } from '../../output/width.ts';
 import type { ProofState } from '../../prove.ts';
 import type { ShownSnapshot } from '../../snapshot.ts';
+import { contextLines, type EntryContext } from './show-context.ts';
 import { decisionLines, snapshotLines } from './show-decision.ts';
 import { block, join, type Line, named, type TextOptions } from './show-lines.ts';
 import { payloadLines } from './show-payload.ts';
@@ -21,6 +22,8 @@ export interface Shown extends FoundEntry {
   readonly snapshot: ShownSnapshot | undefined;
   /** What anchors prove about its time. */
   readonly window: TimeWindow;
+  /** What it is part of; undefined when the index cannot be had. */
+  readonly context: EntryContext | undefined;
 }
 
 const INDENT = '  ';
@@ -46,6 +49,7 @@ export function showEntry(shown: Shown, options: TextOptions): string {
     ...snapshotLines(shown.snapshot, options),
     ...outcomeLines(entry, style),
     ...pairLines(shown, style),
+    ...(shown.context === undefined ? parentLines(entry) : contextLines(shown.context, options)),
     ...sourceLines(entry),
     ...payloadLines(entry, shown.index),
     ...restLines(entry),
@@ -92,6 +96,11 @@ function whoLines(entry: JsonObject): Line[] {
     named('detected', textAt(actor, 'detected', 'agent')),
   ]);
   if (user !== '') lines.push(['user', user]);
+  const forWhom = textAt(actor, 'on_behalf_of', 'id');
+  if (forWhom !== undefined)
+    lines.push(['on behalf of', join([safe(forWhom), named('a', textAt(actor, 'on_behalf_of', 'type'))])]);
+  const chain = listAt(actor, 'delegation_chain').map((name) => safe(String(name)));
+  if (chain.length > 0) lines.push(['delegated by', [...chain, safe(agent ?? '?')].join(' → ')]);
   const place = join([
     named('run', textAt(entry, 'run_id')),
     named('step', textAt(entry, 'step_id')),
@@ -104,6 +113,12 @@ function whoLines(entry: JsonObject): Line[] {
   const reason = textAt(entry, 'reason');
   if (reason !== undefined) lines.push(['purpose', safe(reason)]);
   return lines;
+}
+
+/** Without an index nobody looked what it is. */
+function parentLines(entry: JsonObject): Line[] {
+  const parent = textAt(entry, 'phase') === 'post_exec' ? undefined : textAt(entry, 'parent_id');
+  return parent === undefined ? [] : [['under', safe(parent)]];
 }
 
 function whatLines(entry: JsonObject): Line[] {

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { decodeBase64 } from '../../../core/bytes.ts';
-import { invariant } from '../../../core/error.ts';
+import { invariant, isTallyError } from '../../../core/error.ts';
+import type { OpenedQuery } from '../../../open/query.ts';
 import type { Context } from '../../context.ts';
 import { type FoundEntry, findEntry } from '../../find.ts';
 import { examples } from '../../help.ts';
@@ -11,6 +12,7 @@ import { readSnapshot } from '../../snapshot.ts';
 import { anchorRequest } from '../../verify-anchors.ts';
 import { readKey } from '../../verifying.ts';
 import { proveWindow, type Signed } from '../../window.ts';
+import { contextJson, readContext } from './show-context.ts';
 import { payloadJson, printPayload } from './show-payload.ts';
 import { type Shown, showEntry } from './show-text.ts';
 
@@ -20,6 +22,7 @@ interface ShowOptions {
   readonly dir?: string;
   readonly key?: string;
   readonly payload?: boolean;
+  readonly index: boolean;
 }
 
 export function buildShow(context: Context): Command {
@@ -33,6 +36,7 @@ export function buildShow(context: Context): Command {
     .option('--utc', 'times in UTC, not in the local zone')
     .option('--dir <directory>', 'another log directory')
     .option('--key <vkey>', 'the key to check the signature with; the remembered one otherwise')
+    .option('--no-index', 'search the files instead: without what it is part of')
     .option('--payload', 'only its payload: decrypted, and checked against the entry')
     .addHelpText('after', JSON_HELP);
   return examples(command, [
@@ -51,12 +55,41 @@ of an entry whose inclusion proof was checked for this very call. "window":
 {"not_before"?,"not_after"?,"contradiction"?} is what verified time stamps prove:
 each bound has time, anchor, type, receipt and size, a lower one also the entry that
 names the receipt; {} when nothing is proved. "stopped" in it names the bounds whose
-search ended at a limit. With --payload
+search ended at a limit. "run":{"run","agent","start","end","rows"}|null, "parent":
+{"index","type"}|null, "children":{"count","first":[…]} and "approval":{"state",
+"complete","links":[{"role","index","id","ts","by","end"}]}|null tell what it is part
+of; they are missing when the index cannot be used. With --payload
 also "payload":{"status":"read"|"hash_only"|"key_erased"|…,"text"|"base64",…}.`;
 
 async function show(context: Context, which: string, options: ShowOptions): Promise<void> {
+  const asked = options.index ? await openIndex(context, options.dir) : undefined;
+  try {
+    await showFound(context, which, options, asked);
+  } finally {
+    await asked?.close();
+  }
+}
+
+/** undefined when the index cannot be had: everything but the context is found without it. */
+async function openIndex(context: Context, log: string | undefined): Promise<OpenedQuery | undefined> {
+  try {
+    return await context.openQuery(log === undefined ? {} : { log });
+  } catch (error) {
+    if (!isTallyError(error)) throw error;
+    if (error.code !== 'LOG_MISSING')
+      context.warn(`the index cannot be used, so the files are searched: ${error.message}`);
+    return undefined;
+  }
+}
+
+async function showFound(
+  context: Context,
+  which: string,
+  options: ShowOptions,
+  asked: OpenedQuery | undefined,
+): Promise<void> {
   const opened = await context.openReader(options.dir === undefined ? {} : { log: options.dir });
-  const found = await findEntry(opened, which);
+  const found = await findEntry(opened, which, asked?.query);
   const given = options.key === undefined ? undefined : await readKey(options.key);
   const key = await trustedKey(opened, { current: options.dir === undefined, given });
   const proof = await proveEntry(opened, found, key);
@@ -65,6 +98,7 @@ async function show(context: Context, which: string, options: ShowOptions): Prom
     proof,
     window: await proveWindow(opened, found, signedOf(proof), anchorRequest(context)),
     snapshot: await readSnapshot(opened.reader, snapshotBearer(found)),
+    context: asked === undefined ? undefined : await readContext(asked, found),
   };
   const read =
     options.payload === true
@@ -78,6 +112,7 @@ async function show(context: Context, which: string, options: ShowOptions): Prom
         snapshot: shown.snapshot ?? null,
         proof: shown.proof,
         window: shown.window,
+        ...(shown.context === undefined ? {} : contextJson(shown.context)),
         ...(read === undefined ? {} : { payload: payloadJson(read, found.entry) }),
       }),
     );
