@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { TallyError } from '../../../core/error.ts';
 import type { Context } from '../../context.ts';
+import { isBundle } from '../../export/is-bundle.ts';
 import { examples, wholeNumber } from '../../help.ts';
 import { hintLine } from '../../output/failure.ts';
 import { createProgress, formatBytes } from '../../output/progress.ts';
@@ -31,7 +32,7 @@ export function buildVerify(context: Context, name: 'verify' | 'log verify'): Co
     )
     .argument(
       '[what]',
-      'a proof file (.tlog-proof), a log directory, or what `log publish` wrote; the log of this machine otherwise',
+      'a proof file (.tlog-proof), a bundle of `log export`, a log directory, or what `log publish` wrote; the log of this machine otherwise',
     )
     .option(
       '--key <vkey>',
@@ -83,6 +84,8 @@ async function choose(context: Context, what: string | undefined, options: Verif
   if (what !== undefined && options.dir !== undefined) throw unfit('--dir', 'beside another log to verify');
   for (const name of ['entry', 'witness', 'quorum'] as const)
     if (!isFile && options[name] !== undefined) throw unfit(`--${name}`, 'without a proof file');
+  const directory = isFile ? undefined : (what ?? options.dir);
+  if (directory !== undefined && (await isBundle(directory))) return bundle(context, directory, options);
   if (!isFile) return verify(context, what === undefined ? options : { ...options, dir: what });
   if (options.head !== undefined) throw unfit('--head', 'for a proof file, which holds one entry');
   if (options.completeness === true) throw unfit('--completeness', 'for a proof file, which holds one entry');
@@ -99,6 +102,24 @@ async function choose(context: Context, what: string | undefined, options: Verif
     quorum: options.quorum,
     json: options.json === true,
   });
+}
+
+/** What `log export --bundle` made. */
+async function bundle(context: Context, directory: string, options: VerifyOptions): Promise<void> {
+  for (const name of ['head', 'completeness', 'workers'] as const)
+    if (options[name] !== undefined) throw unfit(`--${name}`, 'for a bundle, which holds a part of a log');
+  const [{ tellVerified }, { verifyBundleAt }] = await Promise.all([
+    import('../../export/bundle-told.ts'),
+    import('../../export/verify-bundle.ts'),
+  ]);
+  const keys = await Promise.all((options.key ?? []).map(readKey));
+  const progress = createProgress(context.stderr, 'verifying', 'entries');
+  const report = await verifyBundleAt(context, directory, {
+    keys,
+    pinned: true,
+    onProgress: progress.update,
+  }).finally(() => progress.end());
+  await tellVerified(context, report, options.json === true);
 }
 
 function unfit(option: string, why: string): TallyError {
