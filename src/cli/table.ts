@@ -13,6 +13,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'import', summary: 'bring in the records of other programs', group: 'Record:', load: () => import('./commands/import.ts') },
   { name: 'log', summary: 'list, show, follow, publish the log', group: 'Read:', load: () => import('./commands/log.ts') },
   { name: 'verify', summary: 'prove that nothing was altered (short for log verify)', group: 'Read:', load: () => import('./commands/verify.ts') },
+  { name: 'baseline', summary: 'what an agent usually does, and how now differs', group: 'Read:', load: () => import('./commands/baseline.ts') },
   { name: 'key', summary: 'the public keys that verify this log', group: 'Read:', load: () => import('./commands/key.ts') },
   { name: 'status', summary: 'whether it runs, and what is signed and in force', group: 'Manage:', load: () => import('./commands/status.ts') },
   { name: 'doctor', summary: 'what is wrong, and the command that mends it', group: 'Manage:', load: () => import('./commands/doctor.ts') },

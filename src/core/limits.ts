@@ -308,6 +308,15 @@ export const LIMITS = {
   /** A read waits this long for the recorder that notes it: more is a recorder that hangs, and reading goes on. */
   readNoteMs: 500,
 
+  /** Actions and runs that a judgement of completeness remembers as open: some 50 MB. A log with more is read once for each part. */
+  openTold: 200_000,
+  /** Into how many parts at most: 12 million open at once. Beyond that the answer says that it is not exact. */
+  openParts: 64,
+  /** Recorders whose numbers are remembered while a log is judged: one writes at a time, so a log has no use for more. */
+  rememberedRecorders: 1_024,
+  /** Anchors and sinks that fail, told apart by name: many more than a machine has. */
+  rememberedFailing: 1_024,
+
   /** Shortest time between two checkpoints for one anchor: more often tells the outside nothing new and tires it. */
   anchorEveryLeastMs: 10_000,
   /** Longest: an anchor that is shown less than one checkpoint a year proves nothing about the year. */

@@ -130,7 +130,10 @@ describe('a model that was kept', () => {
         };
         const add = (line: Buffer): void => {
           const parsed = parseLine(line);
-          if (!('entry' in parsed)) return index.add(undefined);
+          if (!('entry' in parsed)) {
+            index.add(undefined);
+            return;
+          }
           // Entries of a generated log are a second apart: here, hours, so that calls go over days.
           const ms = Date.parse(String(parsed.entry.ts));
           const spread = new Date(Date.UTC(2026, 10, 20) + (ms % 60_000) * (offset * 60)).toISOString();
