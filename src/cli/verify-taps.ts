@@ -55,7 +55,7 @@ export function createTaps(deep: boolean, look?: Look, first = 0): Taps {
   const rotations = watchRotations();
   const anchors = watchAnchors();
   const prunes = foldPrunes();
-  const judge = deep ? judgeCompleteness(first) : undefined;
+  const judge = deep ? judgeCompleteness({ first }) : undefined;
   const prune = (entry: JsonObject): void => {
     const note = readPrune(entry);
     if (note !== undefined) prunes.see(note);

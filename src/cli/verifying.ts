@@ -5,7 +5,7 @@ import { sha256Hex } from '../core/hash.ts';
 import type { LogInfo } from '../core/loginfo.ts';
 import type { PayloadsVerdict } from '../core/payload/judge.ts';
 import type { LogReader } from '../core/ports.ts';
-import { type CompletenessFindings, isComplete } from '../core/query/completeness.ts';
+import { type CompletenessFindings, type CompletenessJudge, isComplete } from '../core/query/completeness.ts';
 import type { OpeningWatch } from '../core/query/openings.ts';
 import type { RecoveryWatch, TornVerdict } from '../core/query/recovery.ts';
 import type { SnapshotsVerdict } from '../core/query/snapshots.ts';
@@ -20,6 +20,7 @@ import {
   type Report,
 } from '../core/tlog/verify-report.ts';
 import type { OpenedReader } from '../reader.ts';
+import { seeAgain } from './completeness.ts';
 import { type Blocks, directoryBlocks, keyNeeded, publishedDirectory } from './log-source.ts';
 import { type LocalHead, localHeads, pinnedVkey, rememberedRotations, type Whose } from './remembered.ts';
 import { type AnchorRequest, anchoredOf, evidenceOf } from './verify-anchors.ts';
@@ -148,7 +149,8 @@ async function verifyOnce(
   const prunedTo = prunes.last?.to ?? 0;
   const misnamed = about.published ? [] : await misnamedSegments(opened.directory, reader, prunedTo);
   const recovery = await judgeRecovery(opened.directory, taps.recovery, about.published, prunedTo);
-  const findings = taps.judge?.finish(await request.writerLives());
+  const findings =
+    taps.judge === undefined ? undefined : await completenessFound(taps.judge, about.blocks, request);
   const snapshots = about.published ? undefined : taps.snapshots.judge(await storedSnapshots(reader));
   const judged = {
     ...report,
@@ -318,6 +320,16 @@ async function storedSnapshots({ objects }: LogReader): Promise<ReadonlyMap<stri
     if (hash !== undefined && bytes !== undefined) stored.set(hash, sha256Hex(bytes));
   }
   return stored;
+}
+
+async function completenessFound(
+  judge: CompletenessJudge,
+  { blocks }: Blocks,
+  { writerLives }: VerifyRequest,
+): Promise<CompletenessFindings> {
+  const alive = await writerLives();
+  await seeAgain(judge, blocks, alive);
+  return judge.finish(alive);
 }
 
 function completenessOf(

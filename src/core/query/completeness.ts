@@ -1,143 +1,122 @@
 /**
  * Completeness (entry.md section 13), judged apart from integrity: a log can be untouched and still not tell everything.
- * Entries come in the order of the log; what is said about them at the end is an answer, not an error.
+ * Entries come in the order of the log; what is said about them at the end is an answer, not an error. Memory is bounded:
+ * where more is open at once than fits, the log has to be seen again, a part of the ids each time (`further`).
  */
 import type { JsonObject } from '../json.ts';
-import { isEnforced, isSelfReported } from './assurance.ts';
-import { numberAt, textAt } from './fields.ts';
+import { isImported } from './assurance.ts';
+import { watchFailing } from './completeness/failing.ts';
+import {
+  type CompletenessFindings,
+  type Downtime,
+  type Hole,
+  listing,
+  type Place,
+} from './completeness/findings.ts';
+import { foldLeft, type LeftHooks } from './completeness/left.ts';
+import { placeOf, watchPairs } from './completeness/pairs.ts';
+import { watchRecorders } from './completeness/recorders.ts';
+import { booleanAt, field, numberAt, textAt } from './fields.ts';
 
-/** Particulars that are listed; the counts beside them do not stop. */
-const LISTED = 1_000;
+export { type CompletenessFindings, isComplete } from './completeness/findings.ts';
 
-export interface Place {
-  readonly index: number;
-  readonly id: string;
-  readonly type: string;
+/** Told of every particular, also of those that `findings` does not list. Those of what is open come at the end. */
+export interface CompletenessHooks extends LeftHooks {
+  readonly onHole?: (hole: Hole) => void;
+  readonly onGap?: (index: number) => void;
+  readonly onSecret?: (place: Place) => void;
+  readonly onDowntime?: (downtime: Downtime, clean: boolean) => void;
 }
 
-export interface Hole {
-  readonly recorder_id: string;
-  /** Sequence numbers `from` to `to - 1` of that recorder are not in the log. */
-  readonly from: number;
-  readonly to: number;
-  /** Index of the entry after the hole. */
-  readonly before: number;
-}
-
-export interface CompletenessFindings {
-  /** pre_exec without post_exec although its recorder is gone. */
-  readonly without_end: readonly Place[];
-  readonly without_end_count: number;
-  /** run.start without run.end although the recorder that saw it last is gone. */
-  readonly runs_without_end: readonly string[];
-  readonly runs_without_end_count: number;
-  readonly holes: readonly Hole[];
-  readonly hole_count: number;
-  /** Indexes of log.gap entries: times in which nothing could be written. */
-  readonly gaps: readonly number[];
-  readonly gap_count: number;
-  /** Actions and runs whose recorder is alive: open, not missing. */
-  readonly open_actions: number;
-  readonly open_runs: number;
-  /** Recorders that ended without log.close (a crash, a kill). What they had begun is closed or listed above. */
-  readonly abrupt_ends: number;
-  /** post_exec with status unknown: nobody saw how the action ended. */
-  readonly unknown_ends: number;
+export interface CompletenessOptions extends CompletenessHooks {
+  /** Index of the first entry that is there. Of what was pruned before it nothing is missing. */
+  readonly first?: number;
+  /** Actions that may be open at once in one part; tests shorten it. */
+  readonly room?: number;
 }
 
 export interface CompletenessJudge {
   see(entry: JsonObject): void;
-  /** `alive`: whether the recorder that opened the log last still runs; undefined when nobody can tell (a copy). */
+  /** After `see` had every entry: what has to see all of them again, one after the other. For most logs nothing. */
+  further(alive: boolean | undefined): Generator<(entry: JsonObject) => void>;
+  /**
+   * Last, and once. `alive`: whether the recorder that opened the log last still runs; undefined when nobody can tell (a
+   * copy).
+   */
   finish(alive: boolean | undefined): CompletenessFindings;
 }
 
-interface RecorderState {
-  next: number;
-  closed: boolean;
-}
-
-/** `first`: index of the first entry that is there. Of what was pruned before it nothing is missing. */
-export function judgeCompleteness(first = 0): CompletenessJudge {
-  const recorders = new Map<string, RecorderState>();
-  const open = new Map<string, Place & { readonly recorder: string; readonly enforced: boolean }>();
-  const runs = new Map<string, string>();
-  const holes: Hole[] = [];
-  const gaps: number[] = [];
-  let holeCount = 0;
-  let gapCount = 0;
+export function judgeCompleteness({
+  first = 0,
+  room,
+  ...hooks
+}: CompletenessOptions = {}): CompletenessJudge {
+  const limits = room === undefined ? {} : { room };
+  const recorders = watchRecorders({ first, ...hooks });
+  const failing = watchFailing();
+  const main = watchPairs(limits);
+  const left = foldLeft(hooks);
+  const gaps = listing(hooks.onGap);
+  const secrets = listing(hooks.onSecret);
   let unknownEnds = 0;
-  /** The recorder that opened the log last. */
-  let current: string | undefined;
+  let lastIndex = -1;
 
-  function sequence(recorder: string, seq: number | undefined, index: number): void {
-    if (seq === undefined) return;
-    // The recorder at the border had begun before it.
-    const begun = first > 0 && recorders.size === 0 ? seq : 0;
-    const state = recorders.get(recorder) ?? { next: begun, closed: false };
-    if (seq > state.next) {
-      holeCount++;
-      if (holes.length < LISTED)
-        holes.push({ recorder_id: recorder, from: state.next, to: seq, before: index });
-    }
-    state.next = Math.max(state.next, seq + 1);
-    recorders.set(recorder, state);
+  /** Who cannot tell does not accuse. */
+  function aliveOf(writerLives: boolean | undefined): (recorder: string) => boolean {
+    const current = writerLives === false ? undefined : recorders.current();
+    return (recorder) => recorder === current && !recorders.isClosed(recorder);
   }
 
   return {
     see(entry) {
-      const recorder = textAt(entry, 'source', 'recorder_id') ?? '';
-      const index = numberAt(entry, 'index') ?? -1;
-      const id = textAt(entry, 'id') ?? '';
       const type = textAt(entry, 'type') ?? '';
-      sequence(recorder, numberAt(entry, 'source', 'seq'), index);
-      const phase = textAt(entry, 'phase');
-      if (phase === 'pre_exec') open.set(id, { id, index, type, recorder, enforced: isEnforced(entry) });
-      if (phase === 'post_exec') {
-        const begun = open.get(textAt(entry, 'parent_id') ?? '');
-        // A forged end of what the broker did must not hide that its own end is missing.
-        if (begun !== undefined && (!begun.enforced || !isSelfReported(entry))) open.delete(begun.id);
-        if (textAt(entry, 'outcome', 'status') === 'unknown') unknownEnds++;
-      }
-      const run = textAt(entry, 'run_id');
-      const bounds = !isSelfReported(entry);
-      if (run !== undefined && type === 'run.end' && bounds) runs.delete(run);
-      else if (run !== undefined && ((type === 'run.start' && bounds) || runs.has(run)))
-        runs.set(run, recorder);
-      if (type === 'log.open') current = recorder;
-      const state = type === 'log.close' ? recorders.get(recorder) : undefined;
-      if (state !== undefined) state.closed = true;
-      if (type === 'log.gap') {
-        gapCount++;
-        if (gaps.length < LISTED) gaps.push(index);
+      recorders.see(entry);
+      failing.see(entry, type);
+      main.see(entry);
+      lastIndex = Math.max(lastIndex, numberAt(entry, 'index') ?? -1);
+      const ended = textAt(entry, 'phase') === 'post_exec';
+      if (ended && textAt(entry, 'outcome', 'status') === 'unknown' && !isImported(entry)) unknownEnds++;
+      if (type === 'log.gap') gaps.add(numberAt(entry, 'index') ?? -1);
+      if (type === 'secret.access' && !ended && isOutsideRuns(entry)) secrets.add(placeOf(entry));
+    },
+    *further(writerLives) {
+      const of = main.parts();
+      for (let at = 1; at < of; at++) {
+        const part = watchPairs({ ...limits, part: { of, at } });
+        // A log that grows meanwhile has entries that the first reading did not see.
+        yield (entry) => {
+          if ((numberAt(entry, 'index') ?? -1) <= lastIndex) part.see(entry);
+        };
+        left.add(part, aliveOf(writerLives));
       }
     },
     finish(writerLives) {
-      // Who cannot tell does not accuse.
-      const mayLive = writerLives !== false;
-      const alive = (recorder: string): boolean =>
-        mayLive && recorder === current && recorders.get(recorder)?.closed !== true;
-      const missing = [...open.values()].filter(({ recorder }) => !alive(recorder));
-      const ended = [...runs].filter(([, recorder]) => !alive(recorder)).map(([run]) => run);
+      const alive = aliveOf(writerLives);
+      left.add(main, alive);
       return {
-        without_end: missing.slice(0, LISTED).map(({ index, id, type }) => ({ index, id, type })),
-        without_end_count: missing.length,
-        runs_without_end: ended.slice(0, LISTED),
-        runs_without_end_count: ended.length,
-        holes,
-        hole_count: holeCount,
-        gaps,
-        gap_count: gapCount,
-        open_actions: open.size - missing.length,
-        open_runs: runs.size - ended.length,
-        abrupt_ends: [...recorders].filter(([id, { closed }]) => !closed && !alive(id)).length,
+        ...left.told(),
+        secrets_outside_runs: secrets.some,
+        secrets_outside_runs_count: secrets.count(),
+        holes: recorders.holes.some,
+        hole_count: recorders.holes.count(),
+        gaps: gaps.some,
+        gap_count: gaps.count(),
+        abrupt_ends: recorders.abruptEnds(alive),
         unknown_ends: unknownEnds,
+        stopped: recorders.stopped(),
+        crashed: recorders.crashed(),
+        failing: failing.list(),
+        failing_count: failing.list().length,
       };
     },
   };
 }
 
-/** Whether anything is missing. What is open, or ended unseen but is said to have, is not. */
-export function isComplete(findings: CompletenessFindings): boolean {
-  const { without_end_count, runs_without_end_count, hole_count, gap_count } = findings;
-  return without_end_count + runs_without_end_count + hole_count + gap_count === 0;
+/** By an agent, and no run says what for. One that was stopped got nothing; a format that is imported may know no runs. */
+function isOutsideRuns(entry: JsonObject): boolean {
+  const byAgent =
+    booleanAt(entry, 'actor', 'is_agent') === true || field(entry, 'actor', 'detected') !== undefined;
+  const stopped =
+    textAt(entry, 'outcome', 'status') === 'blocked' || textAt(entry, 'decision', 'outcome') === 'stop';
+  return byAgent && !stopped && textAt(entry, 'run_id') === undefined && !isImported(entry);
 }
