@@ -11,6 +11,7 @@ import type { DataKeyReader } from '../core/ports.ts';
 import { booleanAt, field, numberAt, textAt } from '../core/query/fields.ts';
 import { parseLine } from '../core/query/line.ts';
 import { createMentionFinder } from '../core/query/mentions.ts';
+import { erasedKeys } from '../core/retention/erase-entry.ts';
 import { dataKeysDirectory, storedMasterKey } from '../home.ts';
 import type { Paths } from '../paths.ts';
 import type { OpenedReader } from '../reader.ts';
@@ -97,8 +98,8 @@ async function erasedAt({ reader }: OpenedReader, keyId: string): Promise<number
   let found: number | undefined;
   const finder = createMentionFinder(Buffer.from('"type":"log.erase"'), LIMITS.entryBytes, (line) => {
     const parsed = parseLine(line);
-    if (!('entry' in parsed) || textAt(parsed.entry, 'type') !== 'log.erase') return;
-    if (textAt(parsed.entry, 'metadata', 'key_id') === keyId) found ??= numberAt(parsed.entry, 'index');
+    if ('entry' in parsed && erasedKeys(parsed.entry).includes(keyId))
+      found ??= numberAt(parsed.entry, 'index');
   });
   for (const { first } of await reader.segments()) {
     for await (const block of reader.read(first)) {

@@ -20,6 +20,7 @@ export const ENTRY_TYPES = [
   'policy.snapshot', 'policy.change', 'allowlist.change', 'role.change', 'agent.register', 'token.issue',
   'token.revoke', 'key.rotate', 'killswitch.change', 'config.change',
   'log.open', 'log.close', 'log.recover', 'log.gap', 'log.read', 'log.export', 'log.import', 'log.prune', 'log.erase',
+  'hold.add', 'hold.release',
   'clock.step', 'anchor.ok', 'anchor.fail', 'sink.fail', 'alert.raise', 'alert.close', 'error', 'custom',
 ] as const;
 export type KnownEntryType = (typeof ENTRY_TYPES)[number];

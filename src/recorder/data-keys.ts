@@ -30,6 +30,8 @@ export interface LeasedKey {
 export interface DataKeys {
   /** For one payload. Errors of the store leave nothing behind: the next call tries again. */
   lease(of: DataKeyFor): Promise<LeasedKey>;
+  /** Resolves when these keys seal nothing any more, and never will: whoever comes later gets another one. */
+  retire(keyIds: ReadonlySet<string>): Promise<void>;
   /** Destroys a key, here and in the store. */
   erase(keyId: string): Promise<void>;
   /** Wipes what is held. */
@@ -62,6 +64,8 @@ export function createDataKeys(options: {
   const hashSubject = subjectHasher(options.masterKey);
   /** Least recently used first. */
   const held = new Map<string, Promise<Held>>();
+  /** Dropped ones that may still be in use. */
+  const retired = new Set<Held>();
   let closed = false;
 
   async function make({ run_id, subject, class: of }: DataKeyFor): Promise<Held> {
@@ -91,6 +95,7 @@ export function createDataKeys(options: {
     entry?.then(
       (dropped) => {
         dropped.dropped = true;
+        if (dropped.leases > 0) retired.add(dropped);
         wipeIfFree(dropped);
       },
       // Whoever waits for it is told; there is no key to wipe.
@@ -137,9 +142,25 @@ export function createDataKeys(options: {
           release() {
             if (given) entry.leases--;
             given = false;
+            if (entry.leases === 0) retired.delete(entry);
             wipeIfFree(entry);
           },
         };
+      }
+    },
+    async retire(keyIds) {
+      for (const [name, entry] of [...held]) {
+        const known = await entry.catch(() => undefined);
+        if (known === undefined || !keyIds.has(known.keyId)) continue;
+        if (held.get(name) === entry) drop(name);
+        retired.add(known);
+      }
+      // Whoever was being given one of them has it by then.
+      await new Promise((resolve) => setImmediate(resolve));
+      for (const entry of retired) {
+        // As long as an entry under it takes to become durable.
+        while (entry.leases > 0) await new Promise((resolve) => setImmediate(resolve));
+        retired.delete(entry);
       }
     },
     async erase(keyId) {

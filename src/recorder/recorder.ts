@@ -18,6 +18,7 @@ import type { Producer, Receipt, Recorder } from './api.ts';
 import { createCheckpointer } from './checkpointer.ts';
 import { createCommitter } from './committer.ts';
 import { createDurableFeed, type OnDurable, type Subscription } from './durable.ts';
+import { createEraser, type Eraser, type Sequence } from './erase.ts';
 import { idMemory } from './ids.ts';
 import { inOrder, type Recorded } from './in-order.ts';
 import { readKeys } from './key-start.ts';
@@ -25,6 +26,7 @@ import { createKeys, planKeys, type Rotated } from './keys.ts';
 import { type RecorderOptions, segmentEntriesOf } from './options.ts';
 import { createPayloads, type PreparedPayload } from './payloads.ts';
 import { createPending } from './pending.ts';
+import { createPruner, type Pruner } from './prune.ts';
 import { recover } from './recover.ts';
 import { loadProjection, type RegistryHolder } from './registry.ts';
 import { createSealer } from './sealer.ts';
@@ -57,11 +59,8 @@ export interface LocalRecorder extends Recorder {
    * that is refused does not keep the others back. Errors: those of `record` that are of the log.
    */
   recordAll(events: readonly Event[], producer: Producer): Promise<readonly Recorded[]>;
-  /**
-   * Erases payloads: `log.erase` is durable first, then the data key is destroyed. Not so the other way round: a key that
-   * is gone although nobody said so would be a loss.
-   */
-  eraseKey(keyId: string, reason: string): Promise<Receipt>;
+  readonly eraser: Eraser;
+  readonly pruner: Pruner;
   /** The key that signs now, and why a retired one still lies on this machine. */
   readonly vkey: () => string;
   readonly notErased: () => string | undefined;
@@ -176,6 +175,38 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   });
 
   let inForce = options.policy;
+  const everInForce = new Set<string>();
+  const retained: Sequence = (event, producer) => {
+    refuseWhenDead();
+    return sequence(event, producer);
+  };
+  const pruner = createPruner({
+    store,
+    outside,
+    payloads,
+    registry,
+    pending,
+    sealer,
+    vkey: keys.vkey,
+    now,
+    checkpoint: signAll,
+    isPlain: (text) => redactor.redactText(text).count === 0,
+    inForce: everInForce,
+    sequence: retained,
+    onWarning: options.onWarning,
+  });
+  const eraser = createEraser({
+    store,
+    keys: outside?.keys,
+    payloads,
+    registry,
+    masterKey: options.masterKey,
+    sequence(event, producer) {
+      refuseWhenClosing();
+      return retained(event, producer);
+    },
+    onWarning: options.onWarning,
+  });
   let closing: Promise<void> | undefined;
   const endings = createEndings({
     pending,
@@ -229,9 +260,17 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   }
 
   async function usePolicy(policy: PolicyInForce): Promise<void> {
+    everInForce.add(policy.hash);
     const file = `policies/${policy.hash}.json`;
     if ((await store.objects.get(file)) === undefined) await store.objects.put(file, policy.snapshot);
     inForce = policy;
+  }
+
+  async function signAll(): Promise<number> {
+    await committer.idle();
+    const size = await checkpointer.checkpoint();
+    refuseWhenDead();
+    return size;
   }
 
   async function announceStart(): Promise<void> {
@@ -244,6 +283,8 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   async function stop(): Promise<void> {
     endings.stop();
     feed.flush();
+    await pruner.stop();
+    await eraser.stop();
     await sealer.stop();
     await checkpointer.stop();
     await snapshots.idle();
@@ -253,6 +294,9 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
 
   async function close(reason: string): Promise<void> {
     endings.stop();
+    // What they have begun, the next start goes on with.
+    await pruner.stop();
+    await eraser.stop();
     try {
       if (committer.failure() === undefined) {
         await endings.all('the recorder was closed before the action ended');
@@ -274,6 +318,8 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   try {
     await keys.start();
     await announceStart();
+    void pruner.resume();
+    void eraser.resume();
   } catch (error) {
     await stop();
     throw error;
@@ -314,21 +360,9 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     sealed: sealer.idle,
     torn: recovered.torn?.files.map(({ name: file }) => file) ?? [],
     usePolicy,
-    async eraseKey(keyId, reason) {
-      const erased = await record(
-        { type: 'log.erase', phase: 'point', reason, metadata: { key_id: keyId } },
-        OWN,
-        refuseWhenClosing,
-      );
-      await payloads?.eraseKey(keyId);
-      return erased;
-    },
-    async checkpoint() {
-      await committer.idle();
-      const size = await checkpointer.checkpoint();
-      refuseWhenDead();
-      return size;
-    },
+    eraser,
+    pruner,
+    checkpoint: signAll,
     close: (reason) => (closing ??= close(reason)),
   };
 }

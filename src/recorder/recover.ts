@@ -11,6 +11,7 @@ import { type Entry, EntrySchema, GENESIS_PREV } from '../core/entry.ts';
 import { HASH_BYTES } from '../core/hash.ts';
 import { parseJson } from '../core/parse.ts';
 import type { LogStore, Segment } from '../core/ports.ts';
+import type { PruneBegun } from '../core/retention/prune-entry.ts';
 import { TILE_WIDTH, tilePath } from '../core/tlog/tile.ts';
 import { createTree, type FullTile, loadTreeState, type TileReader, type Tree } from '../core/tlog/tiling.ts';
 import { rootOfHashes } from '../core/tlog/tree.ts';
@@ -18,6 +19,7 @@ import { type Claims, damaged, openClaims, rolledBack } from './claims.ts';
 import { type FoundRotation, type RotationWatch, watchRotations } from './found-rotation.ts';
 import { type Line, lineLeaf, lineText, lineType, scanLines } from './lines.ts';
 import { denied, linkOf, notSigned } from './links.ts';
+import { requirePruned } from './pruned-start.ts';
 import type { Projection } from './registry.ts';
 import type { Position } from './sequencer.ts';
 
@@ -43,6 +45,8 @@ export interface Recovered {
   /** The rotation to the prepared key that the unsigned tail tells of, and the index of another one that it tells of. */
   readonly rotation: FoundRotation | undefined;
   readonly unfinished: number | undefined;
+  /** Prunes that the unsigned tail tells of. Nothing was removed yet, and anybody may have written them. */
+  readonly voided: readonly PruneBegun[];
   /** First indices of the plain segments that are left, ascending. */
   readonly plain: readonly number[];
 }
@@ -51,7 +55,7 @@ export interface Recovered {
  * A tile's bytes, cut to the width that a tree of some size has there. Only full tiles are stored: the hashes of a
  * partial one above the leaves are the roots of full tiles below it.
  */
-function tileReader(store: LogStore): TileReader {
+export function tileReader(store: Pick<LogStore, 'objects'>): TileReader {
   const read: TileReader = async (level, index, width) => {
     const tile = await store.objects.get(tilePath({ level, index, width: TILE_WIDTH }));
     if (tile !== undefined || level === 0) return tile?.subarray(0, width * HASH_BYTES);
@@ -76,7 +80,7 @@ export async function recover(
   keys: Parameters<typeof openClaims>[0],
   head: Uint8Array | undefined,
   prepared: string | undefined,
-  onTail?: Pick<Projection, 'begin' | 'see'>,
+  onTail?: Pick<Projection, 'begin' | 'see' | 'prunes'>,
 ): Promise<Recovered> {
   const stored = await store.objects.get('checkpoint');
   const segments = await store.segments();
@@ -89,8 +93,8 @@ export async function recover(
   const base = tail[0]?.first ?? 0;
   if (base % TILE_WIDTH !== 0)
     throw damaged(`a segment starts at ${base}, which is no multiple of ${TILE_WIDTH}`);
-  if (segments.length > 0 && segments[0]?.first !== 0)
-    throw damaged('the first segment of the log is missing', 0);
+  const first = segments[0]?.first ?? 0;
+  if (first > 0 && onTail === undefined) throw damaged('the first segment of the log is missing', 0);
 
   await claims.checkBelow(base, tiles);
   await onTail?.begin(base);
@@ -129,6 +133,8 @@ export async function recover(
     position.announced.clear();
   }
   if (position.next < claims.floor) throw rolledBack(position.next, claims.floor);
+  if (first > 0 && onTail !== undefined)
+    await requirePruned(store, { first, base, signed: claims.signed, tiles }, onTail.prunes());
   const torn = cut === undefined ? undefined : await setAside(store, tail, cut, position.next);
   const made = tree.takeTiles();
   return {
@@ -141,6 +147,7 @@ export async function recover(
     torn,
     rotation: rotations.found(),
     unfinished: rotations.unfinished(),
+    voided: onTail?.prunes().begunFrom(claims.signed) ?? [],
     plain: segments.flatMap(({ first, sealed }) => (sealed || first > position.segment ? [] : [first])),
   };
 }

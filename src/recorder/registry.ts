@@ -4,12 +4,17 @@
  * nothing.
  */
 import { type Entry, EntrySchema } from '../core/entry.ts';
+import { TallyError } from '../core/error.ts';
 import { identify } from '../core/identity/identify.ts';
 import { applyEntry, emptyRegistry, type RegistryState } from '../core/identity/registry.ts';
 import { parseRegistry, type Saved, serializeRegistry } from '../core/identity/saved.ts';
 import { parseJson } from '../core/parse.ts';
 import type { Identity } from '../core/policy/types.ts';
 import type { LogReader, ObjectStore } from '../core/ports.ts';
+import { parseCarried } from '../core/retention/carried.ts';
+import { LOG_ERASE } from '../core/retention/erase-entry.ts';
+import { HOLD_ADD, HOLD_RELEASE } from '../core/retention/hold.ts';
+import { foldPrunes, LOG_PRUNE, type PruneFold } from '../core/retention/prune-entry.ts';
 import type { Claims } from './api.ts';
 import { type Line, lineText, lineType, scanEntries, scanEntriesAt } from './lines.ts';
 import { foldActions } from './orphans.ts';
@@ -26,6 +31,8 @@ export interface RegistryHolder {
 
 /** Folds what a start reads anyway, and reads what it does not. */
 export interface Projection {
+  /** What the lines seen so far say of prunes. */
+  prunes(): PruneFold;
   /** Reads what the snapshot does not reflect and lies before entry `base`, where the reading of the tail begins. */
   begin(base: number): Promise<void>;
   /** A good line of the tail; every one from `base` on, in order. */
@@ -46,6 +53,10 @@ const REGISTRY_TYPES: ReadonlySet<string> = new Set([
   'token.revoke',
   'run.start',
   'run.end',
+  HOLD_ADD,
+  HOLD_RELEASE,
+  LOG_PRUNE,
+  LOG_ERASE,
 ]);
 
 function createFold({ state, open }: Saved, withActions = true) {
@@ -85,9 +96,19 @@ export async function loadProjection(
   name: string,
   log: LogReader,
 ): Promise<Projection> {
-  let fold = createFold(await loadSaved(objects, name));
+  const first = (await log.segments())[0]?.first ?? 0;
+  let bases: Base[] | undefined;
+  const nextBase = async (): Promise<Base | undefined> => {
+    bases ??= await carriedBases(log, first);
+    return bases.shift();
+  };
+  const saved = await loadSaved(objects, name);
+  let base = saved.state.size < first ? await nextBase() : undefined;
+  if (saved.state.size < first && base === undefined) throw nothingCarried(first);
+  let fold = createFold(base?.saved ?? saved);
 
   return {
+    prunes: () => foldPrunes(fold.state.prunes),
     async begin(base) {
       const before = [...fold.before].filter((index) => index < base && index < fold.from);
       await scanEntriesAt(log, before, seeIn(fold));
@@ -95,14 +116,55 @@ export async function loadProjection(
     },
     see: (line, index, type) => fold.see(line, index, type),
     async finish(size) {
-      const fits = fold.from <= size;
-      if (!fits) {
-        fold = createFold(nothing());
-        await readInto(fold, log, 0, size);
+      const fits = fold.from <= size && isCited(fold, base);
+      // A crash may have left an object that no entry cites, and somebody may have put one there.
+      for (let again = !fits; again; again = !isCited(fold, base)) {
+        base = first === 0 ? undefined : await nextBase();
+        if (first > 0 && base === undefined) throw nothingCarried(first);
+        fold = createFold(base?.saved ?? nothing());
+        await readInto(fold, log, fold.from, size);
       }
       return { registry: holder(fold.state), open: fold.actions.open(), saved: fits ? fold.from : 0 };
     },
   };
+}
+
+interface Base {
+  /** In the name of the object, and of its bytes. */
+  readonly sha256: string;
+  readonly saved: Saved;
+}
+
+/** What prunes carried on, of those that reach as far as entry `first`; the one that reaches furthest first. */
+async function carriedBases(log: LogReader, first: number): Promise<Base[]> {
+  if (first === 0) return [];
+  const bases: Base[] = [];
+  for (const name of await log.objects.list('pruned/')) {
+    const sha256 = /^pruned\/([0-9a-f]{64})\.json$/.exec(name)?.[1];
+    const carried = sha256 === undefined ? undefined : parseCarried(await log.objects.get(name), sha256);
+    const saved = carried === undefined ? undefined : parseRegistry(carried.registry);
+    if (sha256 !== undefined && saved !== undefined && saved.state.size >= first)
+      bases.push({ sha256, saved });
+  }
+  return bases.sort((a, b) => b.saved.state.size - a.saved.state.size);
+}
+
+/** Nobody has to trust the object: an entry of the log says what its hash is. */
+function isCited(fold: Fold, base: Base | undefined): boolean {
+  return (
+    base === undefined || fold.state.prunes.some((note) => 'carried' in note && note.carried === base.sha256)
+  );
+}
+
+function nothingCarried(first: number): TallyError {
+  return new TallyError(
+    'LOG_DAMAGED',
+    `the log begins at entry ${first}, and what its pruning carried on is gone or is another one`,
+    {
+      hint: 'restore logs/<log>/pruned from a backup; `tally verify` tells what else is missing. After an honest loss, `tally log continue --reason …` starts a new log that cites this one',
+      details: { index: first },
+    },
+  );
 }
 
 /** The registry as all of the log tells it, for who only reads. */
@@ -111,9 +173,23 @@ export async function loadRegistry(
   name: string,
   log: LogReader,
 ): Promise<RegistryState> {
-  const fold = createFold(await loadSaved(objects, name), false);
-  await readInto(fold, log, fold.from, Number.POSITIVE_INFINITY);
-  return fold.state;
+  const saved = await loadSaved(objects, name);
+  const first = (await log.segments())[0]?.first ?? 0;
+  const bases = saved.state.size < first ? await carriedBases(log, first) : [{ sha256: undefined, saved }];
+  for (const { sha256, saved: from } of bases) {
+    const fold = createFold(from, false);
+    await readInto(fold, log, fold.from, Number.POSITIVE_INFINITY);
+    if (sha256 === undefined || isCited(fold, { sha256, saved: from })) return fold.state;
+  }
+  throw nothingCarried(first);
+}
+
+/** The registry after entry `to`, out of one that is true before: for what a prune carries on. */
+export function foldOnto(saved: Saved): {
+  readonly state: RegistryState;
+  see(line: Line, index: number, type: string): void;
+} {
+  return createFold(saved, false);
 }
 
 async function readInto(fold: Fold, log: LogReader, from: number, to: number): Promise<void> {

@@ -17,6 +17,8 @@ export interface Sealer {
   signed(size: number): void;
   /** Why a segment that is due is still plain; undefined when nothing has failed since. */
   failure(): TallyError | undefined;
+  /** Runs `task` while nothing is sealed; segments before the entry that it gives are forgotten. */
+  beside(task: () => Promise<number>): Promise<void>;
   /** Resolves when nothing that is due is left to try, without waiting for the pause after a start. */
   idle(): Promise<void>;
   /** Ends what runs, at its next frame. The segment stays plain. */
@@ -38,6 +40,7 @@ export function createSealer(options: {
   let running: Promise<void> | undefined;
   /** Nothing is tried: too soon after the start, or since something failed that the next segment may find mended. */
   let paused = true;
+  let held = false;
   let timer: NodeJS.Timeout | undefined = setTimeout(resume, LIMITS.sealAfterStartMs);
   timer.unref();
 
@@ -48,7 +51,7 @@ export function createSealer(options: {
   }
 
   async function run(): Promise<void> {
-    for (let first = due(); first !== undefined && !paused; first = due()) {
+    for (let first = due(); first !== undefined && !paused && !held; first = due()) {
       try {
         await options.store.seal(first, aborting.signal);
         plain.splice(plain.indexOf(first), 1);
@@ -65,7 +68,7 @@ export function createSealer(options: {
   }
 
   function start(): void {
-    if (running !== undefined || paused || aborting.signal.aborted || due() === undefined) return;
+    if (running !== undefined || paused || held || aborting.signal.aborted || due() === undefined) return;
     running = run().finally(() => {
       running = undefined;
       start();
@@ -90,6 +93,17 @@ export function createSealer(options: {
       start();
     },
     failure: () => failure,
+    async beside(task) {
+      held = true;
+      try {
+        while (running !== undefined) await running;
+        const to = await task();
+        while ((plain[0] ?? to) < to) damaged.delete(plain.shift() ?? 0);
+      } finally {
+        held = false;
+        start();
+      }
+    },
     async idle() {
       if (timer !== undefined) resume();
       while (running !== undefined) await running;

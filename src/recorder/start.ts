@@ -2,6 +2,7 @@
 import type { Event } from '../core/entry.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { PolicyInForce } from '../core/policy/types.ts';
+import { LOG_PRUNE } from '../core/retention/prune-entry.ts';
 import type { Producer } from './api.ts';
 import type { RecorderOptions } from './options.ts';
 import { type OpenAction, type Pending, unknownEnd } from './pending.ts';
@@ -14,6 +15,14 @@ export function startEvents(
   { compiled, hash }: PolicyInForce,
 ): readonly Event[] {
   const { torn } = recovered;
+  // First of all: before a signature covers the entries that they void.
+  const voided = recovered.voided.map(({ id, from, to }) => ({
+    type: LOG_PRUNE,
+    phase: 'point' as const,
+    parent_id: id,
+    metadata: { from, to },
+    outcome: { status: 'aborted' as const },
+  }));
   const moved = (torn?.files ?? []).map(({ name, bytes, sha256 }) => ({
     type: 'log.recover',
     phase: 'point' as const,
@@ -32,7 +41,7 @@ export function startEvents(
       ...about,
     },
   };
-  return [...moved, opened];
+  return [...voided, ...moved, opened];
 }
 
 export interface Endings {

@@ -209,11 +209,14 @@ describe('payloads', () => {
       '\n',
     );
     const { payload } = JSON.parse(lines[index] ?? '');
-    const erased = await session.recorder?.eraseKey(payload.key_id, 'asked for by its subject');
+    const erased = await session.recorder?.eraser.erase(
+      { key_id: payload.key_id },
+      { type: 'log.erase', phase: 'point', reason: 'asked for by its subject' },
+    );
     await session.close();
     const read = await home.tally(['log', 'show', String(index), '--payload']);
     assert.equal(read.code, 3);
-    assert.match(read.stderr, new RegExp(`was erased: entry ${erased?.index} says so`));
+    assert.match(read.stderr, new RegExp(`was erased: entry ${erased?.receipts[0]?.index} says so`));
     assert.equal((await verdict({})).payloads.checked, 5);
     const gone = await changed((state) => truncate(join(state, 'logs/local', PACK), payload.offset));
     const { code, payloads } = await verdict(gone);

@@ -338,13 +338,16 @@ test('erasing says so in the log first, destroys the key, and the next payload o
   });
   await recorder.record(toolCall('to forget'), SDK);
   const keyId = own(box)[0]?.payload?.key_id ?? '';
-  await recorder.eraseKey(keyId, 'asked for by its subject');
+  await recorder.eraser.erase(
+    { key_id: keyId },
+    { type: 'log.erase', phase: 'point', reason: 'asked for by its subject' },
+  );
   assert.deepEqual(order, ['log.erase']);
   assert.equal(box.dataKeys.has(keyId), false);
   await recorder.record(toolCall('new'), SDK);
   await recorder.close('test');
   const erase = entriesOf(box.disk).find(({ type }) => type === 'log.erase');
-  assert.deepEqual(erase?.metadata, { key_id: keyId });
+  assert.deepEqual(erase?.metadata, { key_ids: [keyId] });
   assert.notEqual(own(box)[1]?.payload?.key_id, keyId);
   await assertVerifies(box);
 });

@@ -4,7 +4,11 @@
  */
 import type { Entry } from '../entry.ts';
 import { invariant } from '../error.ts';
+import type { JsonObject } from '../json.ts';
 import { LIMITS } from '../limits.ts';
+import { erasedKeys, LOG_ERASE } from '../retention/erase-entry.ts';
+import { applyHold, HOLD_ADD, HOLD_RELEASE, type Hold } from '../retention/hold.ts';
+import { LOG_PRUNE, type PruneNote, readPrune } from '../retention/prune-entry.ts';
 import type { TokenKind } from './token.ts';
 
 /** What binds a token besides its agent. */
@@ -51,10 +55,28 @@ export interface RegistryState {
   readonly runs: Map<string, RunRecord>;
   /** Ended runs, oldest first. */
   readonly ended: string[];
+  /** Those that stand, by their id. */
+  readonly holds: Map<string, Hold>;
+  /** What the log says of its prunes, the newest last: of older ones nothing is needed. */
+  readonly prunes: PruneNote[];
+  /** Data keys that a `log.erase` names and whose files may still be there. */
+  readonly erasing: Set<string>;
 }
 
+/** Two prunes, each with its end, and one more that was cut short at every start since. */
+const PRUNE_NOTES = 16;
+
 export function emptyRegistry(): RegistryState {
-  return { size: 0, agents: new Map(), tokens: new Map(), runs: new Map(), ended: [] };
+  return {
+    size: 0,
+    agents: new Map(),
+    tokens: new Map(),
+    runs: new Map(),
+    ended: [],
+    holds: new Map(),
+    prunes: [],
+    erasing: new Set(),
+  };
 }
 
 const text = (value: unknown): string | undefined =>
@@ -188,6 +210,21 @@ export function applyEntry(state: RegistryState, entry: Entry): void {
     case 'run.end':
       // However it ended.
       if (entry.source.assurance !== 'self_reported') endRun(state, entry);
+      break;
+    case HOLD_ADD:
+    case HOLD_RELEASE:
+      if (happened(entry)) applyHold(state.holds, entry);
+      break;
+    case LOG_PRUNE: {
+      const note = readPrune(entry as unknown as JsonObject);
+      if (note === undefined) break;
+      state.prunes.push(note);
+      state.prunes.splice(0, Math.max(0, state.prunes.length - PRUNE_NOTES));
+      break;
+    }
+    case LOG_ERASE:
+      if (happened(entry))
+        for (const keyId of erasedKeys(entry as unknown as JsonObject)) state.erasing.add(keyId);
       break;
     default:
       break;

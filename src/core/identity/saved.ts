@@ -6,7 +6,7 @@ import type { RegistryState } from './registry.ts';
 const text = z.string();
 
 const SavedSchema = z.strictObject({
-  format: z.literal(2),
+  format: z.literal(3),
   size: z.int().nonnegative(),
   open: z.array(z.int().nonnegative()),
   agents: z.array(
@@ -37,6 +37,33 @@ const SavedSchema = z.strictObject({
     z.strictObject({ run_id: text, token_id: text.exactOptional(), ended_at: text.exactOptional() }),
   ),
   ended: z.array(text),
+  holds: z.array(
+    z.intersection(
+      z.discriminatedUnion('kind', [
+        z.looseObject({ kind: z.literal('all') }),
+        z.looseObject({ kind: z.literal('run'), run_id: text }),
+        z.looseObject({ kind: z.literal('subject'), subject_hash: text }),
+      ]),
+      z.looseObject({ hold_id: text, since: text, reason: text.exactOptional(), by: text.exactOptional() }),
+    ),
+  ),
+  prunes: z.array(
+    z.discriminatedUnion('kind', [
+      z.strictObject({
+        kind: z.literal('begun'),
+        index: z.int().nonnegative(),
+        id: text,
+        ts: text,
+        from: z.int().nonnegative(),
+        to: z.int().positive(),
+        carried: text,
+        root: text.exactOptional(),
+        by: text.exactOptional(),
+      }),
+      z.strictObject({ kind: z.enum(['done', 'aborted']), index: z.int().nonnegative(), of: text }),
+    ]),
+  ),
+  erasing: z.array(text),
 });
 
 export interface Saved {
@@ -48,13 +75,16 @@ export interface Saved {
 /** Equal states give equal text. Holds hashes of tokens, no secret; still for a 0600 file. */
 export function serializeRegistry({ state, open }: Saved): string {
   return canonicalize({
-    format: 2,
+    format: 3,
     size: state.size,
     open: [...open],
     agents: [...state.agents.values()],
     tokens: [...state.tokens.values()],
     runs: [...state.runs.values()],
     ended: state.ended,
+    holds: [...state.holds.values()],
+    prunes: [...state.prunes],
+    erasing: [...state.erasing],
   });
 }
 
@@ -72,13 +102,16 @@ export function parseRegistry(saved: string): Saved | undefined {
   }
   const parsed = SavedSchema.safeParse(value);
   if (!parsed.success) return undefined;
-  const { size, open, agents, tokens, runs, ended } = parsed.data;
+  const { size, open, agents, tokens, runs, ended, holds, prunes, erasing } = parsed.data;
   const state: RegistryState = {
     size,
     agents: new Map(agents.map((agent) => [agent.agent_id, agent])),
     tokens: new Map(tokens.map((token) => [token.token_id, token])),
     runs: new Map(runs.map((run) => [run.run_id, run])),
     ended,
+    holds: new Map(holds.map((hold) => [hold.hold_id, hold])),
+    prunes,
+    erasing: new Set(erasing),
   };
   const fits = ended.every((id) => state.runs.has(id)) && open.every((index) => index < size);
   return fits ? { state, open } : undefined;

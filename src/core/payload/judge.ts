@@ -7,7 +7,8 @@
  */
 import type { JsonObject } from '../json.ts';
 import { LIMITS } from '../limits.ts';
-import { numberAt, textAt } from '../query/fields.ts';
+import { numberAt } from '../query/fields.ts';
+import { erasedKeys } from '../retention/erase-entry.ts';
 import { type Citation, citationOf } from './citation.ts';
 
 export interface PayloadsVerdict {
@@ -111,11 +112,9 @@ export function judgePayloads(look: Look | undefined): PayloadJudge {
   return {
     cite,
     erase(entry) {
-      if (textAt(entry, 'type') !== 'log.erase') return;
-      const keyId = textAt(entry, 'metadata', 'key_id');
       const index = numberAt(entry, 'index');
-      if (keyId !== undefined && keyId !== '' && index !== undefined && !erasedAt.has(keyId))
-        erasedAt.set(keyId, index);
+      if (index === undefined) return;
+      for (const keyId of erasedKeys(entry)) if (!erasedAt.has(keyId)) erasedAt.set(keyId, index);
     },
     judge(packBytes, signed) {
       let erased = 0;

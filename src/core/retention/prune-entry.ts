@@ -114,6 +114,8 @@ export interface PruneFold {
   see(note: PruneNote): void;
   /** `signed`: entries at or behind it do not count. */
   state(signed: number): PruneState;
+  /** Those that begin at or behind that index and were not ended. */
+  begunFrom(index: number): readonly PruneBegun[];
 }
 
 /** Takes the notes in the order of the log. */
@@ -129,6 +131,7 @@ export function foldPrunes(before: readonly PruneNote[] = []): PruneFold {
   for (const note of before) see(note);
   return {
     see,
+    begunFrom: (index) => begun.filter((one) => one.index >= index && !ended.has(one.id)),
     state(signed) {
       // Nobody undoes what is done.
       const isVoid = ({ id }: PruneBegun): boolean => ended.get(id)?.kind === 'aborted';
