@@ -49,8 +49,8 @@ export function build(context: Context): Command {
 const HELP = `
 Scores: 0.5 is worth a look, 0.9 an alarm; spec/baseline.md has the formulas and
 what was measured. 3 ± 1 is the median and the median distance from it; "99 %" is
-what 99 in 100 do not exceed; (1–4 %) is a 95 % interval. With fewer than ten runs
-nothing is scored. What is learned is kept under baselines/ in the state directory;
+what 99 in 100 do not exceed; (1–4 %) is a 95 % interval; NOW is the most of any
+minute, hour or run of now. With fewer than ten runs nothing is scored. What is learned is kept under baselines/ in the state directory;
 deleting it loses nothing.
 
 --json prints {"agent","window":{"since","until","days"},"now":{"since","until"?,

@@ -17,12 +17,14 @@ const WEEK = [1, 2, 3, 4, 5, 6, 0];
 export function hourLines({ view, present }: Found, { style }: Out): string[] {
   const now = new Set([...present.hours.keys()].map((hour) => Number(hour.slice(-2))));
   const marks = view.hourDays.map((_, hour) => (now.has(hour) ? '▲' : ' ')).join('');
-  const week = WEEK.map((day) => `${WEEKDAYS[day]} ${view.weekdayDays[day] ?? 0}`).join('  ');
+  const week = WEEK.map((day) => WEEKDAYS[day]).join(' ');
+  const weekDays = WEEK.map((day) => String(view.weekdayDays[day] ?? 0).padStart(2)).join(' ');
   return [
     `${style.dim('hours (UTC)')}  0     6     12    18    `,
     `${style.dim('days active')}  ${sparkline(view.hourDays)}`,
     ...(now.size === 0 ? [] : [`${style.dim('now        ')}  ${marks}`]),
-    `${style.dim('days')}  ${week}`,
+    `${style.dim('week       ')}  ${week}`,
+    `${style.dim('days active')}  ${weekDays}`,
   ].map((line) => line.trimEnd());
 }
 

@@ -61,13 +61,17 @@ function deviationLines({ view, deviations, present }: Found, { style, width }: 
   return lines;
 }
 
+/** The first is enough where the others would take a line. */
 const EVIDENCE_SHOWN = 3;
+const WIDE = 100;
 
 function deviation({ score, words, evidence }: Deviation, { style, width }: Out): string[] {
   const level = levelOf(score);
   const paint = level === 'alarm' ? style.red : style.yellow;
   const label = `${score.toFixed(2)} ${pad(bar(score, SCORE_BAR), SCORE_BAR)} ${pad(level, 5)}  `;
-  const shown = evidence.slice(0, EVIDENCE_SHOWN).map((index) => `#${index}`);
+  const shown = evidence
+    .slice(0, width === undefined || width >= WIDE ? EVIDENCE_SHOWN : 1)
+    .map((index) => `#${index}`);
   const entries = shown.join(' ') + (evidence.length > shown.length ? ' …' : '');
   return hanging(label, `${safe(words)}  ${entries}`, width, paint);
 }

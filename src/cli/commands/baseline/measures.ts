@@ -7,7 +7,8 @@ import { type Out, table } from './block.ts';
 import type { Found } from './gather.ts';
 import { mostOf } from './json.ts';
 
-export function measureLines({ view, present, now }: Found, { style, width }: Out): string[] {
+/** Of now the most: of its minutes, its hours, its runs. */
+export function measureLines({ view, present }: Found, { style, width }: Out): string[] {
   const runs = [...present.runs.values()];
   const most = (of: (run: (typeof runs)[number]) => number): number | undefined =>
     runs.length === 0 ? undefined : Math.max(...runs.map(of));
@@ -40,7 +41,7 @@ export function measureLines({ view, present, now }: Found, { style, width }: Ou
       { header: '' },
       { header: 'USUAL', align: 'right' },
       { header: '99 %', align: 'right', optional: 1 },
-      { header: now.run === undefined ? 'MOST NOW' : 'THIS RUN', align: 'right' },
+      { header: 'NOW', align: 'right' },
     ],
     rows,
     { style, width },
