@@ -150,7 +150,13 @@ async function verifyOnce(
   const misnamed = about.published ? [] : await misnamedSegments(opened.directory, reader, prunedTo);
   const recovery = await judgeRecovery(opened.directory, taps.recovery, about.published, prunedTo);
   const findings =
-    taps.judge === undefined ? undefined : await completenessFound(taps.judge, about.blocks, request);
+    taps.judge === undefined
+      ? undefined
+      : await completenessFound(
+          taps.judge,
+          about.published ? about.blocks : directoryBlocks(reader),
+          request,
+        );
   const snapshots = about.published ? undefined : taps.snapshots.judge(await storedSnapshots(reader));
   const judged = {
     ...report,

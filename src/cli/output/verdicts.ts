@@ -3,6 +3,7 @@ import type { PayloadsVerdict } from '../../core/payload/judge.ts';
 import type { SnapshotsVerdict } from '../../core/query/snapshots.ts';
 import type { IntegrityVerdict, Status, TilesVerdict } from '../../core/tlog/verify-report.ts';
 import type { Verification } from '../verifying.ts';
+import { completenessLines } from './completeness.ts';
 import { headTexts } from './heads.ts';
 import { grouped } from './progress.ts';
 import { safe } from './safe.ts';
@@ -62,7 +63,9 @@ export function verdictLines(report: Verification, style: Style, width?: number)
   }
   if (payloads.cited > 0) lines.push(line(payloads.status, 'payloads', payloadsText(payloads)));
   if (log_json !== undefined) lines.push(line('fail', 'log.json', safe(log_json)));
-  return [...lines, '', summary(report)];
+  const { findings } = completeness;
+  const found = findings === undefined ? [] : completenessLines(findings, style, width);
+  return [...lines, ...(found.length === 0 ? [] : ['', ...found]), '', summary(report)];
 }
 
 function roomIn(width: number | undefined): number | undefined {
@@ -245,6 +248,19 @@ function completenessText({ completeness }: Verification): string {
     findings.runs_without_end_count > 0
       ? `runs without an end: ${few(findings.runs_without_end.map(safe), findings.runs_without_end_count)}`
       : undefined,
+    findings.imported_without_end_count > 0
+      ? `imported calls without an end: ${few(
+          findings.imported_without_end.map(({ index }) => String(index)),
+          findings.imported_without_end_count,
+        )}`
+      : undefined,
+    findings.secrets_outside_runs_count > 0
+      ? `secrets that agents used outside of runs: ${few(
+          findings.secrets_outside_runs.map(({ index }) => String(index)),
+          findings.secrets_outside_runs_count,
+        )}`
+      : undefined,
+    findings.exact ? undefined : 'more was open at once than can be told apart',
     findings.hole_count > 0
       ? `holes in a recorder's numbers: before ${few(
           findings.holes.map(({ before }) => String(before)),

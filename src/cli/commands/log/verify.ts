@@ -1,11 +1,13 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { TallyError } from '../../../core/error.ts';
+import { COMPLETENESS_LISTS, type CompletenessList, listCompleteness } from '../../completeness.ts';
 import type { Context } from '../../context.ts';
 import { isBundle } from '../../export/is-bundle.ts';
 import { examples, wholeNumber } from '../../help.ts';
+import { directoryBlocks, publishedDirectory } from '../../log-source.ts';
 import { hintLine } from '../../output/failure.ts';
 import { createProgress, formatBytes } from '../../output/progress.ts';
-import { toJson } from '../../output/safe.ts';
+import { safeJsonText, toJson } from '../../output/safe.ts';
 import { formatDuration } from '../../output/time.ts';
 import { mending, verdictLines } from '../../output/verdicts.ts';
 import { anchorRequest } from '../../verify-anchors.ts';
@@ -20,6 +22,7 @@ interface VerifyOptions {
   readonly witness?: readonly string[];
   readonly quorum?: number;
   readonly completeness?: boolean;
+  readonly list?: CompletenessList;
   readonly workers?: number;
   readonly json?: boolean;
 }
@@ -48,6 +51,12 @@ export function buildVerify(context: Context, name: 'verify' | 'log verify'): Co
     )
     .option('--quorum <n>', 'so many of them are enough', wholeNumber(1))
     .option('--completeness', 'also judge whether everything that began has its end in the log')
+    .addOption(
+      new Option(
+        '--list <what>',
+        'only this: all that --completeness finds of one kind, one JSON object a line',
+      ).choices(COMPLETENESS_LISTS),
+    )
     .option('--workers <n>', 'processor cores to use; as many as pay otherwise', wholeNumber(1))
     .option('--json', 'one JSON document')
     .addHelpText('after', HELP);
@@ -57,6 +66,7 @@ export function buildVerify(context: Context, name: 'verify' | 'log verify'): Co
     [`tally ${name} 41.tlog-proof --key "$VKEY"`, 'the proof of one entry, without the log'],
     [`tally ${name} --head last-week.checkpoint`, 'nothing since last week was taken back'],
     [`tally ${name} --completeness --json`, 'for a program'],
+    [`tally ${name} --list crashes`, 'every time without a recorder that followed a crash'],
   ]).action((what: string | undefined, options: VerifyOptions) => choose(context, what, options));
 }
 
@@ -89,6 +99,7 @@ async function choose(context: Context, what: string | undefined, options: Verif
   if (!isFile) return verify(context, what === undefined ? options : { ...options, dir: what });
   if (options.head !== undefined) throw unfit('--head', 'for a proof file, which holds one entry');
   if (options.completeness === true) throw unfit('--completeness', 'for a proof file, which holds one entry');
+  if (options.list !== undefined) throw unfit('--list', 'for a proof file, which holds one entry');
   if (options.workers !== undefined) throw unfit('--workers', 'for a proof file, which holds one entry');
   const [first, ...more] = options.key ?? [];
   if (more.length > 0) throw unfit('a second --key', 'for a proof file, which one key signed');
@@ -106,7 +117,7 @@ async function choose(context: Context, what: string | undefined, options: Verif
 
 /** What `log export --bundle` made. */
 async function bundle(context: Context, directory: string, options: VerifyOptions): Promise<void> {
-  for (const name of ['head', 'completeness', 'workers'] as const)
+  for (const name of ['head', 'completeness', 'list', 'workers'] as const)
     if (options[name] !== undefined) throw unfit(`--${name}`, 'for a bundle, which holds a part of a log');
   const [{ tellVerified }, { verifyBundleAt }] = await Promise.all([
     import('../../export/bundle-told.ts'),
@@ -127,6 +138,7 @@ function unfit(option: string, why: string): TallyError {
 }
 
 async function verify(context: Context, options: VerifyOptions): Promise<void> {
+  if (options.list !== undefined) return list(context, options.list, options);
   const { stdout, stderr } = context;
   const current = options.dir === undefined;
   const keys = await Promise.all((options.key ?? []).map(readKey));
@@ -157,6 +169,19 @@ async function verify(context: Context, options: VerifyOptions): Promise<void> {
   const lines = verdictLines(report, stdout.style, stdout.width);
   await stdout.line(`${lines.join('\n')}, ${rate}`);
   for (const text of mending(report)) await stderr.line(hintLine(text, stderr));
+}
+
+/** Reads and proves nothing: it names what the verification found, where that is more than it shows. */
+async function list(context: Context, what: CompletenessList, { dir }: VerifyOptions): Promise<void> {
+  const { reader } = await context.openReader(dir === undefined ? {} : { log: dir });
+  const published = dir === undefined ? undefined : await publishedDirectory(reader);
+  const { blocks, first } = published ?? directoryBlocks(reader);
+  const begins = first ?? (await reader.segments())[0]?.first ?? 0;
+  const alive = dir === undefined ? await writerLives(context) : undefined;
+  for await (const one of listCompleteness(what, blocks, { first: begins, alive })) {
+    if (context.stdout.gone.aborted) return;
+    await context.stdout.line(safeJsonText(JSON.stringify(one)));
+  }
 }
 
 /** A writer that runs has open actions; one that is gone has left them unfinished. */
