@@ -14,6 +14,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'log', summary: 'list, show, follow, publish the log', group: 'Read:', load: () => import('./commands/log.ts') },
   { name: 'verify', summary: 'prove that nothing was altered (short for log verify)', group: 'Read:', load: () => import('./commands/verify.ts') },
   { name: 'baseline', summary: 'what an agent usually does, and how now differs', group: 'Read:', load: () => import('./commands/baseline.ts') },
+  { name: 'audit', summary: 'who used which secret, and what came of it', group: 'Read:', load: () => import('./commands/audit.ts') },
   { name: 'key', summary: 'the public keys that verify this log', group: 'Read:', load: () => import('./commands/key.ts') },
   { name: 'status', summary: 'whether it runs, and what is signed and in force', group: 'Manage:', load: () => import('./commands/status.ts') },
   { name: 'doctor', summary: 'what is wrong, and the command that mends it', group: 'Manage:', load: () => import('./commands/doctor.ts') },
@@ -23,6 +24,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'agent', summary: 'agents and their tokens', group: 'Manage:', load: () => import('./commands/agent.ts') },
   { name: 'witness', summary: 'have this log cosigned, or cosign the logs of others', group: 'Manage:', load: () => import('./commands/witness.ts') },
   { name: 'anchor', summary: 'evidence outside of this machine', group: 'Manage:', load: () => import('./commands/anchor.ts') },
+  { name: 'alerts', summary: 'what the rules tell of, and where it goes', group: 'Manage:', load: () => import('./commands/alerts.ts') },
   { name: 'operator', summary: 'the passphrase of who may change all this', group: 'Manage:', load: () => import('./commands/operator.ts') },
   { name: 'completion', summary: 'for bash, zsh and fish', group: 'Manage:', load: () => import('./commands/completion.ts') },
 ];

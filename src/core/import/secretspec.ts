@@ -33,8 +33,9 @@ export function secretspecDecoder(): Decoder {
   return {
     unpaired: () => 0,
     decode({ value }) {
-      const operation = oneOf(value.action, OPERATIONS);
-      if (operation === undefined) return { refused: `action: not one of ${OPERATIONS.join(', ')}` };
+      const action = idAt(value, 'action');
+      if (action === undefined) return { refused: 'action: missing, or longer than an id' };
+      const operation = oneOf(action, OPERATIONS);
       const found = oneOf(value.outcome, FOUNDS);
       const caller = field(value, 'caller');
       return {
@@ -52,8 +53,10 @@ export function secretspecDecoder(): Decoder {
                 reason: textAt(value, 'reason'),
               }),
               actor: actorOf(value),
-              action: { name: `secret.${operation}` },
-              secret: { operation, ...secretOf(value), ...present({ found }) },
+              action: { name: `secret.${action}`.slice(0, LIMITS.idChars) },
+              ...(operation === undefined
+                ? {}
+                : { secret: { operation, ...secretOf(value), ...present({ found }) } }),
               outcome: {
                 status:
                   found === 'error' || found === 'missing' ? 'error' : found === 'started' ? 'started' : 'ok',
@@ -62,7 +65,9 @@ export function secretspecDecoder(): Decoder {
             },
             fields: present({
               ...othersThan(value, USED),
-              ...(found === undefined ? { outcome: value.outcome } : {}),
+              ...(found === undefined || operation === undefined ? { outcome: value.outcome } : {}),
+              // Newer versions do more than entries have words for.
+              ...(operation === undefined ? { action, ...secretOf(value) } : {}),
             }),
             metadata: caller === undefined || caller === null ? {} : { caller },
           },

@@ -1,0 +1,150 @@
+import { Command } from 'commander';
+import type { JsonObject } from '../../core/json.ts';
+import { textAt } from '../../core/query/fields.ts';
+import type { LogFilter } from '../../core/query/filter.ts';
+import { secretspec } from '../../core/view/secretspec.ts';
+import type { OpenedQuery } from '../../open/query.ts';
+import { readRows } from '../asking.ts';
+import type { Context } from '../context.ts';
+import { examples, wholeNumber } from '../help.ts';
+import { auditCells, auditColumns } from '../output/audit-rows.ts';
+import { safeJsonText } from '../output/safe.ts';
+import { type Cell, layOut } from '../output/table.ts';
+import { zoneName } from '../output/time.ts';
+
+interface AuditOptions {
+  readonly limit: number;
+  readonly all?: boolean;
+  readonly project?: string;
+  readonly profile?: string;
+  readonly action?: string;
+  readonly agent?: string;
+  readonly outcome?: string;
+  readonly json?: boolean;
+  readonly utc?: boolean;
+  readonly dir?: string;
+}
+
+const DEFAULT_ROWS = 20;
+/** Rows that decide the widths of the table; later ones are cut to them, so any number of rows needs no memory. */
+const SAMPLE = 200;
+
+export function build(context: Context): Command {
+  const command = new Command('audit')
+    .summary('who used which secret, and what came of it')
+    .description(
+      'Accesses to secrets, in the words of secretspec: the newest ones, and of these the newest last. No value of a secret is in any of them.',
+    )
+    .option('-n, --limit <n>', 'so many of the newest', wholeNumber(1), DEFAULT_ROWS)
+    .option('--all', 'every one')
+    .option('--project <name>', 'only this project')
+    .option('--profile <name>', 'only this profile')
+    .option('--action <action>', 'only get, set, check, run, import, delete or export')
+    .option('--agent <name>', 'only by this agent')
+    .option('--outcome <outcome>', 'only found, missing, default, written, deleted, started or error')
+    .option('--json', 'the records, one JSON object a line, as secretspec prints them')
+    .option('--utc', 'times in UTC, not in the local zone')
+    .option('--dir <directory>', 'another log directory')
+    .addHelpText('after', HELP);
+  return examples(command, [
+    ['tally audit', 'the newest 20 accesses'],
+    ['tally audit --project my-app --action run', 'programs that were started with secrets of a project'],
+    ['tally audit --json | jq \'select(.outcome == "missing")\'', 'for a program'],
+  ]).action((options: AuditOptions) => audit(context, options));
+}
+
+const HELP = `
+--json prints for each access v, id, ts, session_id, seq, action, project, profile,
+key or keys, command, provider, ref, outcome, error_kind, reason, caller, actor
+{user, agent, is_agent} and version; what is not known is absent. Names of secrets
+are in it, values never. The same as a file: tally log export --view secretspec.`;
+
+async function audit(context: Context, options: AuditOptions): Promise<void> {
+  const opened = await context.openQuery(options.dir === undefined ? {} : { log: options.dir });
+  try {
+    if (opened.query.size === 0) await opened.opened.logInfo();
+    const filter: LogFilter = {
+      types: ['secret.access'],
+      ...(options.project === undefined ? {} : { project: options.project }),
+    };
+    const records = newest(opened, filter, options);
+    if (options.json === true) await printLines(context, records);
+    else await printTable(context, records, options);
+  } finally {
+    await opened.close();
+  }
+}
+
+/** The newest `limit` that are wanted, oldest of these first: found from the end, then read forwards. */
+async function* newest(
+  opened: OpenedQuery,
+  filter: LogFilter,
+  options: AuditOptions,
+): AsyncGenerator<JsonObject> {
+  let after = -1;
+  if (options.all !== true) {
+    let left = options.limit;
+    const found = readRows(opened, opened.query.rows(filter, { order: 'newest' }));
+    for await (const { row, call } of found.rows()) {
+      left -= secretspec.records(call).filter((record) => isWanted(record, options)).length;
+      if (left > 0) continue;
+      after = row.index - 1;
+      break;
+    }
+  }
+  const rows = opened.query.rows(filter, { order: 'oldest', ...(after < 0 ? {} : { after }) });
+  for await (const { call } of readRows(opened, rows).rows())
+    for (const record of secretspec.records(call)) if (isWanted(record, options)) yield record;
+}
+
+function isWanted(record: JsonObject, { profile, action, agent, outcome }: AuditOptions): boolean {
+  return (
+    (profile === undefined || textAt(record, 'profile') === profile) &&
+    (action === undefined || textAt(record, 'action') === action) &&
+    (agent === undefined || textAt(record, 'actor', 'agent') === agent) &&
+    (outcome === undefined || textAt(record, 'outcome') === outcome)
+  );
+}
+
+async function printLines({ stdout }: Context, records: AsyncIterable<JsonObject>): Promise<void> {
+  for await (const record of records) {
+    if (stdout.gone.aborted) return;
+    await stdout.line(safeJsonText(JSON.stringify(record)));
+  }
+}
+
+async function printTable(
+  context: Context,
+  records: AsyncIterable<JsonObject>,
+  { utc }: AuditOptions,
+): Promise<void> {
+  const { stdout, stderr } = context;
+  const zone = { utc: utc === true };
+  const nowMs = context.now();
+  const columns = auditColumns(zoneName(nowMs, zone));
+  let sample: (readonly Cell[])[] | undefined = [];
+  let layout = layOut(columns, [], stdout.width);
+  let count = 0;
+
+  async function begin(rows: readonly (readonly Cell[])[]): Promise<void> {
+    if (rows.length === 0) return;
+    layout = layOut(columns, rows, stdout.width);
+    await stdout.line(layout.header(stdout.style.dim));
+    for (const row of rows) await stdout.line(layout.row(row));
+  }
+
+  for await (const record of records) {
+    if (stdout.gone.aborted) return;
+    count++;
+    const row = auditCells(record, { style: stdout.style, zone, nowMs });
+    if (sample === undefined) await stdout.line(layout.row(row));
+    else {
+      sample.push(row);
+      if (sample.length < SAMPLE) continue;
+      await begin(sample);
+      sample = undefined;
+    }
+  }
+  await begin(sample ?? []);
+  if (count === 0) await stderr.line(stderr.style.dim('no access to a secret matches'));
+}

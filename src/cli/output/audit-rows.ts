@@ -1,0 +1,60 @@
+/** Rows of `tally audit`: records of secretspec's view, for people. */
+import type { JsonObject } from '../../core/json.ts';
+import { listAt, textAt } from '../../core/query/fields.ts';
+import { safe } from './safe.ts';
+import { type Paint, plainText, type Style } from './style.ts';
+import type { Cell, Column } from './table.ts';
+import { formatRecent, type Zone } from './time.ts';
+
+export interface AuditRowOptions {
+  readonly style: Style;
+  readonly zone: Zone;
+  readonly nowMs: number;
+}
+
+export function auditColumns(zoneLabel: string): readonly Column[] {
+  return [
+    { header: `TIME (${zoneLabel})` },
+    { header: 'WHO', shrinkTo: 6, cut: 'middle', optional: 1 },
+    { header: 'ACTION' },
+    { header: 'SECRET', shrinkTo: 8, weight: 2, cut: 'middle' },
+    { header: 'PROJECT', shrinkTo: 7, cut: 'middle', optional: 3 },
+    { header: 'PROFILE', shrinkTo: 7, optional: 4 },
+    { header: 'OUTCOME', shrinkTo: 7 },
+    { header: 'REASON', shrinkTo: 12, weight: 3, optional: 2 },
+  ];
+}
+
+export function auditCells(record: JsonObject, { style, zone, nowMs }: AuditRowOptions): readonly Cell[] {
+  const text = (...path: readonly string[]): string => safe(textAt(record, ...path) ?? '');
+  const ts = textAt(record, 'ts');
+  const agent = textAt(record, 'actor', 'agent');
+  const outcome = textAt(record, 'outcome');
+  const kind = textAt(record, 'error_kind');
+  return [
+    { text: ts === undefined ? '?' : safe(formatRecent(ts, nowMs, zone)), paint: style.dim },
+    agent === undefined
+      ? { text: text('actor', 'user'), paint: style.dim }
+      : { text: safe(agent), paint: style.bold },
+    { text: text('action') },
+    { text: safe(secretsOf(record)) },
+    { text: text('project'), paint: style.dim },
+    { text: text('profile'), paint: style.dim },
+    {
+      text: safe(kind === undefined || outcome !== 'error' ? (outcome ?? '') : `error: ${kind}`),
+      paint: outcomePaint(outcome, style),
+    },
+    { text: text('reason') },
+  ];
+}
+
+function secretsOf(record: JsonObject): string {
+  const keys = listAt(record, 'keys').filter((key) => typeof key === 'string');
+  return textAt(record, 'key') ?? keys.join(',');
+}
+
+function outcomePaint(outcome: string | undefined, style: Style): Paint {
+  if (outcome === undefined) return plainText;
+  if (outcome === 'error') return style.red;
+  return outcome === 'missing' ? style.yellow : style.green;
+}
