@@ -11,7 +11,13 @@ import { LIMITS } from '../core/limits.ts';
 import { type PayloadSetting, PayloadSettingSchema } from '../core/payload/policy.ts';
 import { type PolicyDocument, parsePolicyDocument } from '../core/policy/document.ts';
 import { didYouMean } from '../core/policy/suggest.ts';
+import {
+  AuditAliasSchema,
+  type RetentionSetting,
+  RetentionSettingSchema,
+} from '../core/retention/setting.ts';
 import { createQuorum } from '../core/tlog/quorum.ts';
+import { type AlertSettings, AlertSettingsSchema, DESTINATION_KEYS } from '../sink/setting.ts';
 
 export const READS = ['running', 'always', 'never'] as const;
 export type Reads = (typeof READS)[number];
@@ -38,26 +44,39 @@ const ConfigSchema = z.strictObject({
     .optional(),
   /** So many different ones of the configured witnesses have to cosign. */
   witness_quorum: z.int().min(1).max(LIMITS.anchors).optional(),
+  /** Where alerts go, and whether anything looks for them (docs/alerts.md). */
+  alerts: AlertSettingsSchema.optional(),
   /** What is kept of payloads, per type and class (spec/entry.md section 11). */
   payloads: PayloadSettingSchema.optional(),
+  /** How long entries and payloads are kept (docs/retention.md). */
+  retention: RetentionSettingSchema.optional(),
+  /** Names that other programs have for some of this. */
+  audit: AuditAliasSchema.optional(),
 });
 
 export interface MachineConfig extends AnchorSettings {
   readonly allow_observe: boolean;
   readonly port?: number;
   readonly tiles?: boolean;
+  readonly alerts: AlertSettings;
   readonly reads?: Reads;
   readonly payloads?: PayloadSetting;
+  readonly retention?: RetentionSetting;
+  /** Names of members whose values are redacted besides the built-in ones. */
+  readonly redactFields?: readonly string[];
 }
 
 const KEYS = Object.keys(ConfigSchema.shape);
 const ANCHOR_KEYS = [...new Set(AnchorSettingSchema.options.flatMap(({ shape }) => Object.keys(shape)))];
 const KEYS_IN: Readonly<Record<string, readonly string[]>> = {
   anchors: ANCHOR_KEYS,
+  alerts: [...Object.keys(AlertSettingsSchema.shape), ...DESTINATION_KEYS],
   payloads: Object.keys(PayloadSettingSchema.shape),
+  retention: [...Object.keys(RetentionSettingSchema.shape), 'days', 'bytes', 'at_least_days'],
+  audit: Object.keys(AuditAliasSchema.shape),
 };
 /** Settings of the design that this version does not carry out. */
-const NOT_YET = ['failure_modes', 'retention', 'sinks', 'webhooks'];
+const NOT_YET = ['failure_modes', 'sinks', 'webhooks'];
 
 /** Throws BAD_CONFIG with the place of the first problem (details.line, details.column). */
 export function parseConfig(text: string, path: string): MachineConfig {
@@ -74,7 +93,16 @@ export function parseConfig(text: string, path: string): MachineConfig {
   // An empty file, or one of comments only, sets nothing.
   const parsed = ConfigSchema.safeParse(doc.value ?? {});
   if (!parsed.success) throw firstProblem(path, doc, parsed.error.issues[0]);
-  const { allow_observe = false, port, tiles, reads, anchors = [], witness_quorum, payloads } = parsed.data;
+  const {
+    allow_observe = false,
+    port,
+    tiles,
+    reads,
+    anchors = [],
+    witness_quorum,
+    payloads,
+    alerts,
+  } = parsed.data;
   if (witness_quorum !== undefined) {
     try {
       createQuorum(witnessKeys(anchors), witness_quorum);
@@ -91,15 +119,46 @@ export function parseConfig(text: string, path: string): MachineConfig {
     ...(tiles === undefined ? {} : { tiles }),
     ...(reads === undefined ? {} : { reads }),
     anchors,
+    alerts: { enabled: alerts?.enabled ?? true, destinations: alerts?.destinations ?? [] },
     ...(witness_quorum === undefined ? {} : { witness_quorum }),
     ...(payloads === undefined ? {} : { payloads }),
+    ...retentionOf(parsed.data, path, doc),
+  };
+}
+
+/** What the other program calls `retention_days` is `entries.days`: both at once would leave open which is meant. */
+function retentionOf(
+  { retention, audit }: z.infer<typeof ConfigSchema>,
+  path: string,
+  doc: PolicyDocument,
+): Pick<MachineConfig, 'retention' | 'redactFields'> {
+  const days = audit?.retention_days;
+  if (days !== undefined && retention?.entries?.days !== undefined)
+    throw badConfig(
+      path,
+      doc.locate(['audit', 'retention_days']),
+      'audit.retention_days says what retention.entries.days says already',
+      'keep one of them',
+    );
+  const least = retention?.entries?.at_least_days;
+  if (days !== undefined && least !== undefined && least > days)
+    throw badConfig(
+      path,
+      doc.locate(['audit', 'retention_days']),
+      'retention.entries.at_least_days is more than audit.retention_days: nothing would ever be due',
+    );
+  const kept = days === undefined ? retention : { ...retention, entries: { ...retention?.entries, days } };
+  return {
+    ...(kept === undefined ? {} : { retention: kept }),
+    ...(audit?.redact_fields === undefined ? {} : { redactFields: audit.redact_fields }),
   };
 }
 
 /** A missing file means the defaults. */
 export function loadConfig(path: string): MachineConfig {
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return { allow_observe: false, anchors: [] };
+  if (stat === undefined)
+    return { allow_observe: false, anchors: [], alerts: { enabled: true, destinations: [] } };
   // Whoever can write it can switch enforcement off.
   const uid = process.geteuid?.() ?? stat.uid;
   if ((stat.uid !== uid && stat.uid !== 0) || (stat.mode & 0o022) !== 0) {
@@ -129,7 +188,7 @@ function firstProblem(path: string, doc: PolicyDocument, issue: z.core.$ZodIssue
     path,
     place,
     `${where === '' ? 'the file' : where}: ${issue.message}`,
-    MEANINGS[where.replace(/^(anchors|payloads)\..*/, '$1')],
+    MEANINGS[where.replace(/^(anchors|alerts|payloads|retention|audit)\..*/, '$1')],
   );
 }
 
@@ -141,7 +200,12 @@ const MEANINGS: Readonly<Record<string, string>> = {
   port: 'a whole number from 1 to 65535',
   payloads:
     '`keep` says for a type, or for the classes of a type, one of none, hash, redacted and full; `max_bytes` bounds what is redacted',
+  alerts:
+    'docs/alerts.md shows an example; secrets and secret URLs stand there by their names in `tally secrets`',
   anchors: 'a list; docs/anchors.md shows one of each type, and `tally anchor add --help` too',
+  retention:
+    '`entries` with `days`, `bytes` (20GB) and `at_least_days`, `payloads` with days for each class, `anchored`; docs/retention.md shows an example',
+  audit: 'sink, retention_days, redact_fields, hash_args and sign_events: other names for settings of ours',
   witness_quorum: 'a whole number, at most that of the different witnesses in `anchors`',
 };
 

@@ -1,5 +1,6 @@
 /** What every command is handed: the world, read once. Commands touch `process` through this only. */
 import { homedir, hostname, tmpdir, userInfo } from 'node:os';
+import type { AlertOptions } from '../open/options.ts';
 import type { OpenedQuery, QueryOptions } from '../open/query.ts';
 import type { openSession, Session } from '../open.ts';
 import { locate, type Paths } from '../paths.ts';
@@ -34,7 +35,10 @@ export interface Context {
   client(surface?: Client['surface']): Promise<Client>;
   /** Writes through the one writer, or becomes it. The caller closes it. */
   openSession(
-    options?: Partial<Omit<SessionOptions, 'paths'>> & { readonly background?: boolean },
+    options?: Partial<Omit<SessionOptions, 'paths'>> & {
+      readonly background?: boolean;
+      readonly alertsWith?: Pick<AlertOptions, 'write' | 'verify'>;
+    },
   ): Promise<Session>;
   /** Lock-free reading of the raw files. `log`: another log directory than the current one. */
   openReader(options?: ReaderOptions): Promise<OpenedReader>;

@@ -1,6 +1,6 @@
 /** A session of this machine's log, with what a first start makes and what the machine's configuration says. */
 
-import type { SessionOptions } from '../open/options.ts';
+import type { AlertOptions, SessionOptions } from '../open/options.ts';
 import { openSession, type Session } from '../open.ts';
 import type { Paths } from '../paths.ts';
 import type { Client } from '../recorder/ops.ts';
@@ -18,11 +18,14 @@ export async function openConfiguredSession(
   {
     note = true,
     background = false,
+    alertsWith = {},
     ...options
   }: Partial<Omit<SessionOptions, 'paths' | 'client'>> & {
     readonly note?: boolean;
-    /** Anchors are shown checkpoints as they become due, for as long as this session is the writer. */
+    /** Anchors are shown checkpoints as they become due, and alerts are looked for, for as long as this session is the writer. */
     readonly background?: boolean;
+    /** What only a long-lived writer has for alerts. */
+    readonly alertsWith?: Pick<AlertOptions, 'write' | 'verify'>;
   },
 ): Promise<Session> {
   const config = loadConfig(paths.configFile);
@@ -33,6 +36,9 @@ export async function openConfiguredSession(
     onWarning: warn,
     allowObserve: config.allow_observe,
     anchors: { settings: () => loadConfig(paths.configFile), background },
+    alerts: { settings: () => loadConfig(paths.configFile).alerts, background, ...alertsWith },
+    retention: { settings: () => loadConfig(paths.configFile).retention ?? {}, background },
+    ...(config.redactFields === undefined ? {} : { redactFields: config.redactFields }),
     ...(config.payloads === undefined ? {} : { payloads: config.payloads }),
     ...options,
   });

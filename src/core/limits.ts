@@ -54,6 +54,8 @@ export const LIMITS = {
   tileConnections: 256,
   /** Connections to the recorder's HTTP server that have asked for nothing yet; of more, the oldest are closed. */
   silentConnections: 128,
+  /** How long a new connection may be silent in any number: a thousand clients that connect at once are not an attack. */
+  silentMs: 1_000,
   /** A client that takes nothing of its tile for this long is let go. */
   tileStallMs: 30_000,
   /** Clients of the live tail at once; each holds a connection and at most `liveBacklogBytes` of its own. */
@@ -154,6 +156,16 @@ export const LIMITS = {
   dataKeyFileBytes: 4_096,
   /** Keys of payloads that do not check, told apart until the log says which were erased; more is damage or an attack. */
   suspectKeys: 100_000,
+  /** Days that something is kept: a hundred years, beyond which nobody means a number of days. */
+  retentionDays: 36_525,
+  /** Between two times that a recorder removes what is due: segments are days long. */
+  retainEveryMs: 60 * 60 * 1000,
+  /** After a start, before the first time: most commands that write one entry are over by then. */
+  retainAfterStartMs: 60_000,
+  /** One answer to a request to remove what is due, below `socketAnswerMs`; what is not done by then is asked for again. */
+  retainAnswerMs: 5_000,
+  /** Names of fields that the configuration adds to those whose values are redacted. */
+  redactedFields: 256,
   /** Types and classes that `payloads` in the configuration can name. */
   payloadRules: 256,
 

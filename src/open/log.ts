@@ -6,6 +6,7 @@ import { TallyError } from '../core/error.ts';
 import { type LogInfo, parseLogInfo } from '../core/loginfo.ts';
 import { payloadPolicy } from '../core/payload/policy.ts';
 import type { LogReader, ObjectStore } from '../core/ports.ts';
+import { createRedactor } from '../core/redact/redact.ts';
 import { dataKeysDirectory, logName, MASTER_KEY_ANEW, masterKey, signingKey, signingKeys } from '../home.ts';
 import { type Paths, TENANT } from '../paths.ts';
 import { createLog } from '../recorder/create.ts';
@@ -15,6 +16,7 @@ import { fileObjects } from '../store/file/objects.ts';
 import { filePacks } from '../store/file/packs.ts';
 import { openFileStore } from '../store/file/store.ts';
 import { packageVersion } from '../version.ts';
+import { ALERTS_MARK } from './alerts/mark.ts';
 import type { WriterOptions } from './options.ts';
 import { loadPolicy } from './policy-file.ts';
 
@@ -91,12 +93,21 @@ export async function openLog(
       policy: payloadPolicy(options.payloads),
     },
     ...(options.allowObserve === undefined ? {} : { allowObserve: options.allowObserve }),
+    ...(options.redactFields === undefined
+      ? {}
+      : { redactor: createRedactor({ names: options.redactFields }) }),
     ...(options.segmentEntries === undefined ? {} : { segmentEntries: options.segmentEntries }),
     now: Date.now,
     monotonic: () => performance.now(),
     onWarning: options.onWarning,
     random,
-    about: { pid: process.pid, host: hostname(), node: process.versions.node, platform: process.platform },
+    about: {
+      ...(options.alerts?.background === true && options.alerts.settings().enabled ? ALERTS_MARK : {}),
+      pid: process.pid,
+      host: hostname(),
+      node: process.versions.node,
+      platform: process.platform,
+    },
   });
   const left = recorder.notErased();
   if (left !== undefined) options.onWarning(`a private key that signs no more is still there: ${left}`);

@@ -1,15 +1,41 @@
 /** What opening this machine's log needs to know. */
 
 import type { AnchorSettings } from '../anchor/setting.ts';
+import type { Signal } from '../core/alert/kinds/kind.ts';
 import type { PayloadSetting } from '../core/payload/policy.ts';
+import type { RetentionSetting } from '../core/retention/setting.ts';
 import type { Paths } from '../paths.ts';
 import type { Client } from '../recorder/ops.ts';
+import type { AlertSettings } from '../sink/setting.ts';
+import type { WriteAlert } from '../sink/stderr.ts';
 
 /** Of what a session is opened with. */
 export interface AnchorOptions {
   /** Read anew whenever it is asked; throws BAD_CONFIG. */
   readonly settings: () => AnchorSettings;
   /** Whether anchors are shown checkpoints as they become due, or only when somebody asks. */
+  readonly background: boolean;
+}
+
+/** Of what a session is opened with. */
+export interface AlertOptions {
+  /** Read anew whenever it is asked; throws BAD_CONFIG. */
+  readonly settings: () => AlertSettings;
+  /** Whether the rules look at entries as they come, or alerts are only asked about. */
+  readonly background: boolean;
+  /** The terminal of who runs the recorder. */
+  readonly write?: WriteAlert;
+  /** Verifies the log apart from this process; undefined when it could not be found out. */
+  readonly verify?: (
+    signal: AbortSignal,
+  ) => Promise<Pick<Extract<Signal, { kind: 'verification' }>, 'verdict' | 'words'> | undefined>;
+}
+
+/** Of what a session is opened with. */
+export interface RetentionOptions {
+  /** Read anew whenever it is asked; throws BAD_CONFIG. */
+  readonly settings: () => RetentionSetting;
+  /** Whether what is due is removed every hour, or only when somebody asks. */
   readonly background: boolean;
 }
 
@@ -21,6 +47,12 @@ export interface WriterOptions {
   readonly allowObserve?: boolean;
   /** What outside is shown the checkpoints of this log; without it, nothing. */
   readonly anchors?: AnchorOptions;
+  /** What tells of alerts; without it, nothing. */
+  readonly alerts?: AlertOptions;
+  /** How long entries and payloads are kept; without it, for ever. */
+  readonly retention?: RetentionOptions;
+  /** Names of members whose values are redacted besides the built-in ones. */
+  readonly redactFields?: readonly string[];
   /** Which payloads are kept; also from the machine's configuration. */
   readonly payloads?: PayloadSetting;
   /** Entries of a full segment; tests shorten it. */

@@ -2,17 +2,19 @@
 import { join } from 'node:path';
 import type { AnchorRunner } from '../anchor/runner.ts';
 import { openVault, type Vault } from '../capture/secrets/vault.ts';
-import { currentEpoch, operatorGate } from '../home.ts';
+import { currentEpoch, logName, operatorGate } from '../home.ts';
 import type { Paths } from '../paths.ts';
 import type { BrokerAddress, TailAddress } from '../recorder/ops.ts';
 import type { LocalRecorder } from '../recorder/recorder.ts';
 import { createService, type Handle } from '../recorder/service.ts';
 import { createTurns, type InTurn } from '../recorder/turns.ts';
 import { type Handover, serveHandover } from '../server/handover.ts';
-import { openAnchors } from './anchors.ts';
+import { type OpenedAlerts, openAlertService } from './alerts.ts';
+import { lastReceipt, openAnchors } from './anchors.ts';
 import { openLog, random, VERSION } from './log.ts';
 import type { WriterOptions } from './options.ts';
 import { writePolicy } from './policy-file.ts';
+import { openRetention, type Retention } from './retention.ts';
 
 export function vaultOf(paths: Paths): Vault {
   return openVault({
@@ -35,6 +37,8 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
   const { paths, onWarning } = options;
   let handover: Handover | undefined;
   let anchors: AnchorRunner | undefined;
+  let retention: Retention | undefined;
+  let alerts: OpenedAlerts | undefined;
   try {
     const epoch = currentEpoch(paths);
     const recorder = await openLog(options, epoch);
@@ -54,6 +58,18 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
     if (options.anchors !== undefined)
       anchors = openAnchors({ paths, anchors: options.anchors, recorder, vault, onWarning });
     const runner = anchors;
+    if (options.retention !== undefined)
+      retention = openRetention({
+        recorder,
+        ...options.retention,
+        anchored: () => anchoredSize(options),
+        now: Date.now,
+        onWarning,
+      });
+    const kept = retention;
+    if (options.alerts !== undefined)
+      alerts = await openAlertService({ paths, alerts: options.alerts, recorder, vault, onWarning });
+    const told = alerts;
     const service = createService({
       recorder,
       random,
@@ -64,6 +80,8 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
       operator: operatorGate(paths),
       policyTurn,
       ...(runner === undefined ? {} : { anchors: runner }),
+      ...(kept === undefined ? {} : { retention: kept }),
+      ...(told === undefined ? {} : { alerts: told }),
     });
     const handle: Handle = (op, params, client) => {
       // Another process may have set a secret: from this request on it must not reach an entry.
@@ -93,6 +111,8 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
         try {
           await served.close();
           await runner?.close();
+          await kept?.close();
+          await told?.close();
           await recorder.close(reason);
         } finally {
           release();
@@ -102,7 +122,20 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
   } catch (error) {
     await handover?.close();
     await anchors?.close();
+    await retention?.close();
+    await alerts?.close();
     release();
     throw error;
   }
+}
+
+/** Entries that every configured anchor has seen; undefined when none is configured. */
+async function anchoredSize({ paths, anchors }: WriterOptions): Promise<number | undefined> {
+  const configured = anchors?.settings().anchors ?? [];
+  if (configured.length === 0) return undefined;
+  const directory = join(paths.logs, logName(currentEpoch(paths)));
+  const sizes = await Promise.all(
+    configured.map(async ({ name }) => (await lastReceipt(directory, name))?.size ?? 0),
+  );
+  return Math.min(...sizes);
 }

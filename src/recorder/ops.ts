@@ -3,10 +3,13 @@
  * may make it. `service.ts` carries them out; the socket only moves them.
  */
 import { z } from 'zod';
+import type { AlertState, AlertTest } from '../core/alert/state.ts';
 import type { AnchorRun, AnchorState } from '../core/anchor-state.ts';
 import { EventSchema, OutcomeSchema } from '../core/entry.ts';
 import type { ListedAgent, ListedToken } from '../core/identity/list.ts';
 import { LIMITS } from '../core/limits.ts';
+
+import { RETENTION_OPS, type RetentionResults } from './retention-ops.ts';
 
 const id = z.string().min(1).max(LIMITS.idChars);
 /** Names become file names, YAML keys and header values: letters, digits and `._-:@/` only. */
@@ -132,6 +135,13 @@ export const OPS = {
       .optional(),
     chain: z.looseObject({ status: z.string().max(64) }).optional(),
   }),
+  /** A person has seen an alert: it is closed. */
+  'alert.ack': z.object({ alert: id, reason: z.string().min(1).max(LIMITS.reasonBytes) }),
+  /** Sends a marked test to all destinations or one, on the way that alerts take. */
+  'alert.test': z.object({ destination: id.optional() }),
+  /** Tries again what could not be delivered. */
+  'alert.retry': z.object({ destination: id.optional() }),
+  ...RETENTION_OPS,
   /** A person has looked at a torn tail that recovery set aside. */
   'log.acknowledge': z.object({ name: id, reason: z.string().min(1).max(LIMITS.reasonBytes) }),
 } as const;
@@ -148,7 +158,14 @@ export const OPERATOR_OPS: ReadonlySet<Op> = new Set<Op>([
   'operator.change',
   'secret.change',
   'anchor.change',
+  'alert.ack',
+  'alert.test',
+  'alert.retry',
   'log.acknowledge',
+  'retain.apply',
+  'log.erase',
+  'hold.add',
+  'hold.release',
   'key.rotate',
   'import.begin',
   'import.rows',
@@ -171,6 +188,8 @@ export interface RecorderStatus {
   readonly failure?: string;
   /** As far as this writer knows: only what it was asked to show anything, or shows in the background. */
   readonly anchors?: readonly AnchorState[];
+  /** Absent where nothing looks for alerts. */
+  readonly alerts?: AlertState;
   /** Why an old segment could not be sealed. Recording goes on. */
   readonly sealing?: string;
 }
@@ -190,7 +209,7 @@ export interface TailAddress {
   readonly tail_url?: string;
 }
 
-export interface OpResults {
+export interface OpResults extends RetentionResults {
   hello: RecorderStatus & BrokerAddress & TailAddress;
   status: RecorderStatus & BrokerAddress & TailAddress;
   checkpoint: { readonly size: number };
@@ -215,6 +234,14 @@ export interface OpResults {
   'export.start': { readonly id: string };
   'export.end': { readonly id: string };
   'log.read': { readonly id: string };
+  'alert.ack': {
+    readonly id: string;
+    readonly index: number;
+    readonly rule: string;
+    readonly subject: string;
+  };
+  'alert.test': { readonly tests: readonly AlertTest[] };
+  'alert.retry': { readonly tried: readonly AlertTest[] };
   'log.acknowledge': { readonly id: string };
   'import.begin': { readonly import_id: string };
   'import.rows': { readonly rows: readonly ImportedRow[] };

@@ -7,6 +7,7 @@ import { invariant, TallyError } from '../core/error.ts';
 import { compilePolicy } from '../core/policy/load.ts';
 import type { Random } from '../core/ports.ts';
 import { agentHandlers } from './agents.ts';
+import { type AlertsPort, alertHandlers } from './alerts.ts';
 import { type AnchorsPort, anchorHandlers } from './anchors.ts';
 import { actorOf, doneFor, operatorEvent, reportedBy, said, secretEvent } from './asked.ts';
 import { disclosureHandlers } from './disclosures.ts';
@@ -26,6 +27,7 @@ import {
   type TailAddress,
 } from './ops.ts';
 import type { LocalRecorder } from './recorder.ts';
+import { type RetentionPort, retentionHandlers } from './retention.ts';
 import { runHandlers } from './runs.ts';
 import type { InTurn } from './turns.ts';
 
@@ -41,8 +43,12 @@ export interface ServiceOptions {
   readonly operator: OperatorGate;
   /** Changes of the policy come one after the other: on record, written and in force in the same order. */
   readonly policyTurn: InTurn;
+  /** What knows how long things are kept. */
+  readonly retention?: RetentionPort;
   /** What shows checkpoints to the outside, where anything is configured to. */
   readonly anchors?: AnchorsPort;
+  /** What tells of alerts, where anything does. */
+  readonly alerts?: AlertsPort;
 }
 
 export type Handle = <O extends Op>(op: O, params: unknown, client: Client) => Promise<OpResults[O]>;
@@ -54,6 +60,7 @@ export function createService(options: ServiceOptions): Handle {
     const { compiled, hash, unreadable } = recorder.policy();
     const failure = recorder.failure();
     const sealing = recorder.sealFailure();
+    const alerts = options.alerts?.state();
     return {
       tenant: recorder.tenant,
       origin: recorder.origin,
@@ -68,6 +75,7 @@ export function createService(options: ServiceOptions): Handle {
       ...(failure === undefined ? {} : { failure: failure.message }),
       ...(sealing === undefined ? {} : { sealing: sealing.message }),
       ...(options.anchors === undefined ? {} : { anchors: options.anchors.states() }),
+      ...(alerts === undefined ? {} : { alerts }),
       ...options.broker(),
     };
   }
@@ -77,8 +85,10 @@ export function createService(options: ServiceOptions): Handle {
     ...runHandlers(recorder, options.random, guard),
     ...agentHandlers(recorder, options.random),
     ...keyHandlers(recorder),
+    ...retentionHandlers(recorder, options.random, options.retention),
     ...disclosureHandlers(recorder),
     ...anchorHandlers(recorder, options.anchors),
+    ...alertHandlers(recorder, options.alerts),
     ...importHandlers(recorder),
     hello: status,
     status,

@@ -130,9 +130,9 @@ export function createAlertEngine(rules: readonly AlertRule[], saved?: SavedEngi
     see(entry, index) {
       const ms = typeof entry.ts === 'string' ? Date.parse(entry.ts) : Number.NaN;
       moveOn(ms);
-      if (note(entry)) return;
+      const aboutAlerts = note(entry);
       const look: Look = lookAt(entry, index, Number.isNaN(ms) ? wall : ms);
-      for (const { matcher } of parts) matcher.see?.(look, time);
+      for (const { matcher } of parts) if (!aboutAlerts || matcher.all === true) matcher.see?.(look, time);
     },
     tick(ms) {
       if (ms > wall) moveOn(ms);

@@ -186,6 +186,9 @@ function fromMetadata(entry: JsonObject): string | undefined {
       return joined(' ', text('policy', 'version'), text('hash')?.slice(0, HASH_SHOWN));
     case 'log.import':
       return joined(' ', text('format'), text('file'));
+    case 'alert.raise':
+    case 'alert.close':
+      return joined(': ', text('rule'), text('subject'));
     case 'clock.step':
       return joined(' → ', text('from'), text('to'));
     case 'log.open':

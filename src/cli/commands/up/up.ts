@@ -9,6 +9,7 @@ import { choosePort } from '../../port.ts';
 import { portOwner } from '../../port-owner.ts';
 import { askRunning } from '../../running.ts';
 import { firstStartNote, setUp } from '../../setup.ts';
+import { alertsOf } from './alerts.ts';
 import { announce } from './announce.ts';
 import { openTiles } from './tiles.ts';
 import { watchPolicy } from './watch.ts';
@@ -31,7 +32,11 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
   await refuseSecond(context);
   const port = options.port ?? choosePort(context);
   const first = setUp(context.paths).first;
-  const session = await context.openSession({ require: 'writer', background: true });
+  const session = await context.openSession({
+    require: 'writer',
+    background: true,
+    alertsWith: alertsOf(context),
+  });
   if (first && !context.stderr.isTTY) firstStartNote(context);
   let broker: OwnBroker | undefined;
   let tiles: TileServer | undefined;

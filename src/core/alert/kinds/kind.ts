@@ -25,6 +25,8 @@ export type Signal =
     };
 
 export interface Matcher {
+  /** Whether `see` is called for the entries about alerts too: who counts entries has to. */
+  readonly all?: true;
   /** `t`: the log's time. Called for every entry, in order. */
   see?(look: Look, t: number): void;
   signal?(signal: Signal): void;

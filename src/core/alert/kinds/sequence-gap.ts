@@ -16,6 +16,7 @@ export const sequenceGap: MakeMatcher<PlainRule> = (_rule, teller, saved) => {
   const recorders = createRecent<number>(LIMITS.alertRecorders, state?.recorders);
   let next = state?.next ?? -1;
   return {
+    all: true,
     see({ entry, index, ms, type }) {
       const told = (what: string, subject: string, message: string): void =>
         teller.hit({ key: keyOf(what, subject), subject, message: () => message, at: ms, evidence: [index] });
@@ -43,7 +44,7 @@ export const sequenceGap: MakeMatcher<PlainRule> = (_rule, teller, saved) => {
         'seq',
         recorder,
         many > 0
-          ? `${many === 1 ? 'an entry' : `${many} entries`} of the recorder ${recorder} before entry ${index} are missing (${expected} to ${seq - 1})`
+          ? `before entry ${index} ${many === 1 ? 'an entry' : `${many} entries`} of the recorder ${recorder} went missing (${expected} to ${seq - 1})`
           : `the recorder ${recorder} counts back at entry ${index}: ${seq} where ${expected} belongs`,
       );
     },

@@ -1,0 +1,260 @@
+/**
+ * Follows the log of a running recorder with the alert engine: reads what is durable, writes what comes of it, and hands
+ * messages on. Nothing waits for it, and nothing is queued for it: it reads the log at its own pace, and what it has not
+ * read yet is in the log.
+ *
+ * After a start it first catches up. What it derives meanwhile may have been raised before; the log says so further on.
+ * So nothing is written before the end of the log is reached, and what the log holds by then is not written again.
+ */
+import type { Action } from '../../core/alert/action.ts';
+import { DEFAULT_RULES } from '../../core/alert/defaults.ts';
+import type { AlertEngine } from '../../core/alert/engine.ts';
+import { eventOf } from '../../core/alert/event.ts';
+import { createAlertFold } from '../../core/alert/fold.ts';
+import type { Signal } from '../../core/alert/kinds/kind.ts';
+import type { AlertRule } from '../../core/alert/rule.ts';
+import { isTallyError } from '../../core/error.ts';
+import { sha256Hex } from '../../core/hash.ts';
+import type { JsonObject } from '../../core/json.ts';
+import { LIMITS } from '../../core/limits.ts';
+import type { LogReader, ObjectStore } from '../../core/ports.ts';
+import { numberAt } from '../../core/query/fields.ts';
+import { parseLine } from '../../core/query/line.ts';
+import type { LocalRecorder } from '../../recorder/recorder.ts';
+import type { Deliveries } from '../../sink/deliveries.ts';
+import type { Message } from '../../sink/driver.ts';
+import { type Cursor, engineOf, loadCursor, saveCursor } from './cursor.ts';
+import { type LogLine, type LogPlace, logLines } from './lines.ts';
+import { policyNamed, rulesOf } from './rules.ts';
+
+const BEGINNING: LogPlace = { first: 0, offset: 0, index: 0 };
+const MARKED = Buffer.from('"type":"log.open"');
+const PRODUCER = { surface: 'server', assurance: 'enforced' } as const;
+
+export interface FollowerHost {
+  readonly recorder: Pick<LocalRecorder, 'record' | 'onDurable' | 'now' | 'origin' | 'failure'>;
+  readonly reader: LogReader;
+  /** `alerts/<log>/` of the state directory. */
+  readonly objects: ObjectStore;
+  readonly deliveries: Deliveries;
+  /** The outbox was not there: nobody knows what was delivered. */
+  readonly resend: boolean;
+  /** Told of every alert that is written from here on. */
+  onAlert(message: Message): void;
+  /** An entry that was looked at, in its order; what it shows beside it is told by `signal`. */
+  onEntry?(entry: JsonObject, index: number): void;
+  onWarning(line: string): void;
+}
+
+export interface Follower {
+  start(): void;
+  signal(signal: Signal): void;
+  rules(): readonly AlertRule[];
+  open(): ReturnType<ReturnType<typeof createAlertFold>['open']>;
+  /** Durable entries that were not looked at yet. */
+  behind(): number;
+  /** When the log was last verified; the time of the first start when it never was. */
+  verified(at?: number): number;
+  close(): Promise<void>;
+}
+
+export async function createFollower(host: FollowerHost): Promise<Follower> {
+  const { recorder, reader, objects, deliveries } = host;
+  const cursor = await loadCursor(objects, reader);
+  const engine: AlertEngine = engineOf(cursor, DEFAULT_RULES);
+  const fold = createAlertFold(cursor?.open);
+  let rules: readonly AlertRule[] = cursor?.engine.rules ?? DEFAULT_RULES;
+  let place: LogPlace = cursor?.place ?? BEGINNING;
+  let last = cursor?.last;
+  let begun = cursor !== undefined;
+  let verified = cursor?.verified ?? recorder.now();
+  let signals: Signal[] = [];
+  let durable = 0;
+  const feed = recorder.onDurable(({ first, count }) => {
+    durable = first + count;
+  });
+  durable = Math.max(durable, feed.from);
+  /** Up to here the log may already hold what is derived. */
+  const target = durable;
+  let caughtUp = false;
+  const held = new Map<string, Action>();
+  // What is taken out of these was written, or is kept by somebody else: a failure in between loses nothing.
+  const actions: Action[] = [];
+  let messages: Message[] = [];
+  /** Entries below were seen by the engine, also when what came of them could not be written yet. */
+  let looked = place.index;
+  let stopped = false;
+  let running: Promise<void> | undefined;
+  let saved = { index: place.index, at: performance.now() };
+
+  async function write(action: Action): Promise<void> {
+    try {
+      await recorder.record(eventOf(action), PRODUCER);
+    } catch (error) {
+      // The recorder says itself why it ended; this is derived again by the next start.
+      if (recorder.failure() !== undefined || (isTallyError(error) && error.code === 'LOG_CLOSED'))
+        throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      host.onWarning(`an alert of the rule ${action.rule} cannot be recorded: ${why}`);
+    }
+  }
+
+  const holdKey = (action: Action): string =>
+    action.do === 'raise' ? `raise ${action.id}` : `close ${action.alert}`;
+
+  async function settle(): Promise<void> {
+    actions.push(...engine.take());
+    for (let action = actions[0]; action !== undefined; action = actions[0]) {
+      if (caughtUp) await write(action);
+      else held.set(holdKey(action), action);
+      actions.shift();
+    }
+    while (held.size > LIMITS.heldAlerts) {
+      // Written early; the recorder knows it by its id when it is there already.
+      const [oldest] = held;
+      if (oldest === undefined) break;
+      await write(oldest[1]);
+      held.delete(oldest[0]);
+    }
+  }
+
+  async function look({ line, index }: LogLine): Promise<void> {
+    if (index < looked) return;
+    if (!begun && !line.includes(MARKED)) return;
+    const parsed = parseLine(line);
+    if (!('entry' in parsed)) return;
+    const { entry } = parsed;
+    if (!begun && numberAt(entry, 'metadata', 'alerts') === undefined) return;
+    begun = true;
+    const hash = policyNamed(entry);
+    if (hash !== undefined) {
+      const next = await rulesOf(reader, hash, { mayCome: index >= target, onWarning: host.onWarning });
+      if (next !== undefined) {
+        rules = next;
+        engine.useRules(next);
+      }
+    }
+    looked = index + 1;
+    engine.see(entry, index);
+    host.onEntry?.(entry, index);
+    const about = fold.see(entry);
+    if (about !== undefined && !('unclear' in about)) {
+      held.delete('raised' in about ? `raise ${about.raised.id}` : `close ${about.closed.alert}`);
+      if ('raised' in about && about.raised.test) return;
+      const { id, ts } = 'raised' in about ? about.raised : about.closed;
+      const message: Message = { id, index, ts, log: recorder.origin, about };
+      messages.push(message);
+      if (index >= target) host.onAlert(message);
+    }
+  }
+
+  /** Looks at all that is durable. */
+  async function readOn(): Promise<void> {
+    let before = durable;
+    for await (const portion of logLines(reader, place, durable)) {
+      for (const line of portion) await look(line);
+      const end = portion.at(-1);
+      if (end === undefined) continue;
+      const from = portion.length > 1 ? portion.at(-2)?.after : place;
+      last = { place: from ?? place, sha256: sha256Hex(end.line) };
+      place = end.after;
+      await settle();
+      await deliveries.take(messages, place.index);
+      messages = [];
+      if (stopped) return;
+      const busy = durable !== before;
+      before = durable;
+      await pause(busy);
+      if (place.index - saved.index >= LIMITS.alertSaveEntries) await save();
+    }
+  }
+
+  async function end(): Promise<void> {
+    if (caughtUp || place.index < target) return;
+    for (const [key, action] of held) {
+      await write(action);
+      held.delete(key);
+    }
+    caughtUp = true;
+    if (host.resend) {
+      const lost = fold.open().filter(({ index }) => index < target);
+      for (const raised of lost)
+        await deliveries.send({
+          id: raised.id,
+          index: raised.index,
+          ts: raised.ts,
+          log: recorder.origin,
+          about: { raised },
+        });
+    }
+  }
+
+  async function turn(): Promise<void> {
+    if (place.index < durable) await readOn();
+    await end();
+    if (!caughtUp) return;
+    if (place.index >= durable) engine.tick(recorder.now() - LIMITS.alertLagMs);
+    for (const signal of signals.splice(0)) engine.signal(signal);
+    await settle();
+    if (place.index > saved.index && performance.now() - saved.at > LIMITS.alertSaveMs) await save();
+  }
+
+  async function save(): Promise<void> {
+    if (last === undefined || !caughtUp) return;
+    saved = { index: place.index, at: performance.now() };
+    const state: Cursor = { place, last, engine: engine.save(), open: fold.open(), verified };
+    await saveCursor(objects, state);
+  }
+
+  async function run(): Promise<void> {
+    let told = '';
+    while (!stopped) {
+      try {
+        await turn();
+        told = '';
+      } catch (error) {
+        if (stopped || recorder.failure() !== undefined) return;
+        const why = error instanceof Error ? error.message : String(error);
+        if (why !== told) host.onWarning(`alerts stand still at entry ${place.index}: ${why}; tried again`);
+        told = why;
+        await new Promise((resolve) => setTimeout(resolve, AFTER_FAILURE_MS).unref());
+      }
+      await new Promise((resolve) => setTimeout(resolve, LIMITS.alertTurnMs));
+    }
+  }
+
+  return {
+    start() {
+      running ??= run();
+    },
+    signal: (signal) => void signals.push(signal),
+    rules: () => rules,
+    open: fold.open,
+    behind: () => Math.max(0, durable - place.index),
+    verified(at) {
+      if (at !== undefined) verified = at;
+      return verified;
+    },
+    async close() {
+      stopped = true;
+      await running;
+      feed.end();
+      signals = [];
+      await save().catch((error: unknown) =>
+        host.onWarning(
+          `what the alert rules know was not saved: ${error instanceof Error ? error.message : String(error)}`,
+        ),
+      );
+    },
+  };
+}
+
+const AFTER_FAILURE_MS = 1_000;
+
+/** Others have their turn; while they have much to do, most of the time. */
+function pause(busy: boolean): Promise<void> {
+  return new Promise((resolve) => {
+    if (busy) setTimeout(resolve, LIMITS.alertPauseMs);
+    else setImmediate(resolve);
+  });
+}

@@ -1,0 +1,254 @@
+/**
+ * Delivers messages to their destinations, each at its own pace: one that hangs or fails keeps neither the recorder nor
+ * another destination waiting. A message leaves only when it was taken, or into the list of those that were given up,
+ * which an entry tells of.
+ */
+import type { DestinationState } from '../core/alert/state.ts';
+import { isTallyError } from '../core/error.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { Clock } from '../core/ports.ts';
+import type { Destination, Message } from './driver.ts';
+import { backoffMs, type Item, type OutboxState } from './outbox.ts';
+import { type DestinationSetting, goesTo } from './setting.ts';
+
+export interface DeliveryHost {
+  /** Asked at every turn; throws BAD_CONFIG: then what was configured stays. */
+  destinations(): readonly { readonly setting: DestinationSetting; readonly destination: Destination }[];
+  /** The entry at that index as a message; undefined when it is not there, or none. */
+  message(index: number): Promise<Message | undefined>;
+  /** Resolved: durable. Calls come one after the other. */
+  save(state: OutboxState): Promise<void>;
+  /** An entry that says what was given up. */
+  gaveUp(item: Item): Promise<void>;
+  readonly now: Clock;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+  onWarning(line: string): void;
+}
+
+export interface Deliveries {
+  /**
+   * Messages in the order of the log, and the index that was reached with them. Resolved: they will be delivered. Those
+   * below what was reached before are known.
+   */
+  take(messages: readonly Message[], reached: number): Promise<void>;
+  /** One message beside that order. Gives the names of the destinations that it goes to. */
+  send(message: Message): Promise<readonly string[]>;
+  readonly reached: () => number;
+  /** Starts what is due. Waits for none of it. */
+  turn(): void;
+  /** Tries again what was given up and what waits, of one destination or all. Gives what is tried now. */
+  retry(name: string | undefined): Promise<readonly Item[]>;
+  /** Resolves when each of these was tried once from now on, or after `waitMs`. */
+  settled(ids: ReadonlySet<string>, waitMs: number): Promise<void>;
+  states(): readonly DestinationState[];
+  /** As it is saved. */
+  state(): OutboxState;
+  /** What is under way is aborted; it is delivered again by the next start. */
+  close(): Promise<void>;
+}
+
+export function createDeliveries(host: DeliveryHost, loaded: OutboxState): Deliveries {
+  let { reached } = loaded;
+  let waiting: Item[] = [...loaded.waiting];
+  let dead: Item[] = [...loaded.dead];
+  let configured: ReturnType<DeliveryHost['destinations']> = [];
+  let broken: string | undefined;
+  const busy = new Map<string, Promise<void>>();
+  const told = new Set<string>();
+  const stop = new AbortController();
+  let saving: Promise<void> = Promise.resolve();
+
+  const state = (): OutboxState => ({ format: 1, reached, waiting, dead });
+
+  function save(): Promise<void> {
+    // What is true when its turn comes: several changes may become one write.
+    saving = saving.catch(() => undefined).then(() => host.save(state()));
+    return saving;
+  }
+
+  function readConfiguration(): void {
+    try {
+      configured = host.destinations();
+      broken = undefined;
+    } catch (error) {
+      if (!isTallyError(error)) throw error;
+      if (broken !== error.message)
+        host.onWarning(`the destinations of alerts stay as they were: ${error.message}`);
+      broken = error.message;
+    }
+  }
+
+  function enqueue(message: Message): readonly string[] {
+    const { about } = message;
+    const alert = 'raised' in about ? about.raised : about.closed;
+    const wanted = { ...alert, closes: 'closed' in about };
+    const to = configured.filter(({ setting }) => goesTo(setting, wanted)).map(({ setting }) => setting.name);
+    const now = host.now();
+    for (const destination of to)
+      waiting.push({ id: message.id, index: message.index, destination, attempts: 0, since: now, next: now });
+    return to;
+  }
+
+  async function take(messages: readonly Message[], upTo: number): Promise<void> {
+    if (upTo <= reached) return;
+    readConfiguration();
+    const fresh = messages.filter(({ index }) => index >= reached);
+    for (const message of fresh) enqueue(message);
+    reached = upTo;
+    if (fresh.length > 0) await kept();
+  }
+
+  async function kept(): Promise<void> {
+    const over = configured.flatMap(({ setting }) => {
+      const own = waiting.filter(({ destination }) => destination === setting.name);
+      return own.slice(0, Math.max(0, own.length - LIMITS.waitingDeliveries));
+    });
+    for (const item of over)
+      await giveUp(item, `more than ${LIMITS.waitingDeliveries} messages wait for this destination`);
+    await save();
+    turn();
+  }
+
+  /** On record first: a message that leaves the queue and is in no list would be lost without a word. */
+  async function giveUp(item: Item, error: string): Promise<void> {
+    const given = { ...item, error };
+    await host.gaveUp(given);
+    drop(item);
+    dead = [...dead, given].slice(-LIMITS.deadDeliveries);
+    host.onWarning(
+      `an alert was not delivered to ${item.destination}: ${error}; it is kept: tally alerts retry ${item.destination}`,
+    );
+  }
+
+  async function attempt(item: Item, destination: Destination): Promise<void> {
+    const attempts = item.attempts + 1;
+    try {
+      const message = await host.message(item.index);
+      if (message === undefined || message.id !== item.id)
+        return await giveUp({ ...item, attempts }, `entry ${item.index} is not there any more`).then(() =>
+          drop(item),
+        );
+      await destination.deliver(message, stop.signal);
+      drop(item);
+      if (told.delete(item.destination)) host.onWarning(`${item.destination} takes alerts again`);
+    } catch (error) {
+      if (stop.signal.aborted) return;
+      await failedOnce(item, attempts, error);
+    }
+    await save();
+  }
+
+  function drop(item: Item): void {
+    waiting = waiting.filter((one) => !isSame(one, item));
+  }
+
+  async function failedOnce(item: Item, attempts: number, thrown: unknown): Promise<void> {
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    const asked = isTallyError(thrown) ? thrown.details?.retry_after_ms : undefined;
+    const wait = backoffMs(attempts, host.random(), typeof asked === 'number' ? asked : undefined);
+    const tried: Item = { ...item, attempts, next: host.now() + wait, error: message };
+    waiting = waiting.map((one) => (isSame(one, item) ? tried : one));
+    if (!told.has(item.destination))
+      host.onWarning(`an alert could not be delivered: ${message}; it is tried again`);
+    told.add(item.destination);
+    if (attempts >= LIMITS.deliveryTries) await giveUp(tried, message);
+  }
+
+  /** One at a time for each destination, the one that is due longest. */
+  function turn(): void {
+    if (stop.signal.aborted) return;
+    readConfiguration();
+    const now = host.now();
+    for (const { destination } of configured) {
+      const { name } = destination;
+      if (busy.has(name)) continue;
+      const due = waiting.filter((item) => item.destination === name && item.next <= now);
+      const [item] = due.sort((a, b) => a.next - b.next || a.index - b.index);
+      if (item === undefined) continue;
+      const running = attempt(item, destination)
+        .catch((error: unknown) => {
+          if (!stop.signal.aborted)
+            host.onWarning(
+              `deliveries to ${name}: ${error instanceof Error ? error.message : String(error)}`,
+            );
+        })
+        .finally(() => {
+          busy.delete(name);
+          turn();
+        });
+      busy.set(name, running);
+    }
+  }
+
+  return {
+    take,
+    async send(message) {
+      readConfiguration();
+      const to = enqueue(message);
+      await kept();
+      return to;
+    },
+    reached: () => reached,
+    turn,
+    async retry(name) {
+      const again = dead.filter(({ destination }) => name === undefined || destination === name);
+      const now = host.now();
+      dead = dead.filter((item) => !again.includes(item));
+      waiting = [...waiting, ...again.map((item) => ({ ...item, attempts: 0, since: now, next: now }))];
+      // Those that wait for their next try, too: a person who asks knows that it works again.
+      waiting = waiting.map((item) =>
+        name === undefined || item.destination === name ? { ...item, next: Math.min(item.next, now) } : item,
+      );
+      await save();
+      turn();
+      return waiting.filter(({ destination }) => name === undefined || destination === name);
+    },
+    async settled(ids, waitMs) {
+      const deadline = AbortSignal.any([stop.signal, AbortSignal.timeout(waitMs)]);
+      const begun = host.now();
+      const open = (): boolean => waiting.some(({ id, next }) => ids.has(id) && next <= begun);
+      while (open() && !deadline.aborted) await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    },
+    states: () =>
+      configured.map(({ destination: { name, type } }) => {
+        const own = waiting.filter((item) => item.destination === name);
+        const [worst] = own
+          .filter(({ error }) => error !== undefined)
+          .sort((a, b) => b.attempts - a.attempts);
+        return {
+          name,
+          type,
+          waiting: own.length,
+          undelivered: dead.filter((item) => item.destination === name).length,
+          ...(worst?.error === undefined
+            ? {}
+            : {
+                failing: {
+                  message: worst.error,
+                  attempts: worst.attempts,
+                  retry_at: new Date(worst.next).toISOString(),
+                },
+              }),
+        };
+      }),
+    state,
+    async close() {
+      stop.abort();
+      let late: NodeJS.Timeout | undefined;
+      const waited = new Promise<void>((resolve) => {
+        late = setTimeout(resolve, LIMITS.deliveryCloseMs);
+      });
+      await Promise.race([Promise.allSettled(busy.values()), waited]);
+      clearTimeout(late);
+      await saving.catch(() => undefined);
+    },
+  };
+}
+
+const SETTLE_MS = 20;
+
+/** An item is replaced by a newer one of itself while it is under way. */
+function isSame(one: Item, other: Item): boolean {
+  return one.id === other.id && one.destination === other.destination;
+}

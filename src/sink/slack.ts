@@ -1,0 +1,83 @@
+/**
+ * An incoming webhook as Slack and those who copied it understand it: `text`, and blocks. Its URL is its secret. What
+ * comes from the log is escaped, so that an agent's name can be no mention of everybody and no link.
+ */
+import { clip } from '../core/alert/event.ts';
+import type { Severity } from '../core/alert/rule.ts';
+import { encodeUtf8 } from '../core/bytes.ts';
+import type { Clock } from '../core/ports.ts';
+import type { Destination, Message } from './driver.ts';
+import { post, type ReadSecret, urlNamed } from './endpoint.ts';
+import type { DestinationSetting } from './setting.ts';
+
+export function createSlack(
+  setting: Extract<DestinationSetting, { type: 'slack' }>,
+  { read, now, timeoutMs }: { readonly read: ReadSecret; readonly now: Clock; readonly timeoutMs?: number },
+): Destination {
+  const { name } = setting;
+  return {
+    name,
+    type: 'slack',
+    async deliver(message, signal) {
+      await post({
+        who: `the Slack-compatible webhook ${name}`,
+        url: urlNamed(read, setting.url_secret),
+        body: encodeUtf8(JSON.stringify(slackBody(message))),
+        headers: { 'content-type': 'application/json' },
+        now,
+        signal,
+        timeoutMs,
+      });
+    },
+  };
+}
+
+/** Slack refuses sections of more than 3,000 characters, and escaping makes them longer. */
+const TEXT_CHARS = 2_900;
+/** Indices shown; the entry names all. */
+const SHOWN = 8;
+
+/** The three characters that Slack gives a meaning: with them gone no mention and no link can be formed. */
+export function escapeSlack(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
+
+interface Told {
+  readonly text: string;
+  readonly detail: string;
+}
+
+export function slackBody(message: Message): Readonly<Record<string, unknown>> {
+  const { text, detail } = tell(message);
+  return {
+    text,
+    blocks: [
+      { type: 'section', text: { type: 'mrkdwn', text } },
+      { type: 'context', elements: [{ type: 'plain_text', text: detail }] },
+    ],
+  };
+}
+
+const SIGNS: Readonly<Record<Severity, string>> = { info: '🔵', warning: '🟠', critical: '🔴' };
+
+function tell({ about, log, id }: Message): Told {
+  if ('closed' in about) {
+    const { severity: _severity, rule, subject, why, reason } = about.closed;
+    const words = `✅ closed (${why}): ${rule}, ${subject}${reason === undefined ? '' : `: ${reason}`}`;
+    return { text: safeText(words), detail: clip(`${log} · ${about.closed.alert}`, TEXT_CHARS) };
+  }
+  const { severity, rule, message, evidence, test } = about.raised;
+  const marked = test ? 'TEST, nothing happened: ' : '';
+  const newest = evidence.slice(-SHOWN);
+  const entries = newest.length === 0 ? '' : ` · entries ${newest.join(', ')}`;
+  return {
+    text: safeText(`${SIGNS[severity]} ${marked}${severity}, ${rule}: ${message}`),
+    detail: clip(`${log}${entries} · ${id}`, TEXT_CHARS),
+  };
+}
+
+/** Formatting marks stay what they are, since a name with a star in it is no secret; mentions and links are broken. */
+function safeText(text: string): string {
+  // What `&lt;` would be cut in the middle of is left out first.
+  return escapeSlack(clip(text, TEXT_CHARS / 5));
+}
