@@ -25,6 +25,9 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'witness', summary: 'have this log cosigned, or cosign the logs of others', group: 'Manage:', load: () => import('./commands/witness.ts') },
   { name: 'anchor', summary: 'evidence outside of this machine', group: 'Manage:', load: () => import('./commands/anchor.ts') },
   { name: 'alerts', summary: 'what the rules tell of, and where it goes', group: 'Manage:', load: () => import('./commands/alerts.ts') },
+  { name: 'retain', summary: 'how long entries and payloads are kept, and what would go', group: 'Manage:', load: () => import('./commands/retain.ts') },
+  { name: 'erase', summary: 'erase payloads by destroying their keys', group: 'Manage:', load: () => import('./commands/erase.ts') },
+  { name: 'hold', summary: 'legal holds: neither pruned nor erased', group: 'Manage:', load: () => import('./commands/hold.ts') },
   { name: 'operator', summary: 'the passphrase of who may change all this', group: 'Manage:', load: () => import('./commands/operator.ts') },
   { name: 'completion', summary: 'for bash, zsh and fish', group: 'Manage:', load: () => import('./commands/completion.ts') },
 ];

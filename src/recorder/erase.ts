@@ -4,36 +4,18 @@
  */
 import type { Event } from '../core/entry.ts';
 import { asTallyError, TallyError } from '../core/error.ts';
-import { type DataKeyFile, parseDataKey, subjectHasher } from '../core/payload/data-key.ts';
+import { type DataKeyFile, subjectHasher } from '../core/payload/data-key.ts';
 import type { DataKeyStore, LogReader } from '../core/ports.ts';
-import { textAt } from '../core/query/fields.ts';
 import { KEYS_AN_ENTRY, LOG_ERASE } from '../core/retention/erase-entry.ts';
 import { type Hold, holdText } from '../core/retention/hold.ts';
 import type { Producer, Receipt } from './api.ts';
+import { type EraseWhat, type Found, findKeys, holdOnKey, matchingKeys } from './erase-find.ts';
 import type { Payloads } from './payloads.ts';
-import { stillCited } from './prune-collect.ts';
-import { segmentTime } from './prune-segments.ts';
 import type { RegistryHolder } from './registry.ts';
 import type { Sequenced } from './sequencer.ts';
 import { createTurns } from './turns.ts';
 
 export type Sequence = (event: Event, producer: Producer) => Sequenced;
-
-/** What all keys to be erased have in common; at least one member. */
-export interface EraseWhat {
-  readonly run_id?: string | undefined;
-  readonly subject?: string | undefined;
-  readonly class?: string | undefined;
-  /** Every payload under the key was recorded before (ms). */
-  readonly before?: number | undefined;
-  readonly key_id?: string | undefined;
-}
-
-export interface Found {
-  readonly keys: readonly DataKeyFile[];
-  /** Of them, those that a hold covers. */
-  readonly held: readonly { readonly key_id: string; readonly hold: Hold }[];
-}
 
 export interface Erased {
   readonly receipts: readonly Receipt[];
@@ -71,63 +53,14 @@ export function createEraser(options: {
   const inTurn = createTurns();
   let stopping = false;
 
-  function holdOn({ run_id, subject_hash }: DataKeyFile): Hold | undefined {
-    return [...registry.current().holds.values()].find(
-      (hold) =>
-        hold.kind === 'all' ||
-        (hold.kind === 'run' && hold.run_id === run_id) ||
-        (hold.kind === 'subject' && hold.subject_hash === subject_hash),
-    );
-  }
-
-  async function matching(what: EraseWhat): Promise<readonly DataKeyFile[]> {
-    if (Object.values(what).every((value) => value === undefined))
-      throw new TallyError('USAGE', 'nothing says what to erase', {
-        hint: 'name a run, a subject, a class or a time',
-      });
-    const subject = what.subject === undefined ? undefined : hashSubject(what.subject);
-    const found: DataKeyFile[] = [];
-    for (const keyId of (await options.keys?.list()) ?? []) {
-      if (what.key_id !== undefined && what.key_id !== keyId) continue;
-      const bytes = await options.keys?.get(keyId);
-      const about = bytes === undefined ? undefined : parseDataKey(bytes);
-      if (about === undefined || about.key_id !== keyId) continue;
-      const fits =
-        (what.run_id === undefined || about.run_id === what.run_id) &&
-        (subject === undefined || about.subject_hash === subject) &&
-        (what.class === undefined || about.class === what.class) &&
-        (what.before === undefined || Date.parse(about.created) < what.before);
-      if (fits) found.push(about);
-    }
-    return found;
-  }
-
-  /** A key may have been made before that time and used after it. */
-  async function usedSince(keys: readonly DataKeyFile[], ms: number): Promise<ReadonlySet<string>> {
-    const segments = await store.segments();
-    let from = segments[0]?.first ?? 0;
-    for (const { first } of segments) {
-      if ((await segmentTime(store, first)) >= ms) break;
-      from = first;
-    }
-    return stillCited(
-      store,
-      new Set(keys.map(({ key_id }) => key_id)),
-      from,
-      (entry) => Date.parse(textAt(entry, 'ts') ?? '') >= ms,
-    );
-  }
-
-  async function find(what: EraseWhat): Promise<Found> {
-    const all = await matching(what);
-    const used = what.before === undefined ? new Set<string>() : await usedSince(all, what.before);
-    const keys = all.filter(({ key_id }) => !used.has(key_id));
-    const held = keys.flatMap((about) => {
-      const hold = holdOn(about);
-      return hold === undefined ? [] : [{ key_id: about.key_id, hold }];
-    });
-    return { keys, held };
-  }
+  const ground = () => ({
+    log: store,
+    keys: options.keys,
+    holds: [...registry.current().holds.values()],
+    hashSubject,
+  });
+  const find = (what: EraseWhat): Promise<Found> => findKeys(what, ground());
+  const holdOn = (about: DataKeyFile): Hold | undefined => holdOnKey(about, ground().holds);
 
   async function destroy(keyIds: readonly string[]): Promise<void> {
     for (const keyId of keyIds) {
@@ -140,7 +73,7 @@ export function createEraser(options: {
 
   async function erase(what: EraseWhat, event: Event, exceptHeld: boolean): Promise<Erased> {
     // Those that match now seal nothing more; what comes meanwhile gets a key that nobody asked to erase.
-    const keyIds = new Set((await matching(what)).map(({ key_id }) => key_id));
+    const keyIds = new Set((await matchingKeys(what, ground())).map(({ key_id }) => key_id));
     await options.payloads?.retire(keyIds);
     const found = await find(what);
     const going = found.keys.filter(({ key_id }) => keyIds.has(key_id));

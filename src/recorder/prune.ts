@@ -14,30 +14,23 @@ import type { Event } from '../core/entry.ts';
 import { asTallyError, isTallyError, TallyError } from '../core/error.ts';
 import { emptyRegistry } from '../core/identity/registry.ts';
 import { parseRegistry, type Saved } from '../core/identity/saved.ts';
-import { parseDataKey } from '../core/payload/data-key.ts';
 import type { LogReader, LogStore } from '../core/ports.ts';
 import { type Carried, carriedName, encodeCarried, parseCarried } from '../core/retention/carried.ts';
-import { type Hold, holdText } from '../core/retention/hold.ts';
-import { cutPlan, type EntryRule, heldBy, type PrunePlan, planPrune } from '../core/retention/plan.ts';
+import { holdText } from '../core/retention/hold.ts';
+import type { PrunePlan } from '../core/retention/plan.ts';
 import { foldPrunes, LOG_PRUNE, type PruneBegun } from '../core/retention/prune-entry.ts';
 import { openCheckpoint } from '../core/tlog/checkpoint.ts';
 import { verifierFromVkey } from '../core/tlog/key.ts';
 import type { Producer, Receipt } from './api.ts';
 import type { PayloadOptions, Payloads } from './payloads.ts';
 import type { Pending } from './pending.ts';
-import { announcedSnapshots, collect, firstHeld, stillCited } from './prune-collect.ts';
-import { plannedSegments, segmentTime } from './prune-segments.ts';
+import { announcedSnapshots, collect, stillCited } from './prune-collect.ts';
+import { type PruneRequest, planOf } from './prune-plan.ts';
 import { tileReader } from './recover.ts';
 import type { RegistryHolder } from './registry.ts';
 import type { Sealer } from './sealer.ts';
 import type { Sequenced } from './sequencer.ts';
 import { createTurns } from './turns.ts';
-
-export interface PruneRequest {
-  readonly rule: EntryRule;
-  /** Entries that anchors have seen; more is not removed. */
-  readonly anchored?: number | undefined;
-}
 
 export interface Pruned {
   readonly plan: PrunePlan;
@@ -102,47 +95,16 @@ export function createPruner(options: PrunerOptions): Pruner {
 
   const latest = () => foldPrunes(registry.current().prunes).state(Number.POSITIVE_INFINITY);
 
-  /** Files of data keys whose subject is held. */
-  async function heldKeys(holds: readonly Hold[]): Promise<ReadonlyMap<string, Hold>> {
-    const subjects = new Map(
-      holds.flatMap((hold) => (hold.kind === 'subject' ? [[hold.subject_hash, hold]] : [])),
-    );
-    const held = new Map<string, Hold>();
-    if (subjects.size === 0 || outside === undefined) return held;
-    for (const keyId of await outside.keys.list()) {
-      const bytes = await outside.keys.get(keyId);
-      const about = bytes === undefined ? undefined : parseDataKey(bytes);
-      const hold = about?.subject_hash === undefined ? undefined : subjects.get(about.subject_hash);
-      if (hold !== undefined) held.set(keyId, hold);
-    }
-    return held;
-  }
-
-  async function plan({ rule, anchored }: PruneRequest): Promise<PrunePlan> {
-    const segments = await plannedSegments(store, outside?.packs);
-    const holds = [...registry.current().holds.values()];
-    const begunAt = (place: number): Promise<number> => segmentTime(store, segments[place]?.first ?? 0);
-    const planned = await planPrune({
-      segments,
-      begunAt,
-      signed: (await signedCheckpoint()).size,
-      anchored,
-      nowMs: options.now(),
-      rule,
-      holds,
+  const plan = (request: PruneRequest): Promise<PrunePlan> =>
+    planOf(request, {
+      log,
+      packs: outside?.packs,
+      keys: outside?.keys,
+      holds: [...registry.current().holds.values()],
       open: options.pending.list().map(({ index }) => index),
+      signed: async () => (await signedCheckpoint()).size,
+      nowMs: options.now(),
     });
-    const runs = new Map(holds.flatMap((hold) => (hold.kind === 'run' ? [[hold.run_id, hold]] : [])));
-    const keys = await heldKeys(holds);
-    const found = await firstHeld(log, planned.from, planned.to, {
-      runs: new Set(runs.keys()),
-      keys: new Set(keys.keys()),
-    });
-    const hold = runs.get(found?.run ?? '') ?? keys.get(found?.key ?? '');
-    if (found === undefined || hold === undefined) return planned;
-    const place = segments.findLastIndex(({ first }) => first <= found.index);
-    return cutPlan(planned, segments, place, await begunAt(place), heldBy(hold));
-  }
 
   async function signedCheckpoint() {
     const note = await store.objects.get('checkpoint');
