@@ -58,7 +58,7 @@ export interface MachineConfig extends AnchorSettings {
   readonly allow_observe: boolean;
   readonly port?: number;
   readonly tiles?: boolean;
-  readonly alerts: AlertSettings;
+  readonly alerts?: AlertSettings;
   readonly reads?: Reads;
   readonly payloads?: PayloadSetting;
   readonly retention?: RetentionSetting;
@@ -119,7 +119,9 @@ export function parseConfig(text: string, path: string): MachineConfig {
     ...(tiles === undefined ? {} : { tiles }),
     ...(reads === undefined ? {} : { reads }),
     anchors,
-    alerts: { enabled: alerts?.enabled ?? true, destinations: alerts?.destinations ?? [] },
+    ...(alerts === undefined
+      ? {}
+      : { alerts: { enabled: alerts.enabled ?? true, destinations: alerts.destinations ?? [] } }),
     ...(witness_quorum === undefined ? {} : { witness_quorum }),
     ...(payloads === undefined ? {} : { payloads }),
     ...retentionOf(parsed.data, path, doc),
@@ -157,8 +159,7 @@ function retentionOf(
 /** A missing file means the defaults. */
 export function loadConfig(path: string): MachineConfig {
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined)
-    return { allow_observe: false, anchors: [], alerts: { enabled: true, destinations: [] } };
+  if (stat === undefined) return { allow_observe: false, anchors: [] };
   // Whoever can write it can switch enforcement off.
   const uid = process.geteuid?.() ?? stat.uid;
   if ((stat.uid !== uid && stat.uid !== 0) || (stat.mode & 0o022) !== 0) {

@@ -4,6 +4,7 @@ import type { AlertOptions, SessionOptions } from '../open/options.ts';
 import { openSession, type Session } from '../open.ts';
 import type { Paths } from '../paths.ts';
 import type { Client } from '../recorder/ops.ts';
+import { NO_DESTINATIONS } from '../sink/setting.ts';
 import { loadConfig } from './config.ts';
 import type { Output } from './output/stream.ts';
 import { firstStartNote, setUp } from './setup.ts';
@@ -36,7 +37,11 @@ export async function openConfiguredSession(
     onWarning: warn,
     allowObserve: config.allow_observe,
     anchors: { settings: () => loadConfig(paths.configFile), background },
-    alerts: { settings: () => loadConfig(paths.configFile).alerts, background, ...alertsWith },
+    alerts: {
+      settings: () => loadConfig(paths.configFile).alerts ?? NO_DESTINATIONS,
+      background,
+      ...alertsWith,
+    },
     retention: { settings: () => loadConfig(paths.configFile).retention ?? {}, background },
     ...(config.redactFields === undefined ? {} : { redactFields: config.redactFields }),
     ...(config.payloads === undefined ? {} : { payloads: config.payloads }),

@@ -66,6 +66,9 @@ export interface AlertSettings {
   readonly destinations: readonly DestinationSetting[];
 }
 
+/** When the configuration says nothing. */
+export const NO_DESTINATIONS: AlertSettings = { enabled: true, destinations: [] };
+
 export const DESTINATION_KEYS: readonly string[] = [
   ...new Set([...Object.keys(WebhookSchema.shape), ...Object.keys(SlackSchema.shape)]),
 ];
