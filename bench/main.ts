@@ -12,6 +12,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<string> }>
   verify: () => import('./verify.ts'),
   start: () => import('./start.ts'),
   proxy: () => import('./proxy.ts'),
+  tail: () => import('./tail.ts'),
 };
 /** Too long to belong to every run, with a page of its own. */
 const SCALE = 'scale';

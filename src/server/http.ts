@@ -94,6 +94,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
     origin: `http://${HOST}:${port}`,
     close: () =>
       new Promise((resolve) => {
+        silent.stop();
         server.close(() => resolve());
         const lasting = resources.filter(({ close }) => close !== undefined);
         for (const resource of lasting) resource.close?.();
@@ -119,19 +120,30 @@ export function refuse(response: ServerResponse, status: number, why: string): v
 }
 
 /**
- * Connections that have not asked for anything yet. Clients ask at once; of those that do not, only the newest are kept,
- * so that thousands that were opened and left do not take the places of the others.
+ * Connections that have not asked for anything yet. Clients ask at once. Of those that did not within a second only the
+ * newest are kept, so that thousands that were opened and left do not take the places of the others.
  */
 function boundSilent() {
-  const waiting = new Set<Socket>();
+  /** In the order in which they came. */
+  const waiting = new Map<Socket, number>();
+  function prune(): void {
+    const since = performance.now() - LIMITS.silentMs;
+    for (const [socket, came] of waiting) {
+      if (waiting.size <= LIMITS.silentConnections || came > since) return;
+      waiting.delete(socket);
+      socket.destroy();
+    }
+  }
+  // Behind the next look at all connections: what has arrived was then read, however long this process was held up.
+  const timer = setInterval(() => setImmediate(prune), LIMITS.silentMs);
+  timer.unref();
   return {
     connected(socket: Socket): void {
-      waiting.add(socket);
+      waiting.set(socket, performance.now());
       socket.once('close', () => waiting.delete(socket));
-      const [oldest] = waiting;
-      if (waiting.size > LIMITS.silentConnections) oldest?.destroy();
     },
     spoke: (socket: Socket): void => void waiting.delete(socket),
+    stop: () => clearInterval(timer),
   };
 }
 

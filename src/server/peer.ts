@@ -13,8 +13,10 @@ export interface Peer {
   readonly localPort: number;
 }
 
-const TABLES = ['/proc/net/tcp', '/proc/net/tcp6'];
+const TABLES = ['/proc/net/tcp', '/proc/net/tcp6'].map((path) => shared(() => contents(path)));
 const ROOT = 0;
+/** More than one line of a table has. */
+const LINE_CHARS = 256;
 /** `::ffff:` */
 const MAPPED = { LE: '0000000000000000FFFF0000', BE: '00000000000000000000FFFF' } as const;
 
@@ -26,10 +28,28 @@ export async function isOwnUser(peer: Peer): Promise<boolean> {
   const own = process.getuid?.();
   if (process.platform !== 'linux' || own === undefined) return true;
   for (const table of TABLES) {
-    const uid = uidIn(await contents(table), peer, endianness());
+    const uid = uidIn(await table(), peer, endianness());
     if (uid !== undefined) return uid === own || uid === ROOT;
   }
   return false;
+}
+
+/**
+ * One reading serves all who asked before it began: the table has a line for each connection of the machine, and a
+ * thousand clients that come at once must not make us read it a thousand times.
+ */
+function shared<T>(read: () => Promise<T>): () => Promise<T> {
+  let running: Promise<unknown> = Promise.resolve();
+  let next: Promise<T> | undefined;
+  return () => {
+    next ??= running.then(() => {
+      next = undefined;
+      const reading = read();
+      running = reading.catch(() => undefined);
+      return reading;
+    });
+    return next;
+  };
 }
 
 /** A kernel without IPv6 has no second table. */
@@ -49,12 +69,18 @@ async function contents(path: string): Promise<string> {
  */
 export function uidIn(table: string, peer: Peer, order: 'LE' | 'BE'): number | undefined {
   const local = `${hexOf(peer.remoteAddress, order)}:${hexPort(peer.remotePort)}`;
-  const mapped = `${MAPPED[order]}${local}`;
   const remote = `:${hexPort(peer.localPort)}`;
-  for (const line of table.split('\n')) {
-    const [, from = '', to = '', , , , , uid = '', , inode = '0'] = line.trim().split(/\s+/);
-    const matches = (from === local || from === mapped) && to.endsWith(remote);
-    if (matches && inode !== '0') return Number(uid);
+  for (const from of [local, `${MAPPED[order]}${local}`]) {
+    // Only the client's own end stands behind the number of its line.
+    const mark = `: ${from} `;
+    for (let at = table.indexOf(mark); at !== -1; at = table.indexOf(mark, at + 1)) {
+      const [to = '', , , , , uid = '', , inode = '0'] = table
+        .slice(at + mark.length, at + mark.length + LINE_CHARS)
+        .split('\n', 1)
+        .join()
+        .split(/ +/);
+      if (to.endsWith(remote) && inode !== '0') return Number(uid);
+    }
   }
   return undefined;
 }
