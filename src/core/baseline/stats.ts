@@ -49,7 +49,10 @@ export function wilson(k: number, n: number): readonly [low: number, high: numbe
   const middle = p + (z * z) / (2 * n);
   const half = z * Math.sqrt((p * (1 - p)) / n + (z * z) / (4 * n * n));
   const scale = 1 + (z * z) / n;
-  return [Math.max(0, (middle - half) / scale), Math.min(1, (middle + half) / scale)];
+  // Exact at the ends, where the difference of two equal numbers is not quite nothing.
+  const low = k <= 0 ? 0 : Math.max(0, (middle - half) / scale);
+  const high = k >= n ? 1 : Math.min(1, (middle + half) / scale);
+  return [low, high];
 }
 
 /** Hits of tries, in stretches of time: how many of which, and how much the stretches differ. */

@@ -83,7 +83,7 @@ interface HostHabits {
 }
 
 /** `seed` decides everything. Small and large, steady and bursty, few hosts and long tails of them. */
-export function habitsOf(seed: number): Habits {
+export function habitsOf(seed: number, world: { readonly outages: boolean } = { outages: true }): Habits {
   const random = createRandom(seed);
   const count = random.chance(0.15) ? random.whole(20, 60) : random.whole(1, 8);
   const skew = random.between(0.6, 1.6);
@@ -93,7 +93,7 @@ export function habitsOf(seed: number): Habits {
       methods: random.chance(0.5) ? ['GET'] : ['GET', 'GET', 'GET', 'POST', 'DELETE'],
       credential: random.chance(0.6) ? `KEY_${random.whole(0, 4)}` : undefined,
       failing: random.chance(0.4) ? random.between(0, 0.1) : random.between(0, 0.01),
-      outages: random.chance(0.3) ? random.between(0, 0.02) : 0,
+      outages: (random.chance(0.3) ? random.between(0, 0.02) : 0) * (world.outages ? 1 : 0),
       ms: random.between(20, 2000),
       msSpread: random.between(0.1, 1),
     };

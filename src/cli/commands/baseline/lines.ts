@@ -64,6 +64,8 @@ function deviationLines({ view, deviations, present }: Found, { style, width }: 
 /** The first is enough where the others would take a line. */
 const EVIDENCE_SHOWN = 3;
 const WIDE = 100;
+/** Below this the words get lines of their own. */
+const NARROW = 64;
 
 function deviation({ score, words, evidence }: Deviation, { style, width }: Out): string[] {
   const level = levelOf(score);
@@ -73,5 +75,7 @@ function deviation({ score, words, evidence }: Deviation, { style, width }: Out)
     .slice(0, width === undefined || width >= WIDE ? EVIDENCE_SHOWN : 1)
     .map((index) => `#${index}`);
   const entries = shown.join(' ') + (evidence.length > shown.length ? ' …' : '');
-  return hanging(label, `${safe(words)}  ${entries}`, width, paint);
+  const text = `${safe(words)}  ${entries}`;
+  if (width === undefined || width >= NARROW) return hanging(label, text, width, paint);
+  return [paint(label.trimEnd()), ...hanging('  ', text, width)];
 }
