@@ -11,6 +11,7 @@ import { wrap } from '../output/width.ts';
 import { readLog } from '../reading.ts';
 import { askRunning } from '../running.ts';
 import { anchorRequest, evidenceOf } from '../verify-anchors.ts';
+import { checkAlerts } from './doctor/alerts.ts';
 import { checkAnchors } from './doctor/anchors.ts';
 import { checkBroker } from './doctor/broker.ts';
 import type { Check } from './doctor/check.ts';
@@ -81,6 +82,7 @@ async function examine(context: Context): Promise<readonly Check[]> {
       await newestOf(opened.directory, ['log.gap']),
     ),
     await checkAnchors(context, opened, running),
+    await checkAlerts(context, running),
     await checkPolicy(context, running),
     ...(await checkBroker(running)),
   ];

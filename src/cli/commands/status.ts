@@ -5,6 +5,7 @@ import { examples } from '../help.ts';
 import { safe, toJson } from '../output/safe.ts';
 import type { Style } from '../output/style.ts';
 import { formatDuration } from '../output/time.ts';
+import { alertText, undeliveredText } from './status/alerts.ts';
 import { anchorText, anchorTrouble } from './status/anchors.ts';
 import { gatherStatus, type LogStatus, type PolicyStatus, type Status } from './status/gather.ts';
 
@@ -53,9 +54,16 @@ function statusFacts(status: Status, style: Style): readonly Fact[] {
       'anchors',
       status.anchors_problem === undefined ? undefined : style.red(safe(oneLine(status.anchors_problem))),
     ],
+    ['alerts', status.alerts === undefined ? undefined : alertText(status.alerts, style)],
+    ['', status.alerts === undefined ? undefined : undelivered(status.alerts, style)],
     ['policy', policyText(status.policy, style)],
     ['disk', `${formatBytes(disk.used_bytes)} used, ${formatBytes(disk.free_bytes)} free`],
   ];
+}
+
+function undelivered(alerts: NonNullable<Status['alerts']>, style: Style): string | undefined {
+  const text = undeliveredText(alerts);
+  return text === undefined ? undefined : style.yellow(text);
 }
 
 function recorderText(recorder: Status['recorder'], style: Style): string {

@@ -19,10 +19,22 @@ export function alertObjects(paths: Paths): ObjectStore {
 
 const MARKED = Buffer.from('"type":"alert.');
 
-/** Goes on from where the rules were; without that, reads the log from its beginning. */
-export async function openAlerts(paths: Paths): Promise<readonly Raised[]> {
+/**
+ * Goes on from where the rules were. Without that it reads the log from its beginning, or, when that is not wanted, gives
+ * undefined: a large log takes seconds.
+ */
+export async function openAlerts(paths: Paths): Promise<readonly Raised[]>;
+export async function openAlerts(
+  paths: Paths,
+  options: { readonly onlyKnown: true },
+): Promise<readonly Raised[] | undefined>;
+export async function openAlerts(
+  paths: Paths,
+  options?: { readonly onlyKnown: true },
+): Promise<readonly Raised[] | undefined> {
   const { reader } = openReader(paths);
   const cursor = await loadCursor(alertObjects(paths), reader);
+  if (cursor === undefined && options?.onlyKnown === true) return undefined;
   const fold = createAlertFold(cursor?.open);
   const from = cursor?.place ?? { first: 0, offset: 0, index: 0 };
   for await (const portion of logLines(reader, from, Number.POSITIVE_INFINITY))

@@ -1,6 +1,7 @@
 /** What `tally status` tells, read without a lock: a running recorder is asked, the files are looked at. */
 import { readdir, readFile, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { AlertState } from '../../../core/alert/state.ts';
 import { isTallyError } from '../../../core/error.ts';
 import type { LogInfo } from '../../../core/loginfo.ts';
 import { compilePolicy } from '../../../core/policy/load.ts';
@@ -14,6 +15,7 @@ import type { Context } from '../../context.ts';
 import { entriesPresent } from '../../present.ts';
 import { askRunning } from '../../running.ts';
 import { readPolicyText } from '../policy/file.ts';
+import { alertStatus } from './alerts.ts';
 import { type AnchorStatus, anchorStatuses } from './anchors.ts';
 
 export interface Status {
@@ -34,6 +36,8 @@ export interface Status {
   readonly anchors: readonly AnchorStatus[];
   /** Why nobody can tell what is configured. */
   readonly anchors_problem?: string;
+  /** Absent before the first start, and when nobody can tell. */
+  readonly alerts?: AlertState;
   readonly policy: PolicyStatus;
   readonly disk: { readonly used_bytes: number; readonly free_bytes: number };
 }
@@ -91,9 +95,24 @@ export async function gatherStatus(context: Context): Promise<Status> {
     ...(log === undefined ? {} : { log }),
     ...(running === undefined ? {} : { open_actions: running.open_actions }),
     ...(await configuredAnchors(context, { directory, signed: log?.signed ?? 0 }, running)),
+    ...(log === undefined ? {} : await alerts(context, running)),
     policy: await policyStatus(context, running),
     disk: await diskStatus(context.paths),
   };
+}
+
+/** As with anchors: what is wrong with the configuration is told there. */
+async function alerts(
+  context: Context,
+  running: OpResults['status'] | undefined,
+): Promise<Pick<Status, 'alerts'>> {
+  try {
+    const state = await alertStatus(context, running?.alerts);
+    return state === undefined ? {} : { alerts: state };
+  } catch (error) {
+    if (!isTallyError(error)) throw error;
+    return {};
+  }
 }
 
 /** A configuration that cannot be read must not hide the rest. */
