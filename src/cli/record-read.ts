@@ -11,14 +11,14 @@ import type { Context } from './context.ts';
 let warned = false;
 
 /**
- * To be called before this machine's own log is read. `log`: a log directory that was named instead; reading that one is
+ * To be called before anything of this machine's own log is shown. `log`: a log directory that was named instead; reading that one is
  * no entry here. Never throws, and waits `LIMITS.readNoteMs` at most for a recorder that runs: a note that fails is told
  * once and breaks no reading. Loads nothing where there is nothing to do.
  */
 export async function recordRead(
   context: Context,
   command: string,
-  filter: LogFilter = {},
+  filter: LogFilter & { readonly entry?: string } = {},
   log?: string,
 ): Promise<void> {
   if (log !== undefined) return;

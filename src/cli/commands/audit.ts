@@ -11,6 +11,7 @@ import { auditCells, auditColumns } from '../output/audit-rows.ts';
 import { safeJsonText } from '../output/safe.ts';
 import { type Cell, layOut } from '../output/table.ts';
 import { zoneName } from '../output/time.ts';
+import { recordRead } from '../record-read.ts';
 
 interface AuditOptions {
   readonly limit: number;
@@ -67,6 +68,7 @@ async function audit(context: Context, options: AuditOptions): Promise<void> {
       types: ['secret.access'],
       ...(options.project === undefined ? {} : { project: options.project }),
     };
+    await recordRead(context, 'audit', filter, options.dir);
     const records = newest(opened, filter, options);
     if (options.json === true) await printLines(context, records);
     else await printTable(context, records, options);

@@ -5,6 +5,7 @@ import { examples, wholeNumber } from '../help.ts';
 import { createProgress } from '../output/progress.ts';
 import { toJson } from '../output/safe.ts';
 import { parseMoment } from '../output/time.ts';
+import { recordRead } from '../record-read.ts';
 import { gather, type Question } from './baseline/gather.ts';
 import { agentJson, overviewJson } from './baseline/json.ts';
 import { agentLines } from './baseline/lines.ts';
@@ -72,6 +73,7 @@ async function baseline(
   const atMs =
     options.at === undefined ? context.now() : parseMoment(options.at, context.now(), { utc: true });
   const opened = await context.openQuery(options.dir === undefined ? {} : { log: options.dir });
+  await recordRead(context, 'baseline', agent === undefined ? {} : { agent }, options.dir);
   const progress = createProgress(stderr, 'learning', 'rows');
   const question: Question = {
     opened,

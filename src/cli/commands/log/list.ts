@@ -8,6 +8,7 @@ import { type FilterOptions, filterOptions, toFilter } from '../../filters.ts';
 import { examples, readingOptions, wholeNumber } from '../../help.ts';
 import { grouped } from '../../output/progress.ts';
 import { safe, safeJsonText } from '../../output/safe.ts';
+import { recordRead } from '../../record-read.ts';
 import { reportDamage } from './damage.ts';
 import { printTable } from './list-table.ts';
 import { type Listing, type ListingEnd, openListing } from './listing.ts';
@@ -72,6 +73,7 @@ async function list(context: Context, options: ListOptions, command: Command): P
     before: options.before,
     log: options.dir,
   });
+  await recordRead(context, 'list', filter, options.dir);
   try {
     if (options.json === true) return await printJson(context, listing);
     let rows: number;

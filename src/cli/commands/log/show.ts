@@ -8,6 +8,7 @@ import { examples } from '../../help.ts';
 import { toJson } from '../../output/safe.ts';
 import { keysOf, readPayload } from '../../payloads.ts';
 import { type ProofState, proveEntry, trustedKey } from '../../prove.ts';
+import { recordRead } from '../../record-read.ts';
 import { readSnapshot } from '../../snapshot.ts';
 import { anchorRequest } from '../../verify-anchors.ts';
 import { readKey } from '../../verifying.ts';
@@ -63,6 +64,7 @@ also "payload":{"status":"read"|"hash_only"|"key_erased"|…,"text"|"base64",…
 
 async function show(context: Context, which: string, options: ShowOptions): Promise<void> {
   const asked = options.index ? await openIndex(context, options.dir) : undefined;
+  await recordRead(context, 'show', { entry: which }, options.dir);
   try {
     await showFound(context, which, options, asked);
   } finally {
