@@ -1,21 +1,24 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { LIMITS } from '../../../core/limits.ts';
+import type { SlicePlace } from '../../../core/ports.ts';
 import type { LogFilter } from '../../../core/query/filter.ts';
-import { matches } from '../../../core/query/filter.ts';
-import { parseLine } from '../../../core/query/line.ts';
-import { createPairing, type Pairing } from '../../../core/query/pairing.ts';
+import { createPairing, wants } from '../../../core/query/pairing.ts';
 import type { Hit } from '../../../core/query/scan.ts';
 import { type Followed, follow } from '../../../store/file/follow.ts';
 import { segmentName } from '../../../store/file/names.ts';
+import { fileSlices } from '../../../store/file/slices.ts';
 import type { Context } from '../../context.ts';
 import { type FilterOptions, filterOptions, toFilter } from '../../filters.ts';
 import { examples, wholeNumber } from '../../help.ts';
-import { safe, safeJsonText } from '../../output/safe.ts';
 import { readLog } from '../../reading.ts';
 import { recordRead } from '../../record-read.ts';
-import { createRowPrinter, type RowPrinter } from './row-printer.ts';
+import type { Row } from './row-printer.ts';
+import { tailPrinter } from './tail-print.ts';
+import { createTailWatch, type TailPrinter, type TailWatch } from './tail-watch.ts';
 
 interface TailOptions extends FilterOptions {
-  readonly limit: number;
+  readonly limit?: number;
+  readonly from?: number;
   readonly follow?: boolean;
   readonly jsonl?: boolean;
   readonly utc?: boolean;
@@ -25,15 +28,23 @@ interface TailOptions extends FilterOptions {
 const DEFAULT_ROWS = 10;
 /** How often a follower looks whether the log went on under another name (`tally log continue`). */
 const EPOCH_CHECK_MS = 1_000;
+const SLICE = 1024 * 1024;
 
 export function buildTail(context: Context): Command {
   const command = new Command('tail')
     .summary('the newest entries, and with -f every new one as it comes')
     .description(
-      'The newest entries in the order of the log, and with -f every new one within some milliseconds of being durable. Ends with Ctrl-C.',
+      'The newest entries in the order of the log, and with -f every new one within some milliseconds of being durable. Where entries are missing, or no recorder ran, a line says so. Ends with Ctrl-C, and tells where to go on.',
     )
     .option('-f, --follow', 'go on with new entries')
-    .option('-n, --limit <n>', 'entries to begin with', wholeNumber(0), DEFAULT_ROWS)
+    .option(
+      '-n, --limit <n>',
+      `entries to begin with (${DEFAULT_ROWS}; with --from or --since all of them)`,
+      wholeNumber(0),
+    )
+    .addOption(
+      new Option('--from <index>', 'begin with this entry').argParser(wholeNumber(0)).conflicts('limit'),
+    )
     .option('--jsonl', 'the stored bytes, one entry a line')
     .option('--utc', 'times in UTC, not in the local zone')
     .option('--dir <directory>', 'another log directory');
@@ -41,48 +52,136 @@ export function buildTail(context: Context): Command {
   return examples(command, [
     ['tally log tail -f', 'watch live'],
     ['tally log tail -f --blocked', 'watch what is refused'],
+    ['tally log tail -f --from 1200', 'go on where you were'],
     ['tally log tail -f -n 0 --jsonl | jq .action.target.host', 'feed another program'],
   ]).action((options: TailOptions) => tail(context, options));
 }
+
+type Opened = Awaited<ReturnType<Context['openReader']>>;
+type Place = { readonly first: number; readonly offset: number };
 
 async function tail(context: Context, options: TailOptions): Promise<void> {
   const { stdout, stderr } = context;
   const zone = { utc: options.utc === true };
   const filter = toFilter(options, context.now(), zone);
-  const choice = options.dir === undefined ? {} : { log: options.dir };
   await recordRead(context, 'tail', filter, options.dir);
-  let opened = await context.openReader(choice);
-  const reading = await readLog(opened.directory, { filter, raw: true, limit: Math.max(1, options.limit) });
-  if (reading.end === undefined && options.follow !== true) await opened.logInfo();
+  let opened = await context.openReader(options.dir === undefined ? {} : { log: options.dir });
+  const signal =
+    options.follow === true ? AbortSignal.any([context.interrupted(), stdout.gone]) : stdout.gone;
 
-  const print = options.jsonl === true ? printStored(context) : createRowPrinter(context, zone);
-  const pairing = createPairing();
-  const newest: Hit[] = [];
-  if (options.limit > 0) {
-    for await (const hit of reading.hits()) newest.unshift(hit);
-    const { lines } = reading.summary().malformed;
-    for (const { first, offset, why } of lines) await damaged(context, first, offset, why);
-  }
-  await print.begin(
-    newest.flatMap(({ call, lines }) => lines.map((line) => ({ facts: pairing.pair(call.first).facts, line }))),
-  );
+  const print = tailPrinter(context, zone, options.jsonl === true);
+  let watch = createTailWatch(filter, print);
+  const forwards = options.from !== undefined || (filter.since !== undefined && options.limit === undefined);
+  let from = forwards
+    ? await readForwards(opened, options.from, filter, { print, watch, signal })
+    : await readNewest(opened, options.limit ?? DEFAULT_ROWS, filter, {
+        print,
+        watch,
+        follow: options.follow === true,
+      });
+  if (from === undefined && options.follow !== true) await opened.logInfo();
   if (options.follow !== true) return;
 
-  const signal = AbortSignal.any([context.interrupted(), stdout.gone]);
-  let from = reading.end;
   if (from === undefined) await stderr.line(stderr.style.dim('waiting for the first entry'));
   for (;;) {
     const next =
       options.dir === undefined ? newerLog(context, opened.name) : () => Promise.resolve(undefined);
-    const moved = await followOne(context, opened.directory, { from, signal, filter, print, pairing, next });
-    if (moved === undefined) return;
+    const moved = await followOne(opened.directory, { from, signal, print, watch, next });
+    if (moved === undefined) break;
     await stderr.line(stderr.style.yellow(`the log goes on as ${moved.name}`));
     opened = moved;
     from = undefined;
+    watch = createTailWatch(filter, print);
   }
+  if (!stdout.gone.aborted && watch.next !== undefined)
+    await stderr.line(stderr.style.dim(`to go on from here: tally log tail -f --from ${watch.next}`));
 }
 
-type Opened = Awaited<ReturnType<Context['openReader']>>;
+interface Reading {
+  readonly print: TailPrinter;
+  readonly watch: TailWatch;
+}
+
+/** Prints the newest entries. Answers where the next one will be; undefined for a log without entries. */
+async function readNewest(
+  { directory }: Opened,
+  limit: number,
+  filter: LogFilter,
+  { print, watch, follow: follows }: Reading & { readonly follow: boolean },
+): Promise<Place | undefined> {
+  // Following begins where this ended; what comes while the rows are looked for is left to it.
+  const followFrom = follows ? await recallEnd(directory, watch) : undefined;
+  // A filter looks at whole calls, as it will when they come; without one every entry is wanted by itself.
+  const raw = filter.phase !== undefined || Object.keys(filter).length === 0;
+  const reading = await readLog(directory, { filter, raw, limit: Math.max(1, limit) });
+  const hits: Hit[] = [];
+  if (limit > 0) {
+    for await (const hit of reading.hits()) hits.push(hit);
+    for (const { first, offset, why } of reading.summary().malformed.lines)
+      await print.damaged(`entries/${segmentName(first)} at byte ${offset} is no entry: ${why}`);
+  }
+  const pairing = createPairing();
+  const rows: (Row & { readonly index: number })[] = [];
+  for (const { call, lines } of hits) {
+    for (const [i, entry] of [call.first, ...(call.last === undefined ? [] : [call.last])].entries()) {
+      const paired = pairing.pair(entry);
+      const line = lines[i];
+      const index = paired.facts.index ?? 0;
+      const later = follows && index >= (watch.next ?? 0);
+      if (line !== undefined && !later && wants(paired, filter))
+        rows.push({ facts: paired.facts, line, index });
+    }
+  }
+  rows.sort((a, b) => a.index - b.index);
+  await print.begin(rows.slice(Math.max(0, rows.length - limit)));
+  return follows ? followFrom : reading.end;
+}
+
+/** The entries before the end: what they began may end while we follow. Answers where the end is. */
+async function recallEnd(directory: string, watch: TailWatch): Promise<Place | undefined> {
+  const newest = await readLog(directory, { filter: {}, raw: true, limit: LIMITS.liveLookBack });
+  const lines: Buffer[] = [];
+  for await (const hit of newest.hits()) lines.push(...hit.lines);
+  for (const line of lines.reverse()) watch.recall(line);
+  return newest.end;
+}
+
+/** Prints everything from an index, or a time, to the end. Answers where that is. */
+async function readForwards(
+  { directory }: Opened,
+  from: number | undefined,
+  filter: LogFilter,
+  { print, watch, signal }: Reading & { readonly signal: AbortSignal },
+): Promise<Place | undefined> {
+  const slices = fileSlices(directory);
+  const start = from ?? (await slices.since(filter.since ?? ''));
+  await print.begin([]);
+  let place: SlicePlace | { readonly index: number } = { index: Math.max(0, start - LIMITS.liveLookBack) };
+  let end: Place | undefined;
+  while (!signal.aborted) {
+    const slice = await slices.read(place, Number.MAX_SAFE_INTEGER, SLICE);
+    if (slice.kind === 'lost') {
+      // Nothing behind it: the end.
+      if (slice.to === Number.MAX_SAFE_INTEGER) {
+        if ('first' in place) end = place;
+        break;
+      }
+      if (slice.to > start) await watch.lost(Math.max(start, slice.from), slice.to, slice.why);
+      place = { index: slice.to };
+      continue;
+    }
+    const { bounds, bytes } = slice;
+    for (let i = 0; i < bounds.length && !signal.aborted; i += 2) {
+      const index = slice.from + i / 2;
+      const line = bytes.subarray(bounds[i], bounds[i + 1]);
+      if (index < start) watch.recall(line);
+      else await watch.take(line, { first: slice.next.first, offset: bounds[i] ?? 0 }, index);
+    }
+    place = slice.next;
+    end = place as SlicePlace;
+  }
+  return end;
+}
 
 /** Looks now and then for a log that continues this one. */
 function newerLog(context: Context, name: string): () => Promise<Opened | undefined> {
@@ -95,77 +194,42 @@ function newerLog(context: Context, name: string): () => Promise<Opened | undefi
   };
 }
 
-interface FollowOne {
-  readonly from: { readonly first: number; readonly offset: number } | undefined;
+interface FollowOne extends Reading {
+  readonly from: Place | undefined;
   readonly signal: AbortSignal;
-  readonly filter: LogFilter;
-  readonly print: RowPrinter;
-  readonly pairing: Pairing;
   /** Looks whether another log took over. */
   next(): Promise<Opened | undefined>;
 }
 
 /** Until the signal, or until another log takes over. */
-async function followOne(
-  context: Context,
-  directory: string,
-  options: FollowOne,
-): Promise<Opened | undefined> {
+async function followOne(directory: string, options: FollowOne): Promise<Opened | undefined> {
+  const { watch, print } = options;
   for await (const news of follow(directory, options)) {
     if (news.kind === 'idle') {
       const moved = await options.next();
       if (moved !== undefined) return moved;
-    } else if (news.kind === 'lines') await printLines(context, news, options);
-    else await warnOf(context, news);
+    } else if (news.kind === 'lines') {
+      const { bytes, bounds, first, offset } = news;
+      for (let i = 0; i < bounds.length; i += 2)
+        await watch.take(bytes.subarray(bounds[i], bounds[i + 1]), {
+          first,
+          offset: offset + (bounds[i] ?? 0),
+        });
+    } else {
+      await print.damaged(changeText(news));
+      if (news.kind !== 'overlong') watch.restart();
+    }
   }
   return undefined;
 }
 
-async function printLines(
-  context: Context,
-  { bytes, bounds, first, offset }: Extract<Followed, { kind: 'lines' }>,
-  { filter, print, pairing }: FollowOne,
-): Promise<void> {
-  for (let i = 0; i < bounds.length; i += 2) {
-    const line = bytes.subarray(bounds[i], bounds[i + 1]);
-    const parsed = parseLine(line);
-    if ('malformed' in parsed) await damaged(context, first, offset + (bounds[i] ?? 0), parsed.malformed);
-    else {
-      const facts = pairing.pair(parsed.entry).facts;
-      if (matches(facts, filter)) await print.row({ facts, line });
-    }
+function changeText(news: Exclude<Followed, { kind: 'lines' | 'idle' }>): string {
+  switch (news.kind) {
+    case 'replaced':
+      return `${news.name} was replaced by another file`;
+    case 'truncated':
+      return `${news.name} became shorter, from ${news.from} to ${news.to} bytes`;
+    case 'overlong':
+      return `${news.name} holds a line that is longer than an entry can be`;
   }
-}
-
-async function damaged({ stderr }: Context, first: number, offset: number, why: string): Promise<void> {
-  const where = `entries/${segmentName(first)} at byte ${offset}`;
-  await stderr.line(
-    `${stderr.style.red('damaged:')} ${where} is no entry: ${safe(why)}; see \`tally verify\``,
-  );
-}
-
-async function warnOf(
-  { stderr }: Context,
-  news: Exclude<Followed, { kind: 'lines' | 'idle' }>,
-): Promise<void> {
-  const what = {
-    replaced: `${news.name} was replaced by another file`,
-    truncated: `${news.name} became shorter${news.kind === 'truncated' ? `, from ${news.from} to ${news.to} bytes` : ''}`,
-    overlong: `${news.name} holds a line that is longer than an entry can be`,
-  }[news.kind];
-  await stderr.line(`${stderr.style.red('damaged:')} ${safe(what)}; see \`tally verify\``);
-}
-
-/** Exact bytes to a program; on a terminal the same values, spelled so that nothing in them is obeyed. */
-function printStored({ stdout }: Context): RowPrinter {
-  const row = ({ line }: { readonly line: Buffer }): Promise<void> =>
-    stdout.isTTY
-      ? stdout.line(safeJsonText(line.toString('utf8')))
-      : stdout.write(Buffer.concat([line, Buffer.from('\n')]));
-  return {
-    row,
-    async begin(rows) {
-      for (const each of rows) await row(each);
-    },
-  };
 }
