@@ -1,4 +1,5 @@
 /** Rows of a log with their entries: found through its index, read from its files. */
+import { isTallyError } from '../core/error.ts';
 import type { JsonObject } from '../core/json.ts';
 import { LIMITS } from '../core/limits.ts';
 import { textAt } from '../core/query/fields.ts';
@@ -39,16 +40,17 @@ export function readRows(opened: OpenedQuery, rows: AsyncIterable<Row>): Asking 
 
   /** The entry, when the log holds what was indexed there. */
   function entryOf(stored: Stored | undefined, index: number): JsonObject | undefined {
-    if (stored?.entry !== undefined) return stored.entry;
-    tell(index, stored === undefined ? 'it cannot be read' : 'it is no entry any more');
-    return undefined;
+    if (stored !== undefined && stored.entry === undefined) tell(index, 'it is no entry any more');
+    return stored?.entry;
   }
 
   async function* fetch(batch: readonly Row[]): AsyncGenerator<AskedRow> {
     const wanted = batch.flatMap(({ index, end }) => (end === undefined ? [index] : [index, end]));
-    const held = new Map<number, Stored>();
-    for await (const stored of opened.entries(wanted.toSorted((a, b) => a - b)))
-      held.set(stored.index, stored);
+    const held = await holdEntries(
+      opened,
+      wanted.toSorted((a, b) => a - b),
+      tell,
+    );
     for (const row of batch) {
       const first = entryOf(held.get(row.index), row.index);
       const last = row.end === undefined ? undefined : entryOf(held.get(row.end), row.end);
@@ -76,6 +78,30 @@ export function readRows(opened: OpenedQuery, rows: AsyncIterable<Row>): Asking 
     },
     unfit: () => ({ count, some }),
   };
+}
+
+/** One place that cannot be read costs its own entry, not those beside it. */
+async function holdEntries(
+  opened: OpenedQuery,
+  wanted: readonly number[],
+  tell: (index: number, why: string) => void,
+): Promise<ReadonlyMap<number, Stored>> {
+  const held = new Map<number, Stored>();
+  let left = wanted;
+  while (left.length > 0) {
+    try {
+      for await (const stored of opened.entries(left)) held.set(stored.index, stored);
+      for (const index of left) if (!held.has(index)) tell(index, 'it is not in the log');
+      break;
+    } catch (error) {
+      if (!isTallyError(error)) throw error;
+      const broken = left.find((index) => !held.has(index));
+      if (broken === undefined) break;
+      tell(broken, error.message);
+      left = left.filter((index) => index > broken);
+    }
+  }
+  return held;
 }
 
 export interface PageOptions {

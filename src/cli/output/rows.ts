@@ -17,7 +17,7 @@ export function rowColumns(raw: boolean): readonly Column[] {
   return [
     { header: '#', align: 'right' },
     { header: 'TIME' },
-    { header: 'WHO', shrinkTo: 8, cut: 'middle', optional: 1 },
+    { header: 'WHO', shrinkTo: 8, weight: 4, cut: 'middle', optional: 1 },
     ...(raw ? [{ header: 'PHASE', optional: 2 }] : []),
     { header: 'WHAT', shrinkTo: 26, weight: 3, cut: 'middle' },
     { header: 'DECISION', shrinkTo: 8 },

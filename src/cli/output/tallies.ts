@@ -1,5 +1,6 @@
 /** Tables of counts: one column of names, and how their rows came out. Several blocks share their columns. */
 import type { Tally } from '../../core/query/port.ts';
+import { NARROW } from './narrow.ts';
 import { grouped } from './progress.ts';
 import { safe } from './safe.ts';
 import { bar } from './spark.ts';
@@ -23,6 +24,9 @@ export interface TallyBlock {
   readonly headers?: readonly string[];
 }
 
+/** What names may shrink to: a name that cannot be told apart is worth less than a column. */
+const NAME = 22;
+const NAME_NARROW = 14;
 const BAR_NARROW = 12;
 const BAR_WIDE = 28;
 /** From here on bars are long. */
@@ -32,8 +36,8 @@ const WIDE = 120;
 const COUNTS = [
   { header: 'TOTAL', of: 'total', paint: undefined },
   { header: 'OK', of: 'succeeded', paint: 'green', optional: 4 },
-  { header: 'FAILED', of: 'failed', paint: 'red' },
-  { header: 'STOPPED', of: 'stopped', paint: 'red' },
+  { header: 'FAILED', of: 'failed', paint: 'red', optional: 1 },
+  { header: 'STOPPED', of: 'stopped', paint: 'red', optional: 1.5 },
   { header: 'PENDING', of: 'pending', paint: 'yellow', optional: 3 },
   { header: 'NOTED', of: 'noted', paint: undefined, optional: 6 },
   { header: 'REDACTED', of: 'redacted', paint: 'yellow', optional: 5 },
@@ -48,7 +52,7 @@ export function tallyLines(
   const shown = blocks.filter(({ rows }) => rows.length > 0);
   const barWidth = width !== undefined && width < WIDE ? BAR_NARROW : BAR_WIDE;
   const columns: readonly Column[] = [
-    { header: '', shrinkTo: 14, cut: 'middle' },
+    { header: '', shrinkTo: width !== undefined && width < NARROW ? NAME_NARROW : NAME, cut: 'middle' },
     { header: '', optional: 9 },
     ...COUNTS.map(
       (count): Column => ({

@@ -13,6 +13,7 @@ import type { Style } from '../../output/style.ts';
 import { layOut } from '../../output/table.ts';
 import { type TallyBlock, tallyLines } from '../../output/tallies.ts';
 import { formatRecent, formatTime, type Zone, zoneName } from '../../output/time.ts';
+import { fit, wrap } from '../../output/width.ts';
 import { type AskedApproval, type History, type Newest, SEEN, type SeenValue } from './history-read.ts';
 import { overTime, totalLines } from './summary-text.ts';
 
@@ -26,11 +27,17 @@ export interface HistoryText {
   readonly untilMs: number | undefined;
 }
 
+/** Of `2026-11-20 14:00:00.000`. */
+const SECONDS = 19;
+/** Less of what was asked tells nothing. */
+const LEAST = 12;
+
 export function historyLines(history: History, options: HistoryText): readonly string[] {
   const { principal, summary, doneFor } = history;
   const { style, zone, nowMs } = options;
-  const time = (ts: string | undefined): string => (ts === undefined ? '?' : safe(formatTime(ts, zone)));
-  const inZone = zone.utc ? '' : ` ${zoneName(nowMs, zone)}`;
+  const time = (ts: string | undefined): string =>
+    ts === undefined ? '?' : safe(formatTime(ts, zone).slice(0, SECONDS));
+  const inZone = ` ${zoneName(nowMs, zone)}`;
   return [
     `${style.bold(`${principal.kind} ${safe(principal.name)}`)}  ${counted(summary.totals.total, 'call or event', 'calls and events')}`,
     `  ${style.dim('first seen')}  ${time(history.firstSeen)}${inZone}`,
@@ -41,7 +48,7 @@ export function historyLines(history: History, options: HistoryText): readonly s
           `  ${style.dim('done for  ')}  ${counted(doneFor, 'call or event', 'calls and events')} on behalf of ${safe(principal.name)}`,
         ]),
     '',
-    ...totalLines(summary.totals, style),
+    ...totalLines(summary.totals, options),
     ...overTime(summary, options),
     ...tallyLines(blocksOf(history, options), {
       style,
@@ -71,7 +78,7 @@ function blocksOf(history: History, options: HistoryText): readonly TallyBlock[]
   const runs = history.runs.values.map((run) => ({
     ...row(run),
     name: run.value,
-    extra: [recent(run.first_seen), safe(run.ended ?? 'no end')],
+    extra: [safe(run.ended ?? 'no end'), recent(run.first_seen)],
   }));
   const block = (dimension: Dimension): TallyBlock => {
     const { distinct = 0, values = [] } = history.seen.get(dimension) ?? {};
@@ -82,14 +89,14 @@ function blocksOf(history: History, options: HistoryText): readonly TallyBlock[]
     {
       title: `${history.runs.order} runs`,
       rows: runs,
-      headers: ['FIRST SEEN', 'ENDED'],
+      headers: ['ENDED', 'FIRST SEEN'],
       ...note(history.runs.distinct - history.runs.values.length),
     },
   ];
 }
 
 function approvalLines({ total, some }: Newest<AskedApproval>, options: HistoryText): readonly string[] {
-  const { style, zone, nowMs } = options;
+  const { style, zone, nowMs, width } = options;
   if (total === 0) return [];
   const lines = some.flatMap(({ row, chain, answer }) => {
     const facts = factsOf(row.call);
@@ -100,9 +107,14 @@ function approvalLines({ total, some }: Newest<AskedApproval>, options: HistoryT
     const answered = STATE_WORDS[state];
     const told = `${style[paint](answered)}${by}${at}${state === 'resumed' ? ', and the call went on' : ''}`;
     const asked = `${facts.method ?? facts.type} ${facts.subject}`;
+    const index = String(row.row.index);
+    const when = safe(formatRecent(facts.ts ?? '?', nowMs, zone));
+    const room = width === undefined ? undefined : width - index.length - when.length - 6;
+    const what = room === undefined ? safe(asked) : fit(safe(asked), Math.max(LEAST, room), 'middle');
+    const indent = ' '.repeat(index.length + 4);
     return [
-      `  ${style.dim(String(row.row.index))}  ${style.dim(safe(formatRecent(facts.ts ?? '?', nowMs, zone)))}  ${safe(asked)}`,
-      `  ${' '.repeat(String(row.row.index).length)}  ${told}`,
+      `  ${style.dim(index)}  ${style.dim(when)}  ${what}`,
+      ...wrap(told, width === undefined ? undefined : width - indent.length).map((part) => indent + part),
     ];
   });
   return ['', heading('approvals asked for', total, some.length, options), ...lines];

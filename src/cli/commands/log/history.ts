@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { TallyError } from '../../../core/error.ts';
 import { factsOf } from '../../../core/query/call.ts';
+import { openAsked } from '../../ask.ts';
 import type { AskedRow } from '../../asking.ts';
 import type { Context } from '../../context.ts';
 import { dimensionWord } from '../../dimensions.ts';
@@ -8,6 +9,7 @@ import { similarValue } from '../../empty.ts';
 import { toFilter } from '../../filters.ts';
 import { examples, readingOptions, wholeNumber } from '../../help.ts';
 import { toJson } from '../../output/safe.ts';
+import { recordRead } from '../../record-read.ts';
 import { reportMalformed } from './damage.ts';
 import { type History, type Newest, type Principal, readHistory } from './history-read.ts';
 import { historyLines } from './history-text.ts';
@@ -65,10 +67,9 @@ async function history(context: Context, agent: string | undefined, options: His
     nowMs,
     zone,
   );
-  const opened = await context.openQuery(options.dir === undefined ? {} : { log: options.dir });
+  const opened = await openAsked(context, options.dir);
+  await recordRead(context, 'history', { ...filter, [principal.kind]: principal.name }, options.dir);
   try {
-    const { query } = opened;
-    if (query.size === 0) await opened.opened.logInfo();
     const found = await readHistory(opened, principal, { filter, top: options.top });
     if (found === undefined) throw await unknownPrincipal(opened, principal, filter.since ?? filter.until);
     if (options.json === true) await stdout.line(toJson(historyJson(found)));

@@ -5,6 +5,7 @@ import type { LogFilter } from '../../../core/query/filter.ts';
 import type { Query } from '../../../core/query/port.ts';
 import type { Hit, Malformed } from '../../../core/query/scan.ts';
 import type { OpenedQuery } from '../../../open/query.ts';
+import { openAsked } from '../../ask.ts';
 import { askPage, type PageEnd } from '../../asking.ts';
 import type { Context } from '../../context.ts';
 import { readLog } from '../../reading.ts';
@@ -43,16 +44,14 @@ export interface Listing {
 
 export async function openListing(context: Context, options: ListingOptions): Promise<Listing> {
   if (options.raw) return fromFiles(context, options);
-  const asked = options.log === undefined ? {} : { log: options.log };
   let opened: OpenedQuery;
   try {
-    opened = await context.openQuery(asked);
+    opened = await openAsked(context, options.log);
   } catch (error) {
     if (!isTallyError(error) || error.code === 'LOG_MISSING' || error.code === 'USAGE') throw error;
     context.warn(`the index cannot be used, so the files are read and nothing is counted: ${error.message}`);
     return fromFiles(context, options);
   }
-  if (opened.query.size === 0) await opened.opened.logInfo();
   return fromIndex(opened, options);
 }
 

@@ -5,9 +5,10 @@ import { NARROW } from '../../output/narrow.ts';
 import { grouped } from '../../output/progress.ts';
 import { rowCells, rowColumns } from '../../output/rows.ts';
 import { safe } from '../../output/safe.ts';
-import type { Style } from '../../output/style.ts';
+import { plainText, type Style } from '../../output/style.ts';
 import { type Cell, type Column, layOut } from '../../output/table.ts';
 import { formatDuration, formatTime, type Zone, zoneName } from '../../output/time.ts';
+import { fit, wrap } from '../../output/width.ts';
 import { DEEPEST, type Flaw, type Step, type TreeLine, tookMs } from './run-tree.ts';
 
 export interface RunHead {
@@ -40,7 +41,10 @@ const WIDE = 120;
 const AXIS_WIDE = 44;
 const AXIS = 16;
 
-export function headLines(head: RunHead, { style, zone }: RunText): readonly string[] {
+const LABEL = 8;
+const LEAST_ROOM = 24;
+
+export function headLines(head: RunHead, { style, zone, width }: RunText): readonly string[] {
   const { start, end, totals } = head;
   const shownTime = (ts: string | undefined): string =>
     ts === undefined
@@ -78,10 +82,16 @@ export function headLines(head: RunHead, { style, zone }: RunText): readonly str
       `${grouped(totals.total)}: ${came.join(', ')}${totals.redacted > 0 ? `; ${grouped(totals.redacted)} scrubbed` : ''}`,
     ],
   ];
+  const room = width === undefined ? undefined : Math.max(LEAST_ROOM, width - LABEL - 4);
   return [
-    `${style.bold(`run ${safe(head.run)}`)}${who === undefined ? '' : `  ${safe(who)}${level}`}`,
+    ...wrap(
+      `${style.bold(`run ${safe(head.run)}`)}${who === undefined ? '' : `  ${safe(who)}${level}`}`,
+      width,
+    ),
     ...facts.flatMap(([label, text]) =>
-      text === undefined ? [] : [`  ${style.dim(label.padEnd(8))}  ${text}`],
+      wrap(text ?? '', room).flatMap((part, at) =>
+        text === undefined ? [] : [`  ${style.dim((at === 0 ? label : '').padEnd(LABEL))}  ${part}`],
+      ),
     ),
   ];
 }
@@ -95,7 +105,11 @@ function spanMs(from: string | undefined, to: string | undefined): number | unde
   return ms >= 0 ? ms : undefined;
 }
 
-/** Every line of the tree in one table. `agent`: whose run it is; other names are said. */
+/** What is shown where: below `WIDE` the picture of time is worth more than the times. */
+const MEDIUM_COLUMNS: ReadonlySet<string> = new Set(['#', 'STEP', 'STATUS', 'TOOK', 'AXIS']);
+const NARROW_COLUMNS: ReadonlySet<string> = new Set(['#', 'STEP', 'STATUS']);
+
+/** Every line of the tree in one table, and below it what no column had room for. */
 export function treeLines(
   lines: readonly TreeLine[],
   head: Pick<RunHead, 'agent' | 'user' | 'start' | 'end'>,
@@ -103,28 +117,50 @@ export function treeLines(
 ): readonly string[] {
   const { style, width } = options;
   const axis = axisOf(lines, head, width);
-  const columns: readonly Column[] = [
+  const all: readonly (Column & { readonly name?: string })[] = [
     { header: '#', align: 'right' },
     { header: 'STEP', shrinkTo: 22, weight: 2, cut: 'middle' },
     { header: 'AT', align: 'right', optional: 3 },
-    { header: 'DECISION', shrinkTo: 10, optional: 2 },
+    { header: 'DECISION', shrinkTo: 24, optional: 4 },
     { header: 'STATUS' },
-    { header: 'TOOK', align: 'right', optional: 4 },
-    { header: axis === undefined ? '' : axis.label, optional: 5 },
+    { header: 'TOOK', align: 'right', optional: 2 },
+    { name: 'AXIS', header: axis === undefined ? '' : axis.label, optional: 1 },
   ];
-  const rows = lines.map((line) => cellsOf(line, head, axis, options));
-  const narrow = width !== undefined && width < NARROW;
-  const layout = layOut(
-    narrow ? columns.filter(({ header }) => NARROW_COLUMNS.has(header)) : columns,
-    narrow ? rows.map((row) => row.filter((_, at) => NARROW_COLUMNS.has(columns[at]?.header ?? ''))) : rows,
-    width,
-  );
-  const shown = (row: readonly Cell[]): string =>
-    layout.row(narrow ? row.filter((_, at) => NARROW_COLUMNS.has(columns[at]?.header ?? '')) : row);
-  return [layout.header(style.dim), ...rows.map(shown)];
+  const names =
+    width === undefined || width >= WIDE ? undefined : width < NARROW ? NARROW_COLUMNS : MEDIUM_COLUMNS;
+  const kept = [...all.keys()].filter((at) => names?.has(all[at]?.name ?? all[at]?.header ?? '') ?? true);
+  const columns = kept.flatMap((at) => all[at] ?? []);
+  const rows = lines.map((line) => {
+    const cells = cellsOf(line, head, axis, options);
+    return kept.map((at) => cells[at] ?? { text: '' });
+  });
+  const layout = layOut(columns, rows, width);
+  const hasDecisions = layout.shown.some(({ at }) => columns[at]?.header === 'DECISION');
+  return [
+    layout.header(style.dim),
+    ...rows.map(layout.row),
+    ...(hasDecisions ? [] : decisionLines(lines, options)),
+  ];
 }
 
-const NARROW_COLUMNS: ReadonlySet<string> = new Set(['#', 'STEP', 'STATUS']);
+/** Decisions other than to allow. */
+function decisionLines(
+  lines: readonly TreeLine[],
+  { style, width, zone, nowMs }: RunText,
+): readonly string[] {
+  const decided = lines.flatMap(({ item }) => {
+    if (item.kind === 'agent' || (item.step.facts.decision ?? 'allow') === 'allow') return [];
+    const cells = rowCells(item.step.facts, { style, zone, nowMs, raw: false });
+    const { text = '', paint = plainText } = cells[rowColumns(false).findIndex(isDecision)] ?? {};
+    const shown = width === undefined ? text : fit(text, width - 4 - String(item.step.index).length);
+    return [`  ${item.step.index}  ${paint(shown)}`];
+  });
+  return decided.length === 0 ? [] : ['', style.bold('decisions'), ...decided];
+}
+
+function isDecision({ header }: Column): boolean {
+  return header === 'DECISION';
+}
 
 interface Axis {
   readonly fromMs: number;

@@ -1,12 +1,14 @@
 import { Command } from 'commander';
 import { TallyError } from '../../../core/error.ts';
 import { LIMITS } from '../../../core/limits.ts';
+import { openAsked } from '../../ask.ts';
 import { commandLine } from '../../command-line.ts';
 import type { Context } from '../../context.ts';
 import { similarValue } from '../../empty.ts';
 import { examples, readingOptions, wholeNumber } from '../../help.ts';
 import { grouped } from '../../output/progress.ts';
 import { safe, toJson } from '../../output/safe.ts';
+import { recordRead } from '../../record-read.ts';
 import { reportMalformed } from './damage.ts';
 import { readHead, readSteps, type Steps } from './run-read.ts';
 import { flawLines, headLines, type RunHead, type RunText, treeLines } from './run-text.ts';
@@ -54,9 +56,9 @@ Steps come in the order of the tree; "next" is the --after of the next page.`;
 
 async function showRun(context: Context, run: string, options: RunOptions, command: Command): Promise<void> {
   const { stdout, stderr } = context;
-  const opened = await context.openQuery(options.dir === undefined ? {} : { log: options.dir });
+  const opened = await openAsked(context, options.dir);
+  await recordRead(context, 'run', { run }, options.dir);
   try {
-    if (opened.query.size === 0) await opened.opened.logInfo();
     const head = await readHead(opened, run);
     if (head === undefined) {
       const meant = await similarValue(opened.query, 'run', run);

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { textAt } from '../../../core/query/fields.ts';
 import type { Tally } from '../../../core/query/port.ts';
 import type { OpenedQuery } from '../../../open/query.ts';
+import { openAsked } from '../../ask.ts';
 import { type AskedRow, askPage } from '../../asking.ts';
 import { commandLine } from '../../command-line.ts';
 import type { Context } from '../../context.ts';
@@ -14,6 +15,7 @@ import { safe, toJson } from '../../output/safe.ts';
 import type { Style } from '../../output/style.ts';
 import { type Cell, type Column, layOut } from '../../output/table.ts';
 import { formatDuration, formatRecent, type Zone, zoneName } from '../../output/time.ts';
+import { recordRead } from '../../record-read.ts';
 import { reportMalformed } from './damage.ts';
 
 interface RunsOptions extends Pick<FilterOptions, 'agent' | 'user' | 'project' | 'env' | 'since' | 'until'> {
@@ -72,9 +74,9 @@ async function listRuns(context: Context, options: RunsOptions, command: Command
   const { stdout, stderr } = context;
   const zone = { utc: options.utc === true };
   const filter = { ...toFilter(options, context.now(), zone), types: ['run.start'] };
-  const opened = await context.openQuery(options.dir === undefined ? {} : { log: options.dir });
+  const opened = await openAsked(context, options.dir);
+  await recordRead(context, 'runs', filter, options.dir);
   try {
-    if (opened.query.size === 0) await opened.opened.logInfo();
     const { limit, before } = options;
     const page = askPage(opened, { filter, limit, ...(before === undefined ? {} : { before }) });
     const runs: ShownRun[] = [];

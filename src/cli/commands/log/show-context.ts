@@ -1,7 +1,7 @@
 /** What an entry is part of: its run, what it stands under, what stands under it, and the approval it belongs to. */
 import { LIMITS } from '../../../core/limits.ts';
 import { targetText } from '../../../core/query/call.ts';
-import { field, textAt } from '../../../core/query/fields.ts';
+import { field, numberAt, textAt } from '../../../core/query/fields.ts';
 import type { OpenedQuery } from '../../../open/query.ts';
 import { STATE_PAINTS, STATE_WORDS } from '../../approval-words.ts';
 import { type ApprovalChain, approvalChain, type ChainLink, isAnswer } from '../../approvals.ts';
@@ -112,7 +112,7 @@ const ROLE_WORDS: Readonly<Record<ChainLink['role'], string>> = {
 /** Links are read from the log for this answer; each has a proof of its own with `tally log show`. */
 function approvalLines({ state, links, cut }: ApprovalChain, options: TextOptions): Line[] {
   const { style } = options;
-  const lines = links.map((link) => linkText(link, options));
+  const lines = links.flatMap((link) => linkTexts(link, options));
   const paint = style[STATE_PAINTS[state]];
   const told = state === 'resumed' ? 'granted, and the call went on' : STATE_WORDS[state];
   return block('approval', [
@@ -122,23 +122,27 @@ function approvalLines({ state, links, cut }: ApprovalChain, options: TextOption
   ]);
 }
 
-function linkText(link: ChainLink, { style, zone }: TextOptions): string {
+function linkTexts(link: ChainLink, { style, zone }: TextOptions): readonly string[] {
   const { role, entry, index, end } = link;
   const who = textAt(entry, 'actor', 'user', 'id') ?? textAt(entry, 'actor', 'agent_id');
   const ts = textAt(entry, 'ts');
-  const status = textAt(end?.entry, 'outcome', 'status');
-  const code = field(end?.entry, 'outcome', 'status_code');
-  const took = field(end?.entry, 'outcome', 'duration_ms');
   const counts = isAnswer(link) || !(role === 'grant' || role === 'deny' || role === 'expire');
-  return join([
+  const begun = join([
     `${ROLE_WORDS[role].padEnd(8)} entry ${index}`,
     ts === undefined ? undefined : style.dim(safe(formatTime(ts, zone))),
     who === undefined ? undefined : `by ${safe(who)}`,
-    end === undefined ? undefined : `${style.dim('→')} entry ${end.index} ${safe(status ?? '?')}`,
-    typeof code === 'number' ? String(code) : undefined,
-    typeof took === 'number' ? formatDuration(took) : undefined,
     counts ? undefined : style.yellow('self-reported: it answers nothing'),
   ]);
+  if (end === undefined) return [begun];
+  const code = numberAt(end.entry, 'outcome', 'status_code');
+  const took = numberAt(end.entry, 'outcome', 'duration_ms');
+  const ended = join([
+    `${' '.repeat(7)}→ entry ${end.index}`,
+    safe(textAt(end.entry, 'outcome', 'status') ?? '?'),
+    code === undefined ? undefined : String(code),
+    took === undefined ? undefined : formatDuration(took),
+  ]);
+  return [begun, ended];
 }
 
 export function contextJson({ run, parent, children, approval }: EntryContext): object {

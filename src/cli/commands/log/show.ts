@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { decodeBase64 } from '../../../core/bytes.ts';
 import { invariant, isTallyError } from '../../../core/error.ts';
 import type { OpenedQuery } from '../../../open/query.ts';
+import { openAsked } from '../../ask.ts';
 import type { Context } from '../../context.ts';
 import { type FoundEntry, findEntry } from '../../find.ts';
 import { examples } from '../../help.ts';
@@ -13,7 +14,7 @@ import { readSnapshot } from '../../snapshot.ts';
 import { anchorRequest } from '../../verify-anchors.ts';
 import { readKey } from '../../verifying.ts';
 import { proveWindow, type Signed } from '../../window.ts';
-import { contextJson, readContext } from './show-context.ts';
+import { contextJson, type EntryContext, readContext } from './show-context.ts';
 import { payloadJson, printPayload } from './show-payload.ts';
 import { type Shown, showEntry } from './show-text.ts';
 
@@ -75,11 +76,10 @@ async function show(context: Context, which: string, options: ShowOptions): Prom
 /** undefined when the index cannot be had: everything but the context is found without it. */
 async function openIndex(context: Context, log: string | undefined): Promise<OpenedQuery | undefined> {
   try {
-    return await context.openQuery(log === undefined ? {} : { log });
+    return await openAsked(context, log);
   } catch (error) {
-    if (!isTallyError(error)) throw error;
-    if (error.code !== 'LOG_MISSING')
-      context.warn(`the index cannot be used, so the files are searched: ${error.message}`);
+    if (!isTallyError(error) || error.code === 'LOG_MISSING') throw error;
+    context.warn(`the index cannot be used, so the files are searched: ${error.message}`);
     return undefined;
   }
 }
@@ -100,7 +100,7 @@ async function showFound(
     proof,
     window: await proveWindow(opened, found, signedOf(proof), anchorRequest(context)),
     snapshot: await readSnapshot(opened.reader, snapshotBearer(found)),
-    context: asked === undefined ? undefined : await readContext(asked, found),
+    context: asked === undefined ? undefined : await contextOf(context, asked, found),
   };
   const read =
     options.payload === true
@@ -129,6 +129,21 @@ async function showFound(
   // What cannot be proved although a checkpoint should cover it is no answer to build on.
   const broken = read?.status === 'altered' || read?.status === 'missing';
   if (shown.proof.state === 'unproved' || shown.snapshot?.status === 'altered' || broken) context.exit(6);
+}
+
+/** What surrounds an entry is not worth more than the entry: when it cannot be read, it is left out and said so. */
+async function contextOf(
+  context: Context,
+  asked: OpenedQuery,
+  found: FoundEntry,
+): Promise<EntryContext | undefined> {
+  try {
+    return await readContext(asked, found);
+  } catch (error) {
+    if (!isTallyError(error)) throw error;
+    context.warn(`what this entry is part of cannot be told: ${error.message}`);
+    return undefined;
+  }
 }
 
 function signedOf(proof: ProofState): Signed | undefined {

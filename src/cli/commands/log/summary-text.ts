@@ -3,6 +3,7 @@ import { KINDS } from '../../../core/query/kind.ts';
 import type { Summary, Tally } from '../../../core/query/port.ts';
 import { type By, dimensionWord } from '../../dimensions.ts';
 import { counted } from '../../facts.ts';
+import { NARROW } from '../../output/narrow.ts';
 import { grouped } from '../../output/progress.ts';
 import { bar, sparkline, stepName, timeLine } from '../../output/spark.ts';
 import type { Style } from '../../output/style.ts';
@@ -36,11 +37,13 @@ export function summaryLines(summary: Summary, options: SummaryText): readonly s
   const span =
     from === undefined || to === undefined
       ? ''
-      : `  ${style.dim(`${minute(from, zone)} to ${minute(to, zone)} ${zoneName(options.nowMs, zone)}`)}`;
+      : `${minute(from, zone)} to ${minute(to, zone)} ${zoneName(options.nowMs, zone)}`;
+  const title = counted(totals.total, 'call or event', 'calls and events');
+  const fits = width === undefined || title.length + 2 + span.length <= width;
   return [
-    `${style.bold(counted(totals.total, 'call or event', 'calls and events'))}${span}`,
+    ...(fits ? [`${style.bold(title)}  ${style.dim(span)}`] : [style.bold(title), style.dim(span)]),
     '',
-    ...totalLines(totals, style),
+    ...totalLines(totals, { style, width }),
     ...overTime(summary, options),
     ...tallyLines(blocksOf(summary, options), { style, width }),
   ];
@@ -60,28 +63,36 @@ const PAINTS = {
   redacted: 'yellow',
 } as const;
 
-export function totalLines(totals: Tally, style: Style): readonly string[] {
-  const digits = Math.max(
-    ...KINDS.map((kind) => grouped(totals[kind]).length),
-    grouped(totals.redacted).length,
-  );
+/** One line a kind; what a word means is said where there is room. */
+export function totalLines(
+  totals: Tally,
+  { style, width }: { readonly style: Style; readonly width: number | undefined },
+): readonly string[] {
+  const digits = Math.max(...[...KINDS, 'redacted' as const].map((name) => grouped(totals[name]).length));
+  const columns = width !== undefined && width < NARROW ? BAR / 2 : BAR;
   const percent = (n: number): string => {
     const share = (100 * n) / Math.max(1, totals.total);
     return `${(n > 0 && share < 1 ? '<1' : String(Math.round(share))).padStart(3)} %`;
   };
-  const line = (name: keyof typeof PAINTS, rest: string): string =>
-    `  ${name.padEnd(9)}  ${style[PAINTS[name]](grouped(totals[name]).padStart(digits))}  ${rest}`.trimEnd();
+  const line = (name: keyof typeof PAINTS, told: string, drawn: string, means: string): string => {
+    const number = grouped(totals[name]).padStart(digits);
+    const gap = ' '.repeat(Math.max(0, columns - textWidth(drawn)));
+    const used = `  ${name.padEnd(9)}  ${number}  ${told}  `.length + columns;
+    const fits = width === undefined || used + 2 + means.length <= width;
+    const rest = fits && means !== '' ? `${gap}  ${style.dim(means)}` : '';
+    return `  ${name.padEnd(9)}  ${style[PAINTS[name]](number)}  ${told}  ${style[PAINTS[name]](drawn)}${rest}`.trimEnd();
+  };
+  const drawn = (n: number): string => bar(n / Math.max(1, totals.total), columns);
   return [
-    ...KINDS.map((kind) => {
-      const drawn = bar(totals[kind] / Math.max(1, totals.total), BAR);
-      const means = totals[kind] > 0 ? MEANS[kind] : undefined;
-      const gap = ' '.repeat(BAR - textWidth(drawn));
-      return line(
-        kind,
-        `${percent(totals[kind])}  ${style[PAINTS[kind]](drawn)}${means === undefined ? '' : `${gap}  ${style.dim(means)}`}`,
-      );
-    }),
-    line('redacted', style.dim(totals.redacted === 0 ? '' : 'of all: something was taken out of the answer')),
+    ...KINDS.map((kind) =>
+      line(kind, percent(totals[kind]), drawn(totals[kind]), totals[kind] > 0 ? (MEANS[kind] ?? '') : ''),
+    ),
+    line(
+      'redacted',
+      percent(totals.redacted),
+      drawn(totals.redacted),
+      totals.redacted > 0 ? 'of all: scrubbed' : '',
+    ),
   ];
 }
 
@@ -104,14 +115,19 @@ export function overTime(summary: Summary, options: Omit<SummaryText, 'by' | 'to
   const ends = [line.steps[0]?.startMs ?? 0, line.steps.at(-1)?.startMs ?? 0].map((ms) =>
     stepTime(ms, line.hours, zone),
   );
-  const gap = ' '.repeat(Math.max(1, line.steps.length - (ends[0]?.length ?? 0) - (ends[1]?.length ?? 0)));
+  const between = line.steps.length - (ends[0]?.length ?? 0) - (ends[1]?.length ?? 0);
+  const on = line.hours % 24 === 0 ? 'on' : 'at';
   const row = (name: string, text: string): string => `  ${name.padEnd(label)}  ${text}`.trimEnd();
   return [
     '',
     row(`per ${stepName(line.hours)}`, style.cyan(sparkline(totals))),
     row('failed, stopped', style.red(sparkline(bad))),
-    row('', style.dim(`${ends[0]}${gap}${ends[1]}`)),
-    row('', style.dim(`most ${grouped(most)} at ${stepTime(peak, line.hours, zone)}`)),
+    ...(between > 0
+      ? [row('', style.dim(`${ends[0]}${' '.repeat(between)}${ends[1]}`))]
+      : [style.dim(`  from ${ends[0]}`), style.dim(`  to   ${ends[1]}`)]),
+    style.dim(
+      `${' '.repeat(between > 0 ? label + 4 : 2)}most ${grouped(most)} ${on} ${stepTime(peak, line.hours, zone)}`,
+    ),
   ];
 }
 

@@ -1,10 +1,12 @@
 import { Command } from 'commander';
 import { DIMENSIONS, type Dimension, type Summary } from '../../../core/query/port.ts';
+import { openAsked } from '../../ask.ts';
 import type { Context } from '../../context.ts';
 import { type By, dimensionWord, parseBy } from '../../dimensions.ts';
 import { type FilterOptions, filterOptions, toFilter } from '../../filters.ts';
 import { examples, readingOptions, wholeNumber } from '../../help.ts';
 import { toJson } from '../../output/safe.ts';
+import { recordRead } from '../../record-read.ts';
 import { reportMalformed } from './damage.ts';
 import { summaryLines } from './summary-text.ts';
 
@@ -54,10 +56,10 @@ async function summarise(context: Context, options: SummaryOptions): Promise<voi
   const nowMs = context.now();
   const filter = toFilter(options, nowMs, zone);
   const by = options.by ?? DEFAULT_BY;
-  const opened = await context.openQuery(options.dir === undefined ? {} : { log: options.dir });
+  const opened = await openAsked(context, options.dir);
+  await recordRead(context, 'summary', filter, options.dir);
   try {
     const { query } = opened;
-    if (query.size === 0) await opened.opened.logInfo();
     const counted = by.filter((each): each is Dimension => each !== 'hour' && each !== 'day');
     const summary = await query.summary(filter, counted, options.top);
     if (options.json === true)
