@@ -65,8 +65,8 @@ async function importFile(context: Context, file: string, options: ImportOptions
   let asked: OpenedQuery | undefined;
   const progress = createProgress(context.stderr, dryRun ? 'reading' : 'importing', 'MB');
   try {
-    const begun = await session?.ask('import.begin', { format: options.from, file: source.name });
     asked = await openLog(context);
+    const begun = await session?.ask('import.begin', { format: options.from, file: source.name });
     let ended: Ended;
     try {
       ended = await feed({

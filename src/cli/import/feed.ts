@@ -114,7 +114,8 @@ export async function feed(options: FeedOptions): Promise<Ended> {
       if (!(await takeAll(reader.push(chunk)))) return false;
       options.onBytes(bytes);
     }
-    return takeAll(reader.end());
+    // A source that was ended by an interruption looks like one at its end.
+    return !signal.aborted && takeAll(reader.end());
   }
 
   const whole = await readAll();
