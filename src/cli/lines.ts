@@ -13,9 +13,15 @@ export async function readLines(reader: LogReader, from: number, to: number): Pr
   const segments = await reader.segments();
   const start = segments.findLastIndex(({ first }) => first <= from);
   if (start === -1) {
-    throw new TallyError('NOT_FOUND', `entry ${from} is before the first segment of this log`, {
-      hint: 'that part of the log is not in this directory',
-    });
+    const first = segments[0]?.first ?? 0;
+    throw new TallyError(
+      'NOT_FOUND',
+      `entry ${from} is not there any more: this log begins at entry ${first}`,
+      {
+        hint: 'tally log list --type log.prune shows who had what is before removed, and when; tally verify, whether that is all. Its hash stays in the tiles',
+        details: { index: from, first },
+      },
+    );
   }
   for (const { first } of segments.slice(start)) {
     if (first >= to) break;

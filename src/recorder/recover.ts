@@ -10,7 +10,7 @@ import { encodeBase64, equalBytes } from '../core/bytes.ts';
 import { type Entry, EntrySchema, GENESIS_PREV } from '../core/entry.ts';
 import { HASH_BYTES } from '../core/hash.ts';
 import { parseJson } from '../core/parse.ts';
-import type { LogStore, Segment } from '../core/ports.ts';
+import type { LogReader, LogStore, Segment } from '../core/ports.ts';
 import type { PruneBegun } from '../core/retention/prune-entry.ts';
 import { TILE_WIDTH, tilePath } from '../core/tlog/tile.ts';
 import { createTree, type FullTile, loadTreeState, type TileReader, type Tree } from '../core/tlog/tiling.ts';
@@ -55,7 +55,7 @@ export interface Recovered {
  * A tile's bytes, cut to the width that a tree of some size has there. Only full tiles are stored: the hashes of a
  * partial one above the leaves are the roots of full tiles below it.
  */
-export function tileReader(store: Pick<LogStore, 'objects'>): TileReader {
+export function tileReader(store: Pick<LogReader, 'objects'>): TileReader {
   const read: TileReader = async (level, index, width) => {
     const tile = await store.objects.get(tilePath({ level, index, width: TILE_WIDTH }));
     if (tile !== undefined || level === 0) return tile?.subarray(0, width * HASH_BYTES);

@@ -22,6 +22,7 @@ import { examples } from '../../help.ts';
 import { createProgress, grouped } from '../../output/progress.ts';
 import { safe, toJson } from '../../output/safe.ts';
 import { openNewest, type TrustedKey, trustedKey } from '../../prove.ts';
+import { prunedFiles, prunedState } from '../../publish-pruned.ts';
 import { requirePublishTarget } from '../../publish-target.ts';
 import { openPublisher, type Publisher, prunePublished, readPublished } from '../../published.ts';
 
@@ -65,21 +66,30 @@ async function publish(context: Context, target: string, options: PublishOptions
     const key = await trustedKey(opened, whose);
     const { note, checkpoint } = newestOf(key);
     const published = await keepPromise(directory, reader, checkpoint);
-    const since =
+    const state =
       options.full === true
         ? undefined
         : await publishedState(context, directory, reader, published, checkpoint);
+    const first = (await reader.segments())[0]?.first ?? 0;
+    // What was pruned before it was published: its bundles nobody has any more.
+    const pruned = first > (state?.size ?? 0) ? await prunedState(reader, first) : undefined;
+    const since = pruned ?? state;
     const from = since?.size ?? 0;
+    if (pruned !== undefined)
+      context.warn(
+        `the ${grouped(first)} entries before ${first} were pruned: their hashes are published, and their bundles only where they are there already`,
+      );
     const files = publishTree({
       note,
       checkpoint,
       blocks: (first) => createEntryReader(reader).blocks(first),
       ...(since === undefined ? {} : { since }),
     });
+    if (pruned !== undefined) await putEach(publisher, prunedFiles(reader, first, pruned));
     await putAll(publisher, files, await notesOf(directory, reader, checkpoint), (entries) =>
       progress.update(Math.min(from + entries, checkpoint.size), checkpoint.size),
     );
-    const pruned = options.prune === true ? await prunePublished(directory) : undefined;
+    const takenAway = options.prune === true ? await prunePublished(directory) : undefined;
     const { origin, size } = checkpoint;
     const { written, kept } = publisher;
     progress.end();
@@ -90,7 +100,8 @@ async function publish(context: Context, target: string, options: PublishOptions
       from,
       written,
       kept,
-      ...(pruned === undefined ? {} : { pruned }),
+      ...(takenAway === undefined ? {} : { pruned: takenAway }),
+      ...(pruned === undefined ? {} : { without_entries_before: first }),
       // The first one: the published notes lead from it to the one that signs now.
       vkey: key.first.vkey,
     });
@@ -117,6 +128,8 @@ interface Published {
   readonly written: number;
   readonly kept: number;
   readonly pruned?: number;
+  /** Pruned before they were published: their hashes are there, their bundles are not. */
+  readonly without_entries_before?: number;
   readonly vkey: string;
 }
 
@@ -128,6 +141,17 @@ async function tell({ stdout }: Context, json: boolean, result: Published): Prom
   await stdout.line(`${grouped(written)} files written, ${grouped(kept)} were there already${since}`);
   if (pruned !== undefined) await stdout.line(`${grouped(pruned)} old partial tiles taken away`);
   await stdout.line(`readers of this directory verify with ${safe(vkey)}`);
+}
+
+async function putEach(publisher: Publisher, files: AsyncIterable<PublishedFile>): Promise<void> {
+  let waiting: PublishedFile[] = [];
+  for await (const file of files) {
+    waiting.push(file);
+    if (waiting.length < LIMITS.publishedAtOnce) continue;
+    await publisher.put(waiting);
+    waiting = [];
+  }
+  await publisher.put(waiting);
 }
 
 /** Everything but the checkpoint first, durable under its names; then the checkpoint. */
