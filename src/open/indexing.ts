@@ -18,7 +18,7 @@ import {
   type State,
   writeState,
 } from '../index/sqlite/database.ts';
-import { createLookup } from '../index/sqlite/lookup.ts';
+import type { Place } from '../index/sqlite/record.ts';
 import { createWriter, hashOf, type IndexWriter } from '../index/sqlite/writer.ts';
 import { listSegments, type NamedSegment } from '../store/file/names.ts';
 import { openSegmentFile } from '../store/file/segment.ts';
@@ -61,7 +61,7 @@ export async function bringUp(options: IndexingOptions): Promise<State> {
     try {
       const state = opened.state ?? newState(origin, segments);
       if (opened.state === undefined) writeState(database, state);
-      const writer = createWriter(database, { state, entryAt: entryReader(database, state, files) });
+      const writer = createWriter(database, { state, entryAt: entryReader(files) });
       await feed(writer, segments, options);
       return writer.state;
     } finally {
@@ -136,9 +136,8 @@ function newState(origin: string, segments: readonly NamedSegment[]): State {
   };
 }
 
-function entryReader(database: DatabaseSync, { seed }: State, files: EntryFiles) {
-  return async (index: number): Promise<JsonObject | undefined> => {
-    const place = createLookup(database, seed).place(index);
+function entryReader(files: EntryFiles) {
+  return async (_index: number, place: Place | undefined): Promise<JsonObject | undefined> => {
     const line = place === undefined ? undefined : await files.line(place);
     const parsed = line === undefined ? undefined : parseLine(line);
     return parsed !== undefined && 'entry' in parsed ? parsed.entry : undefined;

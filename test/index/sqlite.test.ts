@@ -78,6 +78,6 @@ test('a log that goes over the end of a block is answered as one that does not',
         }
       },
     ),
-    { numRuns: 30 },
+    { numRuns: 15 },
   );
 });

@@ -212,7 +212,7 @@ export function querySuite(name: string, make: (lines: readonly Buffer[]) => Pro
             await sameEntries(query, expected);
           }),
       ),
-      { numRuns: 100 },
+      { numRuns: 25 },
     );
   });
 }

@@ -32,11 +32,16 @@ export function place(
   single: Single,
   begunBy: (id: string) => Single | undefined,
 ): { readonly row: Row; readonly ends?: number } {
-  const { parent } = single;
+  const first = endedBy(single, begunBy);
   const row = aloneOf(single);
+  return first === undefined ? { row } : { row: joinRows(aloneOf(first), row), ends: first.index };
+}
+
+/** The beginning of the call that the entry ends; undefined when it ends none. */
+export function endedBy(single: Single, begunBy: (id: string) => Single | undefined): Single | undefined {
+  const { parent } = single;
   const first = single.phase === 'post_exec' && parent !== undefined ? begunBy(parent) : undefined;
-  if (first === undefined || first.phase !== 'pre_exec' || !mayEndRow(first, row)) return { row };
-  return { row: joinRows(aloneOf(first), row), ends: first.index };
+  return first?.phase === 'pre_exec' && mayEndRow(first, single) ? first : undefined;
 }
 
 /** Both as rows of their own. */

@@ -32,6 +32,14 @@ const PLACES: readonly (readonly string[])[] = [
   ['secret', 'key'],
   ['secret', 'command'],
 ];
+/** Those that differ from entry to entry; the others name things, and come again and again. */
+const PROSE: ReadonlySet<string> = new Set([
+  'reason',
+  'action.target.path',
+  'decision.message',
+  'outcome.error',
+]);
+const NAMES: ReadonlySet<readonly string[]> = new Set(PLACES.filter((place) => !PROSE.has(place.join('.'))));
 /** Objects whose texts are all looked at. */
 const OBJECTS: readonly string[] = ['metadata', 'risk'];
 
@@ -54,6 +62,43 @@ function* textsIn(value: Json | undefined): Generator<string> {
   if (typeof value === 'string') yield value;
   else if (Array.isArray(value)) for (const each of value) yield* textsIn(each);
   else if (isObject(value)) for (const each of Object.values(value)) yield* textsIn(each);
+}
+
+/** Texts that are remembered with their words, and the longest of them: names of things, not prose. */
+const REMEMBERED = 16_384;
+const REMEMBERED_CHARS = 64;
+
+/**
+ * `entryWords` for many entries one after the other: a word may come more than once, and names that return again and
+ * again are cut into words once.
+ */
+export function createWordReader(): (entry: JsonObject) => readonly string[] {
+  const known = new Map<string, readonly string[]>();
+
+  function wordsOf(text: string): readonly string[] {
+    const words = known.get(text);
+    if (words !== undefined) return words;
+    const cut = wordsIn(text);
+    if (known.size >= REMEMBERED) known.clear();
+    known.set(text, cut);
+    return cut;
+  }
+
+  return (entry) => {
+    const found: string[] = [];
+    for (const place of PLACES) {
+      const text = textAt(entry, ...place);
+      if (text === undefined) continue;
+      found.push(...(NAMES.has(place) && text.length <= REMEMBERED_CHARS ? wordsOf(text) : wordsIn(text)));
+      if (found.length > LIMITS.wordsPerEntry) return [...entryWords(entry)];
+    }
+    for (const name of OBJECTS)
+      for (const text of textsIn(field(entry, name))) {
+        found.push(...wordsIn(text));
+        if (found.length > LIMITS.wordsPerEntry) return [...entryWords(entry)];
+      }
+    return found;
+  };
 }
 
 /** Whether every word of `text` is a word of the call, in either of its entries. A text without words is in all. */

@@ -19,9 +19,10 @@ const PAGE_BYTES = 8_192;
 
 const TABLES = `
 CREATE TABLE meta(id INTEGER PRIMARY KEY, state TEXT NOT NULL);
--- Sets of rows by block, dimension and value; tally: how they came out, where summaries count by it.
-CREATE TABLE post(block INTEGER, dim INTEGER, value TEXT, tally BLOB, data BLOB NOT NULL, PRIMARY KEY(block, dim, value)) WITHOUT ROWID;
--- 64 entries each.
+-- Sets of rows by slot (block and dimension) and value. tally: how they came out, where summaries count by it. data: the
+-- set, or the place of its only row.
+CREATE TABLE post(slot INTEGER, value TEXT, tally BLOB, data NOT NULL, PRIMARY KEY(slot, value)) WITHOUT ROWID;
+-- 128 entries each.
 CREATE TABLE piece(no INTEGER PRIMARY KEY, data BLOB NOT NULL);
 -- 4,096 entries each.
 CREATE TABLE times(part INTEGER PRIMARY KEY, data BLOB NOT NULL);
@@ -136,4 +137,13 @@ export function openBlob(value: Value | undefined): Uint8Array | undefined {
   if (new DataView(buffer, byteOffset).getUint32(bytes.length) !== crc32(bytes))
     throw new IndexDamage('a checksum does not match');
   return bytes;
+}
+
+/** A set of one row is stored as its place: most sets are such. */
+export function sealSet(set: Uint8Array): Uint8Array | number {
+  return set.length === 2 ? (set[0] ?? 0) + 256 * (set[1] ?? 0) : sealBlob(set);
+}
+
+export function openSet(value: Value | undefined): Uint8Array | undefined {
+  return typeof value === 'number' ? Uint8Array.of(value & 0xff, value >>> 8) : openBlob(value);
 }

@@ -1,82 +1,100 @@
-/** Writes what is kept of single entries: pieces, times, ids, parents and ends. */
+/**
+ * What is kept of the single entries of a batch: pieces, times, ids and parents. Pieces are compressed as they fill, so
+ * that a batch holds little memory; what is in them can be looked up before they are written.
+ */
 import type { DatabaseSync } from 'node:sqlite';
 import type { Single } from '../../core/query/fold.ts';
-import { openBlob, type State, sealBlob } from './database.ts';
+import { openBlob, sealBlob } from './database.ts';
 import { idKey } from './ids.ts';
-import type { Lookup } from './lookup.ts';
-import { encodePiece, PIECE_ENTRIES, type Piece, type Place, type Run } from './record.ts';
+import {
+  decodePiece,
+  encodePiece,
+  encodeRecord,
+  PIECE_ENTRIES,
+  type Piece,
+  type Place,
+  pieceOf,
+  type Run,
+} from './record.ts';
 import { decodeTimes, encodeTimes, msOf, PART_ENTRIES } from './times.ts';
 
-/** One entry of the batch. */
-export interface Added {
-  readonly single: Single | undefined;
-  readonly words: ReadonlySet<string>;
-  readonly record: string;
-  readonly place: Place;
+export interface EntryBatch {
+  add(single: Single | undefined, place: Place): void;
+  /** Undefined for pieces that this batch does not touch. */
+  piece(no: number): Piece | undefined;
+  /** Within a transaction. */
+  write(): void;
 }
 
 /** Stands for an entry that is not in the log. */
 const ABSENT = '[0]';
 
-/** Within a transaction. `added` are the entries from `state.size` on. */
-export function writeEntries(
+/** `held`: the stored piece with that number. The batch begins with entry `size`. */
+export function createEntryBatch(
   database: DatabaseSync,
-  lookup: Pick<Lookup, 'piece'>,
-  { size, seed }: State,
-  added: readonly Added[],
-  ends: ReadonlyMap<number, number>,
-): void {
-  writePieces(database, lookup, size, added);
-  writeTimes(database, size, added);
-  const ids: [number, number][] = [];
-  const parents: [number, number][] = [];
-  added.forEach(({ single }, i) => {
-    if (single?.id !== undefined) ids.push([idKey(single.id, seed), size + i]);
-    if (single?.parent !== undefined) parents.push([idKey(single.parent, seed), size + i]);
-  });
-  writePairs(database, 'INSERT INTO ids VALUES (?, ?)', ids);
-  writePairs(database, 'INSERT INTO parents VALUES (?, ?)', parents);
-  writePairs(database, 'INSERT OR REPLACE INTO ends VALUES (?, ?)', [...ends]);
+  held: (no: number) => Piece | undefined,
+  size: number,
+  seed: number,
+): EntryBatch {
+  const pieces = new Map<number, Uint8Array>();
+  const times: (number | undefined)[] = [];
+  const ids: Pair[] = [];
+  const parents: Pair[] = [];
+  let index = size;
+  let no = Math.floor(size / PIECE_ENTRIES);
+  let { runs, records } = begun(size % PIECE_ENTRIES === 0 ? undefined : held(no), size % PIECE_ENTRIES);
+  let next: Place | undefined;
+
+  function add(single: Single | undefined, place: Place): void {
+    if (next === undefined || place.segment !== next.segment || place.offset !== next.offset + next.bytes)
+      runs.push({ at: records.length, segment: place.segment, offset: place.offset });
+    next = place;
+    records.push(encodeRecord(place.bytes, single));
+    times.push(single?.ts === undefined ? undefined : (msOf(single.ts) ?? Number.NaN));
+    if (single?.id !== undefined) ids.push([idKey(single.id, seed), index]);
+    if (single?.parent !== undefined) parents.push([idKey(single.parent, seed), index]);
+    index++;
+    if (records.length < PIECE_ENTRIES) return;
+    pieces.set(no, encodePiece({ runs, records }));
+    no++;
+    runs = [];
+    records = [];
+    next = undefined;
+  }
+
+  return {
+    add,
+    piece(wanted) {
+      const stored = pieces.get(wanted);
+      if (stored !== undefined) return decodePiece(stored);
+      return wanted === no && records.length > 0 ? pieceOf({ runs, records }) : undefined;
+    },
+    write() {
+      const insert = database.prepare('INSERT OR REPLACE INTO piece VALUES (?, ?)');
+      for (const [at, piece] of pieces) insert.run(at, sealBlob(piece));
+      if (records.length > 0) insert.run(no, sealBlob(encodePiece({ runs, records })));
+      writeTimes(database, size, times);
+      writePairs(database, 'INSERT INTO ids VALUES (?, ?)', ids);
+      writePairs(database, 'INSERT INTO parents VALUES (?, ?)', parents);
+    },
+  };
 }
 
+function begun(held: Piece | undefined, at: number): { runs: Run[]; records: string[] } {
+  const records = Array.from({ length: held?.count ?? 0 }, (_, i) => held?.record(i) ?? ABSENT);
+  while (records.length < at) records.push(ABSENT);
+  return { runs: [...(held?.runs ?? [])], records };
+}
+
+export type Pair = readonly [key: number, value: number];
+
 /** In the order of their keys: neighbours lie on one page. */
-function writePairs(database: DatabaseSync, sql: string, pairs: [number, number][]): void {
+export function writePairs(database: DatabaseSync, sql: string, pairs: Pair[]): void {
   const insert = database.prepare(sql);
   for (const [key, value] of pairs.sort((a, b) => a[0] - b[0] || a[1] - b[1])) insert.run(key, value);
 }
 
-function writePieces(
-  database: DatabaseSync,
-  lookup: Pick<Lookup, 'piece'>,
-  size: number,
-  added: readonly Added[],
-): void {
-  const insert = database.prepare('INSERT OR REPLACE INTO piece VALUES (?, ?)');
-  const end = size + added.length;
-  for (let no = Math.floor(size / PIECE_ENTRIES); no * PIECE_ENTRIES < end; no++) {
-    const base = no * PIECE_ENTRIES;
-    const from = Math.max(size, base);
-    const part = added.slice(from - size, base + PIECE_ENTRIES - size);
-    const held = from > base ? lookup.piece(no) : undefined;
-    insert.run(no, sealBlob(encodePiece(extended(held, from - base, part))));
-  }
-}
-
-function extended(held: Piece | undefined, at: number, added: readonly Added[]): Piece {
-  const records = [...(held?.records ?? [])];
-  while (records.length < at) records.push(ABSENT);
-  const runs: Run[] = [...(held?.runs ?? [])];
-  let next: Place | undefined;
-  added.forEach(({ place, record }, i) => {
-    if (next === undefined || place.segment !== next.segment || place.offset !== next.offset + next.bytes)
-      runs.push({ at: at + i, segment: place.segment, offset: place.offset });
-    next = place;
-    records.push(record);
-  });
-  return { runs, records };
-}
-
-function writeTimes(database: DatabaseSync, size: number, added: readonly Added[]): void {
+function writeTimes(database: DatabaseSync, size: number, added: readonly (number | undefined)[]): void {
   const insert = database.prepare('INSERT OR REPLACE INTO times VALUES (?, ?)');
   const span = database.prepare('INSERT OR REPLACE INTO span VALUES (?, ?, ?, ?)');
   const end = size + added.length;
@@ -85,8 +103,7 @@ function writeTimes(database: DatabaseSync, size: number, added: readonly Added[
     const from = Math.max(size, base);
     const times = from > base ? heldTimes(database, part) : [];
     while (times.length < from - base) times.push(undefined);
-    for (const { single } of added.slice(from - size, base + PART_ENTRIES - size))
-      times.push(single?.ts === undefined ? undefined : (msOf(single.ts) ?? Number.NaN));
+    times.push(...added.slice(from - size, base + PART_ENTRIES - size));
     const { low, high, rest, data } = encodeTimes(times);
     insert.run(part, sealBlob(new Uint8Array(data.buffer)));
     span.run(part, low ?? null, high ?? null, rest);

@@ -32,6 +32,12 @@ export const KEY_COUNT = KEYS.length;
 
 export const keyNumber = Object.fromEntries(KEYS.map((key, i) => [key, i])) as Readonly<Record<Key, number>>;
 
+const SLOTS = 64;
+/** Where the sets of one dimension in one block lie. */
+export function slotOf(block: number, key: number): number {
+  return block * SLOTS + key;
+}
+
 /** Values that carry a tally of their rows: what summaries are made of. */
 export const COUNTED: ReadonlySet<number> = new Set(
   [...DIMENSIONS, 'all' as const, 'hour' as const].map((key) => keyNumber[key]),

@@ -20,19 +20,23 @@ export interface Lookup {
   children(id: string): readonly number[];
   /** The row that begins with the entry at `index`. */
   rowAt(index: number): Row | undefined;
-  /** What was read is not true any more. */
-  forget(): void;
 }
 
-export function createLookup(database: DatabaseSync, seed: number): Lookup {
+/** `unwritten`: pieces of a batch, which count before those in the file. */
+export function createLookup(
+  database: DatabaseSync,
+  seed: number,
+  unwritten: (no: number) => Piece | undefined = () => undefined,
+): Lookup {
   const pieces = new Map<number, Piece>();
   const pieceRow = database.prepare('SELECT data FROM piece WHERE no = ?');
   const endRow = database.prepare('SELECT last FROM ends WHERE first = ?');
+  const idRow = database.prepare('SELECT entry FROM ids WHERE key = ? ORDER BY entry LIMIT 1');
   const idRows = database.prepare('SELECT entry FROM ids WHERE key = ? ORDER BY entry');
   const parentRows = database.prepare('SELECT entry FROM parents WHERE key = ? ORDER BY entry');
 
   function piece(no: number): Piece | undefined {
-    const known = pieces.get(no);
+    const known = unwritten(no) ?? pieces.get(no);
     if (known !== undefined) return known;
     const data = openBlob(pieceRow.get(no)?.data);
     if (data === undefined) return undefined;
@@ -63,7 +67,12 @@ export function createLookup(database: DatabaseSync, seed: number): Lookup {
     },
     endOf,
     byId(id) {
-      for (const { entry } of idRows.iterate(idKey(id, seed))) {
+      const key = idKey(id, seed);
+      const candidate = idRow.get(key)?.entry;
+      if (candidate === undefined) return undefined;
+      const likely = single(Number(candidate));
+      if (likely?.id === id) return likely;
+      for (const { entry } of idRows.all(key)) {
         const found = single(Number(entry));
         if (found?.id === id) return found;
       }
@@ -81,7 +90,6 @@ export function createLookup(database: DatabaseSync, seed: number): Lookup {
       const last = end === undefined ? undefined : single(end);
       return last === undefined ? aloneOf(found) : joinRows(aloneOf(found), aloneOf(last));
     },
-    forget: () => pieces.clear(),
   };
 }
 

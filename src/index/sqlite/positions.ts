@@ -34,7 +34,11 @@ export function setRange(bits: Bits, from: number, to: number): void {
 
 /** `places`: ascending, each once. */
 export function encodePlaces(places: readonly number[]): Uint8Array<ArrayBuffer> {
-  if (places.length <= LIST_MOST) return new Uint8Array(Uint16Array.from(places).buffer);
+  if (places.length <= LIST_MOST) {
+    const list = new Uint16Array(places.length);
+    for (let i = 0; i < places.length; i++) list[i] = places[i] ?? 0;
+    return new Uint8Array(list.buffer);
+  }
   const bits = noBits();
   for (const at of places) setBit(bits, at);
   return new Uint8Array(bits.buffer);

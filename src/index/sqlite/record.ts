@@ -1,12 +1,12 @@
 /**
- * What the index keeps of each entry: where its line lies, and the row it would be by itself. 64 entries are one
- * compressed piece: what they share is stored once, and one row costs the reading of one piece.
+ * What the index keeps of each entry: where its line lies, and the row it would be by itself. 128 entries are
+ * one compressed piece: what they share is stored once, and one row costs the reading of one piece.
  */
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { LIMITS } from '../../core/limits.ts';
 import type { Single } from '../../core/query/fold.ts';
 
-export const PIECE_ENTRIES = 64;
+export const PIECE_ENTRIES = 128;
 
 /** Where a line lies, uncompressed, in the segment that begins with entry `segment`. */
 export interface Place {
@@ -66,43 +66,61 @@ export interface Run {
   readonly offset: number;
 }
 
-export interface Piece {
+/** What is collected until a piece is full. */
+export interface Records {
   readonly runs: readonly Run[];
   readonly records: readonly string[];
+}
+
+export interface Piece {
+  readonly runs: readonly Run[];
+  readonly count: number;
+  /** Texts are made of those that are asked for alone. */
+  record(at: number): string | undefined;
 }
 
 /** Fast rather than small: the gain beyond is a few bytes an entry. */
 const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 } };
 const MOST_BYTES = PIECE_ENTRIES * LIMITS.entryBytes * 8;
+const NEWLINE = 0x0a;
 
-export function encodePiece({ runs, records }: Piece): Uint8Array {
-  return zstdCompressSync(
-    `${JSON.stringify(runs.map((run) => [run.at, run.segment, run.offset]))}\n${records.join('\n')}`,
-    ZSTD,
-  );
+export function encodePiece({ runs, records }: Records): Uint8Array {
+  const head = JSON.stringify(runs.map((run) => [run.at, run.segment, run.offset]));
+  return zstdCompressSync(`${head}\n${records.join('\n')}\n`, ZSTD);
 }
 
 export function decodePiece(stored: Uint8Array): Piece {
-  const [head = '[]', ...records] = zstdDecompressSync(stored, { maxOutputLength: MOST_BYTES })
-    .toString('utf8')
-    .split('\n');
-  const runs = JSON.parse(head) as [number, number, number][];
-  return { runs: runs.map(([at, segment, offset]) => ({ at, segment, offset })), records };
+  const bytes = zstdDecompressSync(stored, { maxOutputLength: MOST_BYTES });
+  const ends: number[] = [];
+  for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, end + 1)) ends.push(end);
+  const text = (line: number): string =>
+    bytes.toString('utf8', line === 0 ? 0 : (ends[line - 1] ?? 0) + 1, ends[line]);
+  const runs = JSON.parse(text(0)) as [number, number, number][];
+  return {
+    runs: runs.map(([at, segment, offset]) => ({ at, segment, offset })),
+    count: ends.length - 1,
+    record: (at) => (at >= 0 && at < ends.length - 1 ? text(at + 1) : undefined),
+  };
+}
+
+export function pieceOf({ runs, records }: Records): Piece {
+  return { runs, count: records.length, record: (at) => records[at] };
 }
 
 /** `base`: index of the piece's first entry. */
-export function singleIn({ records }: Piece, base: number, index: number): Single | undefined {
-  const text = records[index - base];
+export function singleIn(piece: Piece, base: number, index: number): Single | undefined {
+  const text = piece.record(index - base);
   return text === undefined ? undefined : decodeSingle(text, index);
 }
 
-export function placeIn({ runs, records }: Piece, at: number): Place | undefined {
-  const text = records[at];
-  const run = runs.findLast((each) => each.at <= at);
+export function placeIn(piece: Piece, at: number): Place | undefined {
+  const text = piece.record(at);
+  const run = piece.runs.findLast((each) => each.at <= at);
   if (text === undefined || run === undefined) return undefined;
   let { offset } = run;
-  for (let i = run.at; i < at; i++) offset += bytesOf(records[i] ?? '');
-  return { segment: run.segment, offset, bytes: bytesOf(text) };
+  for (let i = run.at; i < at; i++) offset += bytesOf(piece.record(i) ?? '');
+  const bytes = bytesOf(text);
+  return bytes === 0 ? undefined : { segment: run.segment, offset, bytes };
 }
 
 /** The first number of a record, without reading the rest. */

@@ -1,7 +1,7 @@
 /** Which rows of a block a filter wants: the sets of its conditions, cut with each other. */
 import type { DatabaseSync } from 'node:sqlite';
-import { openBlob } from './database.ts';
-import { type Condition, keyNumber, restored } from './keys.ts';
+import { openSet } from './database.ts';
+import { type Condition, keyNumber, restored, slotOf } from './keys.ts';
 import { type Bits, bitsOf, intersect, noBits, uniteInto } from './positions.ts';
 
 export interface Sets {
@@ -14,17 +14,17 @@ export interface Sets {
 }
 
 export function createSets(database: DatabaseSync): Sets {
-  const one = database.prepare('SELECT data FROM post WHERE block = ? AND dim = ? AND value = ?');
-  const values = database.prepare('SELECT value FROM post WHERE block = ? AND dim = ?');
+  const one = database.prepare('SELECT data FROM post WHERE slot = ? AND value = ?');
+  const values = database.prepare('SELECT value FROM post WHERE slot = ?');
 
-  const get: Sets['get'] = (block, key, value) => openBlob(one.get(block, key, value)?.data);
+  const get: Sets['get'] = (block, key, value) => openSet(one.get(slotOf(block, key), value)?.data);
 
   function met(block: number, condition: Condition): Bits | undefined {
     const wanted =
       'values' in condition
         ? condition.values
         : values
-            .all(block, condition.key)
+            .all(slotOf(block, condition.key))
             .map(({ value }) => String(value))
             .filter((value) => condition.test(restored(value)));
     let bits: Bits | undefined;

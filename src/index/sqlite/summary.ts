@@ -7,12 +7,13 @@ import type { LogFilter } from '../../core/query/filter.ts';
 import { KINDS } from '../../core/query/kind.ts';
 import type { Dimension, Summary, Tally } from '../../core/query/port.ts';
 import { addTally, emptyTally, finishSums, newSums, type Sums } from '../../core/query/sums.ts';
-import { openBlob } from './database.ts';
-import { conditionsOf, keyNumber, restored } from './keys.ts';
+import { openBlob, openSet } from './database.ts';
+import { conditionsOf, keyNumber, restored, slotOf, storable } from './keys.ts';
 import type { Lookup } from './lookup.ts';
 import {
   type Bits,
   BLOCK_ROWS,
+  bitsOf,
   eachPlace,
   hasBit,
   intersect,
@@ -22,7 +23,7 @@ import {
 } from './positions.ts';
 import type { Sets } from './select.ts';
 import { asTally, decodeTally, TALLY_COUNTS } from './tally.ts';
-import type { Windowed } from './window.ts';
+import { createExtremes, type Windowed } from './window.ts';
 
 export interface SummaryParts {
   readonly database: DatabaseSync;
@@ -38,13 +39,14 @@ type Hours = Map<
 type See = (block: number, value: string, tally: Tally, first: number, last: number) => void;
 
 export function summarize(
-  { database, sets, lookup, windowed }: SummaryParts,
+  parts: SummaryParts,
   filter: LogFilter,
   by: readonly Dimension[],
   top: number,
 ): Summary {
-  const tallies = database.prepare('SELECT value, tally FROM post WHERE block = ? AND dim = ?');
-  const data = database.prepare('SELECT value, data FROM post WHERE block = ? AND dim = ?');
+  const { database, sets, windowed } = parts;
+  const tallies = database.prepare('SELECT value, tally FROM post WHERE slot = ?');
+  const data = database.prepare('SELECT value, data FROM post WHERE slot = ?');
   const { since: _since, until: _until, ...rest } = filter;
   const conditions = conditionsOf(rest);
   const unfiltered = conditions.length === 1 && conditions[0]?.key === keyNumber.all;
@@ -54,14 +56,14 @@ export function summarize(
   /** Every value of a dimension in a block, with the tally of its rows in `bits`; of all its rows without. */
   function eachValue(block: number, key: number, within: Within | undefined, see: See): void {
     if (within === undefined) {
-      for (const { value, tally } of tallies.iterate(block, key)) {
+      for (const { value, tally } of tallies.iterate(slotOf(block, key))) {
         const stored = decodeTally(openBlob(tally));
         if (stored !== undefined) see(block, String(value), asTally(stored), stored.first, stored.last);
       }
       return;
     }
-    for (const { value, data: stored } of data.iterate(block, key)) {
-      const set = openBlob(stored);
+    for (const { value, data: stored } of data.iterate(slotOf(block, key))) {
+      const set = openSet(stored);
       const found = set === undefined ? undefined : within.count(set);
       if (found !== undefined) see(block, String(value), asTally(found), found.first, found.last);
     }
@@ -103,7 +105,7 @@ export function summarize(
       });
     }
   }
-  finishHours(sums, hours, sets, lookup);
+  finishHours(sums, hours, parts);
   return finishSums(sums, top);
 }
 
@@ -147,30 +149,28 @@ function createWithin(bits: Bits, block: number, sets: Sets): Within {
 }
 
 /** The first and the last time are those of rows of the first and the last hour. */
-function finishHours(sums: Sums, hours: Hours, sets: Sets, lookup: Pick<Lookup, 'single'>): void {
+function finishHours(sums: Sums, hours: Hours, { database, sets, lookup }: SummaryParts): void {
   const sorted = [...hours.keys()].sort((a, b) => (a < b ? -1 : 1));
   for (const hour of sorted) {
     const held = hours.get(hour);
     if (held !== undefined) sums.hours.set(`${hour}:00:00.000Z`, held.tally);
   }
-  const edge = (hour: string | undefined, better: (a: string, b: string) => boolean): string | undefined => {
-    let best: string | undefined;
-    for (const [block, bits] of hours.get(hour ?? '')?.places ?? []) {
-      const set =
-        hour === undefined
-          ? undefined
-          : sets.meeting(block, [{ key: keyNumber.hour, test: (value) => value === hour }]);
-      const rows = set === undefined || bits === undefined ? set : intersect(set, bits);
-      if (rows === undefined) continue;
-      for (const at of placesIn(rows)) {
-        const ts = lookup.single(block * BLOCK_ROWS + at)?.ts;
-        if (ts !== undefined && (best === undefined || better(ts, best))) best = ts;
-      }
+  const extremes = createExtremes(database, lookup);
+  const edge = (
+    hour: string | undefined,
+    which: 'from' | 'to',
+    better: (a: string, b: string) => boolean,
+  ): void => {
+    if (hour === undefined) return;
+    for (const [block, bits] of hours.get(hour)?.places ?? []) {
+      const set = sets.get(block, keyNumber.hour, storable(hour));
+      const rows = set === undefined ? undefined : bitsOf(set);
+      const wanted = rows === undefined || bits === undefined ? rows : intersect(rows, bits);
+      const found = wanted === undefined ? undefined : extremes(block, placesIn(wanted))[which];
+      const best = sums[which];
+      if (found !== undefined && (best === undefined || better(found, best))) sums[which] = found;
     }
-    return best;
   };
-  const from = edge(sorted[0], (a, b) => a < b);
-  const to = edge(sorted.at(-1), (a, b) => a > b);
-  if (from !== undefined) sums.from = from;
-  if (to !== undefined) sums.to = to;
+  edge(sorted[0], 'from', (a, b) => a < b);
+  edge(sorted.at(-1), 'to', (a, b) => a > b);
 }

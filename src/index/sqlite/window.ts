@@ -19,6 +19,48 @@ export interface Windowed {
 
 const PARTS = BLOCK_ROWS / PART_ENTRIES;
 
+/** The earliest and the latest `ts` of some rows of a block, by their numbers; by their texts where those are odd. */
+export function createExtremes(database: DatabaseSync, lookup: Pick<Lookup, 'single'>) {
+  const timesOf = database.prepare('SELECT data FROM times WHERE part = ?');
+  return (block: number, places: Iterable<number>): { readonly from?: string; readonly to?: string } => {
+    let from: string | undefined;
+    let to: string | undefined;
+    let held = -1;
+    let times: Uint32Array = new Uint32Array();
+    let earliest = -1;
+    let latest = -1;
+    const see = (ts: string | undefined): void => {
+      if (ts === undefined) return;
+      if (from === undefined || ts < from) from = ts;
+      if (to === undefined || ts > to) to = ts;
+    };
+    const seeBoth = (): void => {
+      for (const index of [earliest, latest]) if (index !== -1) see(lookup.single(index)?.ts);
+    };
+    for (const at of places) {
+      const index = block * BLOCK_ROWS + at;
+      const part = Math.floor(index / PART_ENTRIES);
+      if (part !== held) {
+        seeBoth();
+        held = part;
+        times = new Uint32Array((openBlob(timesOf.get(part)?.data) ?? new Uint8Array()).slice().buffer);
+        earliest = -1;
+        latest = -1;
+      }
+      const after = times[index % PART_ENTRIES] ?? NO_TIME;
+      if (after === NO_TIME) continue;
+      if (after === ODD_TIME) {
+        see(lookup.single(index)?.ts);
+        continue;
+      }
+      if (earliest === -1 || after < (times[earliest % PART_ENTRIES] ?? 0)) earliest = index;
+      if (latest === -1 || after > (times[latest % PART_ENTRIES] ?? 0)) latest = index;
+    }
+    seeBoth();
+    return { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
+  };
+}
+
 export function createWindows(database: DatabaseSync, lookup: Pick<Lookup, 'single'>) {
   const everyBlock = database.prepare(`SELECT DISTINCT part / ${PARTS} AS block FROM span ORDER BY block`);
   const someBlocks = database.prepare(

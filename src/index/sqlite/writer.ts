@@ -6,16 +6,16 @@ import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { JsonObject } from '../../core/json.ts';
 import { LIMITS } from '../../core/limits.ts';
-import { aloneOf, joinRows, place, type Single, singleOf } from '../../core/query/fold.ts';
+import { endedBy, joinRows, type Single, singleOf } from '../../core/query/fold.ts';
 import { parseLine } from '../../core/query/line.ts';
 import type { Row } from '../../core/query/row.ts';
-import { entryWords } from '../../core/query/words.ts';
-import { createChanges } from './changes.ts';
+import { createWordReader, entryWords } from '../../core/query/words.ts';
+import { type Changes, createChanges } from './changes.ts';
 import { guarded, type State, writeState } from './database.ts';
-import { type Added, writeEntries } from './entries.ts';
-import { createLookup } from './lookup.ts';
+import { createEntryBatch, type EntryBatch, writePairs } from './entries.ts';
+import { createLookup, type Lookup } from './lookup.ts';
 import { BLOCK_ROWS } from './positions.ts';
-import { encodeRecord, type Place } from './record.ts';
+import type { Place } from './record.ts';
 
 export interface IndexWriter {
   /** As of the last batch. */
@@ -34,111 +34,122 @@ export interface IndexWriter {
 export interface WriterOptions {
   readonly state: State;
   /** The entry at an index, read from the log. */
-  readonly entryAt: (index: number) => Promise<JsonObject | undefined>;
+  readonly entryAt: (index: number, place: Place | undefined) => Promise<JsonObject | undefined>;
 }
 
+/** Entries whose rows wait for an end that may come soon: most calls are over by then, and their row is written once. */
+const WAITING = 4_096;
 const NO_WORDS: ReadonlySet<string> = new Set();
 
 export function createWriter(database: DatabaseSync, { state: begun, entryAt }: WriterOptions): IndexWriter {
+  const wordsOf = createWordReader();
   let state = begun;
-  const lookup = createLookup(database, state.seed);
-  let batch = newBatch();
-  let last: { readonly place: Place; readonly line: Buffer } | undefined;
+  let batch = newBatch(database, state);
 
-  const end = (): number => state.size + batch.added.length;
-
-  function singleAt(index: number): Single | undefined {
-    return index < state.size ? lookup.single(index) : batch.added[index - state.size]?.single;
-  }
+  const end = (): number => state.size + batch.added;
 
   function begunBy(id: string): Single | undefined {
-    return lookup.byId(id) ?? singleAt(batch.ids.get(id) ?? -1);
+    const earlier = batch.lookup.byId(id);
+    if (earlier !== undefined) return earlier;
+    const index = batch.ids.get(id);
+    return index === undefined ? undefined : singleAt(index);
+  }
+
+  function singleAt(index: number): Single | undefined {
+    return index >= batch.settled ? batch.waiting[index - batch.settled]?.single : batch.lookup.single(index);
   }
 
   function endOf(first: number): number | undefined {
-    return batch.ends.get(first) ?? (first < state.size ? lookup.endOf(first) : undefined);
+    return batch.ends.get(first) ?? (first < state.size ? batch.lookup.endOf(first) : undefined);
+  }
+
+  function rowAt(index: number): Row | undefined {
+    const first = singleAt(index);
+    const found = first === undefined ? undefined : endOf(index);
+    const last = found === undefined ? undefined : singleAt(found);
+    return first === undefined || last === undefined ? first : joinRows(first, last);
   }
 
   /** The entry at `index` is how the call at `first` ended. */
   function ended(first: number, index: number): void {
     const before = endOf(first);
-    if (first < state.size && !batch.changed.has(first)) batch.changed.set(first, lookup.rowAt(first));
+    if (first < batch.settled && !batch.changed.has(first)) batch.changed.set(first, rowAt(first));
     batch.ends.set(first, index);
     batch.merged.add(index);
     if (before === undefined) return;
     // It is a row of its own from now on.
     batch.merged.delete(before);
-    if (before < state.size) batch.changed.set(before, undefined);
+    if (before < batch.settled) batch.changed.set(before, undefined);
   }
 
-  function rowAt(index: number): Row | undefined {
-    const first = singleAt(index);
-    if (first === undefined) return undefined;
-    const found = endOf(index);
-    const single = found === undefined ? undefined : singleAt(found);
-    return single === undefined ? aloneOf(first) : joinRows(aloneOf(first), aloneOf(single));
+  /** Rows of the oldest `count` entries that wait, as they are now. */
+  function settle(count: number): void {
+    const { changes, waiting, settled } = batch;
+    for (let i = 0; i < count; i++) {
+      const held = waiting[i];
+      const index = settled + i;
+      if (held?.single === undefined || batch.merged.has(index)) continue;
+      const found = batch.ends.get(index);
+      const last = found === undefined ? undefined : waiting[found - settled];
+      changes.row(last?.single === undefined ? held.single : joinRows(held.single, last.single), undefined);
+      changes.words(index, held.words);
+      if (last !== undefined) changes.words(index, last.words);
+    }
+    waiting.splice(0, count);
+    batch.settled += count;
   }
 
   async function wordsAt(index: number): Promise<ReadonlySet<string>> {
-    if (index >= state.size) return batch.added[index - state.size]?.words ?? NO_WORDS;
-    const entry = await entryAt(index);
+    const held = batch.waiting[index - batch.settled];
+    if (held !== undefined) return new Set(held.words);
+    const entry = await entryAt(index, batch.lookup.place(index));
     return entry === undefined ? NO_WORDS : entryWords(entry);
   }
 
-  /** Rows of earlier batches: calls that ended since, or ended anew, and ends that were replaced. */
-  async function changeEarlier(changes: ReturnType<typeof createChanges>): Promise<void> {
-    for (const [index, before] of [...batch.changed].sort(([a], [b]) => a - b)) {
+  /** Rows that are settled: calls that ended since, or ended anew, and ends that were replaced. */
+  async function changeSettled(): Promise<void> {
+    const { changes, changed } = batch;
+    for (const [index, before] of changed) {
       const row = rowAt(index);
       if (row === undefined) continue;
       changes.row(row, before);
       if (before === undefined) changes.words(index, await wordsAt(index));
       else if (row.end !== undefined) {
         const now = await wordsAt(row.end);
-        if (before.end === undefined) changes.words(index, now);
-        else {
-          const own = await wordsAt(index);
-          const old = await wordsAt(before.end);
-          changes.words(
-            index,
-            now,
-            [...old].filter((word) => !own.has(word) && !now.has(word)),
-          );
-        }
+        const own = before.end === undefined ? NO_WORDS : await wordsAt(index);
+        const old = before.end === undefined ? NO_WORDS : await wordsAt(before.end);
+        changes.words(
+          index,
+          now,
+          [...old].filter((word) => !own.has(word) && !now.has(word)),
+        );
       }
     }
   }
 
   async function commit(): Promise<void> {
-    if (batch.added.length === 0 || last === undefined) return;
-    const changes = createChanges();
-    await changeEarlier(changes);
-    batch.added.forEach(({ single, words }, i) => {
-      const index = state.size + i;
-      if (single === undefined || batch.merged.has(index)) return;
-      const row = rowAt(index);
-      if (row === undefined) return;
-      changes.row(row, undefined);
-      changes.words(index, words);
-      if (row.end !== undefined) changes.words(index, batch.added[row.end - state.size]?.words ?? NO_WORDS);
-    });
-    const { place: at, line } = last;
+    const { last, changes, entries } = batch;
+    if (last === undefined) return;
+    await changeSettled();
+    settle(batch.waiting.length);
+    const { place, line } = last;
     const next: State = {
       ...state,
       size: end(),
-      segment: at.segment,
-      offset: at.offset + at.bytes,
-      last: { segment: at.segment, offset: at.offset, sha256: hashOf(line) },
+      segment: place.segment,
+      offset: place.offset + place.bytes,
+      last: { segment: place.segment, offset: place.offset, sha256: hashOf(line) },
       malformed: {
         count: state.malformed.count + batch.malformed.length,
         first: [...state.malformed.first, ...batch.malformed].slice(0, LIMITS.malformedShown),
       },
     };
-    const fresh = Math.ceil(state.size / BLOCK_ROWS);
     guarded(() => {
       database.exec('BEGIN IMMEDIATE');
       try {
-        changes.write(database, fresh);
-        writeEntries(database, lookup, state, batch.added, batch.ends);
+        changes.write(database, Math.ceil(state.size / BLOCK_ROWS));
+        entries.write();
+        writePairs(database, 'INSERT OR REPLACE INTO ends VALUES (?, ?)', [...batch.ends]);
         writeState(database, next);
         database.exec('COMMIT');
       } catch (error) {
@@ -147,9 +158,7 @@ export function createWriter(database: DatabaseSync, { state: begun, entryAt }: 
       }
     });
     state = next;
-    batch = newBatch();
-    last = undefined;
-    lookup.forget();
+    batch = newBatch(database, state);
   }
 
   return {
@@ -157,55 +166,70 @@ export function createWriter(database: DatabaseSync, { state: begun, entryAt }: 
       return state;
     },
     get pending() {
-      return batch.added.length;
+      return batch.added;
     },
-    add(line, where) {
+    add(line, place) {
       const index = end();
       const parsed = parseLine(line);
-      last = { place: where, line: Buffer.from(line) };
-      if (!('entry' in parsed)) {
-        batch.malformed.push(index);
-        batch.added.push({
-          single: undefined,
-          words: NO_WORDS,
-          record: encodeRecord(where.bytes, undefined),
-          place: where,
-        });
-        return;
+      const entry = 'entry' in parsed ? parsed.entry : undefined;
+      const single = entry === undefined ? undefined : singleOf(entry, index);
+      const words = entry === undefined ? [] : wordsOf(entry);
+      batch.last = { place, line: Buffer.from(line) };
+      batch.added++;
+      batch.words += words.length;
+      batch.entries.add(single, place);
+      batch.waiting.push({ single, words });
+      if (single === undefined) batch.malformed.push(index);
+      else {
+        const first = endedBy(single, begunBy);
+        if (single.id !== undefined && !batch.ids.has(single.id)) batch.ids.set(single.id, index);
+        if (first !== undefined) ended(first.index, index);
       }
-      const single = singleOf(parsed.entry, index);
-      const { ends } = place(single, begunBy);
-      const words = entryWords(parsed.entry);
-      batch.words += words.size;
-      batch.added.push({ single, words, record: encodeRecord(where.bytes, single), place: where });
-      if (single.id !== undefined && !batch.ids.has(single.id)) batch.ids.set(single.id, index);
-      if (ends !== undefined) ended(ends, index);
+      if (batch.waiting.length >= 2 * WAITING) settle(WAITING);
     },
     full: () => end() % BLOCK_ROWS === 0 || batch.words >= LIMITS.indexBatchWords,
     skipTo(index) {
       state = { ...state, size: index };
+      batch = newBatch(database, state);
     },
     commit,
   };
 }
 
 interface Batch {
-  readonly added: Added[];
+  added: number;
+  /** The line that was added last. */
+  last: { readonly place: Place; readonly line: Buffer } | undefined;
+  readonly lookup: Lookup;
+  readonly entries: EntryBatch;
+  readonly changes: Changes;
+  /** Entries before it have their rows in `changes`, or in the index. */
+  settled: number;
+  /** Those from `settled` on. */
+  readonly waiting: { readonly single: Single | undefined; readonly words: readonly string[] }[];
   /** The first entry of the batch that says an id. */
   readonly ids: Map<string, number>;
   /** Calls that ended in this batch, and their ends. */
   readonly ends: Map<number, number>;
   /** Ends in this batch: no rows of their own. */
   readonly merged: Set<number>;
-  /** Entries of earlier batches whose rows change, with the rows as they were; undefined: it was part of another one. */
+  /** Settled entries whose rows change, with the rows as they were; undefined: it was part of another one. */
   readonly changed: Map<number, Row | undefined>;
   readonly malformed: number[];
   words: number;
 }
 
-function newBatch(): Batch {
+function newBatch(database: DatabaseSync, { size, seed }: State): Batch {
+  const stored = createLookup(database, seed);
+  const entries = createEntryBatch(database, stored.piece, size, seed);
   return {
-    added: [],
+    added: 0,
+    last: undefined,
+    lookup: createLookup(database, seed, entries.piece),
+    entries,
+    changes: createChanges(),
+    settled: size,
+    waiting: [],
     ids: new Map(),
     ends: new Map(),
     merged: new Set(),
