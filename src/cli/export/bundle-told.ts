@@ -6,6 +6,7 @@ import { hintLine } from '../output/failure.ts';
 import { grouped } from '../output/progress.ts';
 import { safe, toJson } from '../output/safe.ts';
 import { GROUNDS, verdictLine } from '../output/verdicts.ts';
+import { say } from './say.ts';
 import type { BundleReport } from './verify-bundle.ts';
 
 export interface MadeBundle {
@@ -42,23 +43,24 @@ export async function tellBundle(context: Context, told: ToldBundle): Promise<vo
         recorded: recorded ?? null,
       }),
     );
-  await stderr.line(
-    dim(
-      `${counted(counts.entries, 'entry', 'entries')} of ${counted(counts.rows, 'row')} in ${safe(target)}, each proven under the checkpoint of ${grouped(checkpoint.size)} entries`,
-    ),
+  await say(
+    stderr,
+    `${counted(counts.entries, 'entry', 'entries')} of ${counted(counts.rows, 'row')} in ${safe(target)}, each proven under the checkpoint of ${grouped(checkpoint.size)} entries`,
+    dim,
   );
   if (recorded !== undefined)
-    await stderr.line(dim(`recorded as ${recorded}, with the hash of manifest.json`));
+    await say(stderr, `recorded as ${recorded}, with the hash of manifest.json`, dim);
   if (counts.unsigned > 0)
     await stderr.line(
       `${counted(counts.unsigned, 'entry', 'entries')} left out: no checkpoint covers them yet`,
     );
   if (gaps.log_gap_count > 0)
-    await stderr.line(
+    await say(
+      stderr,
       `the log has ${counted(gaps.log_gap_count, 'gap')}: times in which nothing could be written`,
     );
   if (missing.length > 0)
-    await stderr.line(`${counted(missing.length, 'policy snapshot')} that entries cite are not in this log`);
+    await say(stderr, `${counted(missing.length, 'policy snapshot')} that entries cite are not in this log`);
   for (const hash of altered)
     await stderr.line(
       `${red('damaged:')} the policy snapshot ${hash} was altered after it was cited, and is left out`,

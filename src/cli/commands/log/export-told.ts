@@ -1,5 +1,6 @@
 /** What an export says when it is done: on standard error, since standard output may be the export. */
 import type { Context } from '../../context.ts';
+import { say } from '../../export/say.ts';
 import type { Exported } from '../../export/write.ts';
 import { counted } from '../../facts.ts';
 import { formatBytes, grouped } from '../../output/progress.ts';
@@ -32,14 +33,14 @@ export async function tellExport(context: Context, told: ToldExport): Promise<vo
     ...(records === entries + snapshots ? [] : [`as ${counted(records, 'record')}`]),
     ...(snapshots === 0 ? [] : [`with ${counted(snapshots, 'policy snapshot')}`]),
   ].join(' ');
-  await stderr.line(dim(`exported ${what}, ${formatBytes(bytes)}${where}`));
+  await say(stderr, `exported ${what}, ${formatBytes(bytes)}${where}`, dim);
   if (out !== undefined) await stderr.line(dim(`sha256 ${told.sha256}`));
   if (recorded !== undefined) await stderr.line(dim(`recorded as ${recorded}`));
   if (told.replaced > 0)
-    await stderr.line(
-      dim(
-        `${counted(told.replaced, 'end')} that another end of the same call replaced, or that may not end it: not told, this format has one record a call`,
-      ),
+    await say(
+      stderr,
+      `${counted(told.replaced, 'end')} that another end of the same call replaced, or that may not end it: not told, this format has one record a call`,
+      dim,
     );
   if (told.malformed > 0)
     await stderr.line(
@@ -54,7 +55,8 @@ export async function tellExport(context: Context, told: ToldExport): Promise<vo
       `${red('damaged:')} the policy snapshot ${hash} was altered after it was cited, and is left out; see \`tally verify\``,
     );
   if (told.missing.length > 0)
-    await stderr.line(
+    await say(
+      stderr,
       `${counted(told.missing.length, 'policy snapshot')} that entries cite ${told.missing.length === 1 ? 'is' : 'are'} not in this log: ${told.missing.slice(0, 3).map(safe).join(', ')}`,
     );
 }

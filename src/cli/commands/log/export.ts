@@ -207,7 +207,7 @@ async function produce(
     if (!aborted) throw error;
     if (!context.interrupted().aborted) return undefined;
     throw new TallyError('INTERRUPTED', 'interrupted: the export is not whole, and no file is left of it', {
-      hint: 'run it again; the log says that this one was aborted',
+      hint: `run it again${record.id === undefined ? '' : '; the log says that this one was aborted'}`,
       cause: error,
     });
   } finally {
