@@ -1,6 +1,7 @@
 /** A table that never ends: its widths are chosen once, from the first rows and from what is usual. */
 import type { Facts } from '../../../core/query/call.ts';
 import type { Context } from '../../context.ts';
+import { NARROW, narrowRow } from '../../output/narrow.ts';
 import { rowCells, rowColumns } from '../../output/rows.ts';
 import { type Cell, type Layout, layOut } from '../../output/table.ts';
 import { type Zone, zoneName } from '../../output/time.ts';
@@ -51,12 +52,19 @@ export function createRowPrinter(context: Context, zone: Zone): RowPrinter {
     return layout;
   }
 
+  async function print(row: Row): Promise<void> {
+    const { width: room } = stdout;
+    if (room === undefined || room >= NARROW) return stdout.line(current().row(cells(row)));
+    const options = { style, zone, nowMs: context.now(), raw: true };
+    for (const line of narrowRow(row.facts, options, room)) await stdout.line(line);
+  }
+
   return {
     async begin(rows) {
-      const all = rows.map(cells);
-      await stdout.line(current(all).header(style.dim));
-      for (const row of all) await stdout.line(current().row(row));
+      if (stdout.width === undefined || stdout.width >= NARROW)
+        await stdout.line(current(rows.map(cells)).header(style.dim));
+      for (const row of rows) await print(row);
     },
-    row: (row) => stdout.line(current().row(cells(row))),
+    row: print,
   };
 }
