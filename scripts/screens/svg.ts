@@ -56,7 +56,8 @@ export function toSvg(text: string, columns: number): string {
       }
       // Runs of spaces are places: a font that has another width must not move what follows.
       for (const piece of part.split(/( {2,})/)) {
-        if (piece.trim() !== '') runs.push(runText(piece, PAD + column * CELL, y, pen));
+        const lead = piece.length - piece.trimStart().length;
+        if (piece.trim() !== '') runs.push(runText(piece.trim(), PAD + (column + lead) * CELL, y, pen));
         column += [...piece].length;
       }
     }

@@ -257,8 +257,10 @@ export function barText(
 }
 
 function barPaint({ facts }: Step, style: Style): (text: string) => string {
-  if (facts.status === 'ok') return (facts.statusCode ?? 0) >= 400 ? style.yellow : style.green;
-  return facts.status === undefined ? style.dim : style.red;
+  const { status } = facts;
+  if (status === 'ok') return (facts.statusCode ?? 0) >= 400 ? style.yellow : style.green;
+  if (status === undefined) return style.dim;
+  return status === 'pending' || status === 'unknown' ? style.yellow : style.red;
 }
 
 const FLAW_TEXTS: Readonly<Record<Flaw, string>> = {
