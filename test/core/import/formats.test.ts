@@ -48,7 +48,7 @@ describe('a record of agentsecrets', () => {
 
   it('says where it came from, when it happened, and what no member of an entry holds', () => {
     const text = lines(row);
-    const [event] = eventsOf(readAll('agentsecrets', text, { file: '/home/somebody/old/audit.jsonl' }).items);
+    const [event] = eventsOf(readAll('agentsecrets', text, { file: '/old/place/audit.jsonl' }).items);
     assert.deepEqual(importedOf(event), {
       format: 'agentsecrets',
       file: 'audit.jsonl',
