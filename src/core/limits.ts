@@ -277,6 +277,16 @@ export const LIMITS = {
   indexBatchWords: 3_000_000,
   /** How long a reader waits for another process that writes the index and gets nowhere, before it makes one of its own. */
   indexStalledMs: 10_000,
+  /** How often the thread that feeds the index looks whether the log has grown. */
+  indexTurnMs: 250,
+  /** After a failure it tries again after this long: a full disk is not mended within a second. */
+  indexRetryMs: 10_000,
+  /** How much that thread gives way to others, as nice(1) counts: half of what there is. */
+  indexNice: 10,
+  /** At the end, for the batch that is being written; a batch that is cut off is written by the next reader. */
+  indexCloseMs: 5_000,
+  /** Where that thread's young objects live: a batch holds thousands of entries for a while. */
+  indexNurseryMb: 64,
   /** How often a reader looks how far another process is that writes the index. */
   indexWaitMs: 50,
   /** Segment files that one query keeps open to read entries from: the newest ones, and a few of the past. */
@@ -388,6 +398,8 @@ export const LIMITS = {
   baselineFileBytes: 32 * 1024 * 1024,
   /** Agents of one overview, those with the most rows: each is learned and judged. */
   baselineAgents: 200,
+  /** Agents whose present is followed live at once, those seen last: some megabytes each at most. */
+  baselineWatched: 256,
   /** Entries that one deviation names: enough to look at, and the rest is found with a filter. */
   baselineEvidence: 20,
   /** New values of one kind that are told one by one; the rest are counted. */
@@ -455,6 +467,8 @@ export const LIMITS = {
   alertSaveMs: 30_000,
   /** Alerts found while catching up that wait for the end of it: those that the log holds are then known. */
   heldAlerts: 10_000,
+  /** How often what agents do is compared with what they usually do: it reads an index, and a person needs it within the hour. */
+  alertDriftMs: 15 * 60_000,
   /** How often free space is looked at. */
   alertDiskMs: 60_000,
   /** One answer to a request for a test, below `socketAnswerMs`: what is not delivered by then is told as waiting. */

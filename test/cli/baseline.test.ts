@@ -237,6 +237,6 @@ describe('tally baseline', () => {
 
   it('says so when no agent did anything in the window', async () => {
     const { stdout, code } = await home.tally(['baseline', '--at', '2020-01-01']);
-    assert.deepEqual([stdout, code], ['no entry of an agent in 30 days (--window, --at)\n', 0]);
+    assert.deepEqual([stdout, code], ['no entry of an agent in 30 days (--window, --now, --at)\n', 0]);
   });
 });

@@ -1,6 +1,6 @@
 /** Every agent in one line, the most unusual first. */
 import { ALARM, type Deviation } from '../../../core/baseline/deviation.ts';
-import { dayStart, windowBefore } from '../../../core/baseline/moment.ts';
+import { windowBefore } from '../../../core/baseline/moment.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import { counted } from '../../facts.ts';
 import { safe } from '../../output/safe.ts';
@@ -16,16 +16,16 @@ export interface Overview {
   readonly windowDays: number;
 }
 
-/** With `--now RUN`: the one agent that has it. */
+/** With `--now RUN`: those that have it. */
 export async function overview(question: Question): Promise<Overview> {
   const { opened, windowDays, now, atMs } = question;
-  const spanMs = 'run' in now ? 0 : now.spanMs;
-  const { since } = windowBefore(atMs - spanMs, windowDays);
-  const filter = {
-    since: dayStart(since.slice(0, 10)),
-    until: new Date(atMs).toISOString(),
-    ...('run' in now ? { run: now.run } : {}),
-  };
+  const filter =
+    'run' in now
+      ? { run: now.run }
+      : {
+          since: windowBefore(atMs - now.spanMs, windowDays).since,
+          until: new Date(atMs).toISOString(),
+        };
   const { by } = await opened.query.summary(filter, ['agent'], LIMITS.baselineAgents);
   const agents = by.agent?.values.map(({ value }) => value) ?? [];
   const found: Found[] = [];
@@ -43,7 +43,8 @@ const NARROW = 64;
 
 export function overviewLines({ found, more, windowDays }: Overview, out: Output): string[] {
   const { style, width } = out;
-  if (found.length === 0) return [`no entry of an agent in ${counted(windowDays, 'day')} (--window, --at)`];
+  if (found.length === 0)
+    return [`no entry of an agent in ${counted(windowDays, 'day')} (--window, --now, --at)`];
   const words = found.map(summaryOf);
   const narrow = width !== undefined && width < NARROW;
   const rows = found.map((each, i): readonly Cell[] => {
