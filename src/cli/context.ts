@@ -37,7 +37,7 @@ export interface Context {
   openSession(
     options?: Partial<Omit<SessionOptions, 'paths'>> & {
       readonly background?: boolean;
-      readonly alertsWith?: Pick<AlertOptions, 'write' | 'verify'>;
+      readonly alertsWith?: Pick<AlertOptions, 'write' | 'verify' | 'drift'>;
     },
   ): Promise<Session>;
   /** Lock-free reading of the raw files. `log`: another log directory than the current one. */

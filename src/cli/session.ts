@@ -26,7 +26,7 @@ export async function openConfiguredSession(
     /** Anchors are shown checkpoints as they become due, and alerts are looked for, for as long as this session is the writer. */
     readonly background?: boolean;
     /** What only a long-lived writer has for alerts. */
-    readonly alertsWith?: Pick<AlertOptions, 'write' | 'verify'>;
+    readonly alertsWith?: Pick<AlertOptions, 'write' | 'verify' | 'drift'>;
   },
 ): Promise<Session> {
   const config = loadConfig(paths.configFile);

@@ -194,6 +194,7 @@ export async function openAlertService(options: {
         return bavail * bsize;
       },
       verify: alerts.verify,
+      drift: alerts.drift,
       verified: following.verified,
       now: Date.now,
       onWarning,

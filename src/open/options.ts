@@ -29,6 +29,10 @@ export interface AlertOptions {
   readonly verify?: (
     signal: AbortSignal,
   ) => Promise<Pick<Extract<Signal, { kind: 'verification' }>, 'verdict' | 'words'> | undefined>;
+  /** What each agent does now that it usually does not, likewise apart from this process. */
+  readonly drift?: (
+    signal: AbortSignal,
+  ) => Promise<readonly Omit<Extract<Signal, { kind: 'drift' }>, 'kind' | 'at'>[] | undefined>;
 }
 
 /** Of what a session is opened with. */

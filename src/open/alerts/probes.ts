@@ -10,6 +10,7 @@ export interface ProbeHost {
   signal(signal: Signal): void;
   freeBytes(): Promise<number>;
   readonly verify: AlertOptions['verify'];
+  readonly drift: AlertOptions['drift'];
   /** When the log was verified last; remembered when it is told. */
   verified(at?: number): number;
   readonly now: Clock;
@@ -19,6 +20,8 @@ export interface ProbeHost {
 export function startProbes(host: ProbeHost): { close(): Promise<void> } {
   const stop = new AbortController();
   let verifying: Promise<void> | undefined;
+  let judging: Promise<void> | undefined;
+  let judged = performance.now();
   let looked = Number.NEGATIVE_INFINITY;
   let told = '';
 
@@ -50,6 +53,26 @@ export function startProbes(host: ProbeHost): { close(): Promise<void> } {
       });
   }
 
+  function drift(): void {
+    if (host.drift === undefined || judging !== undefined) return;
+    if (performance.now() - judged < LIMITS.alertDriftMs) return;
+    if (!host.rules().some(({ kind }) => kind === 'baseline_drift')) return;
+    judged = performance.now();
+    judging = host
+      .drift(stop.signal)
+      .then((found) => {
+        for (const one of found ?? []) host.signal({ kind: 'drift', at: host.now(), ...one });
+        if (found === undefined && !stop.signal.aborted)
+          host.onWarning(
+            'what agents do now could not be compared with what they usually do: tally baseline',
+          );
+      })
+      .catch(warn)
+      .finally(() => {
+        judging = undefined;
+      });
+  }
+
   function warn(error: unknown): void {
     const why = error instanceof Error ? error.message : String(error);
     if (!stop.signal.aborted && why !== told) host.onWarning(`a look at this machine failed: ${why}`);
@@ -59,6 +82,7 @@ export function startProbes(host: ProbeHost): { close(): Promise<void> } {
   const timer = setInterval(() => {
     disk().catch(warn);
     verification();
+    drift();
   }, TURN_MS);
   timer.unref();
   return {
@@ -66,6 +90,7 @@ export function startProbes(host: ProbeHost): { close(): Promise<void> } {
       clearInterval(timer);
       stop.abort();
       await verifying;
+      await judging;
     },
   };
 }

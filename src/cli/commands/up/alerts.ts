@@ -1,6 +1,7 @@
 /** What `tally up` brings for alerts: its standard error, and a program of its own that verifies the log. */
 import { spawn } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
+import { z } from 'zod';
 import type { AlertOptions } from '../../../open/options.ts';
 import type { Message } from '../../../sink/driver.ts';
 import type { Context } from '../../context.ts';
@@ -8,10 +9,11 @@ import { safe } from '../../output/safe.ts';
 import type { Style } from '../../output/style.ts';
 import { formatRecent } from '../../output/time.ts';
 
-export function alertsOf(context: Context): Pick<AlertOptions, 'write' | 'verify'> {
+export function alertsOf(context: Context): Pick<AlertOptions, 'write' | 'verify' | 'drift'> {
   return {
     write: (message) => void context.stderr.line(alertLine(message, context.now(), context.stderr.style)),
     verify: (signal) => verifyApart(context, signal),
+    drift: (signal) => driftApart(context, signal),
   };
 }
 
@@ -31,14 +33,15 @@ export function alertLine({ about, ts }: Message, now: number, style: Style): st
 
 const TAMPERING_SHOWN = 6;
 
-/** In a process of its own at low priority: it takes a core for as long as the log is large. */
-async function verifyApart(
+/** In a process of its own at low priority: what it takes a core for must not keep calls waiting. */
+async function apart(
   { env }: Context,
+  args: readonly string[],
   signal: AbortSignal,
-): Promise<{ verdict: 'pass' | 'fail'; words: string } | undefined> {
+): Promise<{ readonly code: number | null; readonly text: string } | undefined> {
   const program = process.argv[1];
   if (program === undefined) return undefined;
-  const child = spawn(process.execPath, [program, 'verify', '--json'], {
+  const child = spawn(process.execPath, [program, ...args], {
     env: { ...env },
     stdio: ['ignore', 'pipe', 'ignore'],
     signal,
@@ -53,6 +56,14 @@ async function verifyApart(
     child.on('error', () => resolve(null));
     child.on('close', resolve);
   });
+  return { code, text };
+}
+
+async function verifyApart(
+  context: Context,
+  signal: AbortSignal,
+): Promise<{ verdict: 'pass' | 'fail'; words: string } | undefined> {
+  const { code, text } = (await apart(context, ['verify', '--json'], signal)) ?? { code: null, text: '' };
   if (code === TAMPERING_SHOWN) return { verdict: 'fail', words: wordsOf(text) };
   // Incomplete is no tampering: what is missing has rules of its own.
   return code === 0 || code === 7 ? { verdict: 'pass', words: '' } : undefined;
@@ -72,4 +83,43 @@ function wordsOf(text: string): string {
     // The exit code says enough.
   }
   return 'tally verify shows tampering';
+}
+
+const OverviewSchema = z.object({
+  agents: z.array(
+    z.object({
+      agent: z.string(),
+      highest: z
+        .object({
+          kind: z.string(),
+          subject: z.string(),
+          score: z.number(),
+          words: z.string(),
+          evidence: z.array(z.number()),
+        })
+        .optional(),
+    }),
+  ),
+});
+
+/** The most unusual thing about each agent. The log is named, since a look of the recorder itself is no reading to record. */
+async function driftApart(
+  context: Context,
+  signal: AbortSignal,
+): ReturnType<NonNullable<AlertOptions['drift']>> {
+  const { directory } = await context.openReader();
+  const run = await apart(context, ['baseline', '--json', '--dir', directory], signal);
+  if (run === undefined || run.code !== 0) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(run.text);
+  } catch {
+    // Larger than what is taken of it.
+    return undefined;
+  }
+  return OverviewSchema.safeParse(value).data?.agents.flatMap(({ agent, highest }) => {
+    if (highest === undefined) return [];
+    const { kind: deviation, ...rest } = highest;
+    return [{ agent, deviation, ...rest }];
+  });
 }
