@@ -24,6 +24,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'agent', summary: 'agents and their tokens', group: 'Manage:', load: () => import('./commands/agent.ts') },
   { name: 'witness', summary: 'have this log cosigned, or cosign the logs of others', group: 'Manage:', load: () => import('./commands/witness.ts') },
   { name: 'anchor', summary: 'evidence outside of this machine', group: 'Manage:', load: () => import('./commands/anchor.ts') },
+  { name: 'index', summary: 'what makes the log quick to ask, made again at any time', group: 'Manage:', load: () => import('./commands/index.ts') },
   { name: 'alerts', summary: 'what the rules tell of, and where it goes', group: 'Manage:', load: () => import('./commands/alerts.ts') },
   { name: 'retain', summary: 'how long entries and payloads are kept, and what would go', group: 'Manage:', load: () => import('./commands/retain.ts') },
   { name: 'erase', summary: 'erase payloads by destroying their keys', group: 'Manage:', load: () => import('./commands/erase.ts') },

@@ -17,6 +17,7 @@ import { checkBroker } from './doctor/broker.ts';
 import type { Check } from './doctor/check.ts';
 import { fail, skip } from './doctor/check.ts';
 import { checkFiles } from './doctor/files.ts';
+import { checkIndex } from './doctor/index.ts';
 import { checkMasterKey, checkOperator, checkSigningKey, checkVault } from './doctor/keys.ts';
 import { type AnchoredHeads, checkHead, checkRecovery } from './doctor/log.ts';
 import { checkKeyHistory, checkRetiredKeys } from './doctor/rotation.ts';
@@ -83,6 +84,7 @@ async function examine(context: Context): Promise<readonly Check[]> {
     ),
     await checkAnchors(context, opened, running),
     await checkAlerts(context, running),
+    await checkIndex(paths, opened.directory, running !== undefined),
     await checkPolicy(context, running),
     ...(await checkBroker(running)),
   ];

@@ -102,10 +102,17 @@ function logFacts(log: LogStatus, style: Style): readonly Fact[] {
             `${counted(log.torn.length, 'tail')} set aside after a crash: ${log.torn.map(safe).join(', ')}`,
           ),
     ],
+    ['index', indexText(log.index)],
     ['origin', safe(log.origin)],
     ['verifier', safe(log.first_vkey)],
     ['signs now', log.vkey === log.first_vkey ? undefined : `${safe(log.vkey)} (tally key list)`],
   ];
+}
+
+function indexText({ state, lag, bytes }: LogStatus['index']): string {
+  if (state === 'none') return 'none yet; the first question makes it';
+  if (state !== 'ready') return 'the next question makes it again (tally index status)';
+  return `${lag === 0 ? 'up to date' : `${counted(lag, 'entry', 'entries')} behind`}, ${formatBytes(bytes)}`;
 }
 
 function policyText(policy: PolicyStatus, style: Style): string {

@@ -7,6 +7,7 @@ import type { LogInfo } from '../../../core/loginfo.ts';
 import { compilePolicy } from '../../../core/policy/load.ts';
 import { openCheckpoint } from '../../../core/tlog/checkpoint.ts';
 import { verifierFromVkey } from '../../../core/tlog/key.ts';
+import { type IndexStatus, indexStatus } from '../../../open/index-status.ts';
 import { type Paths, TENANT } from '../../../paths.ts';
 import type { OpResults } from '../../../recorder/ops.ts';
 import { readBackwards } from '../../../store/file/backwards.ts';
@@ -56,6 +57,8 @@ export interface LogStatus {
   readonly checkpoint_age_ms?: number;
   /** What keeps the checkpoint from being believed. */
   readonly checkpoint_problem?: string;
+  /** How far what the log is asked through is; the next question brings it up to date. */
+  readonly index: IndexStatus;
   /** Tails that recovery set aside; a person should look at them. */
   readonly torn: readonly string[];
 }
@@ -77,7 +80,7 @@ export async function gatherStatus(context: Context): Promise<Status> {
     if (isTallyError(error) && error.code === 'LOG_MISSING') return undefined;
     throw error;
   });
-  const log = info === undefined ? undefined : await logStatus(directory, info, running, context.now());
+  const log = info === undefined ? undefined : await logStatus(context, directory, info, running);
   return {
     recorder:
       running === undefined
@@ -130,21 +133,23 @@ async function configuredAnchors(
 }
 
 async function logStatus(
+  context: Context,
   directory: string,
   info: LogInfo,
   running: OpResults['status'] | undefined,
-  now: number,
 ): Promise<LogStatus> {
   const key = info.keys.at(-1)?.vkey ?? '';
   const { bytes } = await readBackwards(directory);
-  const checkpoint = await checkpointStatus(directory, info, now);
+  const checkpoint = await checkpointStatus(directory, info, context.now());
+  // Not what a recorder holds in its memory: its files may have been cut under it.
+  const entries = await entriesPresent(directory);
   return {
     directory,
     origin: info.origin,
     vkey: key,
     first_vkey: info.keys[0]?.vkey ?? '',
-    // Not what a recorder holds in its memory: its files may have been cut under it.
-    entries: await entriesPresent(directory),
+    entries,
+    index: await indexStatus(context.paths, directory, entries),
     bytes,
     torn: await tornTails(directory),
     ...checkpoint,

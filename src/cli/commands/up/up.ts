@@ -1,5 +1,6 @@
 /** The long-lived writer of this machine, with its broker. */
 import { TallyError } from '../../../core/error.ts';
+import { startFeeder } from '../../../open/indexing-feeder.ts';
 import type { Session } from '../../../open.ts';
 import type { TileServer } from '../../../server/tiles-http.ts';
 import { type OwnBroker, startBroker } from '../../broker.ts';
@@ -55,10 +56,14 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
       json: options.json === true,
     });
     const policy = options.watch ? watchPolicy(context, session) : undefined;
+    const { paths } = context;
+    const { directory } = await context.openReader();
+    const index = startFeeder({ paths, directory, onWarning: context.warn });
     try {
       why = await untilStopped(session, stop);
     } finally {
       policy?.close();
+      await index.close();
     }
   } finally {
     // Last: whoever follows the log sees it closed.
