@@ -34,6 +34,8 @@ export function build(context: Context): Command {
   return examples(command, [
     ['tally log list --failed --since 1h', 'what went wrong'],
     ['tally log show 41', 'why a call was stopped, and its proof'],
+    ['tally log summary --since 7d', 'the last week in numbers'],
+    ['tally log history builder', 'all that one agent did'],
     ['tally log tail -f', 'watch live'],
   ]);
 }
