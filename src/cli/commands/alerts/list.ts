@@ -60,7 +60,7 @@ async function print(
     [
       { header: 'ENTRY', align: 'right' },
       { header: 'TIME', optional: 1 },
-      { header: 'SEVERITY', optional: 2 },
+      { header: 'SEVERITY' },
       { header: 'RULE', shrinkTo: 8 },
       { header: 'ABOUT', shrinkTo: 10, cut: 'middle', weight: 2 },
       { header: 'STATE', optional: 3 },
