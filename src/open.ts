@@ -40,7 +40,9 @@ const REPEATABLE: ReadonlySet<Op> = new Set([
   'run.end',
   'export.start',
   'export.end',
+  'import.begin',
   'import.rows',
+  'import.end',
 ]);
 const WAIT_MS = 5_000;
 const RETRY_MS = 25;

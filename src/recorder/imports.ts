@@ -17,9 +17,10 @@ export function importHandlers(
   recorder: LocalRecorder,
 ): Pick<Handlers, 'import.begin' | 'import.rows' | 'import.end'> {
   return {
-    async 'import.begin'({ format, file }, client) {
-      const { id } = await recorder.record(
+    async 'import.begin'({ id, format, file }, client) {
+      await recorder.record(
         {
+          id,
           type: TYPE,
           phase: 'pre_exec',
           actor: { ...actorOf(client), role: 'owner' },
@@ -35,9 +36,10 @@ export function importHandlers(
       const ends = await recorder.recordAll(events, producerFor(client));
       return { rows: ends.map(told) };
     },
-    async 'import.end'({ import_id, status, error, ...counted }, client) {
-      const { id } = await recorder.record(
+    async 'import.end'({ id, import_id, status, error, ...counted }, client) {
+      await recorder.record(
         {
+          id,
           type: TYPE,
           phase: 'post_exec',
           parent_id: import_id,

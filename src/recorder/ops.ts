@@ -117,13 +117,14 @@ export const OPS = {
   }),
   /** Somebody reads the log. */
   'log.read': z.object({ command: z.string().max(64), filter }),
-  /** Records of another program are about to be brought in. */
-  'import.begin': z.object({ format: name, file: z.string().max(LIMITS.idChars) }),
-  /** Events of that import, with the ids that follow from what they are made of: asked again, nothing comes twice. */
-  'import.rows': z.object({ import_id: id, rows: z.array(EventSchema).max(LIMITS.importRows) }),
+  /** Records of another program are about to be brought in. Ids are the client's: asked again, nothing comes twice. */
+  'import.begin': z.object({ id: entryId, format: name, file: z.string().max(LIMITS.idChars) }),
+  /** Events of that import, with the ids that follow from what they are made of. */
+  'import.rows': z.object({ import_id: entryId, rows: z.array(EventSchema).max(LIMITS.importRows) }),
   /** How it ended, as the client counted. */
   'import.end': z.object({
-    import_id: id,
+    id: entryId,
+    import_id: entryId,
     status: z.enum(['ok', 'error', 'aborted']),
     error: z.string().max(LIMITS.reasonBytes).optional(),
     counts: z.record(z.string().max(64), z.number().int().nonnegative()),

@@ -11,18 +11,25 @@ import { entriesOf, machine } from '../support/recorder.ts';
 import { PERSON, serve } from '../support/serve.ts';
 import { assertVerifies } from '../support/verify.ts';
 
+const BEGIN = 'log_01HZZZZZZZZZZZZZZZZZZZZZZ0';
+const END = 'log_01HZZZZZZZZZZZZZZZZZZZZZZ1';
+
 async function imported(
   box: Awaited<ReturnType<typeof machine>>,
   events: readonly Event[],
 ): Promise<readonly Entry[]> {
   const { recorder, handle } = await serve(box);
-  const { import_id } = await handle('import.begin', { format: 'test', file: 'f' }, PERSON);
+  const { import_id } = await handle('import.begin', { id: BEGIN, format: 'test', file: 'f' }, PERSON);
   const { rows } = await handle('import.rows', { import_id, rows: [...events] }, PERSON);
   assert.deepEqual(
     rows.filter((row) => 'refused' in row),
     [],
   );
-  await handle('import.end', { import_id, status: 'ok', counts: { read: events.length }, bytes: 1 }, PERSON);
+  await handle(
+    'import.end',
+    { id: END, import_id, status: 'ok', counts: { read: events.length }, bytes: 1 },
+    PERSON,
+  );
   await recorder.close('test');
   await assertVerifies(box);
   return entriesOf(box.disk).filter(({ metadata }) => metadata?.imported !== undefined);
@@ -80,7 +87,7 @@ test('an import is on record with who did it and what came of it', async () => {
 test('rows keep their order, also where some bring payloads and others none', async () => {
   const box = await machine();
   const { recorder, handle } = await serve({ ...box, open: () => box.open({ payloads: {} }) });
-  const { import_id } = await handle('import.begin', { format: 'test', file: 'f' }, PERSON);
+  const { import_id } = await handle('import.begin', { id: BEGIN, format: 'test', file: 'f' }, PERSON);
   const messages = Array.from({ length: 40 }, (_, i) => ({
     type: i % 3 === 0 ? 'system' : 'user',
     uuid: `u${i}`,
@@ -103,7 +110,7 @@ describe('the writer', () => {
 
   it('adds nothing twice, and says which rows it had', async () => {
     const { recorder, handle } = await serve(await machine());
-    const { import_id } = await handle('import.begin', { format: 'test', file: 'f' }, PERSON);
+    const { import_id } = await handle('import.begin', { id: BEGIN, format: 'test', file: 'f' }, PERSON);
     const [first] = (await handle('import.rows', { import_id, rows: [row] }, PERSON)).rows;
     const [again] = (await handle('import.rows', { import_id, rows: [row] }, PERSON)).rows;
     assert.deepEqual(again, { ...first, known: true });
@@ -135,7 +142,7 @@ describe('the writer', () => {
 
   it('takes no row of a type that would change something here, and goes on with the others', async () => {
     const { recorder, handle } = await serve(await machine());
-    const { import_id } = await handle('import.begin', { format: 'test', file: 'f' }, PERSON);
+    const { import_id } = await handle('import.begin', { id: BEGIN, format: 'test', file: 'f' }, PERSON);
     for (const type of ['policy.change', 'token.issue', 'log.open', 'key.rotate'])
       await assert.rejects(handle('import.rows', { import_id, rows: [{ ...row, type }] }, PERSON), {
         code: 'BAD_EVENT',
@@ -150,7 +157,7 @@ describe('the writer', () => {
   it('lets nobody but an operator import, and no client say that it imported', async () => {
     const { recorder, handle } = await serve(await machine());
     const agent = { ...PERSON, detected: { agent: 'some-agent', signals: ['X'] } };
-    await assert.rejects(handle('import.begin', { format: 'test', file: 'f' }, agent), {
+    await assert.rejects(handle('import.begin', { id: BEGIN, format: 'test', file: 'f' }, agent), {
       code: 'OPERATOR_REQUIRED',
     });
     const event = { type: 'custom', phase: 'point', metadata: { imported: { format: 'x' } } } as const;

@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { Command, Option } from 'commander';
 import { isTallyError } from '../../core/error.ts';
 import { IMPORT_FORMATS, type ImportFormat } from '../../core/import/decoder.ts';
 import { createImportReader } from '../../core/import/read.ts';
 import { LIMITS } from '../../core/limits.ts';
+import { ulidSource } from '../../core/ulid.ts';
 import type { OpenedQuery } from '../../open/query.ts';
 import type { Session } from '../../open.ts';
 import type { Context } from '../context.ts';
@@ -63,10 +65,16 @@ async function importFile(context: Context, file: string, options: ImportOptions
   if (!dryRun) await unlockIfAsked(context);
   const session = dryRun ? undefined : await context.openSession();
   let asked: OpenedQuery | undefined;
+  const ulid = ulidSource(randomBytes);
+  const nextId = (): string => `log_${ulid(context.now())}`;
   const progress = createProgress(context.stderr, dryRun ? 'reading' : 'importing', 'MB');
   try {
     asked = await openLog(context);
-    const begun = await session?.ask('import.begin', { format: options.from, file: source.name });
+    const begun = await session?.ask('import.begin', {
+      id: nextId(),
+      format: options.from,
+      file: source.name,
+    });
     let ended: Ended;
     try {
       ended = await feed({
@@ -87,11 +95,12 @@ async function importFile(context: Context, file: string, options: ImportOptions
       });
     } catch (error) {
       if (session !== undefined && begun !== undefined)
-        await endBroken(session, begun.import_id, totals, error);
+        await endBroken(session, { id: nextId(), import_id: begun.import_id }, totals, error);
       throw error;
     }
     progress.end();
-    if (session !== undefined && begun !== undefined) await end(session, begun.import_id, totals, ended);
+    if (session !== undefined && begun !== undefined)
+      await end(session, { id: nextId(), import_id: begun.import_id }, totals, ended);
     await tellImport(context, { ...about, ended, recorded: begun?.import_id }, options.json === true);
     context.exit(ended.status === 'interrupted' ? INTERRUPTED : totals.lines.refused > 0 ? 1 : 0);
   } finally {
@@ -112,15 +121,20 @@ async function openLog(context: Context): Promise<OpenedQuery | undefined> {
   }
 }
 
+interface Ids {
+  readonly id: string;
+  readonly import_id: string;
+}
+
 function countsOf({ lines, entries, cut }: Totals): Record<string, number> {
   return { ...lines, ...entries, cut };
 }
 
-async function end(session: Session, importId: string, totals: Totals, ended: Ended): Promise<void> {
+async function end(session: Session, ids: Ids, totals: Totals, ended: Ended): Promise<void> {
   const { refused } = totals.lines;
   const { status, bytes, sha256, chain } = ended;
   await session.ask('import.end', {
-    import_id: importId,
+    ...ids,
     status: status === 'interrupted' ? 'aborted' : refused > 0 ? 'error' : 'ok',
     ...(refused === 0 ? {} : { error: `${refused} lines were refused` }),
     counts: countsOf(totals),
@@ -131,11 +145,11 @@ async function end(session: Session, importId: string, totals: Totals, ended: En
 }
 
 /** The failure itself is told by the caller; a log that cannot be written cannot hold this either. */
-async function endBroken(session: Session, importId: string, totals: Totals, error: unknown): Promise<void> {
+async function endBroken(session: Session, ids: Ids, totals: Totals, error: unknown): Promise<void> {
   const why = error instanceof Error ? error.message : String(error);
   try {
     await session.ask('import.end', {
-      import_id: importId,
+      ...ids,
       status: 'error',
       error: why.slice(0, LIMITS.idChars),
       counts: countsOf(totals),
