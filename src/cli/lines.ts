@@ -18,7 +18,7 @@ export async function readLines(reader: LogReader, from: number, to: number): Pr
       'NOT_FOUND',
       `entry ${from} is not there any more: this log begins at entry ${first}`,
       {
-        hint: 'tally log list --type log.prune shows who had what is before removed, and when; tally verify, whether that is all. Its hash stays in the tiles',
+        hint: '`tally log list --type log.prune` shows who had what is before removed, and when, and `tally verify` whether that is all',
         details: { index: from, first },
       },
     );

@@ -1,33 +1,32 @@
 /** Verification of a log directory: gathers what the pure verifier needs, and judges what it leaves to us. */
 import { readFile } from 'node:fs/promises';
 import { isTallyError, TallyError } from '../core/error.ts';
-import { sha256Hex } from '../core/hash.ts';
 import type { LogInfo } from '../core/loginfo.ts';
 import type { PayloadsVerdict } from '../core/payload/judge.ts';
-import type { LogReader } from '../core/ports.ts';
 import { type CompletenessFindings, type CompletenessJudge, isComplete } from '../core/query/completeness.ts';
 import type { OpeningWatch } from '../core/query/openings.ts';
-import type { RecoveryWatch, TornVerdict } from '../core/query/recovery.ts';
 import type { SnapshotsVerdict } from '../core/query/snapshots.ts';
-import type { PruneState } from '../core/retention/prune-entry.ts';
 import { verifyLog } from '../core/tlog/verify.ts';
 import { withoutRepeats } from '../core/tlog/verify-anchors.ts';
 import type { Head } from '../core/tlog/verify-heads.ts';
-import {
-  type AppendOnlyVerdict,
-  exitCodeOf,
-  type IntegrityVerdict,
-  type Report,
-} from '../core/tlog/verify-report.ts';
+import { type AppendOnlyVerdict, exitCodeOf, type Report } from '../core/tlog/verify-report.ts';
 import type { OpenedReader } from '../reader.ts';
 import { seeAgain } from './completeness.ts';
 import { type Blocks, directoryBlocks, keyNeeded, publishedDirectory } from './log-source.ts';
 import { type LocalHead, localHeads, pinnedVkey, rememberedRotations, type Whose } from './remembered.ts';
 import { type AnchorRequest, anchoredOf, evidenceOf } from './verify-anchors.ts';
-import { type DamageWatch, misnamedSegments, tornFiles, watchDamage } from './verify-files.ts';
+import { type DamageWatch, misnamedSegments, watchDamage } from './verify-files.ts';
+import {
+  judgeRecovery,
+  prunedOf,
+  type RecoveryVerdict,
+  storedSnapshots,
+  withSegments,
+} from './verify-leftovers.ts';
 import { parallelEntries } from './verify-parallel.ts';
 import { lookAtPayloads } from './verify-payloads.ts';
 import { completedAt, contradictedByNotes, seenRotations } from './verify-rotations.ts';
+import { whileSettled } from './verify-settled.ts';
 import { createTaps, shownLines } from './verify-taps.ts';
 
 export interface Verification extends Omit<Report, 'completeness'> {
@@ -38,7 +37,7 @@ export interface Verification extends Omit<Report, 'completeness'> {
   readonly rotations_begun: readonly number[];
   readonly completeness: Report['completeness'] & { readonly findings?: CompletenessFindings };
   /** Torn tails that recovery set aside: whether they are all there and untouched, and acknowledged. */
-  readonly recovery: TornVerdict & { readonly status: 'pass' | 'incomplete' | 'fail' };
+  readonly recovery: RecoveryVerdict;
   /** Policy snapshots that decisions cite; absent for a published log, which has none. */
   readonly snapshots?: SnapshotsVerdict;
   /** Payloads that entries cite, held against the packs. */
@@ -63,25 +62,9 @@ export interface VerifyRequest extends Whose {
   readonly onProgress: (bytes: number, total: number) => void;
 }
 
-/** How often a verification begins again because old entries were pruned while it read them. */
-const ATTEMPTS = 3;
-
+/** Begun again when old entries were pruned while they were read. */
 export async function verifyDirectory(opened: OpenedReader, request: VerifyRequest): Promise<Verification> {
-  for (let attempt = 1; ; attempt++) {
-    // Before anything else is read: what is removed later was named by an entry that may be newer than our checkpoint.
-    const first = await firstEntry(opened.reader);
-    try {
-      const verified = await verifyOnce(opened, request, first);
-      if (attempt === ATTEMPTS || (await firstEntry(opened.reader)) === first) return verified;
-    } catch (error) {
-      const gone = isTallyError(error) && error.code === 'LOG_DAMAGED';
-      if (!gone || attempt === ATTEMPTS || (await firstEntry(opened.reader)) === first) throw error;
-    }
-  }
-}
-
-async function firstEntry(reader: LogReader): Promise<number> {
-  return (await reader.segments())[0]?.first ?? 0;
+  return whileSettled(opened.reader, (first) => verifyOnce(opened, request, first));
 }
 
 async function verifyOnce(
@@ -270,62 +253,6 @@ async function withLocalHead(
     status: 'incomplete',
     note: `the key of this log is remembered, its head is not: heads/${opened.name}/checkpoint is gone, so a rollback would not show`,
   };
-}
-
-function withSegments(
-  integrity: IntegrityVerdict,
-  wrong: readonly string[],
-  firstLost: number | undefined,
-): IntegrityVerdict {
-  if (wrong.length === 0) return integrity;
-  const notes = [...(integrity.note === undefined ? [] : [integrity.note]), ...wrong];
-  const first = Math.min(
-    firstLost ?? Number.POSITIVE_INFINITY,
-    integrity.first_bad ?? Number.POSITIVE_INFINITY,
-  );
-  return {
-    ...integrity,
-    status: 'fail',
-    ...(Number.isFinite(first) ? { first_bad: first } : {}),
-    note: notes.join('; '),
-  };
-}
-
-/** A prune that was cut short before its first removal is told of too. */
-function prunedOf(report: Report, { last, unfinished }: PruneState): Pick<Report, 'pruned'> {
-  if (report.pruned !== undefined) return { pruned: report.pruned };
-  if (last === undefined || !unfinished) return {};
-  const { index, id, ts, from, to } = last;
-  const prunes = [{ index, id, ts, from, to }];
-  return { pruned: { status: 'pass', entries: 0, first: 0, prunes, unfinished } };
-}
-
-/** What was set aside from segments before `prunedTo` went, or may go, with them. */
-async function judgeRecovery(
-  directory: string,
-  watch: RecoveryWatch,
-  published: boolean,
-  prunedTo: number,
-): Promise<Verification['recovery']> {
-  const torn = watch.judge(
-    await tornFiles(directory, watch.told),
-    (name) => Number.parseInt(name, 10) < prunedTo,
-  );
-  // What is published holds no torn files, so none can be missing there.
-  const missing = published ? [] : torn.missing;
-  const lacks = torn.unacknowledged.length > 0 ? 'incomplete' : 'pass';
-  return { ...torn, missing, status: torn.altered.length + missing.length > 0 ? 'fail' : lacks };
-}
-
-/** Hash in the name of each stored policy document → hash of its bytes. */
-async function storedSnapshots({ objects }: LogReader): Promise<ReadonlyMap<string, string>> {
-  const stored = new Map<string, string>();
-  for (const name of await objects.list('policies/')) {
-    const hash = /^policies\/([0-9a-f]{64})\.json$/.exec(name)?.[1];
-    const bytes = hash === undefined ? undefined : await objects.get(name);
-    if (hash !== undefined && bytes !== undefined) stored.set(hash, sha256Hex(bytes));
-  }
-  return stored;
 }
 
 async function completenessFound(

@@ -11,11 +11,12 @@
  */
 import { encodeHex } from '../core/bytes.ts';
 import type { Event } from '../core/entry.ts';
-import { asTallyError, isTallyError, TallyError } from '../core/error.ts';
+import { asTallyError, isTallyError, type TallyError } from '../core/error.ts';
 import { emptyRegistry } from '../core/identity/registry.ts';
 import { parseRegistry, type Saved } from '../core/identity/saved.ts';
 import type { LogReader, LogStore } from '../core/ports.ts';
-import { type Carried, carriedName, encodeCarried, parseCarried } from '../core/retention/carried.ts';
+import { type Carried, carriedName, parseCarried } from '../core/retention/carried.ts';
+import { encodeCarried } from '../core/retention/carry.ts';
 import { holdText } from '../core/retention/hold.ts';
 import type { PrunePlan } from '../core/retention/plan.ts';
 import { foldPrunes, LOG_PRUNE, type PruneBegun } from '../core/retention/prune-entry.ts';
@@ -26,6 +27,7 @@ import type { PayloadOptions, Payloads } from './payloads.ts';
 import type { Pending } from './pending.ts';
 import { announcedSnapshots, collect, stillCited } from './prune-collect.ts';
 import { type PruneRequest, planOf } from './prune-plan.ts';
+import { cameMeanwhile, carriedLost, checkpointGone, closing, unreadable } from './prune-refusals.ts';
 import { tileReader } from './recover.ts';
 import type { RegistryHolder } from './registry.ts';
 import type { Sealer } from './sealer.ts';
@@ -108,7 +110,7 @@ export function createPruner(options: PrunerOptions): Pruner {
 
   async function signedCheckpoint() {
     const note = await store.objects.get('checkpoint');
-    if (note === undefined) throw new TallyError('LOG_DAMAGED', 'the checkpoint of the log is gone');
+    if (note === undefined) throw checkpointGone();
     return openCheckpoint(note, [verifierFromVkey(options.vkey())]);
   }
 
@@ -200,9 +202,7 @@ export function createPruner(options: PrunerOptions): Pruner {
     const action = options.pending.list().find(({ index }) => index < to);
     if (hold === undefined && action === undefined) return;
     const why = hold === undefined ? `the action of entry ${action?.index} is open` : holdText(hold);
-    throw new TallyError('HELD', `nothing was removed: ${why} came meanwhile`, {
-      hint: 'ask again: tally retain shows what would go now',
-    });
+    throw cameMeanwhile(why);
   }
   let seen: readonly string[] = [];
 
@@ -284,26 +284,4 @@ export function createPruner(options: PrunerOptions): Pruner {
       await inTurn(async () => undefined);
     },
   };
-}
-
-function closing(): TallyError {
-  return new TallyError('LOG_CLOSED', 'the recorder is closing', { hint: 'start it again with `tally up`' });
-}
-
-function carriedLost({ index, carried }: PruneBegun): TallyError {
-  return new TallyError(
-    'LOG_DAMAGED',
-    `${carriedName(carried)}, which entry ${index} cites, is gone or is another one`,
-    { hint: 'restore it from a backup; `tally verify` tells what else is missing', details: { index } },
-  );
-}
-
-function unreadable(): TallyError {
-  return new TallyError(
-    'BAD_CONFIG',
-    'a redaction rule or a known secret matches the hash of what would be carried on',
-    {
-      hint: 'ask again in a minute: another range has another hash; nothing was removed',
-    },
-  );
 }

@@ -53,6 +53,16 @@ export function packSuite(name: string, make: () => Promise<PacksUnderTest>): vo
     await packs.close();
   });
 
+  test(`${name}: packs before an entry are removed, also those that nobody wrote to, and again harmlessly`, async () => {
+    const { packs, again } = await make();
+    await packs.removeBefore(512);
+    for (const first of [0, 256, 512]) await packs.writePack(first, 0, bytes('blob'));
+    for (let times = 0; times < 2; times++) await packs.removeBefore(512);
+    await packs.writePack(512, 4, bytes('more'));
+    assert.deepEqual(await again().packs.packs(), [{ first: 512, bytes: 8 }]);
+    await packs.close();
+  });
+
   test(`${name}: a key is kept until it is erased, and erasing twice is harmless`, async () => {
     const { keys, again } = await make();
     await keys.put(ID, bytes('wrapped'));

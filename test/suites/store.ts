@@ -173,6 +173,40 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
       assert.equal(await contents(store, 512), linesOf(512, 768));
     }));
 
+  test(`${name}: what begins before an entry is removed in every form, with what was set aside from it, and again harmlessly`, () =>
+    using(async (store, again) => {
+      for (const first of [0, 256, 512]) {
+        await store.openSegment(first);
+        await store.append(Buffer.from(`${linesOf(first, first + 256)}${first === 256 ? 'torn' : ''}`));
+      }
+      await store.setAside(256, linesOf(256, 512).length);
+      await store.seal(0);
+      await store.openSegment(768);
+      for (let times = 0; times < 2; times++) {
+        await store.removeBefore(512);
+        await store.append(Buffer.from(linesOf(768 + times, 769 + times)));
+        for (const each of [store, await again()])
+          assert.deepEqual(
+            (await each.segments()).map(({ first }) => first),
+            [512, 768],
+          );
+      }
+      assert.equal(await contents(store, 512), linesOf(512, 768));
+      assert.equal(await contents(store, 768), linesOf(768, 770));
+      await store.openSegment(256);
+      await store.append(Buffer.from('new\ntorn'));
+      assert.match((await store.setAside(256, 4)).name, /torn-0$/, 'what was set aside before is gone');
+    }));
+
+  test(`${name}: a removed object is gone, also after opening again, and may be removed again`, () =>
+    using(async (store, again) => {
+      await store.objects.put('pruned/a.json', Buffer.from('one'));
+      await store.objects.put('pruned/b.json', Buffer.from('two'));
+      for (let times = 0; times < 2; times++) await store.objects.remove('pruned/a.json');
+      await store.objects.remove('nowhere/at/all');
+      assert.deepEqual(await (await again()).objects.list('pruned/'), ['pruned/b.json']);
+    }));
+
   test(`${name}: objects are replaced whole, listed by prefix, and independent of the caller's buffer`, () =>
     using(async (store, again) => {
       const bytes = Buffer.from('one');

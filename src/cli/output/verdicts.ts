@@ -4,8 +4,10 @@ import type { SnapshotsVerdict } from '../../core/query/snapshots.ts';
 import type { IntegrityVerdict, Status, TilesVerdict } from '../../core/tlog/verify-report.ts';
 import type { Verification } from '../verifying.ts';
 import { completenessLines } from './completeness.ts';
+import { few, NAMED } from './few.ts';
 import { headTexts } from './heads.ts';
 import { grouped } from './progress.ts';
+import { prunedText } from './pruned.ts';
 import { safe } from './safe.ts';
 import type { Style } from './style.ts';
 import { wrap } from './width.ts';
@@ -13,7 +15,6 @@ import { wrap } from './width.ts';
 const LABEL = 14;
 const INDENT = ' '.repeat(LABEL + 2);
 const NARROWEST = 30;
-const NAMED = 5;
 
 export function verdictLines(report: Verification, style: Style, width?: number): string[] {
   const {
@@ -98,12 +99,6 @@ function mark(status: Status, { green, red, yellow, dim }: Style): string {
   }
 }
 
-/** The first of many, and how many there are in all. */
-function few(texts: readonly string[], count: number): string {
-  const shown = texts.slice(0, NAMED).join(', ');
-  return count > Math.min(texts.length, NAMED) ? `${shown} … (${grouped(count)} in all)` : shown;
-}
-
 function integrityText({ integrity, size, pruned }: Verification): string {
   const first = integrity.first_bad;
   const parts = [
@@ -122,24 +117,6 @@ function integrityText({ integrity, size, pruned }: Verification): string {
   const gone = pruned?.entries ?? 0;
   if (gone === 0) return `all ${grouped(size ?? 0)} signed entries are the ones that were signed`;
   return `all ${grouped((size ?? 0) - gone)} signed entries from ${gone} on are the ones that were signed; of the ${grouped(gone)} before, their hashes are`;
-}
-
-/** What is gone, who says so, and what nobody can check any more. */
-function prunedText({ entries, prunes, unfinished, note }: NonNullable<Verification['pruned']>): string {
-  const last = prunes[0];
-  const by = prunes.map(({ index }) => `entry ${index}`);
-  const parts = [
-    entries === 0
-      ? undefined
-      : last === undefined
-        ? `${grouped(entries)} entries are gone, and no entry says that they were pruned`
-        : `${grouped(entries)} entries (0–${entries - 1}) were removed, named by ${few(by, by.length)}; their hashes are kept and checked, what they said and their payloads cannot be checked any more`,
-    unfinished === true && last !== undefined
-      ? `entry ${last.index} began to remove those before ${last.to} and is not done: the next start of the recorder goes on`
-      : undefined,
-    note === undefined ? undefined : safe(note),
-  ].filter((part) => part !== undefined);
-  return parts.join('; ');
 }
 
 /** A mark of their own would outshout the entries, which may be proven by the root. */

@@ -3,8 +3,7 @@
  * what was removed, by name; what the recorder knew by heart at that size; and the entries that are still needed word for
  * word. Those need no trust: their leaf hashes stand in the kept tiles, under the signed root.
  */
-import { decodeUtf8, encodeUtf8 } from '../bytes.ts';
-import { canonicalize } from '../canonical.ts';
+import { decodeUtf8 } from '../bytes.ts';
 import { sha256Hex } from '../hash.ts';
 import type { Json, JsonObject } from '../json.ts';
 import { isObject, listAt, numberAt, textAt } from '../query/fields.ts';
@@ -32,13 +31,6 @@ export interface Carried {
 
 export function carriedName(sha256: string): string {
   return `pruned/${sha256}.json`;
-}
-
-export function encodeCarried(carried: Carried): { readonly bytes: Uint8Array; readonly sha256: string } {
-  const bytes = encodeUtf8(
-    canonicalize({ format: CARRIED_FORMAT, ...carried, entries: [...carried.entries] }),
-  );
-  return { bytes, sha256: sha256Hex(bytes) };
 }
 
 /** undefined when the bytes do not have that hash, or are nothing that this version wrote. */

@@ -3,7 +3,6 @@ import { decodeHex, encodeUtf8, equalBytes } from '../bytes.ts';
 import { type Carried, parseCarried } from '../retention/carried.ts';
 import { foldPrunes, type PruneState } from '../retention/prune-entry.ts';
 import { leafHash } from './tree.ts';
-import type { LogSource } from './verify.ts';
 import type { EntriesResult } from './verify-entries.ts';
 import { leadsTo } from './verify-pruned.ts';
 import { LISTED, type MissingEntries, type PrunedVerdict } from './verify-report.ts';
@@ -21,7 +20,7 @@ export interface Pruned {
 export async function lookAtPruned(
   result: EntriesResult,
   signedSize: number,
-  { carried: get }: Pick<LogSource, 'carried'>,
+  { carried: get }: { carried?(sha256: string): Promise<Uint8Array | undefined> },
 ): Promise<Pruned | undefined> {
   const { first, pruned: part } = result;
   if (first === 0 || part === undefined) return undefined;
