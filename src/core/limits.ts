@@ -2,6 +2,7 @@
  * Every limit of the product with the reason for its value. A limit that is not in this table does not exist; a
  * limit that is reached is always told to the caller. Units are in the names.
  */
+// reason for length: one table, a line and its reason for each limit
 export const LIMITS = {
   /** Entry bundles carry a uint16 length (C2SP tlog-tiles). */
   entryBytes: 65_535,
