@@ -1,25 +1,15 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { JsonObject } from '../../src/core/json.ts';
 import { LIMITS } from '../../src/core/limits.ts';
 import { parseLiveRequest } from '../../src/core/live/params.ts';
-import { compilePolicy } from '../../src/core/policy/load.ts';
 import { factsOf } from '../../src/core/query/call.ts';
 import { matchesCall } from '../../src/core/query/filter.ts';
-import { makeKeyPair, signerFromSkey } from '../../src/core/tlog/key.ts';
-import { createLog } from '../../src/recorder/create.ts';
-import { type LocalRecorder, openRecorder } from '../../src/recorder/recorder.ts';
-import { serveTiles } from '../../src/server/tiles-http.ts';
-import { fileObjects } from '../../src/store/file/objects.ts';
+import type { LocalRecorder } from '../../src/recorder/recorder.ts';
 import { fileReader } from '../../src/store/file/reader.ts';
-import { fileSlices } from '../../src/store/file/slices.ts';
-import { openFileStore } from '../../src/store/file/store.ts';
 import { until } from '../support/home.ts';
+import { liveMachine, point, SDK } from '../support/live.ts';
 import { listen as connect, type Listener } from '../support/sse.ts';
 
 const ends: (() => Promise<unknown> | unknown)[] = [];
@@ -31,69 +21,6 @@ async function listen(...args: Parameters<typeof connect>): Promise<Listener> {
   const listener = await connect(...args);
   ends.push(listener.cut);
   return listener;
-}
-
-const SDK = { surface: 'sdk', assurance: 'observed' } as const;
-
-/** A real recorder on a disk, with its HTTP server; short segments, which are sealed behind it. */
-async function machine(options: { readonly segmentEntries?: number } = {}) {
-  const directory = await mkdtemp(join(tmpdir(), 'tally-live-'));
-  ends.push(() => rm(directory, { recursive: true, force: true }));
-  const { skey, vkey } = makeKeyPair('test.example/local', randomBytes(32));
-  const signer = signerFromSkey(skey);
-  const heads = fileObjects(join(directory, 'heads'));
-  const info = {
-    format: 1 as const,
-    tenant: 'local',
-    origin: 'test.example/local',
-    keys: [{ vkey, from: 0 }],
-    created: '2026-01-01T00:00:00.000Z',
-  };
-  const log = join(directory, 'log');
-  await createLog({ store: await openFileStore(log), heads, name: 'local', info, signer });
-
-  async function start(port = 0) {
-    const recorder = await openRecorder({
-      tenant: 'local',
-      name: 'local',
-      version: '0',
-      store: await openFileStore(log),
-      heads,
-      registry: fileObjects(join(directory, 'registry')),
-      info,
-      signer,
-      masterKey: new Uint8Array(32),
-      policy: compilePolicy('version: "1"\nallowlist: [api.example.com]\n', { id: 'local' }),
-      now: Date.now,
-      random: (size) => randomBytes(size),
-      segmentEntries: options.segmentEntries ?? 256,
-    });
-    const errors: unknown[] = [];
-    const server = await serveTiles({
-      name: 'local',
-      reader: fileReader(log),
-      port,
-      onError: (error) => errors.push(error),
-      live: {
-        name: 'local',
-        origin: 'test.example/local',
-        signed: recorder.signed,
-        onDurable: recorder.onDurable,
-        slices: fileSlices(log),
-        now: Date.now,
-      },
-    });
-    let open = true;
-    const stop = async (): Promise<void> => {
-      if (!open) return;
-      open = false;
-      await recorder.close('test');
-      await server.close();
-    };
-    ends.push(stop);
-    return { recorder, server, tail: server.tail ?? '', errors, stop };
-  }
-  return { log, start };
 }
 
 async function storedLines(log: string): Promise<string[]> {
@@ -130,12 +57,9 @@ async function call(recorder: LocalRecorder, i: number): Promise<void> {
   );
 }
 
-const point = (recorder: LocalRecorder, note: string) =>
-  recorder.record({ type: 'note', phase: 'point', metadata: { note } }, SDK);
-
 describe('the live tail', () => {
   it('sends what is there from an index on, and then every entry as it comes: stored bytes, ids without holes', async () => {
-    const box = await machine();
+    const box = await liveMachine(ends);
     const { recorder, tail, stop } = await box.start();
     for (let i = 0; i < 400; i++) await call(recorder, i);
     await recorder.sealed();
@@ -178,7 +102,7 @@ describe('the live tail', () => {
           maxLength: 6,
         }),
         async (cuts) => {
-          const box = await machine();
+          const box = await liveMachine(ends);
           const { recorder, tail, stop } = await box.start();
           let writing = true;
           const writer = (async () => {
@@ -222,7 +146,7 @@ describe('the live tail', () => {
   });
 
   it('lets through what a filter asks for, an end together with its beginning: as brute force finds it', async () => {
-    const box = await machine();
+    const box = await liveMachine(ends);
     const { recorder, tail, stop } = await box.start();
     const queries = [
       'agent=ada',
@@ -268,7 +192,7 @@ describe('the live tail', () => {
   });
 
   it('serves a reader that takes nothing for a while from the log afterwards, and tells it so', async () => {
-    const box = await machine({ segmentEntries: 4096 });
+    const box = await liveMachine(ends, { segmentEntries: 4096 });
     const { recorder, tail, stop } = await box.start();
     const slow = await listen(tail);
     await point(recorder, 'it is live');
@@ -299,7 +223,7 @@ describe('the live tail', () => {
   });
 
   it('goes on where it was after the recorder came back, and says how long none ran', async () => {
-    const box = await machine();
+    const box = await liveMachine(ends);
     const first = await box.start();
     const listener = await listen(`${first.tail}?from=0`);
     await point(first.recorder, 'one');
@@ -321,7 +245,7 @@ describe('the live tail', () => {
   });
 
   it('ends a client beyond the bound with a clear answer, and serves the others', async () => {
-    const box = await machine();
+    const box = await liveMachine(ends);
     const { tail, stop } = await box.start();
     const many = await Promise.all(
       Array.from({ length: LIMITS.liveFilters }, (_, i) => listen(`${tail}?agent=agent-${i}`)),

@@ -93,7 +93,11 @@ export function liveResource(
         hint: 'run `tally verify`',
       };
     }
-    if (response.destroyed || taken.has(socket)) return;
+    if (response.destroyed) return;
+    if (taken.has(socket)) {
+      socket.destroy();
+      return;
+    }
     if (typeof from !== 'number') return refuse(response, from);
     const full = hub.refusal(wanted.key);
     if (full !== undefined) return refuse(response, noPlace(full));
