@@ -31,8 +31,11 @@ export interface Context {
   readonly json: boolean;
   /** Milliseconds since the epoch. */
   now(): number;
-  /** What this process says about itself to the writer, with the operator's token when this terminal may use it. */
-  client(surface?: Client['surface']): Promise<Client>;
+  /**
+   * What this process says about itself to the writer, with the operator's token when this terminal may use it; without
+   * looking for one, which loads much, when `operator` is false.
+   */
+  client(surface?: Client['surface'], options?: { readonly operator?: boolean }): Promise<Client>;
   /** Writes through the one writer, or becomes it. The caller closes it. */
   openSession(
     options?: Partial<Omit<SessionOptions, 'paths'>> & {
@@ -64,9 +67,12 @@ export async function createContext(argv: readonly string[], version: string): P
     void stderr.line(`${stderr.style.yellow('warning:')} ${line.split('\n').map(safe).join('\n')}`);
   }
 
-  async function client(surface: Client['surface'] = 'cli'): Promise<Client> {
-    const { openOperator } = await import('./operator.ts');
-    const operator = openOperator(paths).token();
+  async function client(
+    surface: Client['surface'] = 'cli',
+    options: { readonly operator?: boolean } = {},
+  ): Promise<Client> {
+    const operator =
+      options.operator === false ? undefined : (await import('./operator.ts')).openOperator(paths).token();
     const { username, uid } = whoAmI();
     return {
       surface,

@@ -47,7 +47,7 @@ async function note(
   params: { readonly command: string; readonly filter: Record<string, unknown> },
 ): Promise<void> {
   const { connectHandover } = await import('../capture/handover.ts');
-  const link = await connectHandover(context.paths.socket, await context.client(), {
+  const link = await connectHandover(context.paths.socket, await context.client('cli', { operator: false }), {
     answerMs: LIMITS.readNoteMs,
   });
   if (link !== undefined) {
