@@ -6,7 +6,7 @@ import { isSet, type RetentionSetting } from '../core/retention/setting.ts';
 import type { EraseWhat } from '../recorder/erase-find.ts';
 import type { LocalRecorder } from '../recorder/recorder.ts';
 import type { RetentionPort } from '../recorder/retention.ts';
-import type { DuePayloads, RetentionDone } from '../recorder/retention-ops.ts';
+import type { DuePayloads, RetentionDone, RetentionState } from '../recorder/retention-ops.ts';
 import { createTurns } from '../recorder/turns.ts';
 
 const DAY_MS = 86_400_000;
@@ -87,6 +87,14 @@ export function openRetention(options: {
     }
   }
 
+  function state(): RetentionState {
+    const failure = recorder.pruner.failure();
+    return {
+      ...(nextMs === undefined ? {} : { next: new Date(nextMs).toISOString() }),
+      ...(failure === undefined ? {} : { failure: failure.message }),
+    };
+  }
+
   if (options.background) schedule(LIMITS.retainAfterStartMs);
   return {
     async plan() {
@@ -96,16 +104,15 @@ export function openRetention(options: {
         const { keys, held } = await recorder.eraser.find(what);
         payloads.push({ class: name, days, keys: keys.length - held.length, held: held.length });
       }
-      const failure = recorder.pruner.failure();
       return {
         configured,
         entries: await recorder.pruner.plan(await requestOf(configured)),
         payloads,
         holds: [...recorder.registry.current().holds.values()],
-        ...(nextMs === undefined || !isSet(configured) ? {} : { next: new Date(nextMs).toISOString() }),
-        ...(failure === undefined ? {} : { failure: failure.message }),
+        ...state(),
       };
     },
+    state,
     async apply(event, waitMs) {
       running ??= inTurn(() => carryOut(event)).finally(() => {
         running = undefined;

@@ -9,7 +9,7 @@ import { EventSchema, OutcomeSchema } from '../core/entry.ts';
 import type { ListedAgent, ListedToken } from '../core/identity/list.ts';
 import { LIMITS } from '../core/limits.ts';
 
-import { RETENTION_OPS, type RetentionResults } from './retention-ops.ts';
+import { RETENTION_OPS, type RetentionResults, type RetentionState } from './retention-ops.ts';
 
 const id = z.string().min(1).max(LIMITS.idChars);
 /** Names become file names, YAML keys and header values: letters, digits and `._-:@/` only. */
@@ -191,6 +191,8 @@ export interface RecorderStatus {
   readonly anchors?: readonly AnchorState[];
   /** Absent where nothing looks for alerts. */
   readonly alerts?: AlertState;
+  /** Absent where nothing knows how long things are kept. */
+  readonly retention?: RetentionState;
   /** Why an old segment could not be sealed. Recording goes on. */
   readonly sealing?: string;
 }

@@ -41,15 +41,18 @@ export interface DuePayloads {
   readonly held: number;
 }
 
-export interface RetentionPlan {
+export interface RetentionState {
+  /** When what is due is looked for again; absent: not by itself. */
+  readonly next?: string;
+  /** Why the last prune is not finished. */
+  readonly failure?: string;
+}
+
+export interface RetentionPlan extends RetentionState {
   readonly configured: RetentionSetting;
   readonly entries: PrunePlan;
   readonly payloads: readonly DuePayloads[];
   readonly holds: readonly Hold[];
-  /** Absent: nothing is done by itself. */
-  readonly next?: string;
-  /** Why the last prune is not finished. */
-  readonly failure?: string;
 }
 
 export interface RetentionDone {

@@ -8,11 +8,12 @@ import { HOLD_ADD, HOLD_RELEASE } from '../core/retention/hold.ts';
 import { doneFor, operatorEvent } from './asked.ts';
 import type { Client, Handlers } from './ops.ts';
 import type { LocalRecorder } from './recorder.ts';
-import type { RETENTION_OPS, RetentionDone, RetentionPlan } from './retention-ops.ts';
+import type { RETENTION_OPS, RetentionDone, RetentionPlan, RetentionState } from './retention-ops.ts';
 
 /** The recorder is handed what knows the configuration. */
 export interface RetentionPort {
   plan(): Promise<RetentionPlan>;
+  state(): RetentionState;
   /** Waits for `waitMs` at most. */
   apply(event: Event, waitMs: number): Promise<RetentionDone>;
 }

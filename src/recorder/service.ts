@@ -76,6 +76,7 @@ export function createService(options: ServiceOptions): Handle {
       ...(sealing === undefined ? {} : { sealing: sealing.message }),
       ...(options.anchors === undefined ? {} : { anchors: options.anchors.states() }),
       ...(alerts === undefined ? {} : { alerts }),
+      ...(options.retention === undefined ? {} : { retention: options.retention.state() }),
       ...options.broker(),
     };
   }

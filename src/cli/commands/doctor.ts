@@ -24,6 +24,7 @@ import { checkKeyHistory, checkRetiredKeys } from './doctor/rotation.ts';
 import { checkConfig, checkPolicy } from './doctor/settings.ts';
 import { checkClock, checkDisk, checkFlush, checkNode } from './doctor/system.ts';
 import { tornTails } from './status/gather.ts';
+import { checkRetention, retentionStatus } from './status/retention.ts';
 
 export function build(context: Context): Command {
   return examples(
@@ -86,6 +87,7 @@ async function examine(context: Context): Promise<readonly Check[]> {
     await checkAlerts(context, running),
     await checkIndex(paths, opened.directory, running !== undefined),
     await checkPolicy(context, running),
+    checkRetention(await retentionStatus(context, running), running !== undefined),
     ...(await checkBroker(running)),
   ];
 }

@@ -8,6 +8,7 @@ import { formatDuration } from '../output/time.ts';
 import { alertText, undeliveredText } from './status/alerts.ts';
 import { anchorText, anchorTrouble } from './status/anchors.ts';
 import { gatherStatus, type LogStatus, type PolicyStatus, type Status } from './status/gather.ts';
+import { retentionText } from './status/retention.ts';
 
 export function build(context: Context): Command {
   return examples(
@@ -57,6 +58,7 @@ function statusFacts(status: Status, style: Style): readonly Fact[] {
     ['alerts', status.alerts === undefined ? undefined : alertText(status.alerts, style)],
     ['', status.alerts === undefined ? undefined : undelivered(status.alerts, style)],
     ['policy', policyText(status.policy, style)],
+    ['retention', status.retention === undefined ? undefined : retentionText(status.retention)],
     ['disk', `${formatBytes(disk.used_bytes)} used, ${formatBytes(disk.free_bytes)} free`],
   ];
 }

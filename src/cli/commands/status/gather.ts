@@ -18,6 +18,7 @@ import { askRunning } from '../../running.ts';
 import { readPolicyText } from '../policy/file.ts';
 import { alertStatus } from './alerts.ts';
 import { type AnchorStatus, anchorStatuses } from './anchors.ts';
+import { type RetentionStatus, retentionStatus } from './retention.ts';
 
 export interface Status {
   readonly recorder:
@@ -40,6 +41,8 @@ export interface Status {
   /** Absent before the first start, and when nobody can tell. */
   readonly alerts?: AlertState;
   readonly policy: PolicyStatus;
+  /** Absent where the configuration cannot be read, or before the first start. */
+  readonly retention?: RetentionStatus;
   readonly disk: { readonly used_bytes: number; readonly free_bytes: number };
 }
 
@@ -81,6 +84,7 @@ export async function gatherStatus(context: Context): Promise<Status> {
     throw error;
   });
   const log = info === undefined ? undefined : await logStatus(context, directory, info, running);
+  const retention = info === undefined ? undefined : await retentionStatus(context, running);
   return {
     recorder:
       running === undefined
@@ -100,6 +104,7 @@ export async function gatherStatus(context: Context): Promise<Status> {
     ...(await configuredAnchors(context, { directory, signed: log?.signed ?? 0 }, running)),
     ...(log === undefined ? {} : await alerts(context, running)),
     policy: await policyStatus(context, running),
+    ...(retention === undefined ? {} : { retention }),
     disk: await diskStatus(context.paths),
   };
 }
