@@ -93,15 +93,47 @@ export async function readPayload(
   };
 }
 
-/** Index of the `log.erase` that names a key. */
-async function erasedAt({ reader }: OpenedReader, keyId: string): Promise<number | undefined> {
-  let found: number | undefined;
+export interface Erasure {
+  /** Of the `log.erase` entry. */
+  readonly index: number;
+  readonly ts: string;
+}
+
+/** Whether the log says that the payload of an entry was erased; looked for only when its key is not there. */
+export async function erasureOf(
+  opened: OpenedReader,
+  entry: JsonObject,
+  { dataKeys }: Pick<PayloadKeys, 'dataKeys'>,
+): Promise<Erasure | undefined> {
+  const citation = citationOf(entry);
+  if (typeof citation === 'string' || !KEY_ID.test(citation.key_id)) return undefined;
+  if ((await dataKeys.get(citation.key_id)) !== undefined) return undefined;
+  return findErasure(opened, citation.key_id, numberAt(entry, 'index') ?? 0);
+}
+
+async function erasedAt(opened: OpenedReader, keyId: string): Promise<number | undefined> {
+  return (await findErasure(opened, keyId, 0))?.index;
+}
+
+/** The `log.erase` that names a key. It stands behind what it erases: the reading begins there. */
+async function findErasure(
+  { reader }: OpenedReader,
+  keyId: string,
+  from: number,
+): Promise<Erasure | undefined> {
+  let found: Erasure | undefined;
   const finder = createMentionFinder(Buffer.from('"type":"log.erase"'), LIMITS.entryBytes, (line) => {
     const parsed = parseLine(line);
-    if ('entry' in parsed && erasedKeys(parsed.entry).includes(keyId))
-      found ??= numberAt(parsed.entry, 'index');
+    const index = 'entry' in parsed ? numberAt(parsed.entry, 'index') : undefined;
+    if ('entry' in parsed && index !== undefined && erasedKeys(parsed.entry).includes(keyId))
+      found ??= { index, ts: textAt(parsed.entry, 'ts') ?? '' };
   });
-  for (const { first } of await reader.segments()) {
+  const segments = await reader.segments();
+  const start = Math.max(
+    0,
+    segments.findLastIndex(({ first }) => first <= from),
+  );
+  for (const { first } of segments.slice(start)) {
     for await (const block of reader.read(first)) {
       finder.push(block);
       if (found !== undefined) return found;

@@ -5,7 +5,7 @@ import type { JsonObject } from '../../../core/json.ts';
 import { booleanAt, field, isObject, numberAt, textAt } from '../../../core/query/fields.ts';
 import { safe, safeLines, toJsonLine } from '../../output/safe.ts';
 import type { Output } from '../../output/stream.ts';
-import { type ReadPayload, unreadable } from '../../payloads.ts';
+import { type Erasure, type ReadPayload, unreadable } from '../../payloads.ts';
 import { block, join, type Line, named } from './show-lines.ts';
 
 /** Into a file or a pipe go the bytes as they were kept; on a terminal nothing in them is obeyed. */
@@ -25,7 +25,7 @@ export async function printPayload(read: ReadPayload, stdout: Output): Promise<v
 }
 
 /** What the entry says of its payload. Nothing of it is checked here. */
-export function payloadLines(entry: JsonObject, index: number): Line[] {
+export function payloadLines(entry: JsonObject, index: number, erased: Erasure | undefined): Line[] {
   const payload = field(entry, 'payload');
   if (payload === undefined) return [];
   if (!isObject(payload)) return [['payload', toJsonLine(payload)]];
@@ -48,7 +48,9 @@ export function payloadLines(entry: JsonObject, index: number): Line[] {
           join([named('key', textAt(payload, 'key_id'))]),
           join([named('commit', textAt(payload, 'commit'))]),
           join([named('sealed hash', textAt(payload, 'cipher_hash'))]),
-          `tally log show ${index} --payload prints it`,
+          erased === undefined
+            ? `tally log show ${index} --payload prints it`
+            : `erased ${safe(erased.ts)}: entry ${erased.index} says so`,
         ]),
   ]);
 }

@@ -9,6 +9,7 @@ import { safe, toJsonLine } from '../../output/safe.ts';
 import type { Style } from '../../output/style.ts';
 import { formatDuration, formatTime, zoneName } from '../../output/time.ts';
 import { wrap } from '../../output/width.ts';
+import type { Erasure } from '../../payloads.ts';
 import type { ProofState } from '../../prove.ts';
 import type { ShownSnapshot } from '../../snapshot.ts';
 import { contextLines, type EntryContext } from './show-context.ts';
@@ -22,6 +23,8 @@ export interface Shown extends FoundEntry {
   readonly snapshot: ShownSnapshot | undefined;
   /** What anchors prove about its time. */
   readonly window: TimeWindow;
+  /** Of its payload. */
+  readonly erased: Erasure | undefined;
   /** What it is part of; undefined when the index cannot be had. */
   readonly context: EntryContext | undefined;
 }
@@ -51,7 +54,7 @@ export function showEntry(shown: Shown, options: TextOptions): string {
     ...pairLines(shown, style),
     ...(shown.context === undefined ? parentLines(entry) : contextLines(shown.context, options)),
     ...sourceLines(entry),
-    ...payloadLines(entry, shown.index),
+    ...payloadLines(entry, shown.index, shown.erased),
     ...restLines(entry),
     ...proofLines(shown, style),
     ...windowLines(shown.window, options.zone),

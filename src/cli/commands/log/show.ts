@@ -7,7 +7,7 @@ import type { Context } from '../../context.ts';
 import { type FoundEntry, findEntry } from '../../find.ts';
 import { examples } from '../../help.ts';
 import { toJson } from '../../output/safe.ts';
-import { keysOf, readPayload } from '../../payloads.ts';
+import { erasureOf, keysOf, readPayload } from '../../payloads.ts';
 import { type ProofState, proveEntry, trustedKey } from '../../prove.ts';
 import { recordRead } from '../../record-read.ts';
 import { readSnapshot } from '../../snapshot.ts';
@@ -60,7 +60,8 @@ names the receipt; {} when nothing is proved. "stopped" in it names the bounds w
 search ended at a limit. "run":{"run","agent","start","end","rows"}|null, "parent":
 {"index","type"}|null, "children":{"count","first":[…]} and "approval":{"state",
 "complete","links":[{"role","index","id","ts","by","end"}]}|null tell what it is part
-of; they are missing when the index cannot be used. With --payload
+of; they are missing when the index cannot be used. "erased":{"index","ts"}: its
+payload was erased. With --payload
 also "payload":{"status":"read"|"hash_only"|"key_erased"|…,"text"|"base64",…}.`;
 
 async function show(context: Context, which: string, options: ShowOptions): Promise<void> {
@@ -99,6 +100,8 @@ async function showFound(
     ...found,
     proof,
     window: await proveWindow(opened, found, signedOf(proof), anchorRequest(context)),
+    erased:
+      options.dir === undefined ? await erasureOf(opened, found.entry, keysOf(context.paths)) : undefined,
     snapshot: await readSnapshot(opened.reader, snapshotBearer(found)),
     context: asked === undefined ? undefined : await contextOf(context, asked, found),
   };
@@ -114,6 +117,7 @@ async function showFound(
         snapshot: shown.snapshot ?? null,
         proof: shown.proof,
         window: shown.window,
+        ...(shown.erased === undefined ? {} : { erased: shown.erased }),
         ...(shown.context === undefined ? {} : contextJson(shown.context)),
         ...(read === undefined ? {} : { payload: payloadJson(read, found.entry) }),
       }),
