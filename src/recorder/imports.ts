@@ -2,7 +2,7 @@
  * Requests about imports: that one begins, its rows, how it ended. A row is what a file says; the writer adds that it was
  * imported, by which import, and that nobody checked it.
  */
-import type { Actor, Decision, Event } from '../core/entry.ts';
+import type { Actor, Decision, Event, Outcome } from '../core/entry.ts';
 import { TallyError } from '../core/error.ts';
 import { isImportable } from '../core/import/types.ts';
 import { isObject } from '../core/query/fields.ts';
@@ -72,12 +72,13 @@ function imported(row: Event, importId: string): Event {
       hint: 'rows have an id, metadata.imported and a type that files may tell of; tally import makes them',
     });
   }
-  const { actor, decision, quality, ...facts } = row;
+  const { actor, decision, outcome, quality, ...facts } = row;
   const members = Object.keys(quality ?? {}).map((member) => [member, 'asserted'] as const);
   return {
     ...facts,
     ...(actor === undefined ? {} : { actor: saidActor(actor) }),
     ...(decision === undefined ? {} : { decision: saidDecision(decision) }),
+    ...(outcome === undefined ? {} : { outcome: saidOutcome(outcome) }),
     quality: { ...Object.fromEntries(members), 'metadata.imported': 'asserted' },
     metadata: { ...row.metadata, imported: { ...from, import: importId } },
   };
@@ -88,13 +89,22 @@ function saidActor({ agent_token_id: _token, identity_level: _level, role: _role
   return { ...actor, identity_level: actor.agent_id === undefined ? 'anonymous' : 'declared' };
 }
 
-/** Policies and snapshots of another log are not in this one, and an entry must not seem to cite one of ours. */
-function saidDecision({
-  snapshot: _snapshot,
-  policy: _policy,
-  inputs: _inputs,
-  approval: _approval,
-  ...decision
-}: Decision): Decision {
-  return decision;
+/**
+ * What was decided and why, as the file says it. Policies and snapshots of another log are not in this one, and an entry
+ * must not seem to cite one of ours; which layers ran, and that it was enforced, is evidence, and nobody here saw it.
+ */
+function saidDecision({ outcome, reason, message, layer, rule }: Decision): Decision {
+  return {
+    outcome,
+    ...(reason === undefined ? {} : { reason }),
+    ...(message === undefined ? {} : { message }),
+    ...(layer === undefined ? {} : { layer }),
+    ...(rule === undefined ? {} : { rule }),
+    layers: [],
+  };
+}
+
+/** That an end came late is said of recorders, and its redaction was another program's. */
+function saidOutcome({ late: _late, redaction: _redaction, ...outcome }: Outcome): Outcome {
+  return outcome;
 }

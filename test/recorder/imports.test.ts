@@ -126,16 +126,22 @@ describe('the writer', () => {
         actor: { agent_id: 'bot', identity_level: 'issued', agent_token_id: 'tok', role: 'owner' },
         decision: {
           outcome: 'allow',
-          layers: [],
+          reason: 'said',
+          layers: [{ layer: 'allowlist', result: 'pass' }],
           snapshot,
           inputs: {},
           policy: { id: 'p', version: '1', hash: 'ab' },
+          engine: 'tallystick 9',
+          enforced: true,
+          evidence: 'made up',
         },
+        outcome: { status: 'ok', late: true, redaction: { count: 1, rules: { card: 1 } } },
         quality: { actor: 'verified' },
       },
     ]);
     assert.deepEqual(entry?.actor, { agent_id: 'bot', identity_level: 'declared' });
-    assert.deepEqual(entry?.decision, { outcome: 'allow', layers: [] });
+    assert.deepEqual(entry?.decision, { outcome: 'allow', reason: 'said', layers: [] });
+    assert.deepEqual(entry?.outcome, { status: 'ok' });
     assert.equal(entry?.quality?.actor, 'asserted');
     assert.equal(entry?.source.assurance, 'self_reported');
   });

@@ -97,6 +97,7 @@ export function agentlogsafeDecoder(): Decoder {
               metadata: isObject(value.metadata) ? undefined : value.metadata,
               // An imported entry that was exported and is imported again: where it first came from.
               imported_before: imported,
+              payload: own === undefined ? undefined : evidenceOf(own.facts),
             }) as JsonObject,
             metadata: present({
               ...metadata,
@@ -129,6 +130,18 @@ function ownEntry(payload: Json | undefined): Own | undefined {
   if (!parsed.success) return undefined;
   const half = phase === 'pre_exec' ? 'begins' : phase === 'post_exec' ? 'ends' : undefined;
   return { type, phase, facts: parsed.data, ...(half === undefined ? {} : { half }) };
+}
+
+/** Members that no import takes into an entry: what another machine checked, and how it decided. */
+function evidenceOf({ actor, decision }: Partial<Event>): JsonObject | undefined {
+  const { identity_level, agent_token_id, role } = actor ?? {};
+  const { layers, snapshot, policy, inputs, approval, engine, enforced } = decision ?? {};
+  const left = {
+    actor: present({ identity_level, agent_token_id, role }),
+    decision: present({ layers, snapshot, policy, inputs, approval, engine, enforced }),
+  };
+  const told = Object.entries(left).filter(([, members]) => Object.keys(members).length > 0);
+  return told.length === 0 ? undefined : (Object.fromEntries(told) as JsonObject);
 }
 
 const OWN_MEMBERS = EventSchema.pick({

@@ -1,5 +1,6 @@
 /** Rows of CSV (RFC 4180), with the guard that our exports put before cells which a spreadsheet would obey. */
 import type { JsonObject } from '../json.ts';
+import { unguardFormula } from '../view/formula.ts';
 
 /** undefined when quotes stand where they may not, or one is not closed. */
 export function csvCells(text: string): readonly string[] | undefined {
@@ -36,14 +37,8 @@ function quotedCell(text: string, from: number): readonly [value: string, end: n
   }
 }
 
-const GUARDED = /^'[=+\-@\t\r]/;
-
-export function unguarded(cell: string): string {
-  return GUARDED.test(cell) ? cell.slice(1) : cell;
-}
-
 /** The cells under their names; empty ones are absent. */
 export function csvRow(header: readonly string[], cells: readonly string[]): JsonObject {
-  const members = header.map((name, i) => [name, unguarded(cells[i] ?? '')] as const);
+  const members = header.map((name, i) => [name, unguardFormula(cells[i] ?? '')] as const);
   return Object.fromEntries(members.filter(([, value]) => value !== ''));
 }

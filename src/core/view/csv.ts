@@ -3,9 +3,8 @@
  * Lines end with CRLF, the first one names the columns, the text is UTF-8 without a mark of order.
  */
 import type { Json, JsonObject } from '../json.ts';
+import { guardFormula } from './formula.ts';
 
-/** What spreadsheets take for the begin of a formula, or pass over before one. */
-const FORMULA = /^[=+\-@\t\r]/;
 const QUOTED = /[",\r\n]/;
 const LINE_END = '\r\n';
 
@@ -16,7 +15,7 @@ function cellText(value: Json | undefined): string {
 
 function cell(value: Json | undefined): string {
   const text = cellText(value);
-  const guarded = FORMULA.test(text) ? `'${text}` : text;
+  const guarded = guardFormula(text);
   return QUOTED.test(guarded) ? `"${guarded.replaceAll('"', '""')}"` : guarded;
 }
 

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Json, JsonObject } from '../../../src/core/json.ts';
 import { csvLine, csvRecord } from '../../../src/core/view/csv.ts';
+import { guardFormula, unguardFormula } from '../../../src/core/view/formula.ts';
 import { createChainCheck } from '../../../src/core/view/fullmakt.ts';
 import { PLAIN_COLUMNS, plainRecord } from '../../../src/core/view/plain.ts';
 import { withoutUserinfo } from '../../../src/core/view/secretspec.ts';
@@ -171,7 +172,23 @@ describe('CSV', () => {
     );
     for (const start of ['=', '+', '-', '@', '\t', '\r']) assert.match(csvLine([`${start}1`]), /^"?'/);
     assert.equal(csvLine([-1]), "'-1\r\n");
-    assert.equal(csvLine(["'=1", ' =1', 'a=1']), "'=1, =1,a=1\r\n");
+    assert.equal(csvLine(['a=1', ' a', "it's", '']), "a=1, a,it's,\r\n");
+  });
+
+  it('guards what some programs read as such a cell: behind white space, unseen characters, and in other widths', () => {
+    const hidden = [' =1', '\u00a0=1', '\ufeff@x', '\u200b+1', '\u0000=1', ' \t -1', '\n1'];
+    const wide = ['\uff1d1', '\uff0b1', '\uff0d1', '\uff20x', '\ufe66x', '\u22121'];
+    for (const cell of [...hidden, ...wide]) assert.match(csvLine([cell]), /^"?'/, JSON.stringify(cell));
+  });
+
+  it('gives every text back that is guarded and read again, also one with an apostrophe of its own', () => {
+    for (const cell of ["'=1", "''=1", "'", "'a", "' =1", '=1', ' =1'])
+      assert.equal(unguardFormula(guardFormula(cell)), cell);
+    fc.assert(
+      fc.property(fc.stringMatching(/^['=+@ \t\r\n\uff1d-]{0,6}.{0,3}$/), (text) => {
+        assert.equal(unguardFormula(guardFormula(text)), text);
+      }),
+    );
   });
 
   const withPython = { skip: spawnSync('python3', ['--version']).status !== 0 };
