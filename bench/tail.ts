@@ -69,6 +69,7 @@ export async function run(): Promise<string> {
       subscribers === 0 ? '' : `${of(({ watched }) => watched?.p99 ?? Number.NaN)} ms`,
       subscribers === 0 ? '' : `${worst(({ watched }) => watched?.most ?? Number.NaN).toFixed(0)} ms`,
       subscribers === 0 ? '' : String(worst(({ watched }) => watched?.wrong ?? Number.NaN)),
+      subscribers === 0 ? '' : String(worst(({ watched }) => watched?.lags ?? Number.NaN)),
       `${of(({ recorded }) => recorded.appendP99).toFixed(1)} ms`,
       goal,
     ]);
@@ -77,7 +78,8 @@ export async function run(): Promise<string> {
 
 ${RATE} entries a second for ${SECONDS} s, written by the recorder and sent to every subscriber over a connection of its own, in full.
 CPU is that of the recorder's process, appends included; lag is from before the entry is handed to the recorder until the
-subscriber's program has it. "Wrong" counts what a subscriber missed, got twice or out of order.
+subscriber's program has it. "Wrong" counts what a subscriber missed, got twice or out of order; "fell behind" how often one did
+not keep up and was served from the log instead.
 
-${table(['subscribers', 'CPU', 'own + kernel', 'lag p50', 'lag p99', 'most', 'wrong', 'append p99', 'goal'], rows)}`;
+${table(['subscribers', 'CPU', 'own + kernel', 'lag p50', 'lag p99', 'most', 'wrong', 'fell behind', 'append p99', 'goal'], rows)}`;
 }

@@ -12,8 +12,6 @@ export interface Recorded {
   readonly first: number;
   /** Milliseconds since the epoch, in fractions, before each entry was handed to the recorder. */
   readonly times: readonly number[];
-  /** Bytes of each as stored, without the newline. */
-  readonly lengths: readonly number[];
   /** CPU seconds of this process for each second of the run: in its own code, and in the kernel for it. */
   readonly user: number;
   readonly system: number;
@@ -43,13 +41,7 @@ const TURN_MS = 4;
 async function record(perSecond: number, seconds: number): Promise<Recorded> {
   const first = recorder.size();
   const times: number[] = [];
-  const lengths: number[] = [];
   const appends: number[] = [];
-  const { end } = recorder.onDurable(({ bytes }) => {
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (let start = 0, at = buffer.indexOf(10); at !== -1; start = at + 1, at = buffer.indexOf(10, start))
-      lengths.push(at - start);
-  });
   const cpu = process.cpuUsage();
   const began = performance.now();
   const waiting: Promise<void>[] = [];
@@ -69,13 +61,10 @@ async function record(perSecond: number, seconds: number): Promise<Recorded> {
   await Promise.all(waiting);
   const { user, system } = process.cpuUsage(cpu);
   const elapsed = (performance.now() - began) * 1000;
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  end();
   appends.sort((a, b) => a - b);
   return {
     first,
     times,
-    lengths,
     user: user / elapsed,
     system: system / elapsed,
     appendP99: appends[Math.floor(appends.length * 0.99)] ?? Number.NaN,

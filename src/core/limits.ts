@@ -65,6 +65,8 @@ export const LIMITS = {
   liveFilters: 64,
   /** New entries of this long go to a subscriber in one write: one an entry costs a core at a hundred entries a second. */
   liveTickMs: 20,
+  /** The same where sending takes long, to a thousand subscribers: fewer and larger writes, and still no delay that a person sees. */
+  liveTickMostMs: 60,
   /** One turn of the event loop is spent on subscribers for this long; then the appends have theirs. */
   liveTurnMs: 2,
   /** The newest entries kept in memory: whoever comes back after a moment reads no file. */
@@ -324,6 +326,8 @@ export const LIMITS = {
   exportPolicies: 16,
   /** The manifest of a bundle: a thousand rotations with their proofs, and as many gaps, are a tenth of it. */
   bundleManifestBytes: 64 * 1024 * 1024,
+  /** Policy snapshots of a bundle that its reader looks at: far more than anybody ever had, and a bound for a hostile one. */
+  bundlePolicies: 10_000,
   /** Gaps of the log that a manifest lists; their number is true. */
   bundleGaps: 1_000,
   /** Of a filter, what an entry about an export or a read says word by word; of a longer one its hash. */
@@ -458,13 +462,15 @@ export const LIMITS = {
   openAlertsTold: 50,
   /** How often the rules look at what was recorded: a person is told within a second. */
   alertTurnMs: 100,
-  /** While the recorder is busy, the pause after each portion of 64 entries. One costs 5 µs to parse and 5 µs in the rules: an eighth of the thread. */
-  alertPauseMs: 4,
+  /** Niceness of the thread of the rules, where the system has one a thread: an entry costs it some 10 µs, and recording goes first. */
+  alertNice: 10,
+  /** At the end, for that thread to save what it knows; without it the next start reads what came since the last save. */
+  alertCloseMs: 3_000,
+  /** When that thread ends by itself, the pause before another one. */
+  alertRestartMs: 10_000,
   /** Nothing older than this is still on its way to the disk: by so much the time of the rules is behind the clock. */
   alertLagMs: 2_000,
-  /** Entries between two saves of what the rules know: what a start after a crash looks at again. */
-  alertSaveEntries: 8_192,
-  /** The same in time, for a log that grows slowly. */
+  /** Time between two saves of what the rules know: what came since is what a start after a crash looks at again. */
   alertSaveMs: 30_000,
   /** Alerts found while catching up that wait for the end of it: those that the log holds are then known. */
   heldAlerts: 10_000,
