@@ -63,7 +63,7 @@ export function toSvg(text: string, columns: number): string {
     }
     return runs.join('');
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace" font-size="14" xml:space="preserve"><rect width="100%" height="100%" rx="8" fill="#f6f8fa"/>\n${drawn.filter((line) => line !== '').join('\n')}\n</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace" font-size="14" xml:space="preserve" role="img" aria-labelledby="t"><title id="t">${escaped(lines[0] ?? '')}</title><rect width="100%" height="100%" rx="8" fill="#f6f8fa"/>\n${drawn.filter((line) => line !== '').join('\n')}\n</svg>\n`;
 }
 
 function runText(text: string, x: number, y: number, { colour, bold, dim }: Pen): string {

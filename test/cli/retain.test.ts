@@ -174,8 +174,13 @@ test('erasing destroys the keys, says so, and leaves no plain text, and every pr
   assert.equal(keys().length, 4);
   const wrapped = keys().map((name) => readFileSync(join(home.directory, 'keys/data', name), 'utf8'));
   const cited = await ok(home, 'log', 'list', '--type', 'tool.call', '--json');
-  const index = (JSON.parse(cited) as { entries: { index: number }[] }).entries.map((row) => row.index).sort((a, b) => a - b)[1] ?? -1;
-  const { entry } = JSON.parse(await ok(home, 'log', 'show', String(index), '--json')) as { entry: { payload: { key_id: string } } };
+  const index =
+    (JSON.parse(cited) as { entries: { index: number }[] }).entries
+      .map((row) => row.index)
+      .sort((a, b) => a - b)[1] ?? -1;
+  const { entry } = JSON.parse(await ok(home, 'log', 'show', String(index), '--json')) as {
+    entry: { payload: { key_id: string } };
+  };
   const { payload } = entry;
   assert.equal((await home.tally(['erase', '--subject', 'person 100'])).code, 2, 'a reason is needed');
   assert.match(
