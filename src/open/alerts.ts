@@ -20,9 +20,9 @@ import type { DestinationSetting } from '../sink/setting.ts';
 import { createSlack } from '../sink/slack.ts';
 import { createStderr } from '../sink/stderr.ts';
 import { createWebhook } from '../sink/webhook.ts';
-import { createFollower, type Follower } from './alerts/follower.ts';
 import { startProbes } from './alerts/probes.ts';
-import { alertObjects, messageAt, openAlerts as readOpenAlerts } from './alerts/read.ts';
+import { alertObjects, alertsDirectory, messageAt, openAlerts as readOpenAlerts } from './alerts/read.ts';
+import { type RulesThread, startRules } from './alerts/thread.ts';
 import type { AlertOptions } from './options.ts';
 
 const PRODUCER = { surface: 'server', assurance: 'enforced' } as const;
@@ -45,7 +45,7 @@ export async function openAlertService(options: {
   const { origin } = recorder;
   const own = alerts.write === undefined ? undefined : createStderr(alerts.write);
   const made = new Map<string, { readonly key: string; readonly destination: Destination }>();
-  let follower: Follower | undefined;
+  let follower: RulesThread | undefined;
   let probes: ReturnType<typeof startProbes> | undefined;
   let opened: Promise<Deliveries> | undefined;
 
@@ -161,7 +161,7 @@ export async function openAlertService(options: {
         at,
       }));
     return {
-      watching: true,
+      watching: follower.watching(),
       behind: follower.behind(),
       open: open.length,
       newest,
@@ -175,16 +175,15 @@ export async function openAlertService(options: {
     sender = found.deliveries;
     opened = Promise.resolve(sender);
     await saveOutbox(objects, sender.state());
-    follower = await createFollower({
+    follower = startRules({
+      directory,
+      state: alertsDirectory(paths),
       recorder,
-      reader,
-      objects,
       deliveries: sender,
       resend: found.lost,
       onAlert: (message) => void own?.deliver(message, AbortSignal.timeout(LIMITS.alertTestMs)),
       onWarning,
     });
-    follower.start();
     const following = follower;
     probes = startProbes({
       rules: following.rules,

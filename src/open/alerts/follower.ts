@@ -1,7 +1,7 @@
 /**
- * Follows the log of a running recorder with the alert engine: reads what is durable, writes what comes of it, and hands
- * messages on. Nothing waits for it, and nothing is queued for it: it reads the log at its own pace, and what it has not
- * read yet is in the log.
+ * Follows the log of a running recorder with the alert engine: reads what is durable, has written what comes of it, and
+ * hands messages on. It runs in a thread of its own (`worker.ts`). Nothing waits for it, and nothing is queued for it: it
+ * reads the log at its own pace, and what it has not read yet is in the log.
  *
  * After a start it first catches up. What it derives meanwhile may have been raised before; the log says so further on.
  * So nothing is written before the end of the log is reached, and what the log holds by then is not written again.
@@ -9,19 +9,17 @@
 import type { Action } from '../../core/alert/action.ts';
 import { DEFAULT_RULES } from '../../core/alert/defaults.ts';
 import type { AlertEngine } from '../../core/alert/engine.ts';
-import { eventOf } from '../../core/alert/event.ts';
+import { eventOf, type Raised } from '../../core/alert/event.ts';
 import { createAlertFold } from '../../core/alert/fold.ts';
 import type { Signal } from '../../core/alert/kinds/kind.ts';
 import type { AlertRule } from '../../core/alert/rule.ts';
-import { isTallyError } from '../../core/error.ts';
+import type { Event } from '../../core/entry.ts';
+import { TallyError } from '../../core/error.ts';
 import { sha256Hex } from '../../core/hash.ts';
-import type { JsonObject } from '../../core/json.ts';
 import { LIMITS } from '../../core/limits.ts';
-import type { LogReader, ObjectStore } from '../../core/ports.ts';
+import type { Clock, LogReader, ObjectStore } from '../../core/ports.ts';
 import { numberAt } from '../../core/query/fields.ts';
 import { parseLine } from '../../core/query/line.ts';
-import type { LocalRecorder } from '../../recorder/recorder.ts';
-import type { Deliveries } from '../../sink/deliveries.ts';
 import type { Message } from '../../sink/driver.ts';
 import { type Cursor, engineOf, loadCursor, saveCursor } from './cursor.ts';
 import { type LogLine, type LogPlace, logLines } from './lines.ts';
@@ -29,37 +27,52 @@ import { policyNamed, rulesOf } from './rules.ts';
 
 const BEGINNING: LogPlace = { first: 0, offset: 0, index: 0 };
 const MARKED = Buffer.from('"type":"log.open"');
-const PRODUCER = { surface: 'server', assurance: 'enforced' } as const;
 
 export interface FollowerHost {
-  readonly recorder: Pick<LocalRecorder, 'record' | 'onDurable' | 'now' | 'origin' | 'failure'>;
   readonly reader: LogReader;
   /** `alerts/<log>/` of the state directory. */
   readonly objects: ObjectStore;
-  readonly deliveries: Deliveries;
+  /** Name of the log. */
+  readonly origin: string;
+  /** Entries that are durable now. */
+  durable(): number;
+  /** Resolved: durable. Throws `RecorderEnded` when nothing can be recorded any more. */
+  record(event: Event): Promise<void>;
+  /** Messages in the order of the log, and the index that was reached with them. Resolved: they will be delivered. */
+  take(messages: readonly Message[], reached: number): Promise<void>;
+  /** One message beside that order. */
+  send(message: Message): Promise<void>;
   /** The outbox was not there: nobody knows what was delivered. */
   readonly resend: boolean;
+  readonly now: Clock;
   /** Told of every alert that is written from here on. */
   onAlert(message: Message): void;
-  /** An entry that was looked at, in its order; what it shows beside it is told by `signal`. */
-  onEntry?(entry: JsonObject, index: number): void;
+  /** After each turn in which something may have changed. */
+  onTurn(): void;
   onWarning(line: string): void;
 }
+
+/** The recorder says itself why; what was derived and not written is derived again by the next start. */
+export class RecorderEnded extends Error {}
 
 export interface Follower {
   start(): void;
   signal(signal: Signal): void;
+  /** Another list whenever they change. */
   rules(): readonly AlertRule[];
-  open(): ReturnType<ReturnType<typeof createAlertFold>['open']>;
-  /** Durable entries that were not looked at yet. */
-  behind(): number;
+  open(): readonly Raised[];
+  /** How often `open` may have become another. */
+  changes(): number;
+  /** Entries below were looked at. */
+  looked(): number;
   /** When the log was last verified; the time of the first start when it never was. */
   verified(at?: number): number;
+  /** Resolved: what is known is saved. */
   close(): Promise<void>;
 }
 
 export async function createFollower(host: FollowerHost): Promise<Follower> {
-  const { recorder, reader, objects, deliveries } = host;
+  const { reader, objects, origin } = host;
   const cursor = await loadCursor(objects, reader);
   const engine: AlertEngine = engineOf(cursor, DEFAULT_RULES);
   const fold = createAlertFold(cursor?.open);
@@ -67,15 +80,10 @@ export async function createFollower(host: FollowerHost): Promise<Follower> {
   let place: LogPlace = cursor?.place ?? BEGINNING;
   let last = cursor?.last;
   let begun = cursor !== undefined;
-  let verified = cursor?.verified ?? recorder.now();
+  let verified = cursor?.verified ?? host.now();
   let signals: Signal[] = [];
-  let durable = 0;
-  const feed = recorder.onDurable(({ first, count }) => {
-    durable = first + count;
-  });
-  durable = Math.max(durable, feed.from);
   /** Up to here the log may already hold what is derived. */
-  const target = durable;
+  const target = host.durable();
   let caughtUp = false;
   const held = new Map<string, Action>();
   // What is taken out of these was written, or is kept by somebody else: a failure in between loses nothing.
@@ -83,17 +91,16 @@ export async function createFollower(host: FollowerHost): Promise<Follower> {
   let messages: Message[] = [];
   /** Entries below were seen by the engine, also when what came of them could not be written yet. */
   let looked = place.index;
+  let changes = 0;
   let stopped = false;
   let running: Promise<void> | undefined;
   let saved = { index: place.index, at: performance.now() };
 
   async function write(action: Action): Promise<void> {
     try {
-      await recorder.record(eventOf(action), PRODUCER);
+      await host.record(eventOf(action));
     } catch (error) {
-      // The recorder says itself why it ended; this is derived again by the next start.
-      if (recorder.failure() !== undefined || (isTallyError(error) && error.code === 'LOG_CLOSED'))
-        throw error;
+      if (error instanceof RecorderEnded) throw error;
       const why = error instanceof Error ? error.message : String(error);
       host.onWarning(`an alert of the rule ${action.rule} cannot be recorded: ${why}`);
     }
@@ -136,37 +143,44 @@ export async function createFollower(host: FollowerHost): Promise<Follower> {
     }
     looked = index + 1;
     engine.see(entry, index);
-    host.onEntry?.(entry, index);
     const about = fold.see(entry);
     if (about !== undefined && !('unclear' in about)) {
+      changes++;
       held.delete('raised' in about ? `raise ${about.raised.id}` : `close ${about.closed.alert}`);
       if ('raised' in about && about.raised.test) return;
       const { id, ts } = 'raised' in about ? about.raised : about.closed;
-      const message: Message = { id, index, ts, log: recorder.origin, about };
+      const message: Message = { id, index, ts, log: origin, about };
       messages.push(message);
       if (index >= target) host.onAlert(message);
     }
   }
 
+  async function handOn(): Promise<void> {
+    if (messages.length > 0) await host.take(messages, place.index);
+    messages = [];
+  }
+
   /** Looks at all that is durable. */
   async function readOn(): Promise<void> {
-    let before = durable;
-    for await (const portion of logLines(reader, place, durable)) {
+    const from = place.index;
+    const upTo = host.durable();
+    for await (const portion of logLines(reader, place, upTo)) {
       for (const line of portion) await look(line);
       const end = portion.at(-1);
       if (end === undefined) continue;
-      const from = portion.length > 1 ? portion.at(-2)?.after : place;
-      last = { place: from ?? place, sha256: sha256Hex(end.line) };
+      const before = portion.length > 1 ? portion.at(-2)?.after : place;
+      last = { place: before ?? place, sha256: sha256Hex(end.line) };
       place = end.after;
       await settle();
-      await deliveries.take(messages, place.index);
-      messages = [];
+      await handOn();
       if (stopped) return;
-      const busy = durable !== before;
-      before = durable;
-      await pause(busy);
-      if (place.index - saved.index >= LIMITS.alertSaveEntries) await save();
+      // What was asked of this thread meanwhile has its turn.
+      await new Promise((resolve) => setImmediate(resolve));
     }
+    if (place.index === from && !stopped)
+      throw new TallyError('LOG_DAMAGED', `the log does not have entry ${from} where it belongs`, {
+        hint: 'tally verify shows what happened to it',
+      });
   }
 
   async function end(): Promise<void> {
@@ -179,28 +193,31 @@ export async function createFollower(host: FollowerHost): Promise<Follower> {
     if (host.resend) {
       const lost = fold.open().filter(({ index }) => index < target);
       for (const raised of lost)
-        await deliveries.send({
+        await host.send({
           id: raised.id,
           index: raised.index,
           ts: raised.ts,
-          log: recorder.origin,
+          log: origin,
           about: { raised },
         });
     }
   }
 
   async function turn(): Promise<void> {
-    if (place.index < durable) await readOn();
+    // What could not be kept the last time waits for no further entry.
+    await handOn();
+    if (place.index < host.durable()) await readOn();
     await end();
     if (!caughtUp) return;
-    if (place.index >= durable) engine.tick(recorder.now() - LIMITS.alertLagMs);
+    if (place.index >= host.durable()) engine.tick(host.now() - LIMITS.alertLagMs);
     for (const signal of signals.splice(0)) engine.signal(signal);
     await settle();
     if (place.index > saved.index && performance.now() - saved.at > LIMITS.alertSaveMs) await save();
   }
 
   async function save(): Promise<void> {
-    if (last === undefined || !caughtUp) return;
+    // What was derived and is neither written nor kept is derived again by the next start.
+    if (last === undefined || !caughtUp || actions.length > 0 || messages.length > 0) return;
     saved = { index: place.index, at: performance.now() };
     const state: Cursor = { place, last, engine: engine.save(), open: fold.open(), verified };
     await saveCursor(objects, state);
@@ -213,12 +230,13 @@ export async function createFollower(host: FollowerHost): Promise<Follower> {
         await turn();
         told = '';
       } catch (error) {
-        if (stopped || recorder.failure() !== undefined) return;
+        if (stopped || error instanceof RecorderEnded) return;
         const why = error instanceof Error ? error.message : String(error);
         if (why !== told) host.onWarning(`alerts stand still at entry ${place.index}: ${why}; tried again`);
         told = why;
-        await new Promise((resolve) => setTimeout(resolve, AFTER_FAILURE_MS).unref());
+        await new Promise((resolve) => setTimeout(resolve, AFTER_FAILURE_MS));
       }
+      host.onTurn();
       await new Promise((resolve) => setTimeout(resolve, LIMITS.alertTurnMs));
     }
   }
@@ -230,7 +248,8 @@ export async function createFollower(host: FollowerHost): Promise<Follower> {
     signal: (signal) => void signals.push(signal),
     rules: () => rules,
     open: fold.open,
-    behind: () => Math.max(0, durable - place.index),
+    changes: () => changes,
+    looked: () => place.index,
     verified(at) {
       if (at !== undefined) verified = at;
       return verified;
@@ -238,7 +257,6 @@ export async function createFollower(host: FollowerHost): Promise<Follower> {
     async close() {
       stopped = true;
       await running;
-      feed.end();
       signals = [];
       await save().catch((error: unknown) =>
         host.onWarning(
@@ -250,11 +268,3 @@ export async function createFollower(host: FollowerHost): Promise<Follower> {
 }
 
 const AFTER_FAILURE_MS = 1_000;
-
-/** Others have their turn; while they have much to do, most of the time. */
-function pause(busy: boolean): Promise<void> {
-  return new Promise((resolve) => {
-    if (busy) setTimeout(resolve, LIMITS.alertPauseMs);
-    else setImmediate(resolve);
-  });
-}

@@ -18,8 +18,8 @@ export interface LogLine {
 }
 
 const NEWLINE = 0x0a;
-/** Some half a millisecond of work. */
-const PORTION = 64;
+/** Some milliseconds of work. */
+const PORTION = 256;
 
 /** The entries from `place` to `upTo` - 1, as far as they are there. */
 export async function* logLines(

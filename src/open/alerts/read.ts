@@ -13,8 +13,12 @@ import { loadCursor } from './cursor.ts';
 import { logLines } from './lines.ts';
 
 /** Beside the logs: it is derived, and goes with none of them. */
+export function alertsDirectory(paths: Paths): string {
+  return join(paths.state, 'alerts', logName(currentEpoch(paths)));
+}
+
 export function alertObjects(paths: Paths): ObjectStore {
-  return fileObjects(join(paths.state, 'alerts', logName(currentEpoch(paths))));
+  return fileObjects(alertsDirectory(paths));
 }
 
 const MARKED = Buffer.from('"type":"alert.');
