@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { sha256Hex } from '../../src/core/hash.ts';
 import { type Home, makeHome } from '../support/home.ts';
 import { type LogFiles, sampleDrafts, writeLogFiles } from '../support/logfiles.ts';
 import { POLICIES, variedDrafts } from '../support/varied.ts';
@@ -28,8 +29,20 @@ interface Answer {
   signatures: { status: string };
   snapshots: { status: string; missing: string[] };
   manifest: { status: string; note?: string };
+  matching: { status: string; note?: string };
   completeness: { status: string; note?: string };
   key: { ground: string } | null;
+}
+
+interface Place {
+  index: number;
+  ts: string;
+}
+
+interface Said {
+  range: { size: number; first?: Place; last?: Place; begins?: number };
+  counts: { rows: number; entries: number };
+  files: Record<string, { bytes: number; sha256: string }>;
 }
 
 async function verify(directory: string, ...args: string[]): Promise<Answer> {
@@ -56,6 +69,7 @@ describe('a bundle', () => {
     // One of the policies that are cited is not in that log.
     assert.deepEqual(verdicts(answer), ['pass', 'pass', 'incomplete', 'pass', 'neutral']);
     assert.deepEqual([answer.code, answer.exit_code, answer.key?.ground], [0, 0, 'given']);
+    assert.equal(answer.matching.status, 'pass');
     assert.match(answer.completeness.note ?? '', /cannot show that nothing that matches was left out/);
     const stored = new Set(log.lines.map((line) => line.toString('utf8')));
     const entries = (await readFile(join(directory, 'entries.jsonl'), 'utf8')).trimEnd().split('\n');
@@ -111,12 +125,62 @@ describe('a bundle', () => {
       ],
       [POLICIES[0]?.[0] ?? '', (text) => `${text} `, 'snapshots'],
       ['tile/0/000', (text) => `x${text.slice(1)}`, 'integrity'],
+      ['manifest.json', (text) => text.replace(/"rows": (\d+)/, '"rows": 1$1'), 'manifest'],
+      ['manifest.json', (text) => text.replace(/"snapshots": \d+/, '"snapshots": 9'), 'manifest'],
+      ['manifest.json', (text) => text.replace(/"unsigned": 0/, '"unsigned": 1'), 'manifest'],
+      ['manifest.json', (text) => text.replace(/"ts": "2026/, '"ts": "2025'), 'manifest'],
+      ['manifest.json', (text) => text.replace(/"size": \d+,/, '"size": 1,'), 'manifest'],
+      ['manifest.json', (text) => text.replace('"agent": "builder"', '"agent": "other"'), 'matching'],
+      ['manifest.json', (text) => text.replace('"agent": "builder"', '"failed": true'), 'matching'],
+      ['manifest.json', (text) => text.replace('"agent": "builder"', ''), 'completeness'],
     ];
     for (const [name, change, verdict] of failing) {
       const answer = await alter(name, change);
       assert.equal(answer.code, 6, `${name}: ${JSON.stringify(answer)}`);
       assert.equal(answer[verdict as 'integrity'].status, 'fail', `${name}: ${JSON.stringify(answer)}`);
     }
+  });
+
+  it('of everything shows entries that were taken out of it, also when the manifest was made to fit', async () => {
+    const good = await bundle();
+    const lines = (await readFile(join(good, 'entries.jsonl'), 'utf8')).trimEnd().split('\n');
+    const without = async (keep: (at: number) => boolean, change = (said: Said) => said): Promise<Answer> => {
+      const copy = join(home.directory, `fitted-${made++}`);
+      await cp(good, copy, { recursive: true });
+      const kept = lines.filter((_line, at) => keep(at));
+      const text = kept.map((line) => `${line}\n`).join('');
+      await writeFile(join(copy, 'entries.jsonl'), text);
+      const path = join(copy, 'manifest.json');
+      const said = JSON.parse(await readFile(path, 'utf8')) as Said;
+      const ends = [kept.at(0), kept.at(-1)].map((line) => JSON.parse(line ?? '') as Place);
+      const [first, last] = ends.map(({ index, ts }) => ({ index, ts }));
+      Object.assign(said.range, { first, last });
+      said.counts.entries = kept.length;
+      said.files['entries.jsonl'] = { bytes: Buffer.byteLength(text), sha256: sha256Hex(text) };
+      await writeFile(path, JSON.stringify(change(said)));
+      return verify(copy, '--key', log.vkey);
+    };
+    const rows = (less: number) => (said: Said) => {
+      said.counts.rows -= less;
+      return said;
+    };
+    const middle = await without((at) => at !== 9, rows(0));
+    assert.deepEqual([middle.code, middle.integrity.status, middle.completeness.status], [6, 'pass', 'fail']);
+    const front = await without((at) => at > 0, rows(1));
+    assert.deepEqual([front.code, front.completeness.status], [6, 'fail']);
+    const pruned = await without(
+      (at) => at > 0,
+      (said) => ({ ...rows(1)(said), range: { ...said.range, begins: 1 } }),
+    );
+    assert.deepEqual([pruned.code, pruned.completeness.status], [6, 'fail']);
+    assert.match(pruned.completeness.note ?? '', /no entry in it says that those before were pruned/);
+    // Nothing in a bundle tells when it was made: its reader is told whose word that is.
+    const tail = await without(
+      (at) => at < lines.length - 2,
+      (said) => ({ ...rows(2)(said), range: { ...said.range, size: lines.length - 2 } }),
+    );
+    assert.deepEqual([tail.code, tail.completeness.status, tail.manifest.note], [0, 'pass', undefined]);
+    assert.match(tail.completeness.note ?? '', /2 more, and that these came later is the word of whoever/);
   });
 
   it('is not made of entries that are not the signed ones, and nothing is left of it', async () => {

@@ -5,8 +5,10 @@ import { equalBytes } from '../../core/bytes.ts';
 import { isTallyError } from '../../core/error.ts';
 import { ENTRIES } from '../../core/export/manifest.ts';
 import { openProofTiles, type ProofTiles } from '../../core/export/proof-tiles.ts';
+import type { JsonObject } from '../../core/json.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { ObjectStore } from '../../core/ports.ts';
+import { textAt } from '../../core/query/fields.ts';
 import { parseLine } from '../../core/query/line.ts';
 import { createLineSplitter } from '../../core/query/lines.ts';
 import type { Checkpoint } from '../../core/tlog/checkpoint.ts';
@@ -25,9 +27,16 @@ export interface Seen {
   bytes: number;
   sha256: string;
   bad: { readonly index: number | undefined; readonly why: string } | undefined;
+  firstTs: string | undefined;
+  lastTs: string | undefined;
   readonly cited: Set<string>;
+  /** More are cited than are looked at. */
+  citesMore: boolean;
   readonly problems: string[];
 }
+
+/** Told of every line that is an entry, in their order. */
+export type OnEntry = (entry: JsonObject, index: number, bytes: number) => void;
 
 const BLOCK = 1024 * 1024;
 
@@ -35,6 +44,7 @@ export async function readEntries(
   directory: string,
   files: Pick<ObjectStore, 'get'>,
   checkpoint: Checkpoint,
+  onEntry: OnEntry,
   onProgress?: (entries: number) => void,
 ): Promise<Seen> {
   const seen: Seen = {
@@ -45,7 +55,10 @@ export async function readEntries(
     bytes: 0,
     sha256: '',
     bad: undefined,
+    firstTs: undefined,
+    lastTs: undefined,
     cited: new Set(),
+    citesMore: false,
     problems: [],
   };
   let tiles: ProofTiles | undefined;
@@ -76,7 +89,7 @@ export async function readEntries(
       hash.update(bytes);
       seen.bytes += read;
       splitter.push(bytes);
-      for (const line of lines) await look(line, seen, tiles);
+      for (const line of lines) await look(line, seen, tiles, onEntry);
       lines = [];
       onProgress?.(seen.entries);
       // What stands behind the last newline is no whole line.
@@ -89,7 +102,12 @@ export async function readEntries(
   return seen;
 }
 
-async function look(line: Buffer, seen: Seen, tiles: ProofTiles | undefined): Promise<void> {
+async function look(
+  line: Buffer,
+  seen: Seen,
+  tiles: ProofTiles | undefined,
+  onEntry: OnEntry,
+): Promise<void> {
   const index = scanFields(line, 0, line.length)?.index;
   const place = index ?? seen.last;
   if (index === undefined) seen.bad ??= { index: undefined, why: `line ${seen.entries + 1} is no entry` };
@@ -104,8 +122,15 @@ async function look(line: Buffer, seen: Seen, tiles: ProofTiles | undefined): Pr
   seen.first ??= index;
   seen.last = place;
   const parsed = parseLine(line);
-  const cited = 'entry' in parsed ? citedSnapshot(parsed.entry) : undefined;
-  if (cited !== undefined) seen.cited.add(cited);
+  if (!('entry' in parsed) || index === undefined) return;
+  seen.lastTs = textAt(parsed.entry, 'ts');
+  if (seen.first === index) seen.firstTs = seen.lastTs;
+  const cited = citedSnapshot(parsed.entry);
+  if (cited !== undefined && !seen.cited.has(cited)) {
+    if (seen.cited.size < LIMITS.bundlePolicies) seen.cited.add(cited);
+    else seen.citesMore = true;
+  }
+  onEntry(parsed.entry, index, line.length);
 }
 
 async function mismatch(line: Buffer, index: number, tiles: ProofTiles): Promise<string | undefined> {

@@ -72,7 +72,7 @@ export async function tellVerified(context: Context, report: BundleReport, json:
   const { stdout, stderr } = context;
   context.exit(report.exit_code);
   if (json) return stdout.line(toJson(report));
-  const { integrity, signatures, snapshots, manifest, completeness, key, range, gaps } = report;
+  const { integrity, signatures, snapshots, manifest, matching, completeness, key, range, gaps } = report;
   const line = (status: Parameters<typeof verdictLine>[0], label: string, text: string): string =>
     verdictLine(status, label, safe(text), stdout.style, stdout.width);
   const every =
@@ -93,6 +93,7 @@ export async function tellVerified(context: Context, report: BundleReport, json:
         'manifest',
         manifest.note ?? 'counts, range and the hashes of the files are right',
       ),
+      line(matching.status, 'filter', matching.note ?? ''),
       line(completeness.status, 'completeness', completeness.note ?? ''),
       '',
       safe(`a bundle of ${report.origin ?? 'an unknown log'}: ${filterText(report.filter)}`),

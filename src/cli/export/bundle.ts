@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { encodeBase64, encodeUtf8 } from '../../core/bytes.ts';
 import { asTallyError, TallyError } from '../../core/error.ts';
+import { GAP_TYPE, gapOf, type ListedGap } from '../../core/export/gaps.ts';
 import { inLogOrder } from '../../core/export/log-order.ts';
 import {
   BUNDLE_FORMAT,
@@ -16,7 +17,7 @@ import { sha256Hex } from '../../core/hash.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { judgeCompleteness } from '../../core/query/completeness.ts';
-import { numberAt, textAt } from '../../core/query/fields.ts';
+import { textAt } from '../../core/query/fields.ts';
 import type { LogFilter } from '../../core/query/filter.ts';
 import type { OpenedQuery } from '../../open/query.ts';
 import type { Context } from '../context.ts';
@@ -85,14 +86,14 @@ async function make(context: Context, making: Making): Promise<MadeBundle> {
     const made = await write(context, making);
     // Whoever is handed a proof that does not hold learns it too late: it is checked as its reader will.
     const report = await verifyBundleAt(context, files.directory, { keys: made.key, pinned: !making.own });
-    if (
-      report.integrity.status === 'fail' ||
-      report.manifest.status === 'fail' ||
-      report.signatures.status === 'fail'
-    )
+    const { integrity, signatures, manifest, matching, completeness } = report;
+    const failed = [integrity, signatures, manifest, matching, completeness].find(
+      ({ status }) => status === 'fail',
+    );
+    if (failed !== undefined)
       throw new TallyError(
         'LOG_DAMAGED',
-        `the entries are not all those that were signed: ${report.integrity.note ?? report.signatures.note ?? report.manifest.note ?? ''}`,
+        `the entries are not all those that were signed: ${failed.note ?? ''}`,
         { hint: 'run `tally verify`: it names every entry that was altered' },
       );
     signal.throwIfAborted();
@@ -156,7 +157,8 @@ async function write(
   };
 
   const everything = Object.keys(filter).length === 0;
-  const completeness = everything ? judgeCompleteness() : undefined;
+  const begins = (await reader.segments())[0]?.first ?? 0;
+  const completeness = everything ? judgeCompleteness({ first: begins }) : undefined;
   const tiles = tileWriter(reader, checkpoint.size, put);
   const policies = citedPolicies(reader);
   const sink = await fileSink(join(files.directory, ENTRIES), true);
@@ -225,12 +227,13 @@ async function write(
     ...(record.id === undefined ? {} : { recorded: record.id }),
     range: {
       size: query.size,
+      ...(begins === 0 ? {} : { begins }),
       ...(first === undefined ? {} : { first }),
       ...(last === undefined ? {} : { last }),
     },
     counts,
     gaps: {
-      ...(await gapsOf(opened)),
+      ...(await gapsOf(opened, checkpoint.size)),
       malformed: (await query.malformed()).count,
       holes: completeness === undefined ? null : [...completeness.finish(undefined).holes],
     },
@@ -257,26 +260,22 @@ function timeOf(entry: JsonObject): { ts?: string } {
   return ts === undefined ? {} : { ts };
 }
 
-/** Times in which nothing could be written, of the whole log: what is missing there matches no filter. */
+/**
+ * Times in which nothing could be written, of the whole log as far as it is signed: what is missing there matches no
+ * filter.
+ */
 async function gapsOf(
   opened: OpenedQuery,
+  signed: number,
 ): Promise<Pick<BundleManifest['gaps'], 'log_gap' | 'log_gap_count'>> {
-  const filter: LogFilter = { types: ['log.gap'] };
-  const log_gap: BundleManifest['gaps']['log_gap'] = [];
+  const log_gap: ListedGap[] = [];
+  let count = 0;
   const indexes = async function* (): AsyncGenerator<number> {
-    for await (const { index } of opened.query.rows(filter, { order: 'oldest', limit: LIMITS.bundleGaps }))
-      yield index;
+    for await (const { index } of opened.query.rows({ types: [GAP_TYPE] }, { order: 'oldest' })) {
+      if (index >= signed) return;
+      if (++count <= LIMITS.bundleGaps) yield index;
+    }
   };
-  for await (const { index, entry } of opened.entries(indexes())) {
-    const from = textAt(entry, 'metadata', 'from');
-    const to = textAt(entry, 'metadata', 'to');
-    const count = numberAt(entry, 'metadata', 'count');
-    log_gap.push({
-      index,
-      ...(from === undefined ? {} : { from }),
-      ...(to === undefined ? {} : { to }),
-      ...(count === undefined || !Number.isInteger(count) || count < 0 ? {} : { count }),
-    });
-  }
-  return { log_gap, log_gap_count: await opened.query.count(filter) };
+  for await (const { index, entry } of opened.entries(indexes())) log_gap.push(gapOf(index, entry));
+  return { log_gap, log_gap_count: count };
 }

@@ -2,17 +2,10 @@
  * `tally verify DIR` for a bundle: its files, a public key, and nothing else. Separate verdicts, as of a whole log.
  */
 import { createHash } from 'node:crypto';
-import { decodeBase64, equalBytes } from '../../core/bytes.ts';
 import { isTallyError, TallyError } from '../../core/error.ts';
-import {
-  type BundleManifest,
-  CHECKPOINT,
-  ENTRIES,
-  MANIFEST,
-  parseManifest,
-} from '../../core/export/manifest.ts';
+import { type BundleManifest, CHECKPOINT, MANIFEST, parseManifest } from '../../core/export/manifest.ts';
 import type { ObjectStore } from '../../core/ports.ts';
-import { type Checkpoint, parseCheckpoint } from '../../core/tlog/checkpoint.ts';
+import { parseCheckpoint } from '../../core/tlog/checkpoint.ts';
 import { parseNote } from '../../core/tlog/note.ts';
 import type { SignaturesVerdict, Status } from '../../core/tlog/verify-report.ts';
 import { attempt } from '../../core/tlog/verify-signed.ts';
@@ -21,6 +14,7 @@ import type { Context } from '../context.ts';
 import { isSnapshotHash, snapshotName } from '../snapshot.ts';
 import { readEntries, type Seen } from './bundle-entries.ts';
 import { judgeSignatures, type KeyRequest, keysFor } from './bundle-keys.ts';
+import { judgeMatching, judgeWhole, manifestProblems, watchTold } from './bundle-manifest.ts';
 
 export interface BundleVerdict {
   readonly status: Status;
@@ -42,6 +36,8 @@ export interface BundleReport {
   };
   /** Counts, range and hashes of the files. */
   readonly manifest: BundleVerdict;
+  /** Every entry matches the filter that the manifest names. */
+  readonly matching: BundleVerdict;
   /** Whether something that matches was left out: shown for a bundle of everything only. */
   readonly completeness: BundleVerdict;
   readonly filter: Readonly<Record<string, unknown>>;
@@ -70,11 +66,16 @@ export async function verifyBundleAt(
     return unreadable('there is no checkpoint that parses', manifest);
   const keys = await keysFor(context, checkpoint.origin, request);
   const signatures = await judgeSignatures(files, note, checkpoint, manifest, keys?.vkeys ?? []);
-  const seen = await readEntries(directory, files, checkpoint, (done) =>
+  const told = watchTold(manifest);
+  const seen = await readEntries(directory, files, checkpoint, told.see, (done) =>
     request.onProgress?.(done, manifest.counts.entries),
   );
-  const snapshots = await judgeSnapshots(files, seen.cited);
-  const problems = [...(await manifestProblems(files, manifest, checkpoint, seen)), ...seen.problems];
+  const found = told.finish(checkpoint.size);
+  const snapshots = await judgeSnapshots(files, seen);
+  const problems = [
+    ...(await manifestProblems(files, { manifest, checkpoint, seen, found })),
+    ...seen.problems,
+  ];
   const integrity = judgeIntegrity(seen, signatures.status, request.keys.length > 0 || keys !== undefined);
   const report: Omit<BundleReport, 'exit_code'> = {
     bundle: true,
@@ -85,7 +86,8 @@ export async function verifyBundleAt(
     snapshots,
     manifest:
       problems.length === 0 ? { status: 'pass' } : { status: 'fail', note: problems.slice(0, 3).join('; ') },
-    completeness: judgeCompleteness(manifest, seen, integrity.status),
+    matching: judgeMatching(found),
+    completeness: judgeWhole({ manifest, checkpoint, seen, found }, integrity.status),
     filter: manifest.filter,
     range: manifest.range,
     gaps: manifest.gaps,
@@ -114,6 +116,7 @@ function unreadable(why: string, manifest?: BundleManifest): BundleReport {
     signatures: { status: 'incomplete', signed_by: [], note: 'there is no checkpoint to look at' },
     snapshots: { ...nothing, altered: [], missing: [] },
     manifest: { status: 'fail', note: why },
+    matching: { status: 'neutral', note: 'nothing was looked at' },
     completeness: { status: 'neutral', note: 'nothing was looked at' },
     filter: manifest?.filter ?? {},
     range: manifest?.range ?? null,
@@ -135,7 +138,7 @@ function judgeIntegrity(seen: Seen, signed: Status, known: boolean): BundleRepor
   return { status: 'incomplete', entries, note: `every entry leads to a root, but ${why}` };
 }
 
-async function judgeSnapshots(files: Files, cited: ReadonlySet<string>): Promise<BundleReport['snapshots']> {
+async function judgeSnapshots(files: Files, { cited, citesMore }: Seen): Promise<BundleReport['snapshots']> {
   const altered: string[] = [];
   const missing: string[] = [];
   for (const hash of cited) {
@@ -152,62 +155,14 @@ async function judgeSnapshots(files: Files, cited: ReadonlySet<string>): Promise
       missing,
       note: `cited and not in the bundle: ${missing.slice(0, 3).join(', ')}`,
     };
-  return { status: 'pass', altered, missing };
-}
-
-const NAMED =
-  /^(?:entries\.jsonl|checkpoint|keys\/[1-9]\d{0,15}\.(?:note|tlog-proof)|policies\/[0-9a-f]{64}\.json)$/;
-
-async function manifestProblems(
-  files: Files,
-  manifest: BundleManifest,
-  checkpoint: Checkpoint,
-  seen: Seen,
-): Promise<string[]> {
-  const problems: string[] = [];
-  const differs = (what: string, said: unknown, found: unknown): void => {
-    if (said !== found) problems.push(`it says ${what} ${String(said)}, and there is ${String(found)}`);
-  };
-  differs('origin', manifest.origin, checkpoint.origin);
-  differs('size', manifest.checkpoint.size, checkpoint.size);
-  if (!equalBytes(decodeBase64(manifest.checkpoint.root) ?? new Uint8Array(0), checkpoint.root))
-    problems.push('it names another root than the checkpoint');
-  differs('entries', manifest.counts.entries, seen.entries);
-  differs('first entry', manifest.range.first?.index, seen.first);
-  differs('last entry', manifest.range.last?.index, seen.last);
-  for (const [name, { bytes, sha256 }] of Object.entries(manifest.files)) {
-    if (!NAMED.test(name))
-      problems.push(`it names ${JSON.stringify(name.slice(0, 80))}, which no bundle has`);
-    else if (name === ENTRIES) {
-      if (bytes !== seen.bytes || sha256 !== seen.sha256) problems.push(`${name} is not the one it names`);
-    } else {
-      const content = await files.get(name);
-      if (content === undefined) problems.push(`${name} is missing`);
-      else if (content.length !== bytes || createHash('sha256').update(content).digest('hex') !== sha256)
-        problems.push(`${name} is not the one it names`);
-    }
-  }
-  for (const name of [ENTRIES, CHECKPOINT])
-    if (manifest.files[name] === undefined) problems.push(`it does not name ${name}`);
-  return problems;
-}
-
-/** What a part of a log can never show is said, not passed over. */
-function judgeCompleteness(manifest: BundleManifest, seen: Seen, integrity: Status): BundleVerdict {
-  const everything = Object.keys(manifest.filter).length === 0;
-  if (!everything)
+  if (citesMore)
     return {
-      status: 'neutral',
-      note: 'an export by a filter cannot show that nothing that matches was left out: that is the word of whoever exported',
+      status: 'incomplete',
+      altered,
+      missing,
+      note: `its entries cite more than ${cited.size} policy snapshots: the others were not looked at`,
     };
-  const { size } = manifest.checkpoint;
-  const wanted = Math.min(manifest.range.size, size);
-  if (!seen.contiguous || seen.entries !== wanted || (wanted > 0 && seen.first !== 0))
-    return { status: 'incomplete', note: 'it is said to be everything, and entries are missing from it' };
-  if (integrity !== 'pass')
-    return { status: 'incomplete', note: 'all indexes are there, but not all is proved' };
-  const later = size > wanted ? `; the checkpoint covers ${size - wanted} more, which came later` : '';
-  return { status: 'pass', note: `the first ${wanted} entries of the log are all in it${later}` };
+  return { status: 'pass', altered, missing };
 }
 
 function exitCode({
@@ -215,8 +170,10 @@ function exitCode({
   signatures,
   snapshots,
   manifest,
-}: Pick<BundleReport, 'integrity' | 'signatures' | 'snapshots' | 'manifest'>): 0 | 2 | 6 {
-  const decisive = [integrity.status, signatures.status, snapshots.status, manifest.status];
-  if (decisive.includes('fail')) return 6;
+  matching,
+  completeness,
+}: Omit<BundleReport, 'exit_code'>): 0 | 2 | 6 {
+  const all = [integrity, signatures, snapshots, manifest, matching, completeness];
+  if (all.some(({ status }) => status === 'fail')) return 6;
   return integrity.status === 'pass' && signatures.status === 'pass' ? 0 : 2;
 }

@@ -30,6 +30,8 @@ const ManifestSchema = z.looseObject({
   range: z.object({
     /** Entries of the log that were looked at. */
     size: count,
+    /** The first entry that was there: those before it were pruned. Absent: 0. */
+    begins: count.optional(),
     first: z.object({ index: count, ts: z.string().optional() }).optional(),
     last: z.object({ index: count, ts: z.string().optional() }).optional(),
   }),

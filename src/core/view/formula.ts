@@ -5,8 +5,7 @@
  * the plain ones, also behind white space and characters that nobody sees; and a TAB, CR or LF. Apostrophes before all
  * that count too: a cell that says `'=` itself must not be read back as `=`.
  */
-const FORMULA =
-  /^'*(?:[\t\r\n]|[\s\p{C}]*[=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212])/u;
+const FORMULA = /^'*(?:[\t\r\n]|[\s\p{C}]*[=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212])/u;
 
 export function guardFormula(text: string): string {
   return FORMULA.test(text) ? `'${text}` : text;
