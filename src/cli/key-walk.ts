@@ -22,8 +22,8 @@ import { readRotations } from '../core/tlog/rotation-notes.ts';
 import { leafHash } from '../core/tlog/tree.ts';
 import { attempt } from '../core/tlog/verify-signed.ts';
 import type { OpenedReader } from '../reader.ts';
+import { readKeptLine } from './carried-line.ts';
 import { hashesOf } from './hashes.ts';
-import { readLines } from './lines.ts';
 import { rememberedRotations, type Whose } from './remembered.ts';
 
 /** A log without rotations has no spans: its one key is whichever is trusted. */
@@ -58,7 +58,7 @@ async function proven(reader: LogReader, { size, note }: RotationNote): Promise<
   try {
     const claimed = parseCheckpoint(parseNote(note).text);
     if (claimed.size !== size) return nothing;
-    const [entry] = await readLines(reader, size - 1, size);
+    const entry = await readKeptLine(reader, size - 1);
     if (entry === undefined) return nothing;
     const proof = await proveInclusion(size - 1, size, hashesOf(reader, size));
     const holds = attempt(() => {

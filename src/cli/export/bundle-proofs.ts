@@ -11,8 +11,8 @@ import { proveConsistency, proveInclusion } from '../../core/tlog/proof.ts';
 import { encodeProofFile } from '../../core/tlog/proof-file.ts';
 import { readRotations } from '../../core/tlog/rotation-notes.ts';
 import { type TileId, tilePath } from '../../core/tlog/tile.ts';
+import { readKeptLine } from '../carried-line.ts';
 import { hashesOf } from '../hashes.ts';
-import { readLines } from '../lines.ts';
 
 type Put = (name: string, bytes: Uint8Array) => Promise<unknown>;
 
@@ -77,7 +77,7 @@ export async function writeRotations(
   const written: WrittenRotation[] = [];
   for (const { size, note } of await readRotations(reader.objects)) {
     const claimed = parseCheckpoint(parseNote(note).text);
-    const [entry] = await readLines(reader, size - 1, size);
+    const entry = await readKeptLine(reader, size - 1);
     if (claimed.size !== size || entry === undefined || size > checkpoint.size)
       throw new TallyError('LOG_DAMAGED', `${rotationName(size)} does not fit this log`, {
         hint: 'tally key list shows each key, and tally verify what else does not hold',

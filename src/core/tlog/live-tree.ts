@@ -61,7 +61,9 @@ export function liveTree(reader: LogReader): LiveTree {
 
   async function leaves(index: number, width: number): Promise<Uint8Array | undefined> {
     const lines = await linesOf({ index, width });
-    return lines === undefined ? undefined : packed(lines.map(leafHash));
+    if (lines !== undefined) return packed(lines.map(leafHash));
+    // Where the entries were pruned the tile is full, and kept.
+    return (await stored(0, index))?.subarray(0, width * HASH_BYTES);
   }
 
   async function rootsBelow(level: number, index: number, width: number): Promise<Uint8Array | undefined> {
