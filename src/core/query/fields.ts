@@ -7,6 +7,11 @@ export function isObject(value: unknown): value is JsonObject {
 
 /** Own members only: `__proto__` and `constructor` are names like any other. */
 export function field(value: Json | undefined, ...path: readonly string[]): Json | undefined {
+  return fieldIn(value, path);
+}
+
+/** The same without another copy of the path: entries are looked at by the million. */
+function fieldIn(value: Json | undefined, path: readonly string[]): Json | undefined {
   let at = value;
   for (const name of path) {
     if (!isObject(at) || !Object.hasOwn(at, name)) return undefined;
@@ -16,21 +21,21 @@ export function field(value: Json | undefined, ...path: readonly string[]): Json
 }
 
 export function textAt(value: Json | undefined, ...path: readonly string[]): string | undefined {
-  const found = field(value, ...path);
+  const found = fieldIn(value, path);
   return typeof found === 'string' ? found : undefined;
 }
 
 export function numberAt(value: Json | undefined, ...path: readonly string[]): number | undefined {
-  const found = field(value, ...path);
+  const found = fieldIn(value, path);
   return typeof found === 'number' ? found : undefined;
 }
 
 export function booleanAt(value: Json | undefined, ...path: readonly string[]): boolean | undefined {
-  const found = field(value, ...path);
+  const found = fieldIn(value, path);
   return typeof found === 'boolean' ? found : undefined;
 }
 
 export function listAt(value: Json | undefined, ...path: readonly string[]): readonly Json[] {
-  const found = field(value, ...path);
+  const found = fieldIn(value, path);
   return Array.isArray(found) ? found : [];
 }

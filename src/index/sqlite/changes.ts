@@ -5,6 +5,7 @@ import { kindOf, type Row } from '../../core/query/row.ts';
 import { openBlob, openSet, sealSet } from './database.ts';
 import { COUNTED, eachKey, KEY_COUNT, keyNumber, slotOf, storable } from './keys.ts';
 import { BLOCK_ROWS, changePlaces } from './positions.ts';
+import { createRareChanges, isRare, type RareChanges } from './rare.ts';
 import { decodeTally, encodeTally, TALLY_COUNTS } from './tally.ts';
 
 interface Change {
@@ -20,6 +21,7 @@ interface BlockChanges {
   /** By key: the value that came last, which is often the next one as well. */
   readonly lastValue: (string | undefined)[];
   readonly lastChange: (Change | undefined)[];
+  readonly rare: RareChanges;
 }
 
 export interface Changes {
@@ -30,7 +32,7 @@ export interface Changes {
   write(database: DatabaseSync, fresh: number): void;
 }
 
-export function createChanges(): Changes {
+export function createChanges(seed: number): Changes {
   const blocks = new Map<number, BlockChanges>();
 
   function blockOf(index: number): BlockChanges {
@@ -41,6 +43,7 @@ export function createChanges(): Changes {
       values: Array.from({ length: KEY_COUNT }, () => new Map<string, Change | number>()),
       lastValue: new Array<undefined>(KEY_COUNT).fill(undefined),
       lastChange: new Array<undefined>(KEY_COUNT).fill(undefined),
+      rare: createRareChanges(seed),
     };
     blocks.set(no, made);
     return made;
@@ -65,6 +68,10 @@ export function createChanges(): Changes {
       if (before === undefined) {
         const kind = KINDS.indexOf(kindOf(row));
         eachKey(row, (key, value) => {
+          if (isRare(key, value)) {
+            block.rare.add(key, value, at);
+            return;
+          }
           const values = block.values[key];
           if (!COUNTED.has(key) && values !== undefined) {
             addPlain(values, value, at);
@@ -80,6 +87,10 @@ export function createChanges(): Changes {
       const had = new Set<string>();
       eachKey(before, (key, value) => had.add(`${key} ${value}`));
       eachKey(row, (key, value) => {
+        if (isRare(key, value)) {
+          if (!had.delete(`${key} ${value}`)) block.rare.add(key, value, at);
+          return;
+        }
         const change = changeOf(block, key, value);
         if (!had.delete(`${key} ${value}`)) add(change, at);
         else if (change.counts !== undefined) count(change.counts, kinds[0], before.redacted, -1);
@@ -87,6 +98,10 @@ export function createChanges(): Changes {
       });
       eachKey(before, (key, value) => {
         if (!had.has(`${key} ${value}`)) return;
+        if (isRare(key, value)) {
+          block.rare.remove(key, value, at);
+          return;
+        }
         const change = changeOf(block, key, value);
         remove(change, at);
         if (change.counts !== undefined) count(change.counts, kinds[0], before.redacted, -1);
@@ -96,12 +111,17 @@ export function createChanges(): Changes {
       const block = blockOf(index);
       const at = index % BLOCK_ROWS;
       const values = block.values[keyNumber.word];
-      if (values !== undefined) for (const word of added) addPlain(values, word, at);
-      for (const word of removed) remove(changeOf(block, keyNumber.word, word), at);
+      for (const word of added)
+        if (isRare(keyNumber.word, word)) block.rare.add(keyNumber.word, word, at);
+        else if (values !== undefined) addPlain(values, word, at);
+      for (const word of removed)
+        if (isRare(keyNumber.word, word)) block.rare.remove(keyNumber.word, word, at);
+        else remove(changeOf(block, keyNumber.word, word), at);
     },
     write(database, fresh) {
       const write = setWriter(database);
-      for (const [no, block] of [...blocks].sort(([a], [b]) => a - b))
+      for (const [no, block] of [...blocks].sort(([a], [b]) => a - b)) {
+        block.rare.write(database, no);
         for (const [key, values] of block.values.entries()) {
           const isWord = key === keyNumber.word;
           // In the order of their keys: neighbours lie on one page.
@@ -111,6 +131,7 @@ export function createChanges(): Changes {
               write(slotOf(no, key), isWord ? storable(value) : value, change, no >= fresh);
           }
         }
+      }
     },
   };
 }

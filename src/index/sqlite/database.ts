@@ -21,7 +21,9 @@ const TABLES = `
 CREATE TABLE meta(id INTEGER PRIMARY KEY, state TEXT NOT NULL);
 -- Sets of rows by slot (block and dimension) and value. tally: how they came out, where summaries count by it. data: the
 -- set, or the place of its only row.
-CREATE TABLE post(slot INTEGER, value TEXT, tally BLOB, data NOT NULL, PRIMARY KEY(slot, value)) WITHOUT ROWID;
+CREATE TABLE post(slot INTEGER, value TEXT, tally BLOB, data NUMERIC NOT NULL, PRIMARY KEY(slot, value)) WITHOUT ROWID;
+-- Rows by values that hardly any other row has.
+CREATE TABLE rare(block INTEGER, hash INTEGER, place INTEGER, PRIMARY KEY(block, hash, place)) WITHOUT ROWID;
 -- 128 entries each.
 CREATE TABLE piece(no INTEGER PRIMARY KEY, data BLOB NOT NULL);
 -- 4,096 entries each.

@@ -40,7 +40,7 @@ export function openSqliteQuery(path: string): SqliteQuery {
 
 function queryOf(database: DatabaseSync, state: State): SqliteQuery {
   const lookup = createLookup(database, state.seed);
-  const sets = createSets(database);
+  const sets = createSets(database, state.seed, lookup);
   const windows = createWindows(database, lookup);
 
   function* found(

@@ -12,17 +12,26 @@ const TIMES = 2 ** 25;
 
 export function idKey(id: string, seed: number): number {
   const time = ULID.exec(id)?.[1];
-  if (time === undefined) return -1 - ((hash(id, seed) % TIMES) * HASHES + hash(id, ~seed));
+  if (time === undefined) return -1 - hashText(id, seed);
   let coarse = 0;
   for (let i = 0; i < COARSE_DIGITS; i++) coarse = coarse * 32 + DIGITS.indexOf(time[i] ?? '0');
-  return (coarse % TIMES) * HASHES + hash(id, seed);
+  return (coarse % TIMES) * HASHES + (hashText(id, seed) % HASHES);
 }
 
-/** FNV-1a with a final mix (MurmurHash3). The seed is secret: nobody can make ids that all share a key. */
-function hash(text: string, seed: number): number {
-  let h = seed ^ 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return ((h ^ (h >>> 16)) >>> 0) % HASHES;
+const HALF = 2 ** 24;
+
+/**
+ * 48 bits (cyrb53 by bryc, cut). The seed is secret: nobody can make texts that share a hash.
+ */
+export function hashText(text: string, seed: number): number {
+  let a = 0xdeadbeef ^ seed;
+  let b = 0x41c6ce57 ^ seed;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    a = Math.imul(a ^ code, 0x9e3779b1);
+    b = Math.imul(b ^ code, 0x5f356495);
+  }
+  a = Math.imul(a ^ (a >>> 16), 0x85ebca6b) ^ Math.imul(b ^ (b >>> 13), 0xc2b2ae35);
+  b = Math.imul(b ^ (b >>> 16), 0x85ebca6b) ^ Math.imul(a ^ (a >>> 13), 0xc2b2ae35);
+  return ((b >>> 0) % HALF) * HALF + ((a >>> 0) % HALF);
 }

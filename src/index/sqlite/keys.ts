@@ -5,7 +5,6 @@
 import { classOf, isBelow, isOfType, type LogFilter } from '../../core/query/filter.ts';
 import { DIMENSIONS, type Dimension } from '../../core/query/port.ts';
 import { kindOf, type Row } from '../../core/query/row.ts';
-import { valuesOf } from '../../core/query/sums.ts';
 import { wordsIn } from '../../core/query/words.ts';
 
 /** Numbers as they are stored: a change of the list is another format. */
@@ -46,14 +45,18 @@ export const COUNTED: ReadonlySet<number> = new Set(
 /** As much of `ts` as tells the hour. Texts that differ in it sort as it does. */
 export const HOUR_CHARS = '2026-11-20T14'.length;
 
-const SINGLE = ['phase', 'token', 'step', 'session', 'tenant', 'onBehalfOf', 'action', 'surface'] as const;
+/** Members with at most one value. */
+const SINGLE = [
+  ...DIMENSIONS.filter((dimension) => dimension !== 'credential'),
+  ...(['phase', 'token', 'step', 'session', 'tenant', 'onBehalfOf', 'action', 'surface'] as const),
+];
 
 /** Calls `see` for every pair of a row. Words are apart: they are not in the row. */
 export function eachKey(row: Row, see: (key: number, value: string) => void): void {
   see(keyNumber.all, '');
-  for (const dimension of DIMENSIONS)
-    for (const value of valuesOf(row, dimension)) see(keyNumber[dimension], storable(value));
-  for (const name of SINGLE) {
+  for (const value of row.credentials) see(keyNumber.credential, storable(value));
+  for (let i = 0; i < SINGLE.length; i++) {
+    const name = SINGLE[i] as (typeof SINGLE)[number];
     const value = row[name];
     if (value !== undefined) see(keyNumber[name], storable(value));
   }

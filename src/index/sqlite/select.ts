@@ -1,8 +1,10 @@
 /** Which rows of a block a filter wants: the sets of its conditions, cut with each other. */
 import type { DatabaseSync } from 'node:sqlite';
 import { openSet } from './database.ts';
-import { type Condition, keyNumber, restored, slotOf } from './keys.ts';
-import { type Bits, bitsOf, intersect, noBits, uniteInto } from './positions.ts';
+import { type Condition, keyNumber, restored, slotOf, storable } from './keys.ts';
+import type { Lookup } from './lookup.ts';
+import { type Bits, BLOCK_ROWS, bitsOf, encodePlaces, intersect, noBits, uniteInto } from './positions.ts';
+import { createRareSets, isRare } from './rare.ts';
 
 export interface Sets {
   /** The stored set of rows with that value. */
@@ -13,11 +15,21 @@ export interface Sets {
   meeting(block: number, conditions: readonly Condition[]): Bits | undefined;
 }
 
-export function createSets(database: DatabaseSync): Sets {
+export function createSets(database: DatabaseSync, seed: number, lookup: Pick<Lookup, 'rowAt'>): Sets {
+  const rare = createRareSets(database, seed);
   const one = database.prepare('SELECT data FROM post WHERE slot = ? AND value = ?');
   const values = database.prepare('SELECT value FROM post WHERE slot = ?');
 
-  const get: Sets['get'] = (block, key, value) => openSet(one.get(slotOf(block, key), value)?.data);
+  const get: Sets['get'] = (block, key, value) =>
+    isRare(key, value) ? rareSet(block, key, value) : openSet(one.get(slotOf(block, key), value)?.data);
+
+  function rareSet(block: number, key: number, value: string): Uint8Array | undefined {
+    const places = rare(block, key, value).filter(
+      // Words are not in a row: there the hash has to do.
+      (at) => key !== keyNumber.step || storable(lookup.rowAt(block * BLOCK_ROWS + at)?.step ?? '') === value,
+    );
+    return places.length === 0 ? undefined : encodePlaces(places);
+  }
 
   function met(block: number, condition: Condition): Bits | undefined {
     const wanted =

@@ -13,6 +13,7 @@ import { createWordReader, entryWords } from '../../core/query/words.ts';
 import { type Changes, createChanges } from './changes.ts';
 import { guarded, type State, writeState } from './database.ts';
 import { createEntryBatch, type EntryBatch, writePairs } from './entries.ts';
+import { idKey } from './ids.ts';
 import { createLookup, type Lookup } from './lookup.ts';
 import { BLOCK_ROWS } from './positions.ts';
 import type { Place } from './record.ts';
@@ -38,18 +39,23 @@ export interface WriterOptions {
 }
 
 /** Entries whose rows wait for an end that may come soon: most calls are over by then, and their row is written once. */
-const WAITING = 4_096;
+const WAITING = 2_048;
+/** Half a block: what a batch holds is looked up again and again while it grows, and should fit the caches. */
+const BATCH_ENTRIES = BLOCK_ROWS / 2;
 const NO_WORDS: ReadonlySet<string> = new Set();
 
 export function createWriter(database: DatabaseSync, { state: begun, entryAt }: WriterOptions): IndexWriter {
   const wordsOf = createWordReader();
   let state = begun;
+  let kept = Buffer.alloc(4096);
+  /** Ids are mostly in the order of time: what is beyond it is not in the index, and need not be looked for. */
+  let newestKey = newestIn(database);
   let batch = newBatch(database, state);
 
   const end = (): number => state.size + batch.added;
 
   function begunBy(id: string): Single | undefined {
-    const earlier = batch.lookup.byId(id);
+    const earlier = idKey(id, state.seed) > newestKey ? undefined : batch.lookup.byId(id);
     if (earlier !== undefined) return earlier;
     const index = batch.ids.get(id);
     return index === undefined ? undefined : singleAt(index);
@@ -158,6 +164,7 @@ export function createWriter(database: DatabaseSync, { state: begun, entryAt }: 
       }
     });
     state = next;
+    newestKey = newestIn(database);
     batch = newBatch(database, state);
   }
 
@@ -174,7 +181,10 @@ export function createWriter(database: DatabaseSync, { state: begun, entryAt }: 
       const entry = 'entry' in parsed ? parsed.entry : undefined;
       const single = entry === undefined ? undefined : singleOf(entry, index);
       const words = entry === undefined ? [] : wordsOf(entry);
-      batch.last = { place, line: Buffer.from(line) };
+      // Into the same memory each time: one copy a line would be most of what a batch leaves behind.
+      if (kept.length < line.length) kept = Buffer.allocUnsafe(2 * line.length);
+      line.copy(kept);
+      batch.last = { place, line: kept.subarray(0, line.length) };
       batch.added++;
       batch.words += words.length;
       batch.entries.add(single, place);
@@ -187,7 +197,7 @@ export function createWriter(database: DatabaseSync, { state: begun, entryAt }: 
       }
       if (batch.waiting.length >= 2 * WAITING) settle(WAITING);
     },
-    full: () => end() % BLOCK_ROWS === 0 || batch.words >= LIMITS.indexBatchWords,
+    full: () => end() % BATCH_ENTRIES === 0 || batch.words >= LIMITS.indexBatchWords,
     skipTo(index) {
       state = { ...state, size: index };
       batch = newBatch(database, state);
@@ -227,7 +237,7 @@ function newBatch(database: DatabaseSync, { size, seed }: State): Batch {
     last: undefined,
     lookup: createLookup(database, seed, entries.piece),
     entries,
-    changes: createChanges(),
+    changes: createChanges(seed),
     settled: size,
     waiting: [],
     ids: new Map(),
@@ -237,6 +247,11 @@ function newBatch(database: DatabaseSync, { size, seed }: State): Batch {
     malformed: [],
     words: 0,
   };
+}
+
+function newestIn(database: DatabaseSync): number {
+  const key = database.prepare('SELECT max(key) AS key FROM ids').get()?.key;
+  return typeof key === 'number' ? key : Number.NEGATIVE_INFINITY;
 }
 
 export function hashOf(line: Uint8Array): string {
