@@ -292,8 +292,10 @@ export const LIMITS = {
   indexNurseryMb: 64,
   /** How often a reader looks how far another process is that writes the index. */
   indexWaitMs: 50,
-  /** Segment files that one query keeps open to read entries from: the newest ones, and a few of the past. */
-  openSegments: 8,
+  /** Segment files that one query keeps open to read entries from; more than are read from at once. */
+  openSegments: 16,
+  /** Entries that are read at once, each perhaps from another segment: the disk answers several in the time of one. */
+  entriesAhead: 8,
   /** Malformed lines that one reading names; the rest are counted. */
   malformedShown: 20,
   /** Entries older than `--since`, one after the other, after which a reading newest first ends: clocks jump back. */
@@ -418,6 +420,8 @@ export const LIMITS = {
   alertPatterns: 64,
   /** One pattern of an alert rule: longer than any host and path that is told apart by it. */
   alertPatternChars: 512,
+  /** Of a path, what patterns are held against: no server takes a longer one, and time grows with its length. */
+  alertPathChars: 16_384,
   /** The largest number of calls that a rule counts to: beyond it the window is what should be shorter. */
   alertCount: 1_000_000,
   /** The longest window, quiet period or deadline of an alert rule. */

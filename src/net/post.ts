@@ -61,8 +61,16 @@ export async function postBounded(post: BoundedPost): Promise<PostAnswer> {
     if (isTallyError(error)) throw error;
     if (post.signal.aborted) throw failed(post, 'was no longer waited for', error);
     if (late.aborted) throw failed(post, `did not answer within ${post.timeoutMs / 1000} s`, error);
-    throw failed(post, `cannot be asked: ${error instanceof Error ? error.message : String(error)}`, error);
+    throw failed(post, `cannot be asked: ${reasonOf(error)}`, error);
   }
+}
+
+/** Of several addresses that were tried, what came of the first: the error about all of them says nothing. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined;
+  if (error.message === '' && first !== undefined) return reasonOf(first);
+  return error.message === '' ? error.name : error.message;
 }
 
 function failed({ who, failure }: BoundedPost, what: string, cause?: unknown): TallyError {

@@ -61,7 +61,9 @@ export async function openAlertService(options: {
   }
 
   async function openDeliveries(): Promise<{ readonly deliveries: Deliveries; readonly lost: boolean }> {
-    const stored = await loadOutbox(objects);
+    const loaded = await loadOutbox(objects);
+    // Of a log that was longer: whoever brought back an older one is told of what is open in it.
+    const stored = loaded !== undefined && loaded.reached <= recorder.size() ? loaded : undefined;
     const state = stored ?? { format: 1, reached: 0, waiting: [], dead: [] };
     const deliveries = createDeliveries(
       {

@@ -3,6 +3,7 @@
  * another destination waiting. A message leaves only when it was taken, or into the list of those that were given up,
  * which an entry tells of.
  */
+import { clip } from '../core/alert/event.ts';
 import type { DestinationState } from '../core/alert/state.ts';
 import { isTallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
@@ -10,6 +11,7 @@ import type { Clock } from '../core/ports.ts';
 import type { Destination, Message } from './driver.ts';
 import { backoffMs, type Item, type OutboxState } from './outbox.ts';
 import { type DestinationSetting, goesTo } from './setting.ts';
+import { stateOf } from './state.ts';
 
 export interface DeliveryHost {
   /** Asked at every turn; throws BAD_CONFIG: then what was configured stays. */
@@ -56,6 +58,10 @@ export function createDeliveries(host: DeliveryHost, loaded: OutboxState): Deliv
   let broken: string | undefined;
   const busy = new Map<string, Promise<void>>();
   const told = new Set<string>();
+  /** Messages that wait, as far as they came in this process: finding one in the log costs reading a part of it. */
+  const known = new Map<string, Message>();
+  /** Since when the configuration has no such destination; messages wait for it. */
+  const gone = new Map<string, number>();
   const stop = new AbortController();
   let saving: Promise<void> = Promise.resolve();
 
@@ -84,9 +90,13 @@ export function createDeliveries(host: DeliveryHost, loaded: OutboxState): Deliv
     const alert = 'raised' in about ? about.raised : about.closed;
     const wanted = { ...alert, closes: 'closed' in about };
     const to = configured.filter(({ setting }) => goesTo(setting, wanted)).map(({ setting }) => setting.name);
+    const { id, index } = message;
     const now = host.now();
+    // It is there already when it could not be kept the last time.
     for (const destination of to)
-      waiting.push({ id: message.id, index: message.index, destination, attempts: 0, since: now, next: now });
+      if (!waiting.some((item) => isSame(item, { id, destination })))
+        waiting.push({ id, index, destination, attempts: 0, since: now, next: now });
+    if (to.length > 0 && known.size < LIMITS.waitingDeliveries) known.set(id, message);
     return to;
   }
 
@@ -95,8 +105,16 @@ export function createDeliveries(host: DeliveryHost, loaded: OutboxState): Deliv
     readConfiguration();
     const fresh = messages.filter(({ index }) => index >= reached);
     for (const message of fresh) enqueue(message);
+    const before = reached;
     reached = upTo;
-    if (fresh.length > 0) await kept();
+    if (fresh.length === 0) return;
+    try {
+      await kept();
+    } catch (error) {
+      // They are taken again: what is not durable is not reached.
+      reached = before;
+      throw error;
+    }
   }
 
   async function kept(): Promise<void> {
@@ -124,7 +142,7 @@ export function createDeliveries(host: DeliveryHost, loaded: OutboxState): Deliv
   async function attempt(item: Item, destination: Destination): Promise<void> {
     const attempts = item.attempts + 1;
     try {
-      const message = await host.message(item.index);
+      const message = known.get(item.id) ?? (await host.message(item.index));
       if (message === undefined || message.id !== item.id)
         return await giveUp({ ...item, attempts }, `entry ${item.index} is not there any more`).then(() =>
           drop(item),
@@ -141,10 +159,27 @@ export function createDeliveries(host: DeliveryHost, loaded: OutboxState): Deliv
 
   function drop(item: Item): void {
     waiting = waiting.filter((one) => !isSame(one, item));
+    if (!waiting.some(({ id }) => id === item.id)) known.delete(item.id);
+  }
+
+  /** A name that was misspelt for a moment loses nothing; one that is gone for long keeps nothing waiting. */
+  async function giveUpGone(now: number): Promise<void> {
+    const there = new Set(configured.map(({ setting }) => setting.name));
+    for (const name of [...gone.keys()]) if (there.has(name)) gone.delete(name);
+    for (const item of waiting) {
+      const { destination } = item;
+      if (there.has(destination)) continue;
+      const since = gone.get(destination) ?? now;
+      gone.set(destination, since);
+      if (now - since < LIMITS.deliveryRetryMostMs) continue;
+      await giveUp(item, `config.yaml has no destination ${destination} any more`);
+      await save();
+    }
   }
 
   async function failedOnce(item: Item, attempts: number, thrown: unknown): Promise<void> {
-    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    // A receiver may have a say in it: what its certificate names, for one.
+    const message = clip(thrown instanceof Error ? thrown.message : String(thrown), ERROR_CHARS);
     const asked = isTallyError(thrown) ? thrown.details?.retry_after_ms : undefined;
     const wait = backoffMs(attempts, host.random(), typeof asked === 'number' ? asked : undefined);
     const tried: Item = { ...item, attempts, next: host.now() + wait, error: message };
@@ -160,25 +195,36 @@ export function createDeliveries(host: DeliveryHost, loaded: OutboxState): Deliv
     if (stop.signal.aborted) return;
     readConfiguration();
     const now = host.now();
+    if (!busy.has(''))
+      busy.set(
+        '',
+        giveUpGone(now)
+          .catch(warn('of destinations that are gone'))
+          .finally(() => busy.delete('')),
+      );
     for (const { destination } of configured) {
       const { name } = destination;
       if (busy.has(name)) continue;
-      const due = waiting.filter((item) => item.destination === name && item.next <= now);
+      // No wait is longer than that: one that seems so was begun before the clock was set back.
+      const isDue = ({ next }: Item): boolean => next <= now || next > now + LIMITS.deliveryRetryMostMs;
+      const due = waiting.filter((item) => item.destination === name && isDue(item));
       const [item] = due.sort((a, b) => a.next - b.next || a.index - b.index);
       if (item === undefined) continue;
       const running = attempt(item, destination)
-        .catch((error: unknown) => {
-          if (!stop.signal.aborted)
-            host.onWarning(
-              `deliveries to ${name}: ${error instanceof Error ? error.message : String(error)}`,
-            );
-        })
+        .catch(warn(`to ${name}`))
         .finally(() => {
           busy.delete(name);
           turn();
         });
       busy.set(name, running);
     }
+  }
+
+  function warn(what: string): (error: unknown) => void {
+    return (error) => {
+      const why = error instanceof Error ? error.message : String(error);
+      if (!stop.signal.aborted) host.onWarning(`deliveries ${what}: ${why}`);
+    };
   }
 
   return {
@@ -192,17 +238,19 @@ export function createDeliveries(host: DeliveryHost, loaded: OutboxState): Deliv
     reached: () => reached,
     turn,
     async retry(name) {
-      const again = dead.filter(({ destination }) => name === undefined || destination === name);
+      readConfiguration();
+      const there = new Set(configured.map(({ setting }) => setting.name));
+      const meant = ({ destination }: Item): boolean =>
+        there.has(destination) && (name === undefined || destination === name);
+      const again = dead.filter(meant);
       const now = host.now();
       dead = dead.filter((item) => !again.includes(item));
       waiting = [...waiting, ...again.map((item) => ({ ...item, attempts: 0, since: now, next: now }))];
       // Those that wait for their next try, too: a person who asks knows that it works again.
-      waiting = waiting.map((item) =>
-        name === undefined || item.destination === name ? { ...item, next: Math.min(item.next, now) } : item,
-      );
+      waiting = waiting.map((item) => (meant(item) ? { ...item, next: Math.min(item.next, now) } : item));
       await save();
       turn();
-      return waiting.filter(({ destination }) => name === undefined || destination === name);
+      return waiting.filter(meant);
     },
     async settled(ids, waitMs) {
       const deadline = AbortSignal.any([stop.signal, AbortSignal.timeout(waitMs)]);
@@ -210,28 +258,7 @@ export function createDeliveries(host: DeliveryHost, loaded: OutboxState): Deliv
       const open = (): boolean => waiting.some(({ id, next }) => ids.has(id) && next <= begun);
       while (open() && !deadline.aborted) await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     },
-    states: () =>
-      configured.map(({ destination: { name, type } }) => {
-        const own = waiting.filter((item) => item.destination === name);
-        const [worst] = own
-          .filter(({ error }) => error !== undefined)
-          .sort((a, b) => b.attempts - a.attempts);
-        return {
-          name,
-          type,
-          waiting: own.length,
-          undelivered: dead.filter((item) => item.destination === name).length,
-          ...(worst?.error === undefined
-            ? {}
-            : {
-                failing: {
-                  message: worst.error,
-                  attempts: worst.attempts,
-                  retry_at: new Date(worst.next).toISOString(),
-                },
-              }),
-        };
-      }),
+    states: () => configured.map(({ destination }) => stateOf(destination, waiting, dead)),
     state,
     async close() {
       stop.abort();
@@ -247,8 +274,9 @@ export function createDeliveries(host: DeliveryHost, loaded: OutboxState): Deliv
 }
 
 const SETTLE_MS = 20;
+const ERROR_CHARS = 500;
 
 /** An item is replaced by a newer one of itself while it is under way. */
-function isSame(one: Item, other: Item): boolean {
+function isSame(one: Pick<Item, 'id' | 'destination'>, other: Pick<Item, 'id' | 'destination'>): boolean {
   return one.id === other.id && one.destination === other.destination;
 }

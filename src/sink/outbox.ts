@@ -7,6 +7,9 @@ import { decodeUtf8, encodeUtf8 } from '../core/bytes.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { ObjectStore } from '../core/ports.ts';
 
+/** What a date can be made of. */
+const time = z.number().min(0).max(8.64e15);
+
 const ItemSchema = z.strictObject({
   /** Of the entry, which is the message. */
   id: z.string(),
@@ -14,8 +17,8 @@ const ItemSchema = z.strictObject({
   destination: z.string(),
   attempts: z.int().nonnegative(),
   /** Milliseconds since the epoch: of the first try, and before which it is not tried again. */
-  since: z.number(),
-  next: z.number(),
+  since: time,
+  next: time,
   /** What the newest try came to. */
   error: z.string().exactOptional(),
 });

@@ -37,9 +37,23 @@ const TEXT_CHARS = 2_900;
 /** Indices shown; the entry names all. */
 const SHOWN = 8;
 
-/** The three characters that Slack gives a meaning: with them gone no mention and no link can be formed. */
+/** Line ends, other control characters, and what turns text around or hides it: one alert looks like one alert. */
+const HOSTILE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+/** Stands between two characters and is not seen. */
+const BETWEEN = '\u2060';
+
+/**
+ * The three characters that Slack gives a meaning: with them gone no mention and no link can be formed. Those who copied
+ * it read Markdown, in which `@all` is everybody, and `[a](b)` a link that says something else.
+ */
 export function escapeSlack(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  return text
+    .replace(HOSTILE, '\uFFFD')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('](', `]${BETWEEN}(`)
+    .replace(/(^|[^\p{L}\p{N}])@(?=[\p{L}\p{N}])/gu, `$1@${BETWEEN}`);
 }
 
 interface Told {
@@ -51,8 +65,11 @@ export function slackBody(message: Message): Readonly<Record<string, unknown>> {
   const { text, detail } = tell(message);
   return {
     text,
+    // Nothing in it is fetched by whoever shows it, and no name is made a link or a mention.
+    unfurl_links: false,
+    unfurl_media: false,
     blocks: [
-      { type: 'section', text: { type: 'mrkdwn', text } },
+      { type: 'section', text: { type: 'mrkdwn', text, verbatim: true } },
       { type: 'context', elements: [{ type: 'plain_text', text: detail }] },
     ],
   };

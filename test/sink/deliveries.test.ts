@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { createHmac, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { LIMITS } from '../../src/core/limits.ts';
-import { backoffMs } from '../../src/sink/outbox.ts';
+import { backoffMs, loadOutbox, type OutboxState } from '../../src/sink/outbox.ts';
 import { DestinationSettingSchema, goesTo, placeOf } from '../../src/sink/setting.ts';
+import { slackBody } from '../../src/sink/slack.ts';
 import { closing, message, OK, receiver, stage } from './stage.ts';
+
+const YEAR = 365 * 24 * 60 * 60 * 1000;
 
 const webhook = (url: string, name = 'ops', more = {}) => ({ name, type: 'webhook', url, ...more }) as const;
 
@@ -231,6 +234,91 @@ test('a Slack-compatible one gets text and blocks in which nothing of the log me
     ['section', 'context'],
   );
   assert.match(closed?.text ?? '', /closed \(quiet\): fast, bot/);
+});
+
+test('what agents are called can neither mention everybody, nor hide a link, nor begin a line of its own', () => {
+  const hostile = '@channel x@y.example [safe](https://evil.example)\n🔴 critical\u202egnp.exe @all';
+  const body = slackBody(message(4, { message: hostile })) as {
+    text: string;
+    unfurl_links: boolean;
+    unfurl_media: boolean;
+    blocks: { text?: { verbatim?: boolean } }[];
+  };
+  assert.doesNotMatch(body.text, /@(channel|all)|\]\(|\n|\u202e/);
+  assert.match(body.text, /x@y\.example/);
+  assert.deepEqual(
+    [body.unfurl_links, body.unfurl_media, body.blocks[0]?.text?.verbatim],
+    [false, false, true],
+  );
+});
+
+test('a clock that was set forward and back again delays no message', async (t) => {
+  const ops = await receiver(t, (response, n) => void response.writeHead(n === 1 ? 500 : 200).end());
+  const one = message(4);
+  const s = stage(t, [webhook(ops.url)], { messages: [one] });
+  s.clock.ms += YEAR;
+  await s.deliveries.take([one], 5);
+  await s.until(() => s.deliveries.state().waiting[0]?.attempts === 1);
+  s.clock.ms -= YEAR;
+  await s.until(() => s.deliveries.state().waiting.length === 0);
+  assert.equal(ops.got.length, 2);
+});
+
+test('what could not be kept is not reached: it is taken again, and is there once', async (t) => {
+  const hangs = await receiver(t, () => undefined);
+  const one = message(4);
+  let full = true;
+  const saved: OutboxState[] = [];
+  const s = stage(t, [webhook(hangs.url)], {
+    messages: [one],
+    save: async (state) => {
+      if (full) throw new Error('no space left');
+      saved.push(structuredClone(state));
+    },
+  });
+  await assert.rejects(s.deliveries.take([one], 5), /no space left/);
+  assert.equal(s.deliveries.reached(), 0);
+  full = false;
+  await s.deliveries.take([one], 6);
+  assert.deepEqual([saved.at(-1)?.reached, saved.at(-1)?.waiting.length], [6, 1]);
+});
+
+test('what waits for a destination that is gone for long is given up on record; one that comes back gets it', async (t) => {
+  const ops = await receiver(t, OK);
+  const one = message(4);
+  const item = { id: one.id, index: 4, destination: 'ops', attempts: 2, since: 1, next: 1 };
+  const there = [webhook(ops.url)];
+  const configured: ReturnType<typeof webhook>[] = [];
+  const s = stage(t, there, {
+    messages: [one],
+    loaded: { format: 1, reached: 5, waiting: [item], dead: [] },
+    configured: (all) => all.filter(({ setting }) => configured.some(({ name }) => name === setting.name)),
+  });
+  s.deliveries.turn();
+  assert.deepEqual(await s.deliveries.retry(undefined), [], 'nobody is there who could be asked');
+  assert.equal(s.gaveUp.length, 0, 'not at once: the file may be in the middle of a change');
+  s.clock.ms += LIMITS.deliveryRetryMostMs;
+  await s.until(() => s.gaveUp.length === 1);
+  assert.match(s.gaveUp[0]?.error ?? '', /config\.yaml has no destination ops any more/);
+  configured.push(...there);
+  assert.equal((await s.deliveries.retry('ops')).length, 1);
+  await s.until(() => ops.got.length === 1);
+});
+
+test('of a name with several addresses an error says what came of it', async (t) => {
+  const one = message(4);
+  const s = stage(t, [webhook('http://localhost:1/')], { messages: [one] });
+  await s.deliveries.take([one], 5);
+  await s.until(() => s.deliveries.state().waiting[0]?.attempts === 1);
+  assert.match(s.deliveries.state().waiting[0]?.error ?? '', /cannot be asked: .*ECONNREFUSED/);
+});
+
+test('a file of messages with times that are none is not gone on with', async () => {
+  const item = { id: 'log_x', index: 4, destination: 'ops', attempts: 0, since: 0, next: 1e300 };
+  const bytes = Buffer.from(JSON.stringify({ format: 1, reached: 5, waiting: [item], dead: [] }));
+  assert.equal(await loadOutbox({ get: async () => bytes }), undefined);
+  for (const text of ['', '{', 'null', '[]', '{"format":2}'])
+    assert.equal(await loadOutbox({ get: async () => Buffer.from(text) }), undefined);
 });
 
 test('a secret that is not there, or no URL, is told without quoting it', async (t) => {

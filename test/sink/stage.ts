@@ -92,7 +92,10 @@ export interface Stage {
   until(holds: () => boolean): Promise<void>;
 }
 
-export const SECRETS = new Map<string, string>();
+interface Configured {
+  readonly setting: DestinationSetting;
+  readonly destination: Destination;
+}
 
 export function stage(
   t: TestContext,
@@ -102,6 +105,9 @@ export function stage(
     readonly loaded?: OutboxState;
     readonly secrets?: ReadonlyMap<string, string>;
     readonly timeoutMs?: number;
+    readonly save?: (state: OutboxState) => Promise<void>;
+    /** Which of them the configuration has just now. */
+    readonly configured?: (all: readonly Configured[]) => readonly Configured[];
   } = {},
 ): Stage {
   const clock = { ms: Date.UTC(2026, 0, 1) };
@@ -117,15 +123,17 @@ export function stage(
     now: () => clock.ms,
     timeoutMs: options.timeoutMs ?? 2_000,
   };
-  const made = settings.map((setting): { setting: DestinationSetting; destination: Destination } => ({
-    setting,
-    destination: setting.type === 'webhook' ? createWebhook(setting, world) : createSlack(setting, world),
-  }));
+  const made = settings.map(
+    (setting): Configured => ({
+      setting,
+      destination: setting.type === 'webhook' ? createWebhook(setting, world) : createSlack(setting, world),
+    }),
+  );
   const deliveries = createDeliveries(
     {
-      destinations: () => made,
+      destinations: () => options.configured?.(made) ?? made,
       message: async (index) => known.get(index),
-      save: async (state) => void saved.push(structuredClone(state)),
+      save: options.save ?? (async (state) => void saved.push(structuredClone(state))),
       gaveUp: async (item) => void gaveUp.push(item),
       now: () => clock.ms,
       random: () => 0.5,

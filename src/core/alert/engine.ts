@@ -7,6 +7,7 @@
  * moves it on while nothing is recorded.
  */
 import type { JsonObject } from '../json.ts';
+import { field } from '../query/fields.ts';
 import type { Action, Teller } from './action.ts';
 import { alertIn } from './event.ts';
 import type { Matcher, Signal } from './kinds/kind.ts';
@@ -130,9 +131,10 @@ export function createAlertEngine(rules: readonly AlertRule[], saved?: SavedEngi
     see(entry, index) {
       const ms = typeof entry.ts === 'string' ? Date.parse(entry.ts) : Number.NaN;
       moveOn(ms);
-      const aboutAlerts = note(entry);
+      // What was imported happened elsewhere and then: it tells nothing of this machine now.
+      const apart = note(entry) || field(entry, 'metadata', 'imported') !== undefined;
       const look: Look = lookAt(entry, index, Number.isNaN(ms) ? wall : ms);
-      for (const { matcher } of parts) if (!aboutAlerts || matcher.all === true) matcher.see?.(look, time);
+      for (const { matcher } of parts) if (!apart || matcher.all === true) matcher.see?.(look, time);
     },
     tick(ms) {
       if (ms > wall) moveOn(ms);

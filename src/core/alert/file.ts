@@ -275,6 +275,13 @@ export function compileAlerts(file: AlertsFile, complain: (problem: AlertProblem
       });
     seen.add(one.name);
     if (one.kind !== 'sensitive') continue;
+    for (const [at, endpoint] of (one.endpoints ?? []).entries())
+      if (endpoint.includes('://'))
+        complain({
+          path: ['rules', i, 'endpoints', at],
+          problem: 'an endpoint is HOST/PATH, without https://',
+          hint: 'endpoints: ["api.stripe.com/v1/refunds*"]',
+        });
     const listed = [one.endpoints, one.tools, one.credentials].some((list) => (list ?? []).length > 0);
     if (!listed)
       complain({

@@ -2,7 +2,9 @@
  * What the rules look at, read off a stored entry: a few members, since this is done for each entry of a busy log. The
  * entry may come from a newer version or a hostile writer: what has another form than expected is not there.
  */
+import { sha256Hex } from '../hash.ts';
 import type { Json, JsonObject } from '../json.ts';
+import { LIMITS } from '../limits.ts';
 import { field, isObject, listAt } from '../query/fields.ts';
 
 export interface Look {
@@ -39,23 +41,23 @@ export function lookAt(entry: JsonObject, index: number, ms: number): Look {
   const target = objectIn(action, 'target');
   const decision = objectIn(entry, 'decision');
   const phase = text(entry, 'phase');
-  const host = text(target, 'host')?.toLowerCase();
-  const tool = text(objectIn(action, 'tool'), 'name');
+  const host = value(text(target, 'host'))?.toLowerCase();
+  const tool = value(text(objectIn(action, 'tool'), 'name'));
   const credentials = credentialsIn(entry);
   const begins = phase === 'pre_exec' || phase === 'point';
   return {
     index,
     ms,
-    id: text(entry, 'id'),
+    id: value(text(entry, 'id')),
     type: text(entry, 'type') ?? '?',
     phase,
-    parent: text(entry, 'parent_id'),
-    run: text(entry, 'run_id'),
-    agent: text(actor, 'agent_id'),
+    parent: value(text(entry, 'parent_id')),
+    run: value(text(entry, 'run_id')),
+    agent: value(text(actor, 'agent_id')),
     identity: text(actor, 'identity_level'),
-    user: text(objectIn(actor, 'user'), 'id') ?? text(objectIn(actor, 'os'), 'user'),
+    user: value(text(objectIn(actor, 'user'), 'id') ?? text(objectIn(actor, 'os'), 'user')),
     host,
-    path: text(target, 'path'),
+    path: text(target, 'path')?.slice(0, LIMITS.alertPathChars),
     method: text(target, 'method'),
     tool,
     credentials,
@@ -78,12 +80,23 @@ function text(value: JsonObject | undefined, name: string): string | undefined {
   return typeof found === 'string' ? found : undefined;
 }
 
+/**
+ * Rules keep tens of thousands of these. An agent that reports hosts of a hundred kilobytes gets what stands for them:
+ * different ones stay different.
+ */
+function value(text: string | undefined): string | undefined {
+  if (text === undefined || text.length <= LIMITS.idChars) return text;
+  return `${text.slice(0, KEPT_CHARS).toWellFormed()}…${sha256Hex(text)}`;
+}
+
+const KEPT_CHARS = 100;
+
 function credentialsIn(entry: JsonObject): readonly string[] {
   const uses = Object.hasOwn(entry, 'credentials') ? listAt(entry, 'credentials') : NONE;
-  const refs = uses.length === 0 ? NONE : uses.flatMap((use) => refOf(use) ?? []);
+  const refs = uses.length === 0 ? NONE : uses.flatMap((use) => value(refOf(use)) ?? []);
   const secret = objectIn(entry, 'secret');
   if (secret === undefined || !READS.has(text(secret, 'operation') ?? '')) return refs;
-  const key = text(secret, 'key');
+  const key = value(text(secret, 'key'));
   return key === undefined ? refs : [...refs, key];
 }
 

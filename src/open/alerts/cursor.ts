@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { type AlertEngine, createAlertEngine, type SavedEngine } from '../../core/alert/engine.ts';
 import type { Raised } from '../../core/alert/event.ts';
 import type { AlertRule } from '../../core/alert/rule.ts';
+import { isTallyError } from '../../core/error.ts';
 import { sha256Hex } from '../../core/hash.ts';
 import type { LogReader, ObjectStore } from '../../core/ports.ts';
 import { VERSION } from '../log.ts';
@@ -13,7 +14,8 @@ import { type LogPlace, logLines } from './lines.ts';
 
 const NAME = 'cursor.json';
 
-const PlaceSchema = z.strictObject({ first: z.int(), offset: z.int(), index: z.int() });
+const at = z.int().nonnegative();
+const PlaceSchema = z.strictObject({ first: at, offset: at, index: at });
 const CursorSchema = z.strictObject({
   format: z.literal(1),
   /** Another version knows its rules in another way. */
@@ -46,7 +48,7 @@ export async function loadCursor(
   const end = text.indexOf('\n');
   // Its parts are believed as they are: they have to be what was written.
   if (sha256Hex(text.slice(end + 1)) !== text.slice(0, end)) return undefined;
-  const parsed = CursorSchema.safeParse(JSON.parse(text.slice(end + 1)));
+  const parsed = CursorSchema.safeParse(jsonIn(text.slice(end + 1)));
   if (!parsed.success) return undefined;
   const { place, last, engine, open, verified } = parsed.data;
   const cursor = {
@@ -59,11 +61,25 @@ export async function loadCursor(
   return (await isOf(reader, cursor)) ? cursor : undefined;
 }
 
-async function isOf(reader: LogReader, { last }: Cursor): Promise<boolean> {
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function isOf(reader: LogReader, { last, place }: Cursor): Promise<boolean> {
+  if (place.index !== last.place.index + 1) return false;
   const segments = await reader.segments();
   if (!segments.some(({ first }) => first === last.place.first)) return false;
-  for await (const [found] of logLines(reader, last.place, last.place.index + 1))
-    return found !== undefined && sha256Hex(found.line) === last.sha256;
+  try {
+    for await (const [found] of logLines(reader, last.place, place.index))
+      return found !== undefined && sha256Hex(found.line) === last.sha256;
+  } catch (error) {
+    // A segment that cannot be read there is not the one that was read.
+    if (!isTallyError(error)) throw error;
+  }
   return false;
 }
 

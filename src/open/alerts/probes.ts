@@ -13,6 +13,8 @@ export interface ProbeHost {
   readonly drift: AlertOptions['drift'];
   /** When the log was verified last; remembered when it is told. */
   verified(at?: number): number;
+  /** Between two looks at what agents do; tests shorten it. */
+  readonly driftMs?: number;
   readonly now: Clock;
   onWarning(line: string): void;
 }
@@ -23,10 +25,14 @@ export function startProbes(host: ProbeHost): { close(): Promise<void> } {
   let judging: Promise<void> | undefined;
   let judged = performance.now();
   let looked = Number.NEGATIVE_INFINITY;
+  let lookedWith: readonly AlertRule[] | undefined;
   let told = '';
 
   async function disk(): Promise<void> {
-    if (performance.now() - looked < LIMITS.alertDiskMs) return;
+    // A rule that was changed is held against the disk at once.
+    const rules = host.rules();
+    if (rules === lookedWith && performance.now() - looked < LIMITS.alertDiskMs) return;
+    lookedWith = rules;
     if (!host.rules().some(({ kind }) => kind === 'disk_low')) return;
     looked = performance.now();
     host.signal({ kind: 'disk', at: host.now(), free_bytes: await host.freeBytes() });
@@ -36,6 +42,8 @@ export function startProbes(host: ProbeHost): { close(): Promise<void> } {
     const every = host
       .rules()
       .flatMap((rule) => (rule.kind === 'verification_failed' ? [rule.every_ms] : []));
+    // Whoever set the clock forward and back again has put off nothing.
+    if (host.verified() > host.now()) host.verified(host.now());
     const due = host.verified() + Math.min(...every);
     if (host.verify === undefined || verifying !== undefined || host.now() < due) return;
     // Also when it cannot be found out: that is no reason to try at every turn.
@@ -55,7 +63,7 @@ export function startProbes(host: ProbeHost): { close(): Promise<void> } {
 
   function drift(): void {
     if (host.drift === undefined || judging !== undefined) return;
-    if (performance.now() - judged < LIMITS.alertDriftMs) return;
+    if (performance.now() - judged < (host.driftMs ?? LIMITS.alertDriftMs)) return;
     if (!host.rules().some(({ kind }) => kind === 'baseline_drift')) return;
     judged = performance.now();
     judging = host

@@ -91,6 +91,54 @@ const CASES: Readonly<Record<string, Case>> = {
       'close s the credential PROD_DB quiet',
     ],
   },
+  'sensitive: a host without a path is all of it': {
+    rule: '{ name: pay, kind: sensitive, endpoints: [api.stripe.com, "*.bank.example"], dedupe: [host] }',
+    tell(s) {
+      s.add(0, call('bot', 'api.stripe.com', { path: '/v1/refunds' }));
+      s.add(SECOND, call('bot', 'eu.bank.example', { path: '/pay' }));
+      s.add(2 * SECOND, call('bot', 'other.example', { path: '/api.stripe.com' }));
+    },
+    expected: [
+      'raise pay GET api.stripe.com/v1/refunds',
+      'raise pay GET eu.bank.example/pay',
+      'close pay GET api.stripe.com/v1/refunds quiet',
+      'close pay GET eu.bank.example/pay quiet',
+    ],
+  },
+  'sensitive: one credential does not hide another': {
+    rule: '{ name: prod, kind: sensitive, credentials: ["PROD_*"] }',
+    tell(s) {
+      for (const key of ['PROD_A', 'PROD_B', 'PROD_A'])
+        s.add(0, {
+          type: 'secret.access',
+          phase: 'point',
+          actor: { agent_id: 'bot' },
+          secret: { operation: 'get', key },
+        });
+    },
+    expected: [
+      'raise prod the credential PROD_A',
+      'raise prod the credential PROD_B',
+      'close prod the credential PROD_B quiet',
+      'close prod the credential PROD_A quiet',
+    ],
+  },
+  'rate: what was imported happened elsewhere': {
+    rule: '{ name: fast, kind: rate, by: agent, count: 5, window: 1m }',
+    tell: (s) =>
+      times(50, (i) =>
+        s.add(i, { ...call('bot', 'a.example'), metadata: { imported: { format: 'x', line: i } } }),
+      ),
+    expected: [],
+  },
+  'missing_post: what was imported is not waited for': {
+    rule: '{ name: open, kind: missing_post, after: 5m }',
+    tell(s) {
+      s.add(0, { ...call('bot', 'a.example'), metadata: { imported: { format: 'x', line: 1 } } });
+      s.add(HOUR, { phase: 'point', type: 'custom' });
+    },
+    expected: [],
+  },
   'policy_failures: the first few are silent, then one alert for the agent': {
     rule: '{ name: stops, kind: policy_failures, count: 3, window: 10m }',
     tell: (s) => times(3, (i) => s.add(i, call('bot', 'a.example', STOPPED))),
@@ -399,5 +447,16 @@ describe('the time of the log', () => {
     assert.deepEqual(s.took(), []);
     s.add(31 * MINUTE, { type: 'custom', phase: 'point' });
     assert.deepEqual(told(s.took()), ['raise open a.example by bot']);
+  });
+});
+
+describe('what an agent reports of itself', () => {
+  it('is kept short however long it is, and different stays different', () => {
+    const s = story([ruleOf('{ name: new, kind: first_seen, of: host, learn: 1s }')]);
+    const long = 'h'.repeat(100_000);
+    s.add(0, call('bot', 'a.example'));
+    for (let i = 0; i < 20; i++) s.add(MINUTE + i, call('bot', `${long}${i}`, { path: `/${long}` }));
+    assert.equal(s.took().filter((action) => action.do === 'raise').length, 20);
+    assert.ok(JSON.stringify(s.engine.save()).length < 40_000);
   });
 });

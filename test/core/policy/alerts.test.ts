@@ -111,6 +111,12 @@ const REFUSED: Readonly<
     /did you mean "disk"/,
   ],
   'a sensitive rule that names nothing': ['  rules: [{ name: a, kind: sensitive }]', '3:11', /names nothing/],
+  'an endpoint with a scheme, which would match nothing': [
+    '  rules: [{ name: a, kind: sensitive, endpoints: ["https://x.example/*"] }]',
+    '3:51',
+    /an endpoint is HOST\/PATH, without https:\/\//,
+    /api\.stripe\.com/,
+  ],
   'a URL as a destination': [
     '  rules: [{ name: a, kind: anonymous, destinations: ["https://x.example/T0/secret"] }]',
     '3:54',

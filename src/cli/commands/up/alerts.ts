@@ -46,7 +46,11 @@ async function apart(
     stdio: ['ignore', 'pipe', 'ignore'],
     signal,
   });
-  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
+  try {
+    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
+  } catch {
+    // It has ended already, or this may not be set: then it competes.
+  }
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (part: string) => {
     if (text.length < MOST_REPORT) text += part;
