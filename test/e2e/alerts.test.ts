@@ -131,6 +131,15 @@ test('killed between an alert and its delivery, the next start delivers it, rais
   await first.started.ended;
   const before = raised(home).map(({ id }) => id);
   assert.equal(before.length, 1);
+  // Nobody runs who could be asked: the files say it.
+  const alone = (await home.tally(['status', '--json'])).json() as {
+    alerts: { open: number; watching: boolean; destinations: { waiting: number }[] };
+  };
+  assert.deepEqual(
+    [alone.alerts.open, alone.alerts.watching, alone.alerts.destinations[0]?.waiting],
+    [1, false, 1],
+  );
+  assert.match((await home.tally(['status'])).stdout, /alerts\s+1 open: fast, 127\.0\.0\.1/);
 
   works = true;
   const second = await home.up();

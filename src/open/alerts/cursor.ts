@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { type AlertEngine, createAlertEngine, type SavedEngine } from '../../core/alert/engine.ts';
 import type { Raised } from '../../core/alert/event.ts';
-import type { AlertRule } from '../../core/alert/rule.ts';
+import { SEVERITIES } from '../../core/alert/rule.ts';
 import { isTallyError } from '../../core/error.ts';
 import { sha256Hex } from '../../core/hash.ts';
 import type { LogReader, ObjectStore } from '../../core/ports.ts';
@@ -24,7 +24,7 @@ const CursorSchema = z.strictObject({
   /** In front of the last entry that was looked at, and the hash of its line: another log is not gone on with. */
   last: z.strictObject({ place: PlaceSchema, sha256: z.string() }),
   engine: z.unknown(),
-  open: z.unknown(),
+  open: z.array(z.looseObject({ id: z.string(), index: z.number(), severity: z.enum(SEVERITIES) })),
   /** Milliseconds since the epoch: when the log was last verified from beginning to end. */
   verified: z.number().optional(),
 });
@@ -55,7 +55,7 @@ export async function loadCursor(
     place,
     last,
     engine: engine as SavedEngine,
-    open: open as readonly Raised[],
+    open: open as unknown as readonly Raised[],
     ...(verified === undefined ? {} : { verified }),
   };
   return (await isOf(reader, cursor)) ? cursor : undefined;
@@ -88,8 +88,11 @@ export async function saveCursor(objects: Pick<ObjectStore, 'put'>, cursor: Curs
   await objects.put(NAME, Buffer.from(`${sha256Hex(text)}\n${text}`), { durable: false });
 }
 
-export function engineOf(cursor: Cursor | undefined, rules: readonly AlertRule[]): AlertEngine {
-  return cursor === undefined
-    ? createAlertEngine(rules)
-    : createAlertEngine(cursor.engine.rules, cursor.engine);
+/** The engine that goes on there; undefined when what it knew is not what an engine knows. */
+export function engineOf({ engine }: Cursor): AlertEngine | undefined {
+  try {
+    return createAlertEngine(engine.rules, engine);
+  } catch {
+    return undefined;
+  }
 }

@@ -8,7 +8,7 @@
  */
 import type { Action } from '../../core/alert/action.ts';
 import { DEFAULT_RULES } from '../../core/alert/defaults.ts';
-import type { AlertEngine } from '../../core/alert/engine.ts';
+import { type AlertEngine, createAlertEngine } from '../../core/alert/engine.ts';
 import { eventOf, type Raised } from '../../core/alert/event.ts';
 import { createAlertFold } from '../../core/alert/fold.ts';
 import type { Signal } from '../../core/alert/kinds/kind.ts';
@@ -73,8 +73,10 @@ export interface Follower {
 
 export async function createFollower(host: FollowerHost): Promise<Follower> {
   const { reader, objects, origin } = host;
-  const cursor = await loadCursor(objects, reader);
-  const engine: AlertEngine = engineOf(cursor, DEFAULT_RULES);
+  const stored = await loadCursor(objects, reader);
+  const known = stored === undefined ? undefined : engineOf(stored);
+  const cursor = known === undefined ? undefined : stored;
+  const engine: AlertEngine = known ?? createAlertEngine(DEFAULT_RULES);
   const fold = createAlertFold(cursor?.open);
   let rules: readonly AlertRule[] = cursor?.engine.rules ?? DEFAULT_RULES;
   let place: LogPlace = cursor?.place ?? BEGINNING;
@@ -92,6 +94,7 @@ export async function createFollower(host: FollowerHost): Promise<Follower> {
   /** Entries below were seen by the engine, also when what came of them could not be written yet. */
   let looked = place.index;
   let changes = 0;
+  let unsaved = cursor === undefined;
   let stopped = false;
   let running: Promise<void> | undefined;
   let saved = { index: place.index, at: performance.now() };
@@ -212,13 +215,16 @@ export async function createFollower(host: FollowerHost): Promise<Follower> {
     if (place.index >= host.durable()) engine.tick(host.now() - LIMITS.alertLagMs);
     for (const signal of signals.splice(0)) engine.signal(signal);
     await settle();
-    if (place.index > saved.index && performance.now() - saved.at > LIMITS.alertSaveMs) await save();
+    // The first time at once: who asks without a recorder begins here, and reads no whole log.
+    const due = unsaved || performance.now() - saved.at > LIMITS.alertSaveMs;
+    if (due && (unsaved || place.index > saved.index)) await save();
   }
 
   async function save(): Promise<void> {
     // What was derived and is neither written nor kept is derived again by the next start.
     if (last === undefined || !caughtUp || actions.length > 0 || messages.length > 0) return;
     saved = { index: place.index, at: performance.now() };
+    unsaved = false;
     const state: Cursor = { place, last, engine: engine.save(), open: fold.open(), verified };
     await saveCursor(objects, state);
   }
