@@ -54,7 +54,8 @@ export async function checkAlerts(
         : `delivered to ${destinations.map(({ name }) => name).join(', ')}`;
     return ok(NAME, `none open; ${where}`);
   } catch (error) {
-    if (isTallyError(error)) return skip(NAME, `nobody can tell: ${error.message}`);
+    // A policy with several problems tells each on a line of its own.
+    if (isTallyError(error)) return skip(NAME, `nobody can tell: ${error.message.replaceAll('\n', '; ')}`);
     throw error;
   }
 }
