@@ -1,22 +1,9 @@
-/**
- * The anchors in `config.yaml`. A person wrote that file: comments and order stay, and it is replaced as a whole or not
- * at all. Putting the change on record comes before this, and is the caller's.
- */
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { isMap, isSeq, parseDocument } from 'yaml';
+/** The anchors in `config.yaml`. Putting the change on record comes before this, and is the caller's. */
+import { isSeq } from 'yaml';
 import { type AnchorSetting, AnchorSettingSchema } from '../anchor/setting.ts';
 import { TallyError } from '../core/error.ts';
-import { YAML_OPTIONS } from '../core/policy/document.ts';
-import type { Paths } from '../paths.ts';
-import { errno, makeDirectory, replaceFile, syncDirectory } from '../store/file/fs.ts';
-import { tryLock } from '../store/file/lock.ts';
-import { loadConfig, parseConfig } from './config.ts';
-
-type ConfigPaths = Pick<Paths, 'configFile' | 'state'>;
-
-const WAIT_MS = 10_000;
-const RETRY_MS = 20;
+import { loadConfig } from './config.ts';
+import { type ConfigPaths, editConfig, whileLocked } from './config-edit.ts';
 
 /** The configured anchors, in the order of the file. Throws BAD_CONFIG. */
 export function listAnchors(paths: ConfigPaths): readonly AnchorSetting[] {
@@ -55,7 +42,7 @@ export async function addAnchor(
 ): Promise<AnchorSetting> {
   return whileLocked(paths, async () => {
     const checked = checkNewAnchor(paths, anchor);
-    await edit(paths, (doc) => {
+    await editConfig(paths, (doc) => {
       if (!isSeq(doc.get('anchors'))) doc.set('anchors', doc.createNode([]));
       const list = doc.get('anchors');
       if (isSeq(list)) list.flow = false;
@@ -73,7 +60,7 @@ export async function removeAnchor(paths: ConfigPaths, name: string): Promise<An
     const at = anchors.findIndex((anchor) => anchor.name === name);
     const anchor = anchors[at];
     if (anchor === undefined) throw noSuchAnchor(name, anchors);
-    await edit(paths, (doc) => {
+    await editConfig(paths, (doc) => {
       doc.deleteIn(['anchors', at]);
     });
     return anchor;
@@ -85,55 +72,4 @@ export function noSuchAnchor(name: string, anchors: readonly AnchorSetting[]): T
   return new TallyError('NOT_FOUND', `no anchor is called ${name}`, {
     hint: known === '' ? 'none is configured: tally anchor add --help' : `there are: ${known}`,
   });
-}
-
-async function edit(
-  paths: ConfigPaths,
-  change: (doc: ReturnType<typeof parseDocument>) => void,
-): Promise<void> {
-  const { configFile } = paths;
-  const before = readText(configFile);
-  const parsed = parseDocument(before, YAML_OPTIONS);
-  // A file of comments only has nothing to add to yet.
-  const doc = isMap(parsed.contents)
-    ? parsed
-    : parseDocument(`${before.trimEnd()}\nanchors: []\n`.trimStart(), YAML_OPTIONS);
-  change(doc);
-  const text = doc.toString({ lineWidth: 0 });
-  // What is written must be what the next start reads: a setting that is lost here would be lost unseen.
-  parseConfig(text, configFile);
-  await makeDirectory(dirname(configFile));
-  await replaceFile(configFile, Buffer.from(text), true);
-  await syncDirectory(dirname(configFile));
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (errno(error) === 'ENOENT') return '';
-    throw error;
-  }
-}
-
-/** Reading, editing and writing back is one step: of two additions at once, both are in the file. */
-async function whileLocked<T>({ state }: ConfigPaths, body: () => Promise<T>): Promise<T> {
-  await makeDirectory(state);
-  const deadline = performance.now() + WAIT_MS;
-  for (;;) {
-    const lock = tryLock(join(state, 'config.lock.sqlite'));
-    if (lock !== undefined) {
-      try {
-        return await body();
-      } finally {
-        lock.release();
-      }
-    }
-    if (performance.now() > deadline) {
-      throw new TallyError('LOG_LOCKED', 'another command is changing the configuration', {
-        hint: 'try again when it is done',
-      });
-    }
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-  }
 }

@@ -19,7 +19,7 @@ export interface AlertsPort {
 export function alertHandlers(
   recorder: LocalRecorder,
   alerts: AlertsPort | undefined,
-): Pick<Handlers, 'alert.ack' | 'alert.test' | 'alert.retry'> {
+): Pick<Handlers, 'alert.change' | 'alert.ack' | 'alert.test' | 'alert.retry'> {
   function port(): AlertsPort {
     if (alerts !== undefined) return alerts;
     throw new TallyError('BAD_CONFIG', 'this recorder was opened without alerts', {
@@ -28,6 +28,11 @@ export function alertHandlers(
   }
 
   return {
+    async 'alert.change'({ change, name, type, place }, client) {
+      const event = operatorEvent('config.change', client, { destination: change, name, type, place });
+      const { id } = await recorder.record(event, doneFor(client));
+      return { id };
+    },
     async 'alert.ack'({ alert, reason }, client) {
       const open = (await port().open()).find(({ id }) => id === alert);
       if (open === undefined)

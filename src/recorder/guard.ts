@@ -95,6 +95,7 @@ const TYPE_OF: { readonly [op in Op]?: string } = {
   'secret.change': 'secret.access',
   'log.acknowledge': 'log.recover',
   'anchor.change': 'config.change',
+  'alert.change': 'config.change',
   'alert.ack': 'alert.close',
   'alert.test': 'alert.raise',
   'alert.retry': 'config.change',

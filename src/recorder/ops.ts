@@ -136,6 +136,14 @@ export const OPS = {
       .optional(),
     chain: z.looseObject({ status: z.string().max(64) }).optional(),
   }),
+  /** Where alerts go is about to change in the configuration; the file is written after this is durable. */
+  'alert.change': z.object({
+    change: z.enum(['add', 'remove']),
+    name: id,
+    type: id,
+    /** Where it is, without what may be secret in it. */
+    place: z.string().max(4_096),
+  }),
   /** A person has seen an alert: it is closed. */
   'alert.ack': z.object({ alert: id, reason: z.string().min(1).max(LIMITS.reasonBytes) }),
   /** Sends a marked test to all destinations or one, on the way that alerts take. */
@@ -159,6 +167,7 @@ export const OPERATOR_OPS: ReadonlySet<Op> = new Set<Op>([
   'operator.change',
   'secret.change',
   'anchor.change',
+  'alert.change',
   'alert.ack',
   'alert.test',
   'alert.retry',
@@ -237,6 +246,7 @@ export interface OpResults extends RetentionResults {
   'export.start': { readonly id: string };
   'export.end': { readonly id: string };
   'log.read': { readonly id: string };
+  'alert.change': { readonly id: string };
   'alert.ack': {
     readonly id: string;
     readonly index: number;

@@ -1,0 +1,71 @@
+/** Changes to `config.yaml`. A person wrote that file: comments and order stay, and it is replaced as a whole or not at all. */
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { isMap, parseDocument } from 'yaml';
+import { TallyError } from '../core/error.ts';
+import { YAML_OPTIONS } from '../core/policy/document.ts';
+import type { Paths } from '../paths.ts';
+import { errno, makeDirectory, replaceFile, syncDirectory } from '../store/file/fs.ts';
+import { tryLock } from '../store/file/lock.ts';
+import { parseConfig } from './config.ts';
+
+export type ConfigPaths = Pick<Paths, 'configFile' | 'state'>;
+
+const WAIT_MS = 10_000;
+const RETRY_MS = 20;
+
+/**
+ * Resolved: the file is durable, 0600, and reads back. Throws BAD_CONFIG when what `change` makes of it would not; the
+ * file is then unchanged.
+ */
+export async function editConfig(
+  paths: ConfigPaths,
+  change: (doc: ReturnType<typeof parseDocument>) => void,
+): Promise<void> {
+  const { configFile } = paths;
+  const before = readText(configFile);
+  const parsed = parseDocument(before, YAML_OPTIONS);
+  // A file of comments only has nothing to add to yet.
+  const doc = isMap(parsed.contents)
+    ? parsed
+    : parseDocument(`${before.trimEnd()}\n{}\n`.trimStart(), YAML_OPTIONS);
+  if (isMap(doc.contents)) doc.contents.flow = false;
+  change(doc);
+  const text = doc.toString({ lineWidth: 0 });
+  // What is written must be what the next start reads: a setting that is lost here would be lost unseen.
+  parseConfig(text, configFile);
+  await makeDirectory(dirname(configFile));
+  await replaceFile(configFile, Buffer.from(text), true);
+  await syncDirectory(dirname(configFile));
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (errno(error) === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+/** Reading, editing and writing back is one step: of two additions at once, both are in the file. */
+export async function whileLocked<T>({ state }: ConfigPaths, body: () => Promise<T>): Promise<T> {
+  await makeDirectory(state);
+  const deadline = performance.now() + WAIT_MS;
+  for (;;) {
+    const lock = tryLock(join(state, 'config.lock.sqlite'));
+    if (lock !== undefined) {
+      try {
+        return await body();
+      } finally {
+        lock.release();
+      }
+    }
+    if (performance.now() > deadline) {
+      throw new TallyError('LOG_LOCKED', 'another command is changing the configuration', {
+        hint: 'try again when it is done',
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
+}
