@@ -15,6 +15,7 @@ import type { Paths } from '../paths.ts';
 import { tryLock } from '../store/file/lock.ts';
 import { bringUp } from './indexing.ts';
 import { endOf, reaches } from './log-end.ts';
+import { mending, type PlacedQuery } from './mending.ts';
 
 export interface IndexOptions {
   /** A log directory anywhere; the current log of this machine otherwise. */
@@ -41,8 +42,17 @@ export async function openIndex(
   paths: Paths,
   directory: string,
   options: IndexOptions,
-): Promise<SqliteQuery> {
-  if (options.log !== undefined) return temporaryIndex(directory, options);
+): Promise<PlacedQuery> {
+  if (options.log !== undefined)
+    return mending(await temporaryIndex(directory, options), () => temporaryIndex(directory, options));
+  return mending(await sharedIndex(paths, directory, options), async () => {
+    options.onWarning('the index is made again: it is damaged');
+    await rebuildIndex(paths, directory, options);
+    return sharedIndex(paths, directory, options);
+  });
+}
+
+async function sharedIndex(paths: Paths, directory: string, options: IndexOptions): Promise<SqliteQuery> {
   for (let attempt = 1; ; attempt++) {
     try {
       await bringUpShared(paths, directory, options);

@@ -11,6 +11,7 @@ import { parseLine } from '../core/query/line.ts';
 import { createLineSplitter } from '../core/query/lines.ts';
 import { IndexDamage } from '../index/sqlite/damage.ts';
 import {
+  asDamage,
   FORMAT,
   openDatabase,
   readState,
@@ -42,6 +43,17 @@ export interface IndexingOptions {
  * the signal's reason.
  */
 export async function bringUp(options: IndexingOptions): Promise<State> {
+  try {
+    return await bringUpOnce(options);
+  } catch (error) {
+    if (asDamage(error) === undefined) throw error;
+    options.onAnew?.('it is damaged');
+    removeDatabase(options.path);
+    return bringUpOnce(options);
+  }
+}
+
+async function bringUpOnce(options: IndexingOptions): Promise<State> {
   const { directory, path, onAnew } = options;
   const files = openEntryFiles(directory);
   try {

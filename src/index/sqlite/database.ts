@@ -112,10 +112,15 @@ export function guarded<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (error instanceof Error && 'errcode' in error && DAMAGED.has(Number(error.errcode) & 0xff))
-      throw new IndexDamage(error.message, error);
-    throw error;
+    throw asDamage(error) ?? error;
   }
+}
+
+/** Undefined for what is no damage. */
+export function asDamage(error: unknown): IndexDamage | undefined {
+  if (error instanceof IndexDamage) return error;
+  const isDamage = error instanceof Error && 'errcode' in error && DAMAGED.has(Number(error.errcode) & 0xff);
+  return isDamage ? new IndexDamage(error.message, error) : undefined;
 }
 
 /** Longer ones lie on pages of their own, which SQLite does not check: they end with a checksum of ours. */

@@ -6,7 +6,7 @@ import type { LogFilter } from '../../core/query/filter.ts';
 import type { Query, RowsOptions } from '../../core/query/port.ts';
 import type { Row } from '../../core/query/row.ts';
 import { IndexDamage } from './damage.ts';
-import { guarded, openDatabase, readState, type State } from './database.ts';
+import { asDamage, guarded, openDatabase, readState, type State } from './database.ts';
 import { conditionsOf } from './keys.ts';
 import { createLookup } from './lookup.ts';
 import { type Bits, BLOCK_ROWS, countBits, intersect, placesIn } from './positions.ts';
@@ -34,7 +34,7 @@ export function openSqliteQuery(path: string): SqliteQuery {
     return queryOf(database, state);
   } catch (error) {
     database.close();
-    throw error;
+    throw asDamage(error) ?? error;
   }
 }
 

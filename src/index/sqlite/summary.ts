@@ -5,9 +5,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { LogFilter } from '../../core/query/filter.ts';
 import { KINDS } from '../../core/query/kind.ts';
-import type { Dimension, Summary, Tally } from '../../core/query/port.ts';
-import { addTally, emptyTally, finishSums, newSums, type Sums } from '../../core/query/sums.ts';
-import { openBlob, openSet } from './database.ts';
+import type { Dimension, Summary } from '../../core/query/port.ts';
+import { addTally, emptyTally, finishSums, hourOf, newSums, type Sums } from '../../core/query/sums.ts';
+import { openBlob, openSet, type Value } from './database.ts';
 import { conditionsOf, keyNumber, restored, slotOf, storable } from './keys.ts';
 import type { Lookup } from './lookup.ts';
 import {
@@ -22,7 +22,16 @@ import {
   setBit,
 } from './positions.ts';
 import type { Sets } from './select.ts';
-import { asTally, decodeTally, TALLY_COUNTS } from './tally.ts';
+import {
+  addTotals,
+  asTally,
+  decodeTally,
+  FIRST,
+  LAST,
+  newTotals,
+  TALLY_COUNTS,
+  type Totals,
+} from './tally.ts';
 import { createExtremes, type Windowed } from './window.ts';
 
 export interface SummaryParts {
@@ -32,11 +41,11 @@ export interface SummaryParts {
   readonly windowed: Windowed;
 }
 
-type Hours = Map<
-  string,
-  { readonly tally: ReturnType<typeof emptyTally>; readonly places: [number, Bits | undefined][] }
->;
-type See = (block: number, value: string, tally: Tally, first: number, last: number) => void;
+interface Hour {
+  readonly totals: Totals;
+  /** Blocks that have rows in it, and which of those count; all without. */
+  readonly places: [block: number, bits: Bits | undefined][];
+}
 
 export function summarize(
   parts: SummaryParts,
@@ -47,25 +56,26 @@ export function summarize(
   const { database, sets, windowed } = parts;
   const tallies = database.prepare('SELECT value, tally FROM post WHERE slot = ?');
   const data = database.prepare('SELECT value, data FROM post WHERE slot = ?');
+  for (const statement of [tallies, data]) statement.setReturnArrays(true);
   const { since: _since, until: _until, ...rest } = filter;
   const conditions = conditionsOf(rest);
   const unfiltered = conditions.length === 1 && conditions[0]?.key === keyNumber.all;
-  const sums = newSums(by);
-  const hours: Hours = new Map();
+  const all = newTotals();
+  const hours = new Map<string, Hour>();
+  const values = new Map(by.map((dimension) => [dimension, new Map<string, Totals>()]));
 
-  /** Every value of a dimension in a block, with the tally of its rows in `bits`; of all its rows without. */
-  function eachValue(block: number, key: number, within: Within | undefined, see: See): void {
-    if (within === undefined) {
-      for (const { value, tally } of tallies.iterate(slotOf(block, key))) {
-        const stored = decodeTally(openBlob(tally));
-        if (stored !== undefined) see(block, String(value), asTally(stored), stored.first, stored.last);
-      }
-      return;
-    }
-    for (const { value, data: stored } of data.iterate(slotOf(block, key))) {
-      const set = openSet(stored);
-      const found = set === undefined ? undefined : within.count(set);
-      if (found !== undefined) see(block, String(value), asTally(found), found.first, found.last);
+  /** Every value of a dimension in a block, with the tally of its rows that count. */
+  function eachValue(
+    block: number,
+    key: number,
+    within: Within | undefined,
+    see: (value: string, numbers: ArrayLike<number>) => void,
+  ): void {
+    const statement = within === undefined ? tallies : data;
+    for (const [value, stored] of statement.all(slotOf(block, key)) as unknown as [string, Value][]) {
+      const set = within === undefined ? undefined : openSet(stored);
+      const found = set === undefined ? decodeTally(openBlob(stored)) : within?.count(set);
+      if (found !== undefined) see(value, found);
     }
   }
 
@@ -80,41 +90,45 @@ export function summarize(
       within = createWithin(bits, block, sets);
     }
     const base = block * BLOCK_ROWS;
-    eachValue(block, keyNumber.all, within, (_block, _value, tally) => addTally(sums.totals, tally));
-    eachValue(block, keyNumber.hour, within, (_block, value, tally) => {
-      const hour = restored(value);
-      const known = hours.get(hour) ?? { tally: emptyTally(), places: [] };
-      hours.set(hour, known);
-      addTally(known.tally, tally);
-      known.places.push([block, within?.bits]);
+    eachValue(block, keyNumber.all, within, (_value, numbers) => addTotals(all, numbers, base));
+    eachValue(block, keyNumber.hour, within, (value, numbers) => {
+      let hour = hours.get(value);
+      if (hour === undefined) {
+        hour = { totals: newTotals(), places: [] };
+        hours.set(value, hour);
+      }
+      addTotals(hour.totals, numbers, base);
+      hour.places.push([block, within?.bits]);
     });
-    for (const dimension of by) {
-      const values = sums.by.get(dimension);
-      eachValue(block, keyNumber[dimension], within, (_block, value, tally, first, last) => {
-        const text = restored(value);
-        const held = values?.get(text);
-        if (held === undefined) {
-          const counts = emptyTally();
-          addTally(counts, tally);
-          values?.set(text, { counts, first: base + first, last: base + last });
-          return;
+    for (const [dimension, held] of values) {
+      eachValue(block, keyNumber[dimension], within, (value, numbers) => {
+        let totals = held.get(value);
+        if (totals === undefined) {
+          totals = newTotals();
+          held.set(value, totals);
         }
-        addTally(held.counts, tally);
-        held.first = Math.min(held.first, base + first);
-        held.last = Math.max(held.last, base + last);
+        addTotals(totals, numbers, base);
       });
     }
   }
+  const sums = newSums(by);
+  addTally(sums.totals, asTally(all));
+  for (const [dimension, held] of values)
+    for (const [value, totals] of held) {
+      const counts = emptyTally();
+      addTally(counts, asTally(totals));
+      sums.by
+        .get(dimension)
+        ?.set(restored(value), { counts, first: totals[FIRST] ?? 0, last: totals[LAST] ?? 0 });
+    }
   finishHours(sums, hours, parts);
   return finishSums(sums, top);
 }
 
 interface Within {
   readonly bits: Bits;
-  /** How the rows of a set came out that are in `bits`; undefined when none is. */
-  count(
-    set: Uint8Array,
-  ): { readonly counts: number[]; readonly first: number; readonly last: number } | undefined;
+  /** How the rows of a set came out that are in `bits`, as a stored tally tells it; undefined when none is. */
+  count(set: Uint8Array): readonly number[] | undefined;
 }
 
 function createWithin(bits: Bits, block: number, sets: Sets): Within {
@@ -143,17 +157,22 @@ function createWithin(bits: Bits, block: number, sets: Sets): Within {
         counts[kind] = (counts[kind] ?? 0) + 1;
         if (hasBit(cut, at)) counts[KINDS.length] = (counts[KINDS.length] ?? 0) + 1;
       });
-      return first === -1 ? undefined : { counts, first, last };
+      return first === -1 ? undefined : [...counts, first, last];
     },
   };
 }
 
 /** The first and the last time are those of rows of the first and the last hour. */
-function finishHours(sums: Sums, hours: Hours, { database, sets, lookup }: SummaryParts): void {
-  const sorted = [...hours.keys()].sort((a, b) => (a < b ? -1 : 1));
+function finishHours(
+  sums: Sums,
+  hours: ReadonlyMap<string, Hour>,
+  { database, sets, lookup }: SummaryParts,
+): void {
+  const sorted = [...hours.keys()].map(restored).sort((a, b) => (a < b ? -1 : 1));
   for (const hour of sorted) {
-    const held = hours.get(hour);
-    if (held !== undefined) sums.hours.set(`${hour}:00:00.000Z`, held.tally);
+    const counts = emptyTally();
+    addTally(counts, asTally(hours.get(storable(hour))?.totals ?? []));
+    sums.hours.set(hourOf(hour), counts);
   }
   const extremes = createExtremes(database, lookup);
   const edge = (
@@ -162,7 +181,7 @@ function finishHours(sums: Sums, hours: Hours, { database, sets, lookup }: Summa
     better: (a: string, b: string) => boolean,
   ): void => {
     if (hour === undefined) return;
-    for (const [block, bits] of hours.get(hour)?.places ?? []) {
+    for (const [block, bits] of hours.get(storable(hour))?.places ?? []) {
       const set = sets.get(block, keyNumber.hour, storable(hour));
       const rows = set === undefined ? undefined : bitsOf(set);
       const wanted = rows === undefined || bits === undefined ? rows : intersect(rows, bits);
