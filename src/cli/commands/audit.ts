@@ -1,11 +1,14 @@
 import { Command } from 'commander';
 import type { JsonObject } from '../../core/json.ts';
-import { textAt } from '../../core/query/fields.ts';
+import { isImported } from '../../core/query/assurance.ts';
+import { field, isObject, textAt } from '../../core/query/fields.ts';
 import type { LogFilter } from '../../core/query/filter.ts';
 import { secretspec } from '../../core/view/secretspec.ts';
 import type { OpenedQuery } from '../../open/query.ts';
 import { readRows } from '../asking.ts';
 import type { Context } from '../context.ts';
+import { say } from '../export/say.ts';
+import { counted } from '../facts.ts';
 import { examples, wholeNumber } from '../help.ts';
 import { auditCells, auditColumns } from '../output/audit-rows.ts';
 import { safeJsonText } from '../output/safe.ts';
@@ -58,7 +61,9 @@ const HELP = `
 --json prints for each access v, id, ts, session_id, seq, action, project, profile,
 key or keys, command, provider, ref, outcome, error_kind, reason, caller, actor
 {user, agent, is_agent} and version; what is not known is absent. Names of secrets
-are in it, values never. The same as a file: tally log export --view secretspec.`;
+are in it, values never. Of an imported access, imported {format, file, line, ts} is
+added: ts there is when it happened as its file says, ts itself when it was recorded
+here; the table shows the former, with a ~ before it. Rows are in the order of the log. The same as a file: tally log export --view secretspec.`;
 
 async function audit(context: Context, options: AuditOptions): Promise<void> {
   const opened = await context.openQuery(options.dir === undefined ? {} : { log: options.dir });
@@ -96,7 +101,16 @@ async function* newest(
   }
   const rows = opened.query.rows(filter, { order: 'oldest', ...(after < 0 ? {} : { after }) });
   for await (const { call } of readRows(opened, rows).rows())
-    for (const record of secretspec.records(call)) if (isWanted(record, options)) yield record;
+    for (const record of secretspec.records(call))
+      if (isWanted(record, options)) yield { ...record, ...originOf(call.first) };
+}
+
+/** Of an imported access, where it is from, and when it happened as that says: `ts` is when it was recorded here. */
+function originOf(entry: JsonObject): JsonObject {
+  const from = field(entry, 'metadata', 'imported');
+  if (!isImported(entry) || !isObject(from)) return {};
+  const members = ['format', 'file', 'line', 'ts'].map((name) => [name, field(from, name)] as const);
+  return { imported: Object.fromEntries(members.filter(([, value]) => value !== undefined)) as JsonObject };
 }
 
 function isWanted(record: JsonObject, { profile, action, agent, outcome }: AuditOptions): boolean {
@@ -135,9 +149,11 @@ async function printTable(
     for (const row of rows) await stdout.line(layout.row(row));
   }
 
+  let imported = 0;
   for await (const record of records) {
     if (stdout.gone.aborted) return;
     count++;
+    if (textAt(record, 'imported', 'ts') !== undefined) imported++;
     const row = auditCells(record, { style: stdout.style, zone, nowMs });
     if (sample === undefined) await stdout.line(layout.row(row));
     else {
@@ -148,5 +164,11 @@ async function printTable(
     }
   }
   await begin(sample ?? []);
+  if (imported > 0)
+    await say(
+      stderr,
+      `~ imported: the time is what the file says (${counted(imported, 'access', 'accesses')})`,
+      stderr.style.dim,
+    );
   if (count === 0) await stderr.line(stderr.style.dim('no access to a secret matches'));
 }

@@ -1,10 +1,11 @@
 /** The files of a bundle, in a directory that gets its name when it is whole. */
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { TallyError } from '../../core/error.ts';
 import type { BundleFile } from '../../core/export/manifest.ts';
 import { DIRECTORY_MODE, errno, FILE_MODE, syncDirectory, writeAll } from '../../store/file/fs.ts';
+import { besideOf, sweepBeside } from './beside.ts';
 import { exists, unwritable } from './sink.ts';
 
 export interface BundleFiles {
@@ -21,7 +22,8 @@ export interface BundleFiles {
 export async function bundleFiles(target: string): Promise<BundleFiles> {
   const place = resolve(target);
   if (await isTaken(place)) throw exists(target);
-  const directory = join(dirname(place), `.${basename(place)}.${process.pid}.tmp`);
+  await sweepBeside(place);
+  const directory = besideOf(place);
   try {
     await rm(directory, { recursive: true, force: true });
     await mkdir(directory, { mode: DIRECTORY_MODE });

@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, link, lstat, open, rename, unlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { TallyError } from '../../core/error.ts';
 import { errno, syncDirectory, writeAll } from '../../store/file/fs.ts';
 import type { Output } from '../output/stream.ts';
+import { besideOf, sweepBeside } from './beside.ts';
 
 export interface Written {
   readonly bytes: number;
@@ -71,10 +72,14 @@ export function outputSink(output: Output, shown: (text: string) => string): Sin
     // The stream keeps what it is given until it is taken; the block is filled again before.
     await output.write(output.isTTY ? shown(block.toString('utf8')) : Buffer.from(block));
     if (output.failure !== undefined)
-      throw new TallyError('INTERNAL', `cannot write the output: ${output.failure.message}`, {
-        hint: 'the output is not complete; check where it goes (disk full?)',
-        cause: output.failure,
-      });
+      throw new TallyError(
+        isFull(output.failure) ? 'LOG_FULL' : 'INTERNAL',
+        `cannot write the output: ${output.failure.message}`,
+        {
+          hint: 'the output is not complete; check where it goes (disk full?)',
+          cause: output.failure,
+        },
+      );
   });
   return {
     get bytes() {
@@ -91,8 +96,15 @@ export function outputSink(output: Output, shown: (text: string) => string): Sin
 
 /** Throws `USAGE` when `path` is there and may not be replaced, or cannot be written. */
 export async function fileSink(path: string, force: boolean): Promise<Sink> {
-  if (!force && (await isThere(path))) throw exists(path);
-  const beside = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  const there = await foundAt(path);
+  if (!force && there !== undefined) throw exists(path);
+  // A name goes to the new file: a device or a pipe would be gone, and a directory cannot.
+  if (there === 'other')
+    throw new TallyError('USAGE', `${path} is no plain file, and was left as it is`, {
+      hint: 'to write into it: tally log export > it; otherwise give another name',
+    });
+  await sweepBeside(path);
+  const beside = besideOf(path);
   let handle: FileHandle;
   try {
     handle = await open(
@@ -150,18 +162,19 @@ async function nameNew(beside: string, path: string): Promise<void> {
   } catch (error) {
     if (errno(error) === 'EEXIST') throw exists(path);
     // Disks without links (FAT, some mounts of other machines) leave a moment between the look and the name.
-    if (await isThere(path)) throw exists(path);
+    if ((await foundAt(path)) !== undefined) throw exists(path);
     return rename(beside, path);
   }
   await unlink(beside);
 }
 
-async function isThere(path: string): Promise<boolean> {
+/** A link is a name like that of a file: it is what gets replaced, not what it leads to. */
+async function foundAt(path: string): Promise<'file' | 'other' | undefined> {
   try {
-    await lstat(path);
-    return true;
+    const found = await lstat(path);
+    return found.isFile() || found.isSymbolicLink() ? 'file' : 'other';
   } catch (error) {
-    if (errno(error) === 'ENOENT') return false;
+    if (errno(error) === 'ENOENT') return undefined;
     throw unwritable(path, error);
   }
 }
@@ -172,9 +185,13 @@ export function exists(path: string): TallyError {
   });
 }
 
+function isFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes(errno(error) ?? '');
+}
+
 export function unwritable(path: string, error: unknown): TallyError {
   const why = errno(error) ?? (error instanceof Error ? error.message : String(error));
-  const full = why === 'ENOSPC' || why === 'EDQUOT';
+  const full = isFull(error);
   return new TallyError(full ? 'LOG_FULL' : 'USAGE', `cannot write ${path}: ${why}`, {
     hint: full
       ? 'nothing is left of it; free space there, or write it elsewhere'

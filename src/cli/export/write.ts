@@ -4,6 +4,7 @@ import { inLogOrder } from '../../core/export/log-order.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { textAt } from '../../core/query/fields.ts';
 import type { LogFilter } from '../../core/query/filter.ts';
+import { parseLine } from '../../core/query/line.ts';
 import type { Row } from '../../core/query/row.ts';
 import { csvLine, csvRecord } from '../../core/view/csv.ts';
 import { PLAIN_COLUMNS, plainRecord } from '../../core/view/plain.ts';
@@ -12,6 +13,7 @@ import type { OpenedQuery } from '../../open/query.ts';
 import { readRows } from '../asking.ts';
 import { citedPolicies } from './policies.ts';
 import type { Sink } from './sink.ts';
+import { type WholeLog, wholeLog } from './whole.ts';
 
 export interface Wanted {
   readonly filter: LogFilter;
@@ -49,7 +51,12 @@ export async function writeExport(
   watch: Watch,
 ): Promise<Exported> {
   const { format, view } = wanted;
-  if (view === undefined && format === 'jsonl') return writeStored(opened, wanted, sink, watch);
+  if (view === undefined && format === 'jsonl') {
+    const whole = Object.keys(wanted.filter).length === 0 ? await wholeLog(opened) : undefined;
+    return whole === undefined
+      ? writeStored(opened, wanted, sink, watch)
+      : writeWhole(opened, whole, wanted, sink, watch);
+  }
   return writeRecords(opened, wanted, sink, watch);
 }
 
@@ -80,6 +87,8 @@ async function* counting(
 }
 
 const NEWLINE = Buffer.from('\n');
+/** Entries between two looks at the clock and at who wants to end it. */
+const WHOLE_STEP = 256;
 
 /** The stored bytes in the order of the log, each policy snapshot before the first entry that cites it. */
 async function writeStored(opened: OpenedQuery, wanted: Wanted, sink: Sink, watch: Watch): Promise<Exported> {
@@ -111,6 +120,47 @@ async function writeStored(opened: OpenedQuery, wanted: Wanted, sink: Sink, watc
     ...done,
     records: done.entries + done.snapshots,
     unreadable: asked - done.entries,
+    missing,
+    altered,
+  };
+}
+
+async function writeWhole(
+  opened: OpenedQuery,
+  whole: WholeLog,
+  wanted: Wanted,
+  sink: Sink,
+  watch: Watch,
+): Promise<Exported> {
+  const policies = citedPolicies(opened.opened.reader);
+  let entries = 0;
+  let snapshots = 0;
+  for await (const { line, cites } of whole.lines()) {
+    if (entries % WHOLE_STEP === 0) {
+      watch.signal.throwIfAborted();
+      watch.onProgress(Math.floor((entries / whole.entries) * whole.rows));
+    }
+    const parsed = cites && wanted.snapshots ? parseLine(line) : undefined;
+    const policy = parsed !== undefined && 'entry' in parsed ? await policies.fresh(parsed.entry) : undefined;
+    if (policy !== undefined) {
+      snapshots++;
+      await sink.write(policy.bytes);
+      await sink.write(NEWLINE);
+    }
+    entries++;
+    await sink.write(line);
+    await sink.write(NEWLINE);
+  }
+  watch.onProgress(whole.rows);
+  const { missing, altered } = policies;
+  return {
+    ...nothing(),
+    rows: whole.rows,
+    entries,
+    records: entries + snapshots,
+    snapshots,
+    // A beginning that was pruned meanwhile.
+    unreadable: whole.entries - entries,
     missing,
     altered,
   };

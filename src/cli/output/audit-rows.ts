@@ -27,12 +27,11 @@ export function auditColumns(zoneLabel: string): readonly Column[] {
 
 export function auditCells(record: JsonObject, { style, zone, nowMs }: AuditRowOptions): readonly Cell[] {
   const text = (...path: readonly string[]): string => safe(textAt(record, ...path) ?? '');
-  const ts = textAt(record, 'ts');
   const agent = textAt(record, 'actor', 'agent');
   const outcome = textAt(record, 'outcome');
   const kind = textAt(record, 'error_kind');
   return [
-    { text: ts === undefined ? '?' : safe(formatRecent(ts, nowMs, zone)), paint: style.dim },
+    { text: timeText(record, nowMs, zone), paint: style.dim },
     agent === undefined
       ? { text: text('actor', 'user'), paint: style.dim }
       : { text: safe(agent), paint: style.bold },
@@ -46,6 +45,13 @@ export function auditCells(record: JsonObject, { style, zone, nowMs }: AuditRowO
     },
     { text: text('reason') },
   ];
+}
+
+/** When it happened. Only a file says so of what was imported. */
+function timeText(record: JsonObject, nowMs: number, zone: Zone): string {
+  const said = textAt(record, 'imported', 'ts');
+  const ts = said ?? textAt(record, 'ts');
+  return ts === undefined ? '?' : `${said === undefined ? '' : '~'}${safe(formatRecent(ts, nowMs, zone))}`;
 }
 
 function secretsOf(record: JsonObject): string {

@@ -193,7 +193,8 @@ async function produce(
     if (!(await record.end({ ...ended, ...damage, ...written }))) context.exit(8);
     return { done, written };
   } catch (error) {
-    const aborted = signal.aborted;
+    // A pipe that nobody reads is closed by its reader; a disk that is full ends the stream too, and that is a failure.
+    const aborted = signal.aborted && context.stdout.failure === undefined;
     const failure = asTallyError(error);
     await record.end({
       status: aborted ? 'aborted' : 'error',
