@@ -125,7 +125,9 @@ export function foldPrunes(before: readonly PruneNote[] = []): PruneFold {
 
   function see(note: PruneNote): void {
     if (note.kind === 'begun') begun = [...begun.slice(1 - REMEMBERED), note];
-    else if (begun.some(({ id }) => id === note.of)) ended.set(note.of, note);
+    // The first end counts: behind one that is signed, anybody with the file can add an `ok` that brings a voided prune
+    // back, and nobody undoes what is done.
+    else if (!ended.has(note.of) && begun.some(({ id }) => id === note.of)) ended.set(note.of, note);
   }
 
   for (const note of before) see(note);
@@ -133,7 +135,6 @@ export function foldPrunes(before: readonly PruneNote[] = []): PruneFold {
     see,
     begunFrom: (index) => begun.filter((one) => one.index >= index && !ended.has(one.id)),
     state(signed) {
-      // Nobody undoes what is done.
       const isVoid = ({ id }: PruneBegun): boolean => ended.get(id)?.kind === 'aborted';
       const held = begun.filter((one) => one.index < signed && !isVoid(one));
       const last = held.reduce<PruneBegun | undefined>(
