@@ -466,7 +466,7 @@ export const LIMITS = {
   openAlertsTold: 50,
   /** How often the rules look at what was recorded: a person is told within a second. */
   alertTurnMs: 100,
-  /** Niceness of the thread of the rules, where the system has one a thread: an entry costs it some 10 µs, and recording goes first. */
+  /** Niceness of the thread of the rules, where the system has one a thread: an entry costs it some 20 µs, and recording goes first. */
   alertNice: 10,
   /** At the end, for that thread to save what it knows; without it the next start reads what came since the last save. */
   alertCloseMs: 3_000,
