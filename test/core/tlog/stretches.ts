@@ -1,4 +1,5 @@
 /** A log in segments, verified stretch by stretch; and the same in order, which is what has to come out. */
+import { type PruneNote, pruneIn } from '../../../src/core/retention/prune-entry.ts';
 import type { LogSource, WantedEntries } from '../../../src/core/tlog/verify.ts';
 import type { EntriesResult } from '../../../src/core/tlog/verify-entries.ts';
 import { createStitch, cutsFor } from '../../../src/core/tlog/verify-stitch.ts';
@@ -25,7 +26,13 @@ export function entriesBySegments(
   async function entries(wanted: WantedEntries): Promise<EntriesResult | undefined> {
     const verifier = createStretchVerifier();
     const stitch = createStitch({ ...wanted, tile: async (level, index) => tile(level, index) });
+    if (!(await stitch.begin())) return undefined;
+    const prunes: PruneNote[] = [];
     for (const { first, bytes } of segments) {
+      for (const line of Buffer.from(bytes).toString('latin1').split('\n')) {
+        const note = pruneIn(Buffer.from(line, 'latin1'));
+        if (wanted.first !== undefined && wanted.first > 0 && note !== undefined) prunes.push(note);
+      }
       const pass = verifier?.({
         first,
         tile: (index) => tile(0, index),
@@ -38,7 +45,7 @@ export function entriesBySegments(
       const stretch = pass?.finish();
       if (stretch === undefined || !(await stitch.add(stretch))) return undefined;
     }
-    return stitch.finish();
+    return { ...stitch.finish(), prunes };
   }
   return async (wanted) => {
     const result = await entries(wanted);
