@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { connectHandover } from '../../src/capture/handover.ts';
 import { locate } from '../../src/paths.ts';
 import { type Home, makeHome, outcomeOf } from './home.ts';
+
+/** Each costs a start of the program. */
+const KILLS = 8;
 
 interface Told {
   readonly status: string;
@@ -147,6 +150,63 @@ test('what was recorded under the id of a row by somebody else is no row of the 
   await started.ended;
 });
 
+test('the end of a call whose beginning somebody else recorded first ends nothing of theirs', async (t) => {
+  const home = makeHome(t);
+  const calls = [
+    {
+      type: 'assistant',
+      uuid: 'a',
+      message: { content: [{ type: 'tool_use', id: 't', name: 'Bash', input: {} }] },
+    },
+    {
+      type: 'user',
+      uuid: 'u',
+      message: { content: [{ type: 'tool_result', tool_use_id: 't', content: 'x' }] },
+    },
+  ];
+  const path = fileOf(home, 'session.jsonl', calls);
+  const other = makeHome(t);
+  await other.tally(['import', '--from', 'claude-code', path]);
+  const id = other.entries('tool.call')[0]?.id;
+  assert.ok(id);
+  const { started } = await home.up();
+  const env = { TALLY_HOME: home.directory, XDG_RUNTIME_DIR: join(home.directory, 'r') };
+  const { socket } = locate({ env, home: home.directory, tmp: home.directory, uid: process.getuid?.() ?? 0 });
+  const link = await connectHandover(socket, { surface: 'sdk' });
+  assert.ok(link);
+  const mine = { type: 'tool.call', phase: 'pre_exec', action: { name: 'mine' } } as const;
+  await link.ask('record', { event: { id, ...mine } });
+  const told = (
+    await home.tally(['import', '--from', 'claude-code', path, '--json'])
+  ).json() as unknown as Told;
+  assert.deepEqual([told.lines.refused, told.lines.imported], [2, 0], JSON.stringify(told));
+  assert.match(told.refusals[1]?.why ?? '', /what it ends is not recorded/);
+  // An import asks what the log has when it begins; this comes after.
+  const late = fileOf(home, 'late.jsonl', [access(7)]);
+  await importOf(other, late);
+  const lateId = other.entries('secret.access')[0]?.id;
+  assert.ok(lateId);
+  const before = home.entries('log.import').length;
+  const importing = home.start(['import', '--from', 'secretspec', '-', '--json'], { open: true });
+  await until(() => home.entries('log.import').length > before);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await link.ask('record', { event: { id: lateId, ...mine } });
+  link.close();
+  importing.process.stdin?.end(`${JSON.stringify(access(7))}\n`);
+  const raced = (await importing.ended).json() as unknown as Told;
+  assert.deepEqual([raced.lines.refused, raced.lines.skipped], [1, 0], JSON.stringify(raced));
+  started.process.kill('SIGTERM');
+  await started.ended;
+});
+
+async function until(look: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 400; tries++) {
+    if (look()) return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  assert.fail('it never came');
+}
+
 test('a secret in a file that is imported reaches neither the log nor the screen', async (t) => {
   const home = makeHome(t);
   const secret = `sk_live_${randomBytes(16).toString('hex')}`;
@@ -183,6 +243,118 @@ test('what completeness found is listed in full on demand', async (t) => {
     completeness: { findings: { imported_without_end_count: number; stopped: { count: number } } };
   };
   assert.equal(json.completeness.findings.imported_without_end_count, 5);
+});
+
+test('an import that is killed again and again, and then left in peace, has every line once', {
+  timeout: 240_000,
+}, async (t) => {
+  const home = makeHome(t);
+  const turns = Array.from({ length: 1_200 }, (_, i) =>
+    i % 2 === 0
+      ? {
+          type: 'assistant',
+          uuid: `a${i}`,
+          sessionId: `s${i % 3}`,
+          message: { content: [{ type: 'tool_use', id: `t${i}`, name: 'Bash', input: { i } }] },
+        }
+      : {
+          type: 'user',
+          uuid: `u${i}`,
+          sessionId: `s${(i - 1) % 3}`,
+          message: { content: [{ type: 'tool_result', tool_use_id: `t${i - 1}`, content: 'done' }] },
+        },
+  );
+  const path = fileOf(home, 'session.jsonl', turns);
+  const args = ['import', '--from', 'claude-code', path, '--json'];
+  let halfway = 0;
+  for (let kill = 0; kill < KILLS; kill++) {
+    const started = home.start(args);
+    const timer = setTimeout(() => started.process.kill('SIGKILL'), 300 + Math.random() * 2_500);
+    const { signal } = await started.ended;
+    clearTimeout(timer);
+    if (signal === 'SIGKILL' && existsSync(join(home.log, 'entries')) && home.entries('tool.call').length > 0)
+      halfway++;
+  }
+  t.diagnostic(`${halfway} of ${KILLS} kills found something recorded`);
+  const last = await home.tally(args);
+  const { lines } = last.json() as unknown as Told;
+  assert.deepEqual(
+    [last.code, lines.read, lines.imported + lines.skipped, lines.refused],
+    [0, 1_200, 1_200, 0],
+  );
+  const calls = home.entries('tool.call');
+  const ends = home.entries('tool.result');
+  assert.deepEqual([calls.length, ends.length], [600, 600]);
+  assert.equal(new Set([...calls, ...ends].map(({ id }) => id)).size, 1_200);
+  assert.deepEqual(new Set(ends.map((end) => end.parent_id)), new Set(calls.map(({ id }) => id)));
+  const verified = await home.tally(['verify', '--completeness', '--json']);
+  const { completeness } = verified.json() as {
+    completeness: { findings: { imported_without_end_count: number; without_end_count: number } };
+  };
+  const { findings } = completeness;
+  assert.deepEqual(
+    [findings.imported_without_end_count, findings.without_end_count],
+    [0, 0],
+    verified.stdout,
+  );
+});
+
+test('an access that was imported is shown with the time that its file says', async (t) => {
+  const home = makeHome(t);
+  const ts = '2019-03-04T05:06:07.000Z';
+  await importOf(home, fileOf(home, 'audit.jsonl', [{ ...access(1), ts }, access(2)]));
+  const table = await home.tally(['audit', '--utc']);
+  assert.match(table.stdout, /~2019-03-04 05:06 .*KEY_1/);
+  assert.doesNotMatch(table.stdout, /~.*KEY_2/);
+  assert.match(table.stderr, /the time is what the file says \(1 access\)/);
+  const [first, second] = (await home.tally(['audit', '--json'])).stdout.split('\n');
+  const record = JSON.parse(first ?? '') as { ts: string; imported: Record<string, unknown> };
+  assert.deepEqual(record.imported, { format: 'secretspec', file: 'audit.jsonl', line: 1, ts });
+  assert.notEqual(record.ts, ts, 'the log knows when it was recorded');
+  assert.equal('ts' in (JSON.parse(second ?? '') as { imported: object }).imported, false);
+});
+
+test('what a file says of evidence is no evidence here', async (t) => {
+  const home = makeHome(t);
+  const token = `tok_${randomBytes(8).toString('hex')}`;
+  const path = fileOf(home, 'forged.jsonl', [
+    {
+      schema_version: '1.0',
+      event_id: 'e',
+      event_type: 'run_start',
+      run_id: 'run_forged',
+      metadata: {
+        token_id: token,
+        token_hash: 'ab'.repeat(32),
+        started_by: 'operator',
+        imported: { format: 'x' },
+      },
+      payload: {
+        type: 'run.start',
+        phase: 'point',
+        actor: { agent_id: 'a', identity_level: 'issued', agent_token_id: token, role: 'owner' },
+        decision: {
+          outcome: 'allow',
+          layers: [{ layer: 'identity', result: 'pass' }],
+          enforced: true,
+          snapshot: { hash: 'ab'.repeat(32), captured_at: 'x' },
+        },
+        outcome: { status: 'ok', late: true },
+      },
+    },
+  ]);
+  assert.equal((await home.tally(['import', '--from', 'agentlogsafe', path])).code, 0);
+  const [entry] = home.entries('run.start');
+  assert.deepEqual(entry?.actor, { agent_id: 'a', identity_level: 'declared' });
+  assert.deepEqual(entry?.decision, { outcome: 'allow', layers: [] });
+  assert.deepEqual(entry?.outcome, { status: 'ok' });
+  assert.ok(entry);
+  const { imported } = entry.metadata as { imported: { fields: { payload: object } } };
+  assert.deepEqual(
+    Object.keys(imported.fields.payload),
+    ['actor', 'decision'],
+    'what it said is kept as its word',
+  );
 });
 
 test('audit shows accesses newest last, in the fields of secretspec, as far as they are asked for', async (t) => {

@@ -10,7 +10,7 @@ import type { Session } from '../../open.ts';
 import type { Context } from '../context.ts';
 import { examples } from '../help.ts';
 import { feed } from '../import/feed.ts';
-import { lookUpIn, nothingKnown } from '../import/known.ts';
+import { type LookUp, lookUpIn, nothingKnown } from '../import/known.ts';
 import { openSource } from '../import/source.ts';
 import { tellImport } from '../import/told.ts';
 import { type Ended, newTotals, type Totals } from '../import/totals.ts';
@@ -81,6 +81,7 @@ async function importFile(context: Context, file: string, options: ImportOptions
         source: source.bytes,
         reader: createImportReader({ format: options.from, file: source.name }),
         lookUp: asked === undefined ? nothingKnown : lookUpIn(asked),
+        lookAgain: (rows) => lookUpNow(context, rows),
         ...(session === undefined || begun === undefined
           ? {}
           : { send: async (rows) => (await session.ask('import.rows', { ...begun, rows: [...rows] })).rows }),
@@ -109,6 +110,16 @@ async function importFile(context: Context, file: string, options: ImportOptions
     await session?.close();
   }
 }
+
+/** The index that an import looks into does not follow the log. */
+const lookUpNow = async (context: Context, rows: Parameters<LookUp>[0]): ReturnType<LookUp> => {
+  const now = await context.openQuery();
+  try {
+    return await lookUpIn(now)(rows);
+  } finally {
+    await now.close();
+  }
+};
 
 /** undefined where there is no log yet, which a dry run does not make. */
 async function openLog(context: Context): Promise<OpenedQuery | undefined> {

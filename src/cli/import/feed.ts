@@ -11,6 +11,8 @@ export interface FeedOptions {
   readonly source: AsyncIterable<Uint8Array>;
   readonly reader: ImportReader;
   readonly lookUp: LookUp;
+  /** As `lookUp`, of the log as it is now: for rows whose ids came into it since the import began. */
+  readonly lookAgain?: LookUp;
   /** Absent: nothing is written (--dry-run), and what would be is counted as recorded. */
   readonly send?: (rows: readonly Event[]) => Promise<readonly ImportedRow[]>;
   readonly strict: boolean;
@@ -38,6 +40,8 @@ export async function feed(options: FeedOptions): Promise<Ended> {
   let bytes = 0;
   let waiting: Waiting[] = [];
   let size = 0;
+  /** Beginnings whose ids somebody else has: what ends them here would end that. */
+  const taken = new Set<string>();
 
   function settle(of: OpenLine, told: { readonly recorded: boolean } | { readonly why: string }): void {
     if ('why' in told) of.why ??= told.why;
@@ -54,6 +58,23 @@ export async function feed(options: FeedOptions): Promise<Ended> {
     settle(of, { recorded });
   }
 
+  function refuseTaken({ event, of }: Waiting, index: number): void {
+    if (event.id !== undefined && event.phase === 'pre_exec' && taken.size < LIMITS.rememberedCalls)
+      taken.add(event.id);
+    settle(of, { why: `its id is that of entry ${index}, which is another record` });
+  }
+
+  /** An id that the log did not have when it was looked up may be of another import of the file, or of anybody. */
+  async function settleKnown(ones: readonly Waiting[]): Promise<void> {
+    if (ones.length === 0) return;
+    const told = (await options.lookAgain?.(ones.map(({ event }) => event))) ?? [];
+    ones.forEach((one, i) => {
+      const now = told[i];
+      if (now !== undefined && 'taken' in now) refuseTaken(one, now.taken);
+      else found(one.of, false);
+    });
+  }
+
   async function flush(): Promise<void> {
     const batch = waiting;
     waiting = [];
@@ -63,17 +84,24 @@ export async function feed(options: FeedOptions): Promise<Ended> {
     batch.forEach((one, i) => {
       const told = known[i];
       if (told === undefined || ('known' in told && !told.known)) fresh.push(one);
-      else if ('taken' in told)
-        settle(one.of, { why: `its id is that of entry ${told.taken}, which is another record` });
+      else if ('taken' in told) refuseTaken(one, told.taken);
       else found(one.of, false);
     });
-    if (fresh.length === 0) return;
-    const rows = await options.send?.(fresh.map(({ event }) => event));
-    fresh.forEach(({ of }, i) => {
-      const row = rows?.[i];
-      if (row !== undefined && 'refused' in row) settle(of, { why: row.refused });
-      else found(of, row?.known !== true);
+    const free = fresh.filter(({ event, of }) => {
+      const lost = event.phase === 'post_exec' && taken.has(event.parent_id ?? '');
+      if (lost) settle(of, { why: 'what it ends is not recorded: its id is that of another record' });
+      return !lost;
     });
+    if (free.length === 0) return;
+    const rows = await options.send?.(free.map(({ event }) => event));
+    const already: Waiting[] = [];
+    free.forEach((one, i) => {
+      const row = rows?.[i];
+      if (row !== undefined && 'refused' in row) settle(one.of, { why: row.refused });
+      else if (row?.known === true) already.push(one);
+      else found(one.of, true);
+    });
+    await settleKnown(already);
   }
 
   async function take(item: ImportItem): Promise<void> {
