@@ -58,8 +58,12 @@ export function factsOf({ first, last }: Call): Facts {
 }
 
 function factsOfEntry(entry: JsonObject): Facts {
+  return { ...placelessFacts(entry), index: numberAt(entry, 'index'), subject: subjectOf(entry) };
+}
+
+/** Without where it says that it stands, and without a text for people: what an index keeps of millions. */
+export function placelessFacts(entry: JsonObject): Omit<Facts, 'index' | 'subject'> {
   return {
-    index: numberAt(entry, 'index'),
     id: textAt(entry, 'id'),
     ts: textAt(entry, 'ts'),
     type: textAt(entry, 'type') ?? '?',
@@ -82,7 +86,6 @@ function factsOfEntry(entry: JsonObject): Facts {
     action: textAt(entry, 'action', 'name'),
     tool: textAt(entry, 'action', 'tool', 'name'),
     credentials: credentialsOf(entry),
-    subject: subjectOf(entry),
     decision: textAt(entry, 'decision', 'outcome'),
     reasonCode: textAt(entry, 'decision', 'reason'),
     layer: textAt(entry, 'decision', 'layer'),

@@ -4,7 +4,7 @@
  * is a row of its own.
  */
 import type { JsonObject } from '../json.ts';
-import { factsOf, joinFacts } from './call.ts';
+import { joinFacts, placelessFacts } from './call.ts';
 import type { Row } from './row.ts';
 
 /** An entry as a row of its own. */
@@ -13,9 +13,9 @@ export interface Single extends Row {
 }
 
 export function singleOf(entry: JsonObject, index: number): Single {
-  const { subject: _subject, index: _said, ...facts } = factsOf({ first: entry });
   const parent = entry.parent_id;
-  return { ...facts, index, ...(typeof parent === 'string' ? { parent } : {}) };
+  const facts = placelessFacts(entry);
+  return typeof parent === 'string' ? { ...facts, index, parent } : { ...facts, index };
 }
 
 /** An entry as a row, without what only places it. */

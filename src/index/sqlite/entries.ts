@@ -38,8 +38,8 @@ export function createEntryBatch(
 ): EntryBatch {
   const pieces = new Map<number, Uint8Array>();
   const times: (number | undefined)[] = [];
-  const ids: Pair[] = [];
-  const parents: Pair[] = [];
+  const ids = createPairs();
+  const parents = createPairs();
   let index = size;
   let no = Math.floor(size / PIECE_ENTRIES);
   let { runs, records } = begun(size % PIECE_ENTRIES === 0 ? undefined : held(no), size % PIECE_ENTRIES);
@@ -51,8 +51,8 @@ export function createEntryBatch(
     next = place;
     records.push(encodeRecord(place.bytes, single));
     times.push(single?.ts === undefined ? undefined : (msOf(single.ts) ?? Number.NaN));
-    if (single?.id !== undefined) ids.push([idKey(single.id, seed), index]);
-    if (single?.parent !== undefined) parents.push([idKey(single.parent, seed), index]);
+    if (single?.id !== undefined) ids.add(idKey(single.id, seed), index);
+    if (single?.parent !== undefined) parents.add(idKey(single.parent, seed), index);
     index++;
     if (records.length < PIECE_ENTRIES) return;
     pieces.set(no, encodePiece({ runs, records }));
@@ -74,8 +74,8 @@ export function createEntryBatch(
       for (const [at, piece] of pieces) insert.run(at, sealBlob(piece));
       if (records.length > 0) insert.run(no, sealBlob(encodePiece({ runs, records })));
       writeTimes(database, size, times);
-      writePairs(database, 'INSERT INTO ids VALUES (?, ?)', ids);
-      writePairs(database, 'INSERT INTO parents VALUES (?, ?)', parents);
+      ids.write(database, 'INSERT INTO ids VALUES (?, ?)');
+      parents.write(database, 'INSERT INTO parents VALUES (?, ?)');
     },
   };
 }
@@ -86,12 +86,28 @@ function begun(held: Piece | undefined, at: number): { runs: Run[]; records: str
   return { runs: [...(held?.runs ?? [])], records };
 }
 
-export type Pair = readonly [key: number, value: number];
+/** Two columns of numbers. */
+export interface Pairs {
+  add(key: number, value: number): void;
+  /** In the order of their keys: neighbours lie on one page. `sql` takes key and value. */
+  write(database: DatabaseSync, sql: string): void;
+}
 
-/** In the order of their keys: neighbours lie on one page. */
-export function writePairs(database: DatabaseSync, sql: string, pairs: Pair[]): void {
-  const insert = database.prepare(sql);
-  for (const [key, value] of pairs.sort((a, b) => a[0] - b[0] || a[1] - b[1])) insert.run(key, value);
+export function createPairs(): Pairs {
+  const keys: number[] = [];
+  const values: number[] = [];
+  return {
+    add(key, value) {
+      keys.push(key);
+      values.push(value);
+    },
+    write(database, sql) {
+      const insert = database.prepare(sql);
+      const order = Uint32Array.from(keys, (_, i) => i);
+      order.sort((a, b) => (keys[a] ?? 0) - (keys[b] ?? 0));
+      for (const i of order) insert.run(keys[i] ?? 0, values[i] ?? 0);
+    },
+  };
 }
 
 function writeTimes(database: DatabaseSync, size: number, added: readonly (number | undefined)[]): void {

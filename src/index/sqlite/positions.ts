@@ -120,6 +120,18 @@ export function eachPlace(stored: Uint8Array, see: (at: number) => void): void {
     for (let word = bits[i] ?? 0; word !== 0; word &= word - 1) see(i * 32 + 31 - Math.clz32(word & -word));
 }
 
+/** Of lists that go on where they ended, which nearly all do. */
+function appended(stored: Uint8Array, added: readonly number[]): Uint8Array<ArrayBuffer> | undefined {
+  if (isBitmap(stored)) return undefined;
+  const before = listOf(stored);
+  const count = before.length + added.length;
+  if (count > LIST_MOST || (added[0] ?? 0) <= (before.at(-1) ?? -1)) return undefined;
+  const list = new Uint16Array(count);
+  list.set(before);
+  list.set(added, before.length);
+  return new Uint8Array(list.buffer);
+}
+
 /** The stored form after a change; undefined when nothing is left. `added` ascending. */
 export function changePlaces(
   stored: Uint8Array | undefined,
@@ -129,6 +141,8 @@ export function changePlaces(
   if (removed.length === 0) {
     if (added.length === 0) return stored?.slice();
     if (stored === undefined) return encodePlaces(added);
+    const longer = appended(stored, added);
+    if (longer !== undefined) return longer;
   }
   const bits = stored === undefined ? noBits() : bitsOf(stored);
   for (const at of removed) bits[at >>> 5] = (bits[at >>> 5] ?? 0) & ~(1 << (at & 31));

@@ -12,7 +12,7 @@ import type { Row } from '../../core/query/row.ts';
 import { createWordReader, entryWords } from '../../core/query/words.ts';
 import { type Changes, createChanges } from './changes.ts';
 import { guarded, type State, writeState } from './database.ts';
-import { createEntryBatch, type EntryBatch, writePairs } from './entries.ts';
+import { createEntryBatch, createPairs, type EntryBatch } from './entries.ts';
 import { idKey } from './ids.ts';
 import { createLookup, type Lookup } from './lookup.ts';
 import { BLOCK_ROWS } from './positions.ts';
@@ -139,6 +139,8 @@ export function createWriter(database: DatabaseSync, { state: begun, entryAt }: 
     await changeSettled();
     settle(batch.waiting.length);
     const { place, line } = last;
+    const ends = createPairs();
+    for (const [first, end] of batch.ends) ends.add(first, end);
     const next: State = {
       ...state,
       size: end(),
@@ -155,7 +157,7 @@ export function createWriter(database: DatabaseSync, { state: begun, entryAt }: 
       try {
         changes.write(database, Math.ceil(state.size / BLOCK_ROWS));
         entries.write();
-        writePairs(database, 'INSERT OR REPLACE INTO ends VALUES (?, ?)', [...batch.ends]);
+        ends.write(database, 'INSERT OR REPLACE INTO ends VALUES (?, ?)');
         writeState(database, next);
         database.exec('COMMIT');
       } catch (error) {
