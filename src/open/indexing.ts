@@ -19,6 +19,7 @@ import {
   type State,
   writeState,
 } from '../index/sqlite/database.ts';
+import { pruneIndex } from '../index/sqlite/prune.ts';
 import type { Place } from '../index/sqlite/record.ts';
 import { createWriter, hashOf, type IndexWriter } from '../index/sqlite/writer.ts';
 import { listSegments, type NamedSegment } from '../store/file/names.ts';
@@ -61,7 +62,14 @@ async function bringUpOnce(options: IndexingOptions): Promise<State> {
     const origin = await originOf(directory);
     let opened = openOrRemove(path, onAnew);
     if (opened.state !== undefined) {
-      const why = await difference(opened.state, origin, segments, files);
+      let why = await difference(opened.state, origin, segments, files);
+      const from = segments[0]?.first ?? 0;
+      if (why === undefined && from > opened.state.from) {
+        const options = { state: opened.state, entryAt: entryReader(files) };
+        const pruned = await pruneIndex(opened.database, options, from);
+        if (pruned === undefined) why = 'the log was pruned';
+        else opened = { ...opened, state: pruned };
+      }
       if (why !== undefined) {
         opened.database.close();
         onAnew?.(why);
@@ -120,7 +128,7 @@ async function difference(
   files: EntryFiles,
 ): Promise<string | undefined> {
   if (state.origin !== origin) return 'it is of another log';
-  if ((segments[0]?.first ?? 0) !== state.from) return 'the oldest entries of the log are others now';
+  if ((segments[0]?.first ?? 0) < state.from) return 'older entries of the log are there again';
   if (state.size === state.from) return undefined;
   const { last } = state;
   const line = await files.line({

@@ -33,6 +33,7 @@ import { locate, type Paths } from '../../src/paths.ts';
 import { tryLock } from '../../src/store/file/lock.ts';
 import { filters, storedLines } from '../core/query/generate.ts';
 import { inMemory, listed, sameAnswers, sameEntries } from '../suites/query.ts';
+import { idOf, START_MS } from '../support/logfiles.ts';
 import { hostileLines } from './hostile.ts';
 
 const FILTERS: readonly LogFilter[] = [
@@ -217,6 +218,56 @@ test('an index that is deleted, cut short or overwritten gives the same answers:
     ),
     { numRuns: 40 },
   );
+});
+
+test('what is pruned from a log goes from its index, with the rows of calls that began there', async (t) => {
+  const at = machine(t);
+  const secret = randomBytes(12).toString('hex');
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.record({ end: fc.boolean(), back: fc.integer({ min: 1, max: 300 }), bad: fc.nat(150) }), {
+        minLength: 400,
+        maxLength: 700,
+        size: 'max',
+      }),
+      async (drawn) => {
+        rmSync(indexPath(at.paths), { force: true });
+        const lines = drawn.map(({ end, back, bad }, index) =>
+          bad === 0
+            ? Buffer.from('{torn')
+            : Buffer.from(
+                JSON.stringify({
+                  id: idOf(index),
+                  ts: new Date(START_MS + index * 1000).toISOString(),
+                  type: 'http.call',
+                  phase: end ? 'post_exec' : 'pre_exec',
+                  ...(end ? { parent_id: idOf(Math.max(0, index - back)) } : {}),
+                  actor: { agent_id: index % 3 === 0 ? 'builder' : 'other' },
+                  outcome: end ? { status: index % 2 === 0 ? 'ok' : 'error' } : {},
+                  reason: index < 256 ? `invoice ${secret}` : `invoice ${index}`,
+                }),
+              ),
+        );
+        at.write(lines, 128);
+        await checked(at, lines);
+        for (const gone of [0, 128]) rmSync(segment(at.log, gone));
+        const opened = await at.open();
+        try {
+          const expected = inMemory(lines.slice(256), 256);
+          for (const filter of FILTERS) await sameAnswers(opened.query, expected, filter);
+          await sameEntries(opened.query, expected, 256);
+          const bad = drawn.flatMap((each, index) => (each.bad === 0 && index >= 256 ? [index] : []));
+          assert.deepEqual(await opened.query.malformed(), { count: bad.length, first: bad.slice(0, 20) });
+          assert.deepEqual(await listed(opened.entries([3])), []);
+        } finally {
+          await opened.close();
+        }
+        assert.equal(readFileSync(indexPath(at.paths)).includes(secret), false);
+      },
+    ),
+    { numRuns: 10 },
+  );
+  assert.deepEqual(at.warnings, []);
 });
 
 test('a process that is killed while it indexes leaves an index that the next one continues', async (t) => {

@@ -111,8 +111,6 @@ export function createPairs(): Pairs {
 }
 
 function writeTimes(database: DatabaseSync, size: number, added: readonly (number | undefined)[]): void {
-  const insert = database.prepare('INSERT OR REPLACE INTO times VALUES (?, ?)');
-  const span = database.prepare('INSERT OR REPLACE INTO span VALUES (?, ?, ?, ?)');
   const end = size + added.length;
   for (let part = Math.floor(size / PART_ENTRIES); part * PART_ENTRIES < end; part++) {
     const base = part * PART_ENTRIES;
@@ -120,10 +118,18 @@ function writeTimes(database: DatabaseSync, size: number, added: readonly (numbe
     const times = from > base ? heldTimes(database, part) : [];
     while (times.length < from - base) times.push(undefined);
     times.push(...added.slice(from - size, base + PART_ENTRIES - size));
-    const { low, high, rest, data } = encodeTimes(times);
-    insert.run(part, sealBlob(new Uint8Array(data.buffer)));
-    span.run(part, low ?? null, high ?? null, rest);
+    writePart(database, part, times);
   }
+}
+
+function writePart(database: DatabaseSync, part: number, times: readonly (number | undefined)[]): void {
+  const { low, high, rest, data } = encodeTimes(times);
+  database
+    .prepare('INSERT OR REPLACE INTO times VALUES (?, ?)')
+    .run(part, sealBlob(new Uint8Array(data.buffer)));
+  database
+    .prepare('INSERT OR REPLACE INTO span VALUES (?, ?, ?, ?)')
+    .run(part, low ?? null, high ?? null, rest);
 }
 
 function heldTimes(database: DatabaseSync, part: number): (number | undefined)[] {
@@ -131,4 +137,18 @@ function heldTimes(database: DatabaseSync, part: number): (number | undefined)[]
   const low = database.prepare('SELECT low FROM span WHERE part = ?').get(part)?.low;
   if (stored === undefined) return [];
   return decodeTimes(typeof low === 'number' ? low : undefined, new Uint32Array(stored.slice().buffer));
+}
+
+/** Within a transaction: leaves no time of an entry before `from`. */
+export function pruneTimes(database: DatabaseSync, from: number): void {
+  const part = Math.floor(from / PART_ENTRIES);
+  for (const table of ['times', 'span']) database.prepare(`DELETE FROM ${table} WHERE part < ?`).run(part);
+  const left = from - part * PART_ENTRIES;
+  if (left === 0) return;
+  const times = heldTimes(database, part);
+  writePart(
+    database,
+    part,
+    times.map((time, i) => (i < left ? undefined : time)),
+  );
 }
