@@ -1,9 +1,11 @@
 /** Rows of a log with their entries: found through its index, read from its files. */
+import { isDeepStrictEqual } from 'node:util';
 import { isTallyError } from '../core/error.ts';
 import type { JsonObject } from '../core/json.ts';
 import { LIMITS } from '../core/limits.ts';
 import { textAt } from '../core/query/fields.ts';
 import type { LogFilter } from '../core/query/filter.ts';
+import { aloneOf, joinRows, singleOf } from '../core/query/fold.ts';
 import type { Row } from '../core/query/row.ts';
 import type { Hit } from '../core/query/scan.ts';
 import type { OpenedQuery, Stored } from '../open/query.ts';
@@ -56,6 +58,8 @@ export function readRows(opened: OpenedQuery, rows: AsyncIterable<Row>): Asking 
       const last = row.end === undefined ? undefined : entryOf(held.get(row.end), row.end);
       if (first === undefined) continue;
       if (textAt(first, 'id') !== row.id) tell(row.index, 'it is not the entry that was indexed');
+      else if ((row.end === undefined || last !== undefined) && !says(row, first, last))
+        tell(row.index, 'it says something else than when it was indexed: one of the two was altered');
       const lines = [held.get(row.index), last === undefined ? undefined : held.get(row.end ?? -1)];
       yield {
         row,
@@ -78,6 +82,15 @@ export function readRows(opened: OpenedQuery, rows: AsyncIterable<Row>): Asking 
     },
     unfit: () => ({ count, some }),
   };
+}
+
+/** Whether the entries still say what the row says: an edit that nobody signed shows where it is read, too. */
+function says(row: Row, first: JsonObject, last: JsonObject | undefined): boolean {
+  const begun = aloneOf(singleOf(first, row.index));
+  const now =
+    last === undefined || row.end === undefined ? begun : joinRows(begun, aloneOf(singleOf(last, row.end)));
+  const names = new Set([...Object.keys(now), ...Object.keys(row)]) as Set<keyof Row>;
+  return [...names].every((name) => isDeepStrictEqual(now[name], row[name]));
 }
 
 /** One place that cannot be read costs its own entry, not those beside it. */
@@ -109,6 +122,8 @@ export interface PageOptions {
   readonly limit: number;
   /** Only rows whose index is below. */
   readonly before?: number;
+  /** Type of rows that are left out, and counted apart. */
+  readonly without?: string;
 }
 
 export interface Page {
@@ -123,18 +138,21 @@ export interface PageEnd {
   /** What `before` has to be for the rows after these; undefined when there are none. */
   readonly next: number | undefined;
   readonly unfit: ReturnType<Asking['unfit']>;
+  /** Rows that match and were left out of all of that for their type. */
+  readonly leftOut: number;
 }
 
 /** Rows newest first, as many as were asked for. */
-export function askPage(opened: OpenedQuery, { filter, limit, before }: PageOptions): Page {
+export function askPage(opened: OpenedQuery, { filter, limit, before, without }: PageOptions): Page {
   let taken = 0;
   let last: number | undefined;
   let more = false;
 
   async function* page(): AsyncGenerator<Row> {
-    const bounded = Number.isFinite(limit) ? { limit: limit + 1 } : {};
+    const bounded = Number.isFinite(limit) && without === undefined ? { limit: limit + 1 } : {};
     const found = opened.query.rows(filter, { ...bounded, ...(before === undefined ? {} : { before }) });
     for await (const row of found) {
+      if (row.type === without) continue;
       more = taken === limit;
       if (more) return;
       taken++;
@@ -148,8 +166,10 @@ export function askPage(opened: OpenedQuery, { filter, limit, before }: PageOpti
     rows: asking.rows,
     async finish() {
       const whole = !more && before === undefined;
+      const leftOut = without === undefined ? 0 : await opened.query.count({ ...filter, types: [without] });
       return {
-        total: whole ? taken : await opened.query.count(filter),
+        total: whole ? taken : (await opened.query.count(filter)) - leftOut,
+        leftOut,
         next: more ? last : undefined,
         unfit: asking.unfit(),
       };

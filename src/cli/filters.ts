@@ -36,6 +36,7 @@ export interface FilterOptions {
   readonly phase?: string;
   readonly failed?: boolean;
   readonly blocked?: boolean;
+  readonly stopped?: boolean;
   readonly redacted?: boolean;
   readonly since?: string;
   readonly until?: string;
@@ -82,6 +83,7 @@ export function filterOptions(command: Command): Command {
     .addOption(new Option('--status-class <class>', 'only this class').choices(STATUS_CLASSES))
     .option('--failed', 'only failures: status 400 and above, blocked, or no answer')
     .option('--blocked', 'only what was stopped before it started')
+    .addOption(new Option('--stopped', 'the same as --blocked').hideHelp())
     .option('--redacted', 'only answers that were scrubbed')
     .option('--user <id>', 'only this person, or this user of the operating system')
     .option('--on-behalf-of <id>', 'only what was done for this person or thing')
@@ -100,6 +102,10 @@ export function filterOptions(command: Command): Command {
 
 function outcomeValue(text: string): string {
   if (/^[a-z]+$/i.test(text)) return text.toLowerCase();
+  if (/^[1-5]xx$/i.test(text))
+    throw new InvalidArgumentError(
+      `A class of codes is asked for with --status-class ${text.toLowerCase()}.`,
+    );
   throw new InvalidArgumentError('It is an outcome such as ok or blocked; --status takes codes too.');
 }
 
@@ -153,7 +159,7 @@ export function toFilter(options: FilterOptions, nowMs: number, zone: Zone): Log
     layer: options.layer,
     phase: options.phase,
     failed: options.failed,
-    blocked: options.blocked,
+    blocked: options.blocked ?? options.stopped,
     redacted: options.redacted,
     text: searched(options.text),
     since,

@@ -9,7 +9,7 @@ import { COMMANDS } from './table.ts';
 
 /** Runs the command line. Never rejects; the outcome is in `process.exitCode`. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const args = argv.slice(2);
+  const args = helpOf(argv.slice(2));
   const version = packageVersion();
   // Before anything else is loaded: this is what editors and shells call on every start.
   if (args[0] === '--version' || args[0] === '-V') {
@@ -50,6 +50,11 @@ function truthy(value: string | undefined): boolean {
 }
 
 type Context = Awaited<ReturnType<typeof import('./context.ts').createContext>>;
+
+/** `help log list` is about the command that is named in full; commander's own help stops at `log`. */
+function helpOf(args: readonly string[]): readonly string[] {
+  return args[0] === 'help' && args.length > 2 ? [...args.slice(1), '--help'] : args;
+}
 
 async function run(args: readonly string[], context: Context): Promise<void> {
   const [{ Command, CommanderError }, { examples }] = await Promise.all([

@@ -16,6 +16,8 @@ export interface IndexStatus {
   readonly entries: number;
   /** Entries of the log that it does not reflect yet. */
   readonly lag: number;
+  /** Lines of the log that are no entries. */
+  readonly malformed: number;
   readonly bytes: number;
   readonly bytes_per_entry?: number;
 }
@@ -24,7 +26,7 @@ export interface IndexStatus {
 export async function indexStatus(paths: Paths, directory: string, entries: number): Promise<IndexStatus> {
   const path = indexPath(paths);
   const bytes = ['', '-wal'].reduce((sum, suffix) => sum + (sizeOf(path + suffix) ?? 0), 0);
-  const nothing = { path, entries: 0, lag: entries, bytes };
+  const nothing = { path, entries: 0, lag: entries, malformed: 0, bytes };
   if (sizeOf(path) === undefined) return { ...nothing, state: 'none' };
   let state: State | undefined;
   try {
@@ -47,6 +49,7 @@ export async function indexStatus(paths: Paths, directory: string, entries: numb
     entries: state.size,
     // The log may have grown since it was counted.
     lag: Math.max(0, entries - state.size),
+    malformed: state.malformed.count,
     bytes,
     ...(indexed === 0 ? {} : { bytes_per_entry: Math.round((bytes / indexed) * 10) / 10 }),
   };

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { JsonObject } from '../../core/json.ts';
 import { isImported } from '../../core/query/assurance.ts';
 import { field, isObject, textAt } from '../../core/query/fields.ts';
@@ -29,6 +29,10 @@ interface AuditOptions {
   readonly dir?: string;
 }
 
+// biome-ignore format: a list
+const ACTIONS = ['get', 'set', 'check', 'run', 'import', 'delete', 'export'] as const;
+// biome-ignore format: a list
+const OUTCOMES = ['found', 'missing', 'default', 'written', 'deleted', 'started', 'error'] as const;
 const DEFAULT_ROWS = 20;
 /** Rows that decide the widths of the table; later ones are cut to them, so any number of rows needs no memory. */
 const SAMPLE = 200;
@@ -43,9 +47,9 @@ export function build(context: Context): Command {
     .option('--all', 'every one')
     .option('--project <name>', 'only this project')
     .option('--profile <name>', 'only this profile')
-    .option('--action <action>', 'only get, set, check, run, import, delete or export')
+    .addOption(new Option('--action <action>', 'only this').choices(ACTIONS))
     .option('--agent <name>', 'only by this agent')
-    .option('--outcome <outcome>', 'only found, missing, default, written, deleted, started or error')
+    .addOption(new Option('--outcome <outcome>', 'only this').choices(OUTCOMES))
     .option('--json', 'the records, one JSON object a line, as secretspec prints them')
     .option('--utc', 'times in UTC, not in the local zone')
     .option('--dir <directory>', 'another log directory')
@@ -170,5 +174,9 @@ async function printTable(
       `~ imported: the time is what the file says (${counted(imported, 'access', 'accesses')})`,
       stderr.style.dim,
     );
-  if (count === 0) await stderr.line(stderr.style.dim('no access to a secret matches'));
+  if (count > 0) return;
+  await stderr.line(stderr.style.dim('no access to a secret matches'));
+  await stderr.line(
+    `${stderr.style.dim('hint:')}  what the broker put into calls is listed with the calls: tally log list --credential KEY`,
+  );
 }

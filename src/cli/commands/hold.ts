@@ -61,8 +61,20 @@ async function add(context: Context, { run, subject, all, reason, json }: AddOpt
     context.warn(
       `entries before ${added.pruning_below} are being removed right now: they were named before this hold`,
     );
+  if (run !== undefined) await sayUnknownRun(context, run);
   if (json === true) return context.stdout.line(toJson(added));
   await context.stdout.line(`${safe(added.hold_id)} stands (${safe(added.id)})`);
+}
+
+/** A hold may come before its run. A misspelt one protects nothing. */
+async function sayUnknownRun(context: Context, run: string): Promise<void> {
+  const opened = await context.openQuery();
+  try {
+    if ((await opened.query.count({ run })) > 0) return;
+  } finally {
+    await opened.close();
+  }
+  context.warn(`nothing in this log belongs to run ${run} (yet); the hold stands all the same`);
 }
 
 async function list(

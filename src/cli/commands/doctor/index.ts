@@ -19,6 +19,13 @@ export async function checkIndex(paths: Paths, directory: string, running: boole
         : 'it is of another log or another version',
       'tally index rebuild',
     );
+  if (found.malformed > 0) {
+    const lines =
+      found.malformed === 1
+        ? '1 line of the log is no entry'
+        : `${found.malformed} lines of the log are no entries`;
+    return warn('index', `${lines}: somebody altered the log, or the disk did`, 'tally verify');
+  }
   const told = `${found.lag === 0 ? 'up to date' : `${counted(found.lag, 'entry', 'entries')} behind`}, ${formatBytes(found.bytes)}`;
   return running && found.lag > BEHIND
     ? warn(

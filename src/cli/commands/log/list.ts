@@ -18,6 +18,7 @@ interface ListOptions extends FilterOptions {
   readonly before?: number;
   readonly all?: boolean;
   readonly raw?: boolean;
+  readonly reads?: boolean;
   readonly json?: boolean;
   readonly jsonl?: boolean;
   readonly utc?: boolean;
@@ -36,6 +37,7 @@ export function buildList(context: Context): Command {
     .option('--before <index>', 'only rows below this index: the next page', wholeNumber(0))
     .option('--all', 'every row')
     .option('--raw', 'one row an entry, pre_exec and post_exec apart, read from the files')
+    .option('--reads', 'readings of the log, too; tables leave them out, --json and --jsonl do not')
     .option('--jsonl', 'the stored bytes, one entry a line')
     .option('--dir <directory>', 'another log directory');
   filterOptions(readingOptions(command)).addHelpText('after', JSON_HELP);
@@ -72,6 +74,7 @@ async function list(context: Context, options: ListOptions, command: Command): P
     limit,
     before: options.before,
     log: options.dir,
+    reads: options.reads === true || options.json === true || options.jsonl === true,
   });
   await recordRead(context, 'list', filter, options.dir);
   try {
@@ -138,7 +141,7 @@ function entryJson({ call: { first, last } }: Hit): unknown {
 /** Tells what the list leaves out: nobody shall take a part for the whole. */
 async function reportRest(
   { stderr }: Context,
-  { total, next, older }: ListingEnd,
+  { total, next, older, leftOut }: ListingEnd,
   rows: number,
   { options, command }: { readonly options: ListOptions; readonly command: Command },
 ): Promise<void> {
@@ -147,6 +150,10 @@ async function reportRest(
     await stderr.line(dim(`${grouped(rows)} of ${grouped(total)}`));
   if (total === undefined && older > 0)
     await stderr.line(dim(`up to ${grouped(older)} older entries were not looked at`));
+  if (leftOut > 0)
+    await stderr.line(
+      dim(`${grouped(leftOut)} ${leftOut === 1 ? 'reading' : 'readings'} of the log left out (--reads)`),
+    );
   if (next !== undefined) await stderr.line(dim(`next: ${safe(commandLine(command, { before: next }))}`));
 }
 

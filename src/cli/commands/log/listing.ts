@@ -18,6 +18,8 @@ export interface ListingOptions {
   /** One row an entry, read from the files. */
   readonly raw: boolean;
   readonly log: string | undefined;
+  /** Readings of the log are rows, too: a person who looks around would soon see nothing else. */
+  readonly reads: boolean;
 }
 
 export interface ListingEnd {
@@ -31,6 +33,8 @@ export interface ListingEnd {
   readonly older: number;
   readonly malformed: { readonly count: number; readonly lines: readonly Malformed[] };
   readonly unfit: PageEnd['unfit'];
+  /** Readings of the log that match and are no rows here. */
+  readonly leftOut: number;
 }
 
 export interface Listing {
@@ -55,17 +59,22 @@ export async function openListing(context: Context, options: ListingOptions): Pr
   return fromIndex(opened, options);
 }
 
-function fromIndex(opened: OpenedQuery, { filter, limit, before }: ListingOptions): Listing {
+function fromIndex(opened: OpenedQuery, { filter, limit, before, reads }: ListingOptions): Listing {
   const { query } = opened;
-  const page = askPage(opened, { filter, limit, ...(before === undefined ? {} : { before }) });
+  const page = askPage(opened, {
+    filter,
+    limit,
+    ...(before === undefined ? {} : { before }),
+    ...(reads || filter.types !== undefined ? {} : { without: 'log.read' }),
+  });
   return {
     query,
     hits: page.rows,
     async finish() {
-      const { total, next, unfit } = await page.finish();
+      const { total, next, unfit, leftOut } = await page.finish();
       const older = next ?? 0;
       const scanned = Math.max(0, Math.min(before ?? query.size, query.size) - older);
-      return { total, next, scanned, older, malformed: await malformedIn(opened), unfit };
+      return { total, next, scanned, older, malformed: await malformedIn(opened), unfit, leftOut };
     },
     close: () => opened.close(),
   };
@@ -99,7 +108,7 @@ async function fromFiles(context: Context, options: ListingOptions): Promise<Lis
       const { scanned, complete, older, malformed } = reading.summary();
       const over = complete && !cut;
       const next = over ? undefined : last;
-      return { total: undefined, next, scanned, older: over ? 0 : older, malformed, unfit: NONE };
+      return { total: undefined, next, scanned, older: over ? 0 : older, malformed, unfit: NONE, leftOut: 0 };
     },
     close: async () => undefined,
   };

@@ -58,6 +58,10 @@ export function checkRetention(status: RetentionStatus | undefined, running: boo
   if (status.failure !== undefined)
     return fail('retention', told, 'tally retain --apply; tally verify tells what is wrong');
   if (isSet(status.configured) && !running)
-    return warn('retention', `${told}; nothing carries it out`, 'start the recorder with `tally up`, or once: tally retain --apply');
+    return warn(
+      'retention',
+      `${told}; nothing carries it out`,
+      'start the recorder with `tally up`, or once: tally retain --apply',
+    );
   return ok('retention', told);
 }
