@@ -405,6 +405,26 @@ describe('a log with damage', () => {
     assert.ok(code !== 0 || isNew || told.includes(newest?.index ?? -1), stdout.slice(-400));
   });
 
+  it('says so when an entry tells something else than when it was indexed', async () => {
+    const other = await makeHome();
+    try {
+      await cp(home.paths.state, other.paths.state, { recursive: true });
+      assert.equal((await other.tally(['log', 'list', '-n', '1'])).code, 0);
+      const path = join(other.paths.logs, 'local/entries/000000000000.jsonl');
+      const lines = (await readFile(path, 'utf8')).split('\n');
+      const at = lines.findIndex((line) => line.includes('"status_code":200'));
+      assert.ok(at > 0 && at < lines.length - 2);
+      lines[at] = (lines[at] ?? '').replace('"status_code":200', '"status_code":500');
+      await writeFile(path, lines.join('\n'));
+      const { stderr, stdout, code } = await other.tally(['log', 'list', '--all', '--type', 'http']);
+      assert.equal(code, 0, stderr);
+      assert.match(stderr, /damaged:.* 1 row of the index does not fit the log; see `tally verify`/);
+      assert.ok(stdout.length > 1_000);
+    } finally {
+      await other.remove();
+    }
+  });
+
   it('says that there is no log before it makes an index of nothing', async () => {
     const empty = join(home.directory, 'empty');
     await mkdir(empty);
