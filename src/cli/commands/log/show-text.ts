@@ -294,6 +294,12 @@ function proofLines({ proof, prev }: Shown, style: Style): Line[] {
         ],
       ];
     case 'unproved':
-      return [...hashes, ['proof', `${style.red('✗ unproved')}  ${safe(proof.why)}; run \`tally verify\``]];
+      return [
+        ...hashes,
+        [
+          'proof',
+          `${style.red('✗ unproved')}  ${safe(proof.why)}: this entry or another one was altered; \`tally verify\` names it`,
+        ],
+      ];
   }
 }

@@ -34,7 +34,7 @@ export async function summarise(
   await stderr.line(
     dim('tally: seen are calls through TALLY_PROXY_URL; a program that goes its own way is not seen'),
   );
-  if (counts.calls > 0) await stderr.line(dim(`tally: look at them: tally log list --run ${run}`));
+  if (counts.calls > 0) await stderr.line(dim(`tally: look at them: tally log run ${run}`));
   const { tail_url } = await session.ask('status', {});
   if (tail_url !== undefined)
     await stderr.line(dim(`tally: runs are followed live with tally log tail -f, or at ${safe(tail_url)}`));
