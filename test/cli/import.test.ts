@@ -390,6 +390,7 @@ test('audit shows accesses newest last, in the fields of secretspec, as far as t
     'outcome',
     'actor',
     'version',
+    'imported',
   ]);
   assert.match((await home.tally(['audit'])).stdout, /TIME.*WHO.*ACTION.*SECRET.*OUTCOME[\s\S]*KEY_3/);
 });
