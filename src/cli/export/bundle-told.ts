@@ -6,6 +6,7 @@ import { hintLine } from '../output/failure.ts';
 import { grouped } from '../output/progress.ts';
 import { safe, toJson } from '../output/safe.ts';
 import { GROUNDS, verdictLine } from '../output/verdicts.ts';
+import { wrap } from '../output/width.ts';
 import { say } from './say.ts';
 import type { BundleReport } from './verify-bundle.ts';
 
@@ -96,19 +97,24 @@ export async function tellVerified(context: Context, report: BundleReport, json:
       line(matching.status, 'filter', matching.note ?? ''),
       line(completeness.status, 'completeness', completeness.note ?? ''),
       '',
-      safe(`a bundle of ${report.origin ?? 'an unknown log'}: ${filterText(report.filter)}`),
+      ...wrap(
+        safe(`a bundle of ${report.origin ?? 'an unknown log'}: ${filterText(report.filter)}`),
+        stdout.width,
+      ),
       ...(range?.first === undefined
         ? []
-        : [
+        : wrap(
             safe(
               `entries ${range.first.index} to ${range.last?.index ?? '?'}, of ${range.size}; ${range.first.ts ?? '?'} to ${range.last?.ts ?? '?'}`,
             ),
-          ]),
+            stdout.width,
+          )),
       ...(gaps === null || gaps.log_gap_count === 0
         ? []
-        : [
+        : wrap(
             `the log it is from has ${counted(gaps.log_gap_count, 'gap')}: times in which nothing could be written`,
-          ]),
+            stdout.width,
+          )),
     ].join('\n'),
   );
   for (const text of mending(report)) await stderr.line(hintLine(text, stderr));

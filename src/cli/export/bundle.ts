@@ -24,6 +24,7 @@ import type { Context } from '../context.ts';
 import { createProgress } from '../output/progress.ts';
 import { openNewest, trustedKey } from '../prove.ts';
 import { snapshotName } from '../snapshot.ts';
+import { besidePrunes } from './beside-prunes.ts';
 import { type BundleFiles, bundleFiles } from './bundle-files.ts';
 import { tileWriter, writeRotations } from './bundle-proofs.ts';
 import { type MadeBundle, tellBundle } from './bundle-told.ts';
@@ -83,7 +84,7 @@ async function make(context: Context, making: Making): Promise<MadeBundle> {
   const { files, record, signal } = making;
   try {
     await record.sign();
-    const made = await write(context, making);
+    const made = await besidePrunes(making.opened, () => write(context, making));
     // Whoever is handed a proof that does not hold learns it too late: it is checked as its reader will.
     const report = await verifyBundleAt(context, files.directory, { keys: made.key, pinned: !making.own });
     const { integrity, signatures, manifest, matching, completeness } = report;

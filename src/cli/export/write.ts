@@ -11,6 +11,7 @@ import { PLAIN_COLUMNS, plainRecord } from '../../core/view/plain.ts';
 import { isChained, type View } from '../../core/view/view.ts';
 import type { OpenedQuery } from '../../open/query.ts';
 import { readRows } from '../asking.ts';
+import { besidePrunes } from './beside-prunes.ts';
 import { citedPolicies } from './policies.ts';
 import type { Sink } from './sink.ts';
 import { type WholeLog, wholeLog } from './whole.ts';
@@ -50,6 +51,14 @@ export async function writeExport(
   sink: Sink,
   watch: Watch,
 ): Promise<Exported> {
+  return besidePrunes(
+    opened,
+    () => writeAs(opened, wanted, sink, watch),
+    ({ unreadable }) => unreadable > 0,
+  );
+}
+
+async function writeAs(opened: OpenedQuery, wanted: Wanted, sink: Sink, watch: Watch): Promise<Exported> {
   const { format, view } = wanted;
   if (view === undefined && format === 'jsonl') {
     const whole = Object.keys(wanted.filter).length === 0 ? await wholeLog(opened) : undefined;

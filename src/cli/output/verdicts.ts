@@ -14,6 +14,7 @@ import { wrap } from './width.ts';
 
 const LABEL = 14;
 const INDENT = ' '.repeat(LABEL + 2);
+const BELOW = '    ';
 const NARROWEST = 30;
 
 export function verdictLines(report: Verification, style: Style, width?: number): string[] {
@@ -31,7 +32,9 @@ export function verdictLines(report: Verification, style: Style, width?: number)
     log_json,
     pruned,
   } = report;
-  const room = roomIn(width);
+  const narrow = width !== undefined && width < INDENT.length + NARROWEST;
+  const indent = narrow ? BELOW : INDENT;
+  const room = narrow ? Math.max(1, width - BELOW.length) : roomIn(width);
   const line = (status: Status, label: string, text: string): string =>
     verdictLine(status, label, text, style, width);
   /** What is missing does not count against a log when nobody asked: a cross beside exit code 0 would be no answer. */
@@ -49,7 +52,7 @@ export function verdictLines(report: Verification, style: Style, width?: number)
         : 'every entry names the hash of the one before it',
     ),
     line(append_only.status, 'append-only', safe((append_only.note ?? '').replace(/^append-only /, ''))),
-    ...headTexts(append_only.heads).flatMap((text) => wrap(text, room).map((part) => `${INDENT}${part}`)),
+    ...headTexts(append_only.heads).flatMap((text) => wrap(text, room).map((part) => `${indent}${part}`)),
     line(signatures.status, 'signatures', signatureText(report)),
     // Nobody is asked to have anchors: what they lack has no cross, but is said.
     anchored.status === 'incomplete'
@@ -66,7 +69,7 @@ export function verdictLines(report: Verification, style: Style, width?: number)
   if (log_json !== undefined) lines.push(line('fail', 'log.json', safe(log_json)));
   const { findings } = completeness;
   const found = findings === undefined ? [] : completenessLines(findings, style, width);
-  return [...lines, ...(found.length === 0 ? [] : ['', ...found]), '', summary(report)];
+  return [...lines, ...(found.length === 0 ? [] : ['', ...found]), '', ...wrap(summary(report), width)];
 }
 
 function roomIn(width: number | undefined): number | undefined {
@@ -81,6 +84,12 @@ export function verdictLine(
   style: Style,
   width: number | undefined,
 ): string {
+  // Beside the label a narrow terminal has no room for words: they stand below it.
+  if (width !== undefined && width < INDENT.length + NARROWEST)
+    return [
+      `${mark(status, style)} ${label}`,
+      ...wrap(text, Math.max(1, width - BELOW.length)).map((part) => `${BELOW}${part}`),
+    ].join('\n');
   return wrap(text, roomIn(width))
     .map((part, i) => `${i === 0 ? `${mark(status, style)} ${label.padEnd(LABEL)}` : INDENT}${part}`)
     .join('\n');

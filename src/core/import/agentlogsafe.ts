@@ -67,7 +67,7 @@ export function agentlogsafeDecoder(): Decoder {
       const own = ownEntry(value.payload);
       const ts = timeOf(value.timestamp);
       const status = statusWord(value.status);
-      const place = placeOf(record, own ?? kind, links, ts);
+      const place = placeOf(record, own ?? kind, links, ts, kind);
       const { imported, ...metadata } = isObject(value.metadata) ? value.metadata : {};
       const risk = isObject(value.risk) && Object.keys(value.risk).length > 0 ? value.risk : undefined;
       const facts = own?.facts ?? factsOf(value, kind);
@@ -160,6 +160,7 @@ function placeOf(
   kind: Kind,
   links: Links,
   ts: string | undefined,
+  said: Kind,
 ): Pick<Event, 'type' | 'phase' | 'parent_id'> {
   const { value } = record;
   const type = typeOf(value, kind);
@@ -172,7 +173,8 @@ function placeOf(
   const begun = links.end(textAt(value, 'parent_event_id') ?? '');
   if (begun !== undefined) return { type, phase: 'post_exec', parent_id: begun };
   links.missed();
-  return { type, phase: 'point' };
+  // By itself, `http.call` would read as the beginning of one.
+  return { type: said.half === 'ends' ? said.type : type, phase: 'point' };
 }
 
 function typeOf(value: JsonObject, { type }: Kind): string {

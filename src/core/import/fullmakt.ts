@@ -39,7 +39,7 @@ export function fullmaktDecoder(): Decoder {
         ...(Object.keys(actor).length === 0 ? {} : { actor }),
         ...(refs.length === 0 ? {} : { credentials: refs.map((ref) => ({ ref })) }),
         ...(decision === undefined ? {} : { decision: { outcome: decision, layers: [] } }),
-        outcome,
+        ...(outcome === undefined ? {} : { outcome }),
       };
       const fields = present({
         ...othersThan(value, USED),
@@ -69,17 +69,25 @@ function actorOf(value: JsonObject): Actor {
   });
 }
 
-function outcomeOf(value: JsonObject): Outcome {
+/** undefined for a record that tells of no end. */
+function outcomeOf(value: JsonObject): Outcome | undefined {
   const error = textAt(value, 'error');
   const code =
     typeof value.status === 'number' && Number.isSafeInteger(value.status) ? value.status : undefined;
+  const tells = [value.status, value.error, value.latency_ms].some(
+    (one) => one !== undefined && one !== null,
+  );
+  if (!tells && decisionWord(value.decision) !== 'stop') return undefined;
   const ended = error === undefined || error === '' ? ('ok' as const) : ('error' as const);
   return {
-    status: statusWord(value.status) ?? (decisionWord(value.decision) === 'stop' ? 'blocked' : ended),
+    // Who has an answer was not stopped, whatever a policy that only watched had said.
+    status:
+      statusWord(value.status) ??
+      (decisionWord(value.decision) === 'stop' && code === undefined ? 'blocked' : ended),
     ...present({ status_code: code, duration_ms: countAt(value, 'latency_ms'), error }),
   };
 }
 
-function isTold(value: JsonObject, outcome: Outcome): boolean {
-  return outcome.status_code !== undefined || statusWord(value.status) !== undefined;
+function isTold(value: JsonObject, outcome: Outcome | undefined): boolean {
+  return outcome?.status_code !== undefined || statusWord(value.status) !== undefined;
 }
