@@ -153,6 +153,7 @@ const FILTERS: Readonly<Record<string, { readonly sets: keyof LogFilter; readonl
   },
   failed: { sets: 'failed', take: flag('failed') },
   blocked: { sets: 'blocked', take: flag('blocked') },
+  stopped: { sets: 'blocked', take: flag('blocked') },
   redacted: { sets: 'redacted', take: flag('redacted') },
   user: { sets: 'user', take: text('user') },
   'on-behalf-of': { sets: 'onBehalfOf', take: text('onBehalfOf') },
@@ -171,7 +172,7 @@ const FILTERS: Readonly<Record<string, { readonly sets: keyof LogFilter; readonl
   since: { sets: 'since', take: moment('since') },
   until: { sets: 'until', take: moment('until') },
 };
-const FLAGS: ReadonlySet<string> = new Set(['failed', 'blocked', 'redacted']);
+const FLAGS: ReadonlySet<string> = new Set(['failed', 'blocked', 'stopped', 'redacted']);
 const OTHERS = ['from', 'log'];
 
 /** Names that are understood. */
