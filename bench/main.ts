@@ -1,23 +1,32 @@
 /**
  * `npm run bench` runs every benchmark and writes docs/benchmarks.md; `npm run bench -- NAME…` runs some and prints
- * them. Ratios are what counts: both sides run in turn in one process tree on one machine.
+ * them; `--entries N` for those on a log of any size. Ratios are what counts: both sides run in turn in one process tree on one machine.
  */
 import { writeFile } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
-const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<string> }>>> = {
+const BENCHES: Readonly<Record<string, () => Promise<{ run(entries?: number): Promise<string> }>>> = {
   append: () => import('./append.ts'),
   decide: () => import('./decide.ts'),
   verify: () => import('./verify.ts'),
   start: () => import('./start.ts'),
   proxy: () => import('./proxy.ts'),
   tail: () => import('./tail.ts'),
+  query: () => import('./query.ts'),
 };
 /** Too long to belong to every run, with a page of its own. */
 const SCALE = 'scale';
 
-const names = process.argv.slice(2);
+const QUERY = 'query';
+
+const { positionals: names, values } = parseArgs({
+  allowPositionals: true,
+  options: { entries: { type: 'string' } },
+});
+/** For benchmarks on one large log. */
+const entries = values.entries === undefined ? undefined : Number(values.entries);
 for (const name of names) {
   if (!Object.hasOwn(BENCHES, name) && name !== SCALE) {
     const known = [...Object.keys(BENCHES), SCALE].join(', ');
@@ -30,7 +39,7 @@ const sections: string[] = [];
 for (const [name, load] of Object.entries(BENCHES)) {
   if (names.length > 0 && !names.includes(name)) continue;
   process.stderr.write(`running ${name} …\n`);
-  const section = await (await load()).run();
+  const section = await (await load()).run(entries);
   process.stdout.write(`${section}\n\n`);
   sections.push(section);
 }
@@ -54,8 +63,15 @@ both sides of each ran in turn in the same run. A log of ten million entries: [s
 ${sections.join('\n\n')}`,
   );
 }
+if (names.length === 1 && names[0] === QUERY && entries !== undefined) {
+  await writePage(
+    'query.md',
+    'Asking a large log',
+    `Written by \`npm run bench -- query --entries ${entries}\`.\n\n${sections.join('\n\n')}`,
+  );
+}
 if (names.includes(SCALE)) {
-  const section = await (await import('./scale.ts')).run();
+  const section = await (await import('./scale.ts')).run(entries);
   process.stdout.write(`${section}\n\n`);
   await writePage(
     'scale.md',
