@@ -10,12 +10,8 @@ import { grouped } from './progress.ts';
 import { prunedText } from './pruned.ts';
 import { safe } from './safe.ts';
 import type { Style } from './style.ts';
+import { besideLabels, verdictLine } from './verdict-line.ts';
 import { wrap } from './width.ts';
-
-const LABEL = 14;
-const INDENT = ' '.repeat(LABEL + 2);
-const BELOW = '    ';
-const NARROWEST = 30;
 
 export function verdictLines(report: Verification, style: Style, width?: number): string[] {
   const {
@@ -32,9 +28,7 @@ export function verdictLines(report: Verification, style: Style, width?: number)
     log_json,
     pruned,
   } = report;
-  const narrow = width !== undefined && width < INDENT.length + NARROWEST;
-  const indent = narrow ? BELOW : INDENT;
-  const room = narrow ? Math.max(1, width - BELOW.length) : roomIn(width);
+  const { indent, room } = besideLabels(width);
   const line = (status: Status, label: string, text: string): string =>
     verdictLine(status, label, text, style, width);
   /** What is missing does not count against a log when nobody asked: a cross beside exit code 0 would be no answer. */
@@ -70,42 +64,6 @@ export function verdictLines(report: Verification, style: Style, width?: number)
   const { findings } = completeness;
   const found = findings === undefined ? [] : completenessLines(findings, style, width);
   return [...lines, ...(found.length === 0 ? [] : ['', ...found]), '', ...wrap(summary(report), width)];
-}
-
-function roomIn(width: number | undefined): number | undefined {
-  return width === undefined ? undefined : Math.max(NARROWEST, width - INDENT.length);
-}
-
-/** Mark, label, and the text wrapped beside them. */
-export function verdictLine(
-  status: Status,
-  label: string,
-  text: string,
-  style: Style,
-  width: number | undefined,
-): string {
-  // Beside the label a narrow terminal has no room for words: they stand below it.
-  if (width !== undefined && width < INDENT.length + NARROWEST)
-    return [
-      `${mark(status, style)} ${label}`,
-      ...wrap(text, Math.max(1, width - BELOW.length)).map((part) => `${BELOW}${part}`),
-    ].join('\n');
-  return wrap(text, roomIn(width))
-    .map((part, i) => `${i === 0 ? `${mark(status, style)} ${label.padEnd(LABEL)}` : INDENT}${part}`)
-    .join('\n');
-}
-
-function mark(status: Status, { green, red, yellow, dim }: Style): string {
-  switch (status) {
-    case 'pass':
-      return green('✓');
-    case 'fail':
-      return red('✗');
-    case 'incomplete':
-      return yellow('✗');
-    case 'neutral':
-      return dim('–');
-  }
 }
 
 function integrityText({ integrity, size, pruned }: Verification): string {

@@ -23,7 +23,8 @@ import { hintLine } from '../../output/failure.ts';
 import { grouped } from '../../output/progress.ts';
 import { safe, toJson } from '../../output/safe.ts';
 import type { Style } from '../../output/style.ts';
-import { GROUNDS, verdictLine } from '../../output/verdicts.ts';
+import { verdictLine } from '../../output/verdict-line.ts';
+import { GROUNDS } from '../../output/verdicts.ts';
 import { trustedKey } from '../../prove.ts';
 import { pinnedVkey } from '../../remembered.ts';
 
