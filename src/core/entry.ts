@@ -5,6 +5,7 @@
  * Unknown types and unknown fields (from newer versions) are kept unchanged: every object schema here is loose.
  * Fields are snake_case on the wire and absent rather than null.
  */
+// reason for length: the one schema of an entry, read from top to bottom
 import { z } from 'zod';
 import { LIMITS } from './limits.ts';
 
@@ -46,6 +47,12 @@ export const OUTCOME_STATUSES = [
 ] as const;
 export type OutcomeStatus = (typeof OUTCOME_STATUSES)[number];
 
+export const TIERS = ['interactive', 'subagent', 'background', 'api'] as const;
+export type Tier = (typeof TIERS)[number];
+
+export const ROLES = ['owner', 'admin', 'member', 'service', 'auditor'] as const;
+export type Role = (typeof ROLES)[number];
+
 export const INJECTION_STYLES = ['bearer', 'basic', 'header', 'query', 'body', 'form', 'env_inject'] as const;
 export type InjectionStyle = (typeof INJECTION_STYLES)[number];
 
@@ -69,7 +76,7 @@ export type Target = z.infer<typeof TargetSchema>;
 const actionShape = {
   name: id,
   scope: z.enum(['user', 'tenant', 'global']).optional(),
-  tier: z.enum(['interactive', 'subagent', 'background', 'api']).optional(),
+  tier: z.enum(TIERS).optional(),
   target: TargetSchema.optional(),
   tool: z.looseObject({ name: id, version: text.optional(), server: text.optional() }).optional(),
   capability: text.optional(),
@@ -91,7 +98,7 @@ export const ActorSchema = z.looseObject({
   agent_token_id: id.optional(),
   user: z.looseObject({ id: id.optional(), email: text.optional() }).optional(),
   on_behalf_of: z.looseObject({ type: id, id }).optional(),
-  role: z.enum(['owner', 'admin', 'member', 'service', 'auditor']).optional(),
+  role: z.enum(ROLES).optional(),
   delegation_chain: z.array(id).max(LIMITS.delegationDepth).optional(),
   detected: z.looseObject({ agent: id, signals: z.array(text) }).optional(),
   is_agent: z.boolean().optional(),
@@ -135,7 +142,12 @@ export const DecisionSchema = z.looseObject({
   layers: z.array(LayerResultSchema),
   policy: z.looseObject({ id: text, version: text, hash: hex }).optional(),
   snapshot: z.looseObject({ hash: hex, captured_at: text }).optional(),
+  /** The grant that this call used. */
   approval: z.looseObject({ id: text }).optional(),
+  /** With `approval_required`: who may grant it, and for how long a grant can be had. */
+  wanted: z.looseObject({ approvers: z.array(text), ttl_ms: count }).optional(),
+  /** With a rate limit: when one more call fits. */
+  retry_after_ms: count.optional(),
   inputs: freeObject.optional(),
   engine: text.optional(),
   enforced: z.boolean().optional(),

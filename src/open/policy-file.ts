@@ -1,8 +1,8 @@
 /** The policy file of this machine: read, replaced, and taken up again when a person edited it. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { PolicyInForce } from '../core/policy/compiled.ts';
 import { compilePolicy, defaultPolicyText, unreadablePolicy } from '../core/policy/load.ts';
-import type { PolicyInForce } from '../core/policy/types.ts';
 import { type Paths, TENANT } from '../paths.ts';
 import type { LocalRecorder } from '../recorder/recorder.ts';
 import { errno, makeDirectory, replaceFile, syncDirectory } from '../store/file/fs.ts';

@@ -4,7 +4,8 @@
  * acknowledgement.
  */
 import type { Assurance, Event, Surface } from '../core/entry.ts';
-import type { Decision, DecisionRequest, Identity, PolicyInForce } from '../core/policy/types.ts';
+import type { PolicyInForce } from '../core/policy/compiled.ts';
+import type { Decision, DecisionRequest, Identity } from '../core/policy/types.ts';
 
 /** Who speaks: set by our own code, never taken from a client. */
 export interface Producer {

@@ -2,7 +2,7 @@
 import { invariant } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { LogInfo } from '../core/loginfo.ts';
-import type { PolicyInForce } from '../core/policy/types.ts';
+import type { PolicyInForce } from '../core/policy/compiled.ts';
 import type { Clock, LogStore, ObjectStore, Random } from '../core/ports.ts';
 import type { Redactor } from '../core/redact/redact.ts';
 import type { Signer } from '../core/tlog/key.ts';

@@ -1,7 +1,7 @@
 /** What a recorder says at its start, and what becomes of the actions that an earlier one left open. */
 import type { Event } from '../core/entry.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { PolicyInForce } from '../core/policy/types.ts';
+import type { PolicyInForce } from '../core/policy/compiled.ts';
 import { LOG_PRUNE } from '../core/retention/prune-entry.ts';
 import type { Producer } from './api.ts';
 import type { RecorderOptions } from './options.ts';

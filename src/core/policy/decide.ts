@@ -5,6 +5,7 @@
  */
 import type { Decision, LayerResult, Target } from '../entry.ts';
 import type { Json } from '../json.ts';
+import type { PolicyInForce } from './compiled.ts';
 import { normalizeHost } from './hosts.ts';
 import { indexOf } from './index-of.ts';
 import { inputsFit, readInputs, recordInputs } from './inputs.ts';
@@ -13,7 +14,7 @@ import { allowlistLayer } from './layers/allowlist.ts';
 import { credentialLayer } from './layers/credential.ts';
 import { identityLayer } from './layers/identity.ts';
 import type { LayerName, ReasonCode } from './reasons.ts';
-import type { Decide, DecisionInputs, DecisionRequest, PolicyInForce } from './types.ts';
+import type { Decide, DecisionInputs, DecisionRequest } from './types.ts';
 
 /** Changes whenever the same three values could give another decision. */
 export const ENGINE = 'tally-policy/1';

@@ -14,10 +14,10 @@ import {
   type YAMLSeq,
 } from 'yaml';
 import { invariant, isTallyError, TallyError } from '../error.ts';
+import type { AllowedHost } from './compiled.ts';
 import { YAML_OPTIONS } from './document.ts';
 import { formatHostPort, normalizeHost } from './hosts.ts';
 import { compilePolicy } from './load.ts';
-import type { AllowedHost } from './types.ts';
 
 export interface EditedPolicy {
   readonly text: string;

@@ -2,13 +2,14 @@
  * Look-ups of a compiled policy, built once per policy. `decide` stays a function of plain values: the cache is keyed
  * by the compiled object, holds nothing that is not derived from it, and is never handed out.
  */
-import type { AllowedHost, CompiledPolicy, CredentialRule } from './types.ts';
+import type { DecisionOutcome } from '../entry.ts';
+import type { AllowedHost, CompiledPolicy, CredentialRule } from './compiled.ts';
 
 export interface CredentialIndex {
   readonly rule: CredentialRule;
   readonly hosts: ReadonlySet<string> | undefined;
   readonly agents: ReadonlySet<string> | undefined;
-  readonly methods: ReadonlyMap<string, 'allow' | 'stop'> | undefined;
+  readonly methods: ReadonlyMap<string, DecisionOutcome> | undefined;
 }
 
 export interface PolicyIndex {

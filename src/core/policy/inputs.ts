@@ -8,10 +8,13 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const IDENTITY_FIELDS = ['agent_id', 'token_id', 'run_id', 'project_id', 'environment', 'failure'] as const;
 
+/** Plain data that JSON takes as it is; an interface has no index signature to say so. */
+const asJson = (value: object): JsonObject => value as JsonObject;
+
 /** Everything `decide` was given besides request and policy, and what the layers read from the policy for this call. */
 export function recordInputs(inputs: DecisionInputs, read: JsonObject): JsonObject {
   const { decided_at, identity, addresses, allow_observe, facts } = inputs;
-  const out: Record<string, Json | undefined> = { decided_at, identity: { ...identity } };
+  const out: Record<string, Json | undefined> = { decided_at, identity: asJson(identity) };
   if (addresses !== undefined) out.addresses = addresses;
   if (allow_observe === true) out.allow_observe = true;
   if (facts !== undefined) out.facts = facts;

@@ -1,9 +1,10 @@
 /** What a layer is. Later layers join by a file of their own and a line in decide.ts. */
 import type { Target } from '../entry.ts';
 import type { JsonObject } from '../json.ts';
+import type { CompiledPolicy } from './compiled.ts';
 import type { PolicyIndex } from './index-of.ts';
 import type { LayerName, ReasonCode } from './reasons.ts';
-import type { CompiledPolicy, DecisionInputs, DecisionRequest } from './types.ts';
+import type { DecisionInputs, DecisionRequest } from './types.ts';
 
 /** The target with its host in one form (hosts.ts), worked out once for all layers. */
 export interface KnownTarget {

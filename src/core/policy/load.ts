@@ -2,13 +2,13 @@
 import { type AlertsFile, compileAlerts } from '../alert/file.ts';
 import type { AlertPolicy } from '../alert/rule.ts';
 import { sha256Hex } from '../hash.ts';
+import type { AllowedHost, CompiledPolicy, CredentialRule, PolicyInForce } from './compiled.ts';
 import { type Problem, parsePolicyDocument } from './document.ts';
 import { formatHostPort, type HostProblem, parseHostPort } from './hosts.ts';
 import { issueProblems, pathText, policyInvalid } from './problems.ts';
 import { type PolicyFile, PolicyFileSchema } from './schema.ts';
 import { policyInForce } from './snapshot.ts';
 import { didYouMean } from './suggest.ts';
-import type { AllowedHost, CompiledPolicy, CredentialRule, PolicyInForce } from './types.ts';
 
 type Complain = (path: readonly PropertyKey[], problem: HostProblem) => void;
 

@@ -9,7 +9,7 @@ import { canonicalize } from '../canonical.ts';
 import { INJECTION_STYLES } from '../entry.ts';
 import { TallyError } from '../error.ts';
 import { sha256Hex } from '../hash.ts';
-import type { CompiledPolicy, PolicyInForce } from './types.ts';
+import type { CompiledPolicy, PolicyInForce } from './compiled.ts';
 
 const issued = z.literal('issued').exactOptional();
 const verdict = z.enum(['allow', 'stop']);

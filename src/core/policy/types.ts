@@ -2,63 +2,9 @@
  * The vocabulary of a decision. `decide(request, policy, inputs)` is pure and total: the same three values give the
  * same decision for ever, so a recorded decision can be replayed from its snapshot and its inputs.
  */
-import type { AlertPolicy } from '../alert/rule.ts';
-import type { Decision, IdentityLevel, InjectionStyle, Target } from '../entry.ts';
+import type { Decision, IdentityLevel, InjectionStyle, Target, Tier } from '../entry.ts';
 import type { Json, JsonObject } from '../json.ts';
-
-/** One line of the allowlist, compiled. Hosts are lower-case ASCII without a trailing dot. */
-export interface AllowedHost {
-  readonly host: string;
-  /** Absent: the scheme's default port only. */
-  readonly port?: number;
-  /** Plain http is allowed towards this host. */
-  readonly http?: boolean;
-  /** This host may resolve to loopback, private or otherwise internal addresses. */
-  readonly internal?: boolean;
-}
-
-export interface CredentialRule {
-  /** Absent: any allowlisted host. */
-  readonly hosts?: readonly string[];
-  /** Absent: any caller. */
-  readonly agents?: readonly string[];
-  readonly styles?: readonly InjectionStyle[];
-  /** Absent: every method. A method that is not named is a stop. */
-  readonly methods?: { readonly [method: string]: 'allow' | 'stop' };
-  readonly requires?: 'issued';
-}
-
-/**
- * The compiled policy document in force. It is plain JSON: its canonical bytes are the snapshot
- * (`policies/<sha256>.json`), and its hash is what `decision.snapshot.hash` names.
- */
-export interface CompiledPolicy {
-  readonly format: 1;
-  readonly id: string;
-  readonly version: string;
-  /** SHA-256 of the source text, lower-case hex. */
-  readonly source_hash: string;
-  readonly mode: 'enforce' | 'observe';
-  readonly identity: { readonly anonymous: 'allow' | 'stop'; readonly declared: 'allow' | 'stop' };
-  readonly allowlist: readonly AllowedHost[];
-  readonly credentials: { readonly [ref: string]: CredentialRule };
-  readonly agents: { readonly [agentId: string]: { readonly requires?: 'issued' } };
-  /** What the file says of alerts; absent when it says nothing, and the built-in rules are in force. */
-  readonly alerts?: AlertPolicy;
-  /** Set when the file could not be read or parsed: the snapshot then replays to the same stop. */
-  readonly unreadable?: string;
-}
-
-/** A policy with its snapshot, ready to decide with. */
-export interface PolicyInForce {
-  readonly compiled: CompiledPolicy;
-  /** Canonical bytes of `compiled`. */
-  readonly snapshot: Uint8Array;
-  /** SHA-256 of `snapshot`, lower-case hex. */
-  readonly hash: string;
-  /** Set when the policy file could not be read or parsed at start: every decision is then a stop. */
-  readonly unreadable?: string;
-}
+import type { Contract, PolicyInForce } from './compiled.ts';
 
 /** Why a presented token was not good. These are reason codes. */
 export type IdentityFailure =
@@ -70,6 +16,14 @@ export type IdentityFailure =
   | 'agent_project_mismatch'
   | 'agent_environment_mismatch';
 
+/** One hand that a task went through, with what it held at the most. */
+export interface Delegator {
+  readonly agent_id: string;
+  readonly token_id?: string;
+  /** Absent: all that the user has. */
+  readonly scopes?: readonly string[];
+}
+
 /** The result of checking whatever the caller presented, for this very call. */
 export interface Identity {
   /** `issued` only when a live, unrevoked token was checked for this call. */
@@ -77,6 +31,14 @@ export interface Identity {
   readonly agent_id?: string;
   readonly token_id?: string;
   readonly run_id?: string;
+  /** On whose behalf: the user or service account that the token was issued for. */
+  readonly user_id?: string;
+  /** What the token, and each of those it was derived from, passes on at most. Absent: everything. */
+  readonly scopes?: readonly string[];
+  /** Who passed the task on, first delegator first; [] for a direct call. */
+  readonly delegation?: readonly Delegator[];
+  /** What the run's own, narrower contract leaves. */
+  readonly contract?: Contract;
   /** What the token is bound to. A call whose claims are silent belongs to these. */
   readonly project_id?: string;
   readonly environment?: string;
@@ -85,12 +47,74 @@ export interface Identity {
 
 /** What somebody wants to do. */
 export interface DecisionRequest {
+  /** The tenant that the caller names, or the recorder's own. */
   readonly tenant_id: string;
   readonly project_id?: string;
   readonly environment?: string;
   readonly run_id?: string;
-  readonly action: { readonly name: string; readonly target?: Target };
+  readonly action: {
+    readonly name: string;
+    readonly target?: Target;
+    readonly tool?: { readonly name: string };
+    readonly tier?: Tier;
+    readonly capability?: string;
+    /** Of the arguments before redaction. Absent: there were none. */
+    readonly key?: string;
+    readonly args_hash?: string;
+  };
+  /** Whether the arguments could be read as a whole. Absent: there are none. */
+  readonly args?: 'whole' | 'streamed';
+  /** The caller stated a purpose. */
+  readonly reason_given?: boolean;
   readonly credentials: readonly { readonly ref: string; readonly injection_style: InjectionStyle }[];
+}
+
+/** Who a call is for, as far as it is known. */
+export interface Principal {
+  readonly id: string;
+  readonly email?: string;
+  /** `token`: the token of this call was issued for it. `owner`: the machine's own user, on an embedded recorder. */
+  readonly source: 'token' | 'owner';
+}
+
+/** One sliding window as it stood before this call. */
+export interface WindowRead {
+  /** Calls in it, counted no further than the limit that was asked for. */
+  readonly count: number;
+  /** At the limit: milliseconds until one more fits. */
+  readonly free_in_ms?: number;
+}
+
+/** What a run had used before this call. */
+export interface BudgetRead {
+  readonly steps: number;
+  readonly elapsed_ms: number;
+  readonly tool_calls: number;
+  readonly usd: number;
+  /** Times that this very action (action.key) was let through in the run. */
+  readonly repeats: number;
+}
+
+/** A kill switch that is on and concerns this call. */
+export interface KillRead {
+  /** "global", "tenant", "agent:NAME", "tool:NAME" or "writes". */
+  readonly scope: string;
+  /** The entry that switched it. */
+  readonly id: string;
+}
+
+/** The newest request for an approval of this action with these arguments, and what became of it. */
+export interface GrantRead {
+  /** The `approval.request` entry. */
+  readonly id: string;
+  readonly status: 'pending' | 'granted' | 'denied' | 'expired' | 'used';
+  readonly action_key: string;
+  readonly args_hash?: string;
+  /** Hash of the snapshot that asked for it. */
+  readonly policy_hash: string;
+  readonly approver?: string;
+  readonly approved_at?: string;
+  readonly expires_at: string;
 }
 
 /** Everything that was read for this one call besides the request and the policy. Recorded as `decision.inputs`. */
@@ -98,11 +122,21 @@ export interface DecisionInputs {
   /** RFC 3339 UTC, milliseconds. */
   readonly decided_at: string;
   readonly identity: Identity;
+  /** Absent: nobody that is known stands behind the call. */
+  readonly principal?: Principal;
   /** Resolved addresses of the target, once known; the address check is part of the allowlist layer. */
   readonly addresses?: readonly string[];
   /** Set when allow_observe is on in the machine's configuration. */
   readonly allow_observe?: boolean;
+  /** By the names in the policy: a number, a boolean, or text of at most 64 bytes. One that is missing is absent. */
   readonly facts?: { readonly [name: string]: Json };
+  /** Those that are on and concern this call. */
+  readonly kill?: readonly KillRead[];
+  /** By the key of `windowsOf` (windows.ts): every window that the policy asks for. */
+  readonly windows?: { readonly [key: string]: WindowRead };
+  /** Absent: the call belongs to no run. */
+  readonly budget?: BudgetRead;
+  readonly grant?: GrantRead;
 }
 
 export type Decide = (request: DecisionRequest, policy: PolicyInForce, inputs: DecisionInputs) => Decision;

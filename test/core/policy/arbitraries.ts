@@ -1,8 +1,9 @@
 /** Policies, requests and inputs from few words, so that they meet often. */
 import fc from 'fast-check';
 import { INJECTION_STYLES } from '../../../src/core/entry.ts';
+import type { CompiledPolicy } from '../../../src/core/policy/compiled.ts';
 import { policyInForce } from '../../../src/core/policy/snapshot.ts';
-import type { CompiledPolicy, DecisionInputs, DecisionRequest } from '../../../src/core/policy/types.ts';
+import type { DecisionInputs, DecisionRequest } from '../../../src/core/policy/types.ts';
 import { AT } from './fixtures.ts';
 
 export const HOSTS = [

@@ -2,17 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { LIMITS } from '../../../src/core/limits.ts';
+import type { CompiledPolicy, PolicyInForce } from '../../../src/core/policy/compiled.ts';
 import { decide } from '../../../src/core/policy/decide.ts';
 import { normalizeHost } from '../../../src/core/policy/hosts.ts';
 import { readInputs } from '../../../src/core/policy/inputs.ts';
 import { isReasonCode } from '../../../src/core/policy/reasons.ts';
 import { policyFromSnapshot, policyInForce } from '../../../src/core/policy/snapshot.ts';
-import type {
-  CompiledPolicy,
-  DecisionInputs,
-  DecisionRequest,
-  PolicyInForce,
-} from '../../../src/core/policy/types.ts';
+import type { DecisionInputs, DecisionRequest } from '../../../src/core/policy/types.ts';
 import { compiled, HOSTS, inputs, policy, request } from './arbitraries.ts';
 import { inputsOf, policyOf, requestTo } from './fixtures.ts';
 

@@ -1,13 +1,9 @@
 /** Requests and inputs in short, for the tests of the evaluator. */
 import type { InjectionStyle } from '../../../src/core/entry.ts';
+import type { PolicyInForce } from '../../../src/core/policy/compiled.ts';
 import { decide } from '../../../src/core/policy/decide.ts';
 import { compilePolicy } from '../../../src/core/policy/load.ts';
-import type {
-  Decision,
-  DecisionInputs,
-  DecisionRequest,
-  PolicyInForce,
-} from '../../../src/core/policy/types.ts';
+import type { Decision, DecisionInputs, DecisionRequest } from '../../../src/core/policy/types.ts';
 
 export const AT = '2026-11-20T10:00:00.000Z';
 

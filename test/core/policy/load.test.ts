@@ -4,10 +4,10 @@ import fc from 'fast-check';
 import { TallyError } from '../../../src/core/error.ts';
 import { sha256Hex } from '../../../src/core/hash.ts';
 import { LIMITS } from '../../../src/core/limits.ts';
+import type { CompiledPolicy } from '../../../src/core/policy/compiled.ts';
 import { compilePolicy, defaultPolicyText, unreadablePolicy } from '../../../src/core/policy/load.ts';
 import { NOT_YET } from '../../../src/core/policy/schema.ts';
 import { policyFromSnapshot } from '../../../src/core/policy/snapshot.ts';
-import type { CompiledPolicy } from '../../../src/core/policy/types.ts';
 
 const compiled = (text: string): CompiledPolicy => compilePolicy(text, { id: 'local' }).compiled;
 

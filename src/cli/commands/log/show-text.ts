@@ -4,7 +4,6 @@ import { targetText } from '../../../core/query/call.ts';
 import { field, listAt, numberAt, textAt } from '../../../core/query/fields.ts';
 import type { TimeWindow } from '../../../core/query/window.ts';
 import type { FoundEntry } from '../../find.ts';
-import { grouped } from '../../output/progress.ts';
 import { safe, toJsonLine } from '../../output/safe.ts';
 import type { Style } from '../../output/style.ts';
 import { formatDuration, formatTime, zoneName } from '../../output/time.ts';
@@ -16,6 +15,7 @@ import { contextLines, type EntryContext } from './show-context.ts';
 import { decisionLines, snapshotLines } from './show-decision.ts';
 import { block, join, type Line, named, type TextOptions } from './show-lines.ts';
 import { payloadLines } from './show-payload.ts';
+import { proofLines } from './show-proof.ts';
 import { windowLines } from './show-window.ts';
 
 export interface Shown extends FoundEntry {
@@ -249,57 +249,4 @@ function restLines(entry: JsonObject): Line[] {
   return Object.entries(entry)
     .filter(([name]) => !READ.has(name))
     .map(([name, value]) => [safe(name), toJsonLine(value)]);
-}
-
-const GROUNDS: Readonly<Record<string, string>> = {
-  given: 'the given key',
-  pinned: 'the key remembered on this machine',
-  'self-declared': 'the key that the log names itself, which proves nothing about who made it',
-};
-
-function proofLines({ proof, prev }: Shown, style: Style): Line[] {
-  const hashes: Line[] = [
-    ['leaf hash', proof.leaf_hash],
-    ['prev', safe(prev ?? 'none')],
-  ];
-  switch (proof.state) {
-    case 'published': {
-      const { checkpoint, key } = proof;
-      const trusted = key.ground !== 'self-declared';
-      return [
-        ...hashes,
-        [
-          'proof',
-          `${trusted ? style.green('✓ published') : style.yellow('✓ published')}  sequenced, integrated, and under the signed checkpoint of ${grouped(checkpoint.size)} entries`,
-        ],
-        [
-          '',
-          `verified now: an inclusion proof of ${proof.proof.length} hashes leads to its root, signed by ${GROUNDS[key.ground]}`,
-        ],
-        ['', style.dim(safe(key.vkey))],
-      ];
-    }
-    case 'sequenced':
-      return [
-        ...hashes,
-        [
-          'proof',
-          `${style.yellow('– sequenced')}  durable, not yet under a signature (${grouped(proof.signed)} entries are)`,
-        ],
-        [
-          '',
-          proof.chained
-            ? 'chained: its prev is the hash of the entry before it'
-            : style.red('NOT chained: its prev is not the hash of the entry before it; run `tally verify`'),
-        ],
-      ];
-    case 'unproved':
-      return [
-        ...hashes,
-        [
-          'proof',
-          `${style.red('✗ unproved')}  ${safe(proof.why)}: this entry or another one was altered; \`tally verify\` names it`,
-        ],
-      ];
-  }
 }

@@ -3,9 +3,9 @@
  * permits, and every resolved address has to be one that the outside world could reach too.
  */
 import { addressRefusal, isMetadataAddress, isMetadataHost, parseAddress } from '../address.ts';
+import type { AllowedHost } from '../compiled.ts';
 import { formatHostPort, shown } from '../hosts.ts';
 import { fail, type KnownTarget, type Layer, type LayerAnswer, SKIP } from '../layer.ts';
-import type { AllowedHost } from '../types.ts';
 import { isEnvironmentOnly } from './credential.ts';
 
 const DEFAULT_PORT = { https: 443, http: 80 } as const;
