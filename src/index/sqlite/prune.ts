@@ -3,6 +3,7 @@
  * entries said is overwritten, not only let go of.
  */
 import type { DatabaseSync } from 'node:sqlite';
+import { LIMITS } from '../../core/limits.ts';
 import { aloneOf, type Single } from '../../core/query/fold.ts';
 import type { Row } from '../../core/query/row.ts';
 import { entryWords } from '../../core/query/words.ts';
@@ -32,8 +33,8 @@ export async function pruneIndex(
 ): Promise<State | undefined> {
   if (from <= state.from || from >= state.size || from % PIECE_ENTRIES !== 0) return undefined;
   const pruning = { database, lookup: createLookup(database, state.seed), state, from, entryAt };
+  if (hasDoubles(pruning)) return undefined;
   const malformed = malformedLeft(pruning);
-  if (malformed === undefined || hasDoubles(pruning)) return undefined;
   const { changes, edge } = await rowsLeft(pruning);
   const next: State = { ...state, from, malformed };
   guarded(() => {
@@ -61,15 +62,24 @@ export async function pruneIndex(
   return next;
 }
 
-/** Undefined when nobody knows any more which are the oldest of them. */
-function malformedLeft({ lookup, state, from }: Pruning): State['malformed'] | undefined {
-  const first = state.malformed.first.filter((index) => index >= from);
+function malformedLeft({ lookup, state, from }: Pruning): State['malformed'] {
+  const isMalformed = (index: number): boolean =>
+    lookup.place(index) !== undefined && lookup.single(index) === undefined;
+  const known = state.malformed.first;
   let gone = 0;
   if (state.malformed.count > 0)
-    for (let index = state.from; index < from; index++)
-      if (lookup.place(index) !== undefined && lookup.single(index) === undefined) gone++;
+    for (let index = state.from; index < from; index++) if (isMalformed(index)) gone++;
   const count = state.malformed.count - gone;
-  return first.length < count && first.length < state.malformed.first.length ? undefined : { count, first };
+  const first = known.filter((index) => index >= from);
+  // Of more than are listed, others are the oldest now.
+  const wanted = Math.min(count, LIMITS.malformedShown);
+  for (
+    let index = Math.max(from, (known.at(-1) ?? -1) + 1);
+    first.length < wanted && index < state.size;
+    index++
+  )
+    if (isMalformed(index)) first.push(index);
+  return { count, first };
 }
 
 /** Whether an id that was pruned is said again by an entry that is left: it has the id then, and calls may change. */
