@@ -15,11 +15,11 @@ interface Limit {
   readonly reason: string;
 }
 
-/** The members of `LIMITS` with the doc comment of each. */
+/** The members of a table of limits with the doc comment of each. */
 function limitsIn(source: Source): readonly Limit[] {
   const found: Limit[] = [];
   walk(source.tree, (node) => {
-    if (!isVariableDeclaration(node) || node.name.getText(source.tree) !== 'LIMITS') return;
+    if (!isVariableDeclaration(node) || !node.name.getText(source.tree).endsWith('LIMITS')) return;
     const table =
       node.initializer === undefined ? undefined : firstObject(node.initializer.getText(source.tree));
     assert.ok(table, 'LIMITS is an object literal');
@@ -35,7 +35,8 @@ function limitsIn(source: Source): readonly Limit[] {
 
 const firstObject = (text: string): boolean => text.startsWith('{');
 
-const TABLE = 'src/core/limits.ts';
+/** The tables, and the file that joins them. */
+const isTable = (path: string): boolean => /^src\/core\/limits(\.ts$|\/)/.test(path);
 
 /** A reason is a sentence, not a word. */
 const MIN_WORDS = 4;
@@ -46,7 +47,7 @@ const withoutReason = (limits: readonly Limit[]): readonly string[] =>
 const usedIn = (sources: readonly Source[]): ReadonlySet<string> => {
   const used = new Set<string>();
   for (const { path, tree } of sources) {
-    if (path === TABLE) continue;
+    if (isTable(path)) continue;
     walk(tree, (node) => {
       if (isPropertyAccessExpression(node)) used.add(node.name.text);
       else if (isBindingElement(node)) used.add((node.propertyName ?? node.name)?.getText(tree) ?? '');
@@ -72,16 +73,20 @@ describe('limits', () => {
     assert.deepEqual([...usedIn(parse({ 'src/x.ts': 'f(LIMITS.a, limits.c); // LIMITS.b\n' }))], ['a', 'c']);
   });
 
-  it('stand in one table, each with its reason, and each is kept by some code', () => {
+  it('stand in one place, each with its reason, and each is kept by some code', () => {
     const sources = readSources('src');
-    const table = sources.find(({ path }) => path === TABLE);
-    assert.ok(table);
-    const limits = limitsIn(table);
+    const limits = sources.filter(({ path }) => isTable(path)).flatMap(limitsIn);
     assert.ok(limits.length > 20, `${limits.length} limits were read`);
     assert.deepEqual(withoutReason(limits), []);
+    const names = limits.map(({ name }) => name);
+    // Of two of one name the later table would win, unseen.
+    assert.deepEqual(
+      names.filter((name, i) => names.indexOf(name) !== i),
+      [],
+    );
     const used = usedIn(sources);
     assert.deepEqual(
-      limits.map(({ name }) => name).filter((name) => !used.has(name)),
+      names.filter((name) => !used.has(name)),
       [],
     );
   });

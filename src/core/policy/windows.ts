@@ -6,6 +6,7 @@
  * call that was stopped before counts nowhere, so an agent that is refused does not use up what is its user's.
  */
 import type { Tier } from '../entry.ts';
+import { LIMITS } from '../limits.ts';
 import type { CompiledPolicy, Rate } from './compiled.ts';
 import type { ReasonCode } from './reasons.ts';
 
@@ -27,8 +28,6 @@ export interface Counted {
   readonly tool?: string;
   readonly tier: Tier;
 }
-
-const BURST_MS = 1_000;
 
 const NOBODY = '-';
 
@@ -59,7 +58,7 @@ export function windowsOf(policy: CompiledPolicy, call: Counted): readonly Windo
     [GLOBAL, limits?.global, 'rate_limited_global'],
     [
       userSubject(call),
-      limits?.burst === undefined ? undefined : { count: limits.burst, window_ms: BURST_MS },
+      limits?.burst === undefined ? undefined : { count: limits.burst, window_ms: LIMITS.burstMs },
       'burst_limited',
     ],
   ];
