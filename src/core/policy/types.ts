@@ -35,9 +35,13 @@ export interface Identity {
   readonly user_id?: string;
   /** What the token, and each of those it was derived from, passes on at most. Absent: everything. */
   readonly scopes?: readonly string[];
-  /** Who passed the task on, first delegator first; [] for a direct call. */
+  /**
+   * Who passed the task on, first delegator first; [] for a direct call. A name is given to a delegated token by its
+   * delegator alone, so it gives nothing by itself: what is for certain agents only (a credential, an agent's contract, a
+   * kill switch) has to hold for every hand in the chain, not just for the last one.
+   */
   readonly delegation?: readonly Delegator[];
-  /** What the run's own, narrower contract leaves. */
+  /** What the token, the run and those they were derived from leave, all together. Absent: everything. */
   readonly contract?: Contract;
   /** What the token is bound to. A call whose claims are silent belongs to these. */
   readonly project_id?: string;
