@@ -8,6 +8,7 @@
 import type { Tier } from '../entry.ts';
 import { LIMITS } from '../limits.ts';
 import type { CompiledPolicy, Rate } from './compiled.ts';
+import { own } from './own.ts';
 import type { ReasonCode } from './reasons.ts';
 
 export interface Window {
@@ -67,9 +68,4 @@ export function windowsOf(policy: CompiledPolicy, call: Counted): readonly Windo
   return rates.flatMap(([subject, rate, reason]) =>
     rate === undefined ? [] : [{ key: `${subject}/${rate.window_ms}`, subject, rate, reason }],
   );
-}
-
-/** Never what an object inherits: a user may be called "constructor". */
-function own<T>(from: { readonly [name: string]: T } | undefined, name: string | undefined): T | undefined {
-  return from !== undefined && name !== undefined && Object.hasOwn(from, name) ? from[name] : undefined;
 }
