@@ -61,10 +61,12 @@ export async function runFile(
   // Node opens the report only once the file has loaded; one that does not load reports nothing.
   writeFileSync(report, '');
   const mark = randomUUID();
+  // Hundreds of processes load the same modules: what was compiled once is read back, a sixth of their time.
+  const env = { NODE_COMPILE_CACHE: join(folder, 'compiled'), ...process.env, [MARK]: mark };
   const child = spawn(
     process.execPath,
     ['--trace-warnings', `--test-reporter=${REPORTER}`, `--test-reporter-destination=${report}`, path],
-    { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, [MARK]: mark } },
+    { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'], env },
   );
   const group = child.pid;
   if (group === undefined) throw new Error(`cannot start ${process.execPath}`);
