@@ -5,6 +5,7 @@
 import { ALERT_LIMITS } from './limits/alert.ts';
 import { ANCHOR_LIMITS } from './limits/anchor.ts';
 import { BROKER_LIMITS } from './limits/broker.ts';
+import { GOVERNANCE_LIMITS } from './limits/governance.ts';
 import { LOG_LIMITS } from './limits/log.ts';
 import { POLICY_LIMITS } from './limits/policy.ts';
 import { QUERY_LIMITS } from './limits/query.ts';
@@ -18,4 +19,5 @@ export const LIMITS = {
   ...ANCHOR_LIMITS,
   ...ALERT_LIMITS,
   ...POLICY_LIMITS,
+  ...GOVERNANCE_LIMITS,
 } as const;

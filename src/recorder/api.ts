@@ -3,7 +3,7 @@
  * another process, a client that hands its requests to the writer through a Unix socket and gets the same durable
  * acknowledgement.
  */
-import type { Assurance, Event, Surface } from '../core/entry.ts';
+import type { Assurance, Event, PayloadData, Surface } from '../core/entry.ts';
 import type { PolicyInForce } from '../core/policy/compiled.ts';
 import type { Decision, DecisionRequest, Identity } from '../core/policy/types.ts';
 
@@ -45,6 +45,33 @@ export interface Claims {
   readonly environment?: string;
 }
 
+/** What is to be decided, and what it is decided from. */
+export interface Ask {
+  /** `action.key` and `action.args_hash` are filled in from `args`; what they say here is dropped. */
+  readonly request: DecisionRequest;
+  readonly identity: Identity;
+  /** Resolved addresses, once known. */
+  readonly addresses?: readonly string[];
+  /** What `args_hash` covers. Absent: the action has no arguments. */
+  readonly args?: unknown;
+  /** Appended to `args_hash_alg`: what the hash does not cover. */
+  readonly args_note?: string;
+  /** What the policy's facts are read from. Absent: `args`. */
+  readonly facts_from?: unknown;
+  /** What a person who is asked for an approval gets to see, redacted. Absent: `facts_from`. */
+  readonly shown?: unknown;
+  /** Of the event that will be built, and its type: keys are made before the turn begins. */
+  readonly payload?: { readonly type: string; readonly data: PayloadData };
+}
+
+/** What was decided, and the entry that holds it. */
+export interface Acted {
+  readonly decision: Decision;
+  readonly receipt: Receipt;
+  /** With `approval_required`: where a person is asked. Absent when too many wait already. */
+  readonly approval?: { readonly id: string; readonly expires_at: string };
+}
+
 /** The writer, in its own process. */
 export interface Recorder extends Recording {
   readonly tenant: string;
@@ -55,13 +82,27 @@ export interface Recorder extends Recording {
   /** Checks tokens against the registry, for this call. Never throws; a bad token is a failure in the answer. */
   identify(claims: Claims): Identity;
   /**
-   * Decides with the policy in force, the clock and the given identity. Pure apart from reading those; the result goes
-   * into the pre_exec (or blocked) event unchanged. `addresses`: resolved addresses, once known.
+   * Says how `act` would decide now, without recording it: nothing is counted or used by it. `addresses`: resolved
+   * addresses, once known.
    */
-  decide(
-    request: DecisionRequest,
-    read: { readonly identity: Identity; readonly addresses?: readonly string[] },
-  ): Decision;
+  decide(request: DecisionRequest, read: Omit<Ask, 'request'>): Decision;
+  /**
+   * Decides and records in one turn: between reading counters, budgets and grants and the entry's place in the log
+   * nothing else gets a place, so two calls cannot use one grant or the last place of a window.
+   *
+   * `event` makes the entry out of the decision; it is called once, in the turn, and must not wait. Its `decision`, and of
+   * its action what was decided on, are those of the turn. A call that uses an approval names the request for it as its
+   * parent. Where an approval is wanted, the request for it follows in the same turn, unless one of the same caller for
+   * the same action, arguments and policy waits already.
+   *
+   * Durability and errors: as `record`; `BAD_EVENT` also for an event with an id or a payload of its own. Facts and
+   * hashes cost one pass over the arguments, before the turn.
+   */
+  act(
+    ask: Ask,
+    event: (decision: Decision, request: DecisionRequest) => Event,
+    producer: Producer,
+  ): Promise<Acted>;
   /** Exact values that must never reach an entry, with the name that replaces them ("[REDACTED:NAME]"). */
   readonly secrets: { set(name: string, value: string): void; delete(name: string): void };
   /** Milliseconds since the epoch: surfaces take time from the recorder, so tests can fix it. */

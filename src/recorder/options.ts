@@ -3,6 +3,7 @@ import { invariant } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { LogInfo } from '../core/loginfo.ts';
 import type { PolicyInForce } from '../core/policy/compiled.ts';
+import type { MachineOwner } from '../core/policy/principal.ts';
 import type { Clock, LogStore, ObjectStore, Random } from '../core/ports.ts';
 import type { Redactor } from '../core/redact/redact.ts';
 import type { Signer } from '../core/tlog/key.ts';
@@ -28,6 +29,8 @@ export interface RecorderOptions {
   readonly masterKey: Uint8Array;
   readonly policy: PolicyInForce;
   readonly allowObserve?: boolean;
+  /** Whose machine this is: who a call is for when nothing else says it. Absent: a recorder that others call. */
+  readonly owner?: MachineOwner;
   readonly now: Clock;
   /** Milliseconds that only go forward: steps of `now` against it are put on record. */
   readonly monotonic?: Clock;

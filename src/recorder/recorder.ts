@@ -8,12 +8,13 @@
 // reason for length: the one place where the parts of the writer are wired to each other
 import type { Event } from '../core/entry.ts';
 import { asTallyError, TallyError } from '../core/error.ts';
-import { createFingerprint } from '../core/fingerprint.ts';
+import { type ActionPrint, createFingerprint } from '../core/fingerprint.ts';
+import { createGovernance } from '../core/governance/state.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { PolicyInForce } from '../core/policy/compiled.ts';
-import { decide } from '../core/policy/decide.ts';
 import { createRedactor } from '../core/redact/redact.ts';
 import { ulidSource } from '../core/ulid.ts';
+import { createAct } from './act.ts';
 import type { Producer, Receipt, Recorder } from './api.ts';
 import { createCheckpointer } from './checkpointer.ts';
 import { createCommitter } from './committer.ts';
@@ -101,6 +102,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   const fingerprint = createFingerprint({ masterKey: options.masterKey });
   const pending = createPending();
   for (const action of orphans) pending.open(action);
+  const governance = createGovernance();
   const ids = idMemory(store, recovered.position.next);
   const { payloads: outside } = options;
   const payloads =
@@ -118,7 +120,10 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     position: recovered.position,
     pending,
     packEnds: new Map((await outside?.packs.packs())?.map(({ first, bytes }) => [first, bytes])),
-    observe: (entry) => registry.apply(entry),
+    observe(entry) {
+      registry.apply(entry);
+      governance.observe(entry);
+    },
   });
   const feed = createDurableFeed(recovered.position.next, (text) => options.onWarning?.(text));
   const committer = createCommitter(store, outside?.packs, sequencer, (batch) => {
@@ -207,6 +212,22 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     },
     onWarning: options.onWarning,
   });
+  const { act, decide } = createAct({
+    tenant,
+    fingerprint,
+    governance,
+    policy: () => inForce,
+    owner: options.owner,
+    allowObserve: options.allowObserve,
+    now,
+    payloads,
+    room,
+    begin() {
+      refuseWhenClosing();
+      sequencer.noteClock();
+    },
+    sequence,
+  });
   let closing: Promise<void> | undefined;
   const endings = createEndings({
     pending,
@@ -228,11 +249,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     payload?: PreparedPayload,
   ): Promise<Receipt> {
     if (event.id !== undefined) await ids.ready();
-    for (;;) {
-      refuseWhenDead();
-      if (sequencer.queuedBytes() < LIMITS.queuedBytes) break;
-      await committer.turn();
-    }
+    await room();
     // From here to `sequence` nothing may wait: two copies of one event must not both find their id unknown.
     const known = event.id === undefined ? undefined : ids.find(event.id);
     refuse?.(known !== undefined);
@@ -241,8 +258,22 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     return sequenced.receipt;
   }
 
-  function sequence(event: Event, producer: Producer, payload?: PreparedPayload): Sequenced {
-    const sequenced = sequencer.sequence(event, producer, payload);
+  /** Whoever awaited it has the turn. */
+  async function room(): Promise<void> {
+    for (;;) {
+      refuseWhenDead();
+      if (sequencer.queuedBytes() < LIMITS.queuedBytes) return;
+      await committer.turn();
+    }
+  }
+
+  function sequence(
+    event: Event,
+    producer: Producer,
+    payload?: PreparedPayload,
+    print?: ActionPrint,
+  ): Sequenced {
+    const sequenced = sequencer.sequence(event, producer, payload, print);
     if (event.id !== undefined) ids.remember(sequenced);
     committer.wake();
     return sequenced;
@@ -342,13 +373,8 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
       ),
     policy: () => inForce,
     identify: (claims) => registry.identify(claims, now(), tenant),
-    decide: (request, read) =>
-      decide(request, inForce, {
-        decided_at: new Date(now()).toISOString(),
-        identity: read.identity,
-        ...(read.addresses === undefined ? {} : { addresses: read.addresses }),
-        ...(options.allowObserve === undefined ? {} : { allow_observe: options.allowObserve }),
-      }),
+    decide,
+    act,
     secrets: { set: redactor.setSecret, delete: redactor.deleteSecret },
     now,
     size: () => sequencer.position.next,

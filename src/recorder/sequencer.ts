@@ -5,7 +5,7 @@
 import { quickCheck } from '../core/check.ts';
 import { ENTRY_VERSION, type Entry, type Event, EventSchema } from '../core/entry.ts';
 import { invariant, TallyError } from '../core/error.ts';
-import type { Fingerprint } from '../core/fingerprint.ts';
+import type { ActionPrint, Fingerprint } from '../core/fingerprint.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Redactor } from '../core/redact/redact.ts';
 import type { Producer, Receipt } from './api.ts';
@@ -58,8 +58,13 @@ export interface Sequenced {
 }
 
 export interface Sequencer {
-  /** Throws `BAD_EVENT` or `ENTRY_TOO_LARGE`; nothing is sequenced then. */
-  sequence(event: Event, producer: Producer, payload?: PreparedPayload): Sequenced;
+  /**
+   * `print`: the hashes of its action, for whoever needed them before; they are not taken again then. Throws `BAD_EVENT`
+   * or `ENTRY_TOO_LARGE`; nothing is sequenced then.
+   */
+  sequence(event: Event, producer: Producer, payload?: PreparedPayload, print?: ActionPrint): Sequenced;
+  /** Puts a step of the clock on record, if there was one, in front of what is read by the clock next. */
+  noteClock(): void;
   /** Hands over everything sequenced since the last call, in order. */
   take(): Batch[];
   readonly queuedBytes: () => number;
@@ -138,13 +143,18 @@ export function createSequencer(options: SequencerOptions): Sequencer {
    * Arguments are hashed before redaction: two card numbers must give two hashes. They go no further than this, and a
    * hash that an event brings along is dropped: nobody checked it.
    */
-  function hashAction(event: Event): Entry['action'] {
+  function hashAction(event: Event, print: ActionPrint | undefined): Entry['action'] {
     if (event.action === undefined) return undefined;
     const { args, args_note, key: _key, args_hash: _hash, args_hash_alg: _alg, ...action } = event.action;
-    return { ...action, ...fingerprint.action(options.tenant, action, args, args_note) };
+    return { ...action, ...(print ?? fingerprint.action(options.tenant, action, args, args_note)) };
   }
 
-  function append(event: Event, producer: Producer, prepared?: PreparedPayload): Sequenced {
+  function append(
+    event: Event,
+    producer: Producer,
+    prepared?: PreparedPayload,
+    print?: ActionPrint,
+  ): Sequenced {
     const nowMs = options.now();
     noteClockStep(nowMs);
     startSegmentIfDue(nowMs);
@@ -175,7 +185,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       prev: position.prev,
       ts: timestamp(nowMs),
       tenant_id: options.tenant,
-      action: hashAction(event) ?? (ended?.action?.repeats.action as Entry['action']),
+      action: hashAction(event, print) ?? (ended?.action?.repeats.action as Entry['action']),
       source: {
         surface: producer.surface,
         assurance: producer.assurance,
@@ -236,9 +246,10 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       queued = 0;
       return taken;
     },
-    sequence(event, producer, payload) {
+    noteClock: () => noteClockStep(options.now()),
+    sequence(event, producer, payload, print) {
       try {
-        return append(checked(event), producer, payload);
+        return append(checked(event), producer, payload, print);
       } catch (error) {
         throw withoutSecrets(error, redactor);
       }

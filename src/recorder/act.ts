@@ -1,0 +1,154 @@
+/**
+ * Decides and records in one turn. What is read for a decision (counters, budgets, grants, switches) is a fold over the
+ * entries before it, so nothing may get a place between the reading and the entry: two calls would both find the last
+ * place of a window free, or the same approval unused.
+ *
+ * What takes time (hashes, facts, the key of a payload) is made before the turn; what has to wait waits before it.
+ */
+import type { Decision, Event, PayloadData } from '../core/entry.ts';
+import { TallyError } from '../core/error.ts';
+import type { ActionPrint, Fingerprint } from '../core/fingerprint.ts';
+import { type Facts, readFacts } from '../core/governance/facts.ts';
+import type { Governance } from '../core/governance/state.ts';
+import type { PolicyInForce } from '../core/policy/compiled.ts';
+import { decide } from '../core/policy/decide.ts';
+import { type MachineOwner, principalOf } from '../core/policy/principal.ts';
+import type { DecisionInputs, DecisionRequest } from '../core/policy/types.ts';
+import type { Acted, Ask, Producer } from './api.ts';
+import type { Payloads, PreparedPayload } from './payloads.ts';
+import type { Sequenced } from './sequencer.ts';
+
+export interface ActOptions {
+  readonly tenant: string;
+  readonly fingerprint: Fingerprint;
+  readonly governance: Governance;
+  readonly policy: () => PolicyInForce;
+  readonly owner: MachineOwner | undefined;
+  readonly allowObserve: boolean | undefined;
+  readonly now: () => number;
+  readonly payloads: Payloads | undefined;
+  /** Resolves when there is room for another event; whoever awaited it has the turn until it waits itself. */
+  readonly room: () => Promise<void>;
+  /**
+   * Throws when nothing may be recorded any more. A step of the clock is in the log, and known to `governance`, before
+   * anything is read by the clock.
+   */
+  readonly begin: () => void;
+  readonly sequence: (
+    event: Event,
+    producer: Producer,
+    payload: PreparedPayload | undefined,
+    print: ActionPrint,
+  ) => Sequenced;
+}
+
+export interface Actor {
+  act(
+    ask: Ask,
+    event: (decision: Decision, request: DecisionRequest) => Event,
+    producer: Producer,
+  ): Promise<Acted>;
+  decide(request: DecisionRequest, read: Omit<Ask, 'request'>): Decision;
+}
+
+export function createAct(options: ActOptions): Actor {
+  const { governance } = options;
+
+  function printOf({ request, args, args_note }: Ask): ActionPrint {
+    return options.fingerprint.action(options.tenant, request.action, args, args_note);
+  }
+
+  function inputsOf(request: DecisionRequest, ask: Ask, facts: Facts | undefined): DecisionInputs {
+    const { identity, addresses } = ask;
+    const policy = options.policy();
+    const nowMs = options.now();
+    const principal = principalOf(policy.compiled, identity, options.owner);
+    return {
+      decided_at: new Date(nowMs).toISOString(),
+      identity,
+      ...(principal === undefined ? {} : { principal }),
+      ...(addresses === undefined ? {} : { addresses }),
+      ...(options.allowObserve === undefined ? {} : { allow_observe: options.allowObserve }),
+      ...(facts === undefined ? {} : { facts }),
+      ...governance.readFor(request, identity, principal, policy, nowMs),
+    };
+  }
+
+  function decideNow(request: DecisionRequest, ask: Ask): Decision {
+    const policy = options.policy();
+    // Read from the policy in force in this very turn: it may have changed while this call waited for its turn.
+    const facts = readFacts(policy.compiled, ask.facts_from ?? ask.args);
+    return decide(request, policy, inputsOf(request, ask, facts));
+  }
+
+  return {
+    decide(request, read) {
+      const ask = { request, ...read };
+      const printed = read.args === undefined ? request : withPrint(request, printOf(ask));
+      return decideNow(printed, ask);
+    },
+
+    async act(ask, event, producer) {
+      const print = printOf(ask);
+      const request = withPrint(ask.request, print);
+
+      async function turn(payload?: PreparedPayload): Promise<Acted> {
+        await options.room();
+        // From here to `sequence` nothing may wait.
+        options.begin();
+        const decision = decideNow(request, ask);
+        const built = withDecision(event(decision, request), decision, request, ask.payload?.data);
+        const sequenced = options.sequence(built, producer, payload, print);
+        await sequenced.done;
+        return { decision, receipt: sequenced.receipt };
+      }
+
+      const { payload } = ask;
+      if (payload === undefined || options.payloads === undefined) return turn();
+      const { run_id } = request;
+      const carried: Event = {
+        type: payload.type,
+        phase: 'pre_exec',
+        payload: payload.data,
+        ...(run_id === undefined ? {} : { run_id }),
+      };
+      return options.payloads.carry(carried, producer, turn);
+    },
+  };
+}
+
+function withPrint(request: DecisionRequest, { key, args_hash }: ActionPrint): DecisionRequest {
+  const { key: _key, args_hash: _hash, ...action } = request.action;
+  return { ...request, action: { ...action, key, ...(args_hash === undefined ? {} : { args_hash }) } };
+}
+
+/** What the entry says was decided on is what was decided on, whoever built the event. */
+function withDecision(
+  event: Event,
+  decision: Decision,
+  { action, run_id }: DecisionRequest,
+  payload: PayloadData | undefined,
+): Event {
+  if (event.id !== undefined || (event.payload !== undefined && event.payload !== payload)) {
+    throw new TallyError('BAD_EVENT', 'an event that is decided on has no id and no payload of its own', {
+      hint: 'hand the payload over with what is asked; nothing was recorded for this event',
+    });
+  }
+  const { name, target, tool, tier, capability } = action;
+  const used = decision.approval?.id;
+  return {
+    ...event,
+    ...(run_id === undefined ? {} : { run_id }),
+    ...(used === undefined ? {} : { parent_id: used }),
+    ...(payload === undefined ? {} : { payload }),
+    action: {
+      ...event.action,
+      name,
+      ...(target === undefined ? {} : { target }),
+      ...(tool === undefined ? {} : { tool: { ...event.action?.tool, ...tool } }),
+      ...(tier === undefined ? {} : { tier }),
+      ...(capability === undefined ? {} : { capability }),
+    },
+    decision,
+  };
+}
