@@ -25,7 +25,7 @@ const outward: Layer = { layers: ['core', 'net'], packages: 'any', builtins: 'an
 
 /** A folder under src that is not here has no rule yet, which is itself a violation. */
 const LAYERS: Readonly<Record<string, Layer>> = {
-  core: { layers: [], packages: ['zod', 'yaml'], builtins: [] },
+  core: { layers: [], packages: ['zod', 'yaml', '@marcbachmann/cel-js'], builtins: [] },
   // zod: pure, and what other processes ask of the writer is checked here.
   recorder: { layers: ['core'], packages: ['zod'], builtins: [] },
   store: driver,
