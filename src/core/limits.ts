@@ -4,6 +4,7 @@
  */
 import { ALERT_LIMITS } from './limits/alert.ts';
 import { ANCHOR_LIMITS } from './limits/anchor.ts';
+import { API_LIMITS } from './limits/api.ts';
 import { BROKER_LIMITS } from './limits/broker.ts';
 import { GOVERNANCE_LIMITS } from './limits/governance.ts';
 import { LOG_LIMITS } from './limits/log.ts';
@@ -19,5 +20,6 @@ export const LIMITS = {
   ...ANCHOR_LIMITS,
   ...ALERT_LIMITS,
   ...POLICY_LIMITS,
+  ...API_LIMITS,
   ...GOVERNANCE_LIMITS,
 } as const;

@@ -8,6 +8,7 @@ import { buildHistory } from './log/history.ts';
 import { buildList } from './log/list.ts';
 import { buildProve } from './log/prove.ts';
 import { buildPublish } from './log/publish.ts';
+import { buildReplay } from './log/replay.ts';
 import { buildRun } from './log/run.ts';
 import { buildRuns } from './log/runs.ts';
 import { buildShow } from './log/show.ts';
@@ -28,6 +29,7 @@ export function build(context: Context): Command {
     .addCommand(buildExport(context))
     .addCommand(buildVerify(context, 'log verify'))
     .addCommand(buildProve(context))
+    .addCommand(buildReplay(context))
     .addCommand(buildPublish(context))
     .addCommand(buildContinue(context))
     .addCommand(buildAcknowledge(context));
