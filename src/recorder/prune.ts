@@ -122,7 +122,7 @@ export function createPruner(options: PrunerOptions): Pruner {
     const { last } = latest();
     if (last === undefined) return { registry: { state: emptyRegistry(), open: [] }, entries: [] };
     const { registry: text, entries } = await requireCarried(last);
-    const saved = parseRegistry(text);
+    const saved = parseRegistry(text, { carried: true });
     if (saved === undefined) throw carriedLost(last);
     return { registry: saved, entries };
   }

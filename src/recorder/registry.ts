@@ -6,8 +6,9 @@
 import { type Entry, EntrySchema } from '../core/entry.ts';
 import { TallyError } from '../core/error.ts';
 import { identify } from '../core/identity/identify.ts';
-import { applyEntry, emptyRegistry, type RegistryState } from '../core/identity/registry.ts';
+import { applyEntry, emptyRegistry } from '../core/identity/registry.ts';
 import { parseRegistry, type Saved, serializeRegistry } from '../core/identity/saved.ts';
+import type { RegistryState } from '../core/identity/state.ts';
 import { parseJson } from '../core/parse.ts';
 import type { Identity } from '../core/policy/types.ts';
 import type { LogReader, ObjectStore } from '../core/ports.ts';
@@ -142,7 +143,7 @@ async function carriedBases(log: LogReader, first: number): Promise<Base[]> {
   for (const name of await log.objects.list('pruned/')) {
     const sha256 = /^pruned\/([0-9a-f]{64})\.json$/.exec(name)?.[1];
     const carried = sha256 === undefined ? undefined : parseCarried(await log.objects.get(name), sha256);
-    const saved = carried === undefined ? undefined : parseRegistry(carried.registry);
+    const saved = carried === undefined ? undefined : parseRegistry(carried.registry, { carried: true });
     if (sha256 !== undefined && saved !== undefined && saved.state.size >= first)
       bases.push({ sha256, saved });
   }
@@ -205,13 +206,25 @@ function seeIn(fold: Fold): (line: Line, index: number) => void {
 function holder(state: RegistryState): RegistryHolder {
   return {
     apply: (entry) => applyEntry(state, entry),
-    identify: (claims, nowMs, tenant) => identify(state, claims, nowMs, { tenant }),
+    identify(claims, nowMs, tenant) {
+      const identity = identify(state, claims, nowMs, { tenant });
+      if (identity.failure === undefined) noteUse(state, claims, nowMs);
+      return identity;
+    },
     current: () => state,
     snapshot(size, open) {
       state.size = size;
       return Buffer.from(serializeRegistry({ state, open }));
     },
   };
+}
+
+/** In memory, and saved with the rest: an entry for each use would double the log. */
+function noteUse(state: RegistryState, { agent_token, run_token }: Claims, nowMs: number): void {
+  for (const presented of [agent_token, run_token]) {
+    const id = presented?.split('.', 1)[0];
+    if (id !== undefined && state.tokens.has(id)) state.used.set(id, nowMs);
+  }
 }
 
 function entryOf(text: string): Entry | undefined {

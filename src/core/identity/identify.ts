@@ -1,7 +1,10 @@
 /** Who is calling: checks what the caller presented against the registry, for this very call. Never throws. */
 import { equalSecret, sha256Hex } from '../hash.ts';
-import type { Identity, IdentityFailure } from '../policy/types.ts';
-import type { RegistryState, TokenRecord } from './registry.ts';
+import { LIMITS } from '../limits.ts';
+import type { Delegator, Identity, IdentityFailure } from '../policy/types.ts';
+import { clash, type Holding, holdingOf, tokenStatus } from './lineage.ts';
+import { meetContracts, meetScopes } from './narrow.ts';
+import type { RegistryState, TokenRecord } from './state.ts';
 import { parseToken, type TokenKind } from './token.ts';
 
 /** What a caller presents; the shape of the recorder's `Claims`. */
@@ -14,21 +17,8 @@ export interface PresentedClaims {
 }
 
 type Check =
-  | { readonly token: TokenRecord }
-  | { readonly failure: IdentityFailure; readonly token?: TokenRecord };
-
-export type TokenStatus = 'live' | 'expired' | 'revoked';
-
-const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/;
-
-export function tokenStatus(token: TokenRecord, nowMs: number): TokenStatus {
-  if (token.revoked_at !== undefined) return 'revoked';
-  if (token.expires_at === undefined) return 'live';
-  // Only the form that we write: Date.parse takes "42" for the year 2042. An end that cannot be read has passed, so
-  // that no token lives for ever because of a typing error.
-  const end = INSTANT.test(token.expires_at) ? Date.parse(token.expires_at) : Number.NaN;
-  return nowMs < end ? 'live' : 'expired';
-}
+  | { readonly token: TokenRecord; readonly holding: Holding; readonly failure?: IdentityFailure }
+  | { readonly token?: undefined; readonly holding?: undefined; readonly failure: IdentityFailure };
 
 function checkToken(
   state: RegistryState,
@@ -43,22 +33,27 @@ function checkToken(
   if (parsed === undefined || token === undefined || token.kind !== kind) return { failure: 'token_invalid' };
   // The secret comes first: whoever does not have it learns nothing about the token.
   if (!equalSecret(sha256Hex(parsed.secret), token.token_hash)) return { failure: 'token_invalid' };
-  const status = tokenStatus(token, nowMs);
-  if (status !== 'live') return { failure: `token_${status}`, token };
-  if (token.tenant_id !== tenant) return { failure: 'agent_workspace_mismatch', token };
-  if (contradicts(claims.project_id, token.project_id)) return { failure: 'agent_project_mismatch', token };
-  if (contradicts(claims.environment, token.environment))
-    return { failure: 'agent_environment_mismatch', token };
-  return { token };
+  const holding = holdingOf(state, token);
+  const status = tokenStatus(state, token, nowMs);
+  if (status !== 'live') return { failure: `token_${status}`, token, holding };
+  if (token.tenant_id !== tenant) return { failure: 'agent_workspace_mismatch', token, holding };
+  const mismatch =
+    holding.contradicts ?? clash(holding, { ...only('project_id', claims), ...only('environment', claims) });
+  return mismatch === undefined ? { token, holding } : { failure: MISMATCH[mismatch], token, holding };
 }
 
-/** A claim that is silent takes on what the token is bound to; it does not contradict it. */
-function contradicts(claimed: string | undefined, bound: string | undefined): boolean {
-  return bound !== undefined && claimed !== undefined && claimed !== bound;
-}
+const MISMATCH = {
+  user: 'token_invalid',
+  project: 'agent_project_mismatch',
+  environment: 'agent_environment_mismatch',
+} as const satisfies Record<NonNullable<Holding['contradicts']>, IdentityFailure>;
 
-function failureOf(check: Check | undefined): IdentityFailure | undefined {
-  return check !== undefined && 'failure' in check ? check.failure : undefined;
+function only<K extends 'project_id' | 'environment'>(
+  key: K,
+  claims: PresentedClaims,
+): { readonly [P in K]?: string } {
+  const value = claims[key];
+  return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]?: string });
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -66,7 +61,8 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /**
  * The identity behind the claims. With an agent token and a run token both have to be good, and the agent is the agent
  * token's; a run token alone speaks for the agent its run was started with. A run that names no agent, or that an agent
- * started by itself, proves the run and not the caller's name, so that name stays `declared`.
+ * started by itself, proves the run and not the caller's name, so that name stays `declared`, and so does a name that
+ * was passed on from there. What the call may is what both tokens leave, and everything they were derived from.
  */
 export function identify(
   state: RegistryState,
@@ -74,41 +70,71 @@ export function identify(
   nowMs: number,
   options: { readonly tenant: string },
 ): Identity {
-  const agent =
-    claims.agent_token === undefined
-      ? undefined
-      : checkToken(state, 'agent', claims.agent_token, claims, nowMs, options.tenant);
-  const run =
-    claims.run_token === undefined
-      ? undefined
-      : checkToken(state, 'run', claims.run_token, claims, nowMs, options.tenant);
+  const check = (kind: TokenKind, presented: string | undefined): Check | undefined =>
+    presented === undefined ? undefined : checkToken(state, kind, presented, claims, nowMs, options.tenant);
+  const agent = check('agent', claims.agent_token);
+  const run = check('run', claims.run_token);
 
   const proved = agent?.token?.agent_id ?? run?.token?.agent_id;
-  const out: Mutable<Identity> = { level: 'anonymous' };
   const agentId = proved ?? claims.agent_id;
+  const held = together(agent?.holding, run?.holding);
+  const out: Mutable<Identity> = { level: 'anonymous' };
   if (agentId !== undefined) out.agent_id = agentId;
   const tokenId = agent?.token?.token_id ?? run?.token?.token_id;
   if (tokenId !== undefined) out.token_id = tokenId;
   if (run?.token?.run_id !== undefined) out.run_id = run.token.run_id;
-  const project = agent?.token?.project_id ?? run?.token?.project_id;
-  if (project !== undefined) out.project_id = project;
-  const environment = agent?.token?.environment ?? run?.token?.environment;
-  if (environment !== undefined) out.environment = environment;
+  if (held.user_id !== undefined) out.user_id = held.user_id;
+  if (held.project_id !== undefined) out.project_id = held.project_id;
+  if (held.environment !== undefined) out.environment = held.environment;
+  if (held.delegation.length > 0) out.delegation = held.delegation;
 
   const failure =
-    failureOf(agent) ??
-    failureOf(run) ??
+    agent?.failure ??
+    run?.failure ??
     (contradicts(claims.agent_id, proved) ? 'token_invalid' : undefined) ??
-    (contradicts(agent?.token?.project_id, run?.token?.project_id) ? 'agent_project_mismatch' : undefined) ??
-    (contradicts(agent?.token?.environment, run?.token?.environment)
-      ? 'agent_environment_mismatch'
-      : undefined);
+    (held.contradicts === undefined ? undefined : MISMATCH[held.contradicts]) ??
+    (held.delegation.length > LIMITS.delegationDepth ? 'token_invalid' : undefined);
   const unproved = agentId === undefined ? 'anonymous' : 'declared';
-  if (failure !== undefined) return { ...out, level: unproved, failure };
+  if (failure !== undefined) {
+    if (held.delegation.length > LIMITS.delegationDepth) delete out.delegation;
+    return { ...out, level: unproved, failure };
+  }
+  if (held.scopes !== undefined) out.scopes = held.scopes;
+  if (held.contract !== undefined) out.contract = held.contract;
   const issued =
-    agent !== undefined ||
-    (run !== undefined &&
-      run.token?.started_by !== 'other' &&
-      (proved !== undefined || agentId === undefined));
+    agent === undefined
+      ? run?.holding?.proved === true && (proved !== undefined || agentId === undefined)
+      : agent.holding?.proved === true;
   return { ...out, level: issued ? 'issued' : unproved };
+}
+
+/** A claim that is silent takes on what the token is bound to; it does not contradict it. */
+function contradicts(claimed: string | undefined, bound: string | undefined): boolean {
+  return bound !== undefined && claimed !== undefined && claimed !== bound;
+}
+
+const NOTHING: Omit<Holding, 'proved'> = { delegation: [] };
+
+/** What two tokens leave that are presented together. */
+function together(agent: Holding | undefined, run: Holding | undefined): Omit<Holding, 'proved'> {
+  if (agent === undefined || run === undefined) return agent ?? run ?? NOTHING;
+  const scopes = meetScopes(agent.scopes, run.scopes);
+  const contract = meetContracts(agent.contract, run.contract);
+  const contradicts = clash(agent, run);
+  const { user_id = run.user_id, project_id = run.project_id, environment = run.environment } = agent;
+  return {
+    ...(user_id === undefined ? {} : { user_id }),
+    ...(project_id === undefined ? {} : { project_id }),
+    ...(environment === undefined ? {} : { environment }),
+    ...(scopes === undefined ? {} : { scopes }),
+    ...(contract === undefined ? {} : { contract }),
+    delegation: joined(run.delegation, agent.delegation),
+    ...(contradicts === undefined ? {} : { contradicts }),
+  };
+}
+
+/** Whoever passed on either of them; mostly one chain is the beginning of the other. */
+function joined(first: readonly Delegator[], second: readonly Delegator[]): readonly Delegator[] {
+  const known = new Set(second.map(({ token_id }) => token_id));
+  return [...first.filter(({ token_id }) => !known.has(token_id)), ...second];
 }

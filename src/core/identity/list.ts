@@ -1,8 +1,15 @@
 /** What `tally agent list` and `tally agent token list` show. Hashes stay inside. */
-import { type TokenStatus, tokenStatus } from './identify.ts';
-import type { AgentRecord, RegistryState, TokenRecord } from './registry.ts';
+import { holdingOf, type TokenStatus, tokenStatus } from './lineage.ts';
+import type { AgentRecord, RegistryState, TokenRecord } from './state.ts';
 
-export type ListedToken = Omit<TokenRecord, 'token_hash'> & { readonly status: TokenStatus };
+export type ListedToken = Omit<TokenRecord, 'token_hash'> & {
+  /** Dead with whatever it was derived from. */
+  readonly status: TokenStatus;
+  /** Of a delegated one: the agents whose hands it went through, first delegator first. */
+  readonly chain?: readonly string[];
+  /** RFC 3339. As this recorder remembers it; absent when it was not used, or that was forgotten. */
+  readonly last_used?: string;
+};
 
 export type ListedAgent = AgentRecord & {
   /** Agent tokens that are good now. */
@@ -13,7 +20,15 @@ export type ListedAgent = AgentRecord & {
 export function listTokens(state: RegistryState, nowMs: number): readonly ListedToken[] {
   return [...state.tokens.values()].map((token) => {
     const { token_hash: _, ...rest } = token;
-    return { ...rest, status: tokenStatus(token, nowMs) };
+    const used = state.used.get(token.token_id);
+    const { user_id, delegation } = holdingOf(state, token);
+    return {
+      ...rest,
+      ...(user_id === undefined ? {} : { user_id }),
+      status: tokenStatus(state, token, nowMs),
+      ...(delegation.length === 0 ? {} : { chain: delegation.map(({ agent_id }) => agent_id) }),
+      ...(used === undefined ? {} : { last_used: new Date(used).toISOString() }),
+    };
   });
 }
 

@@ -7,61 +7,12 @@ import { invariant } from '../error.ts';
 import type { JsonObject } from '../json.ts';
 import { LIMITS } from '../limits.ts';
 import { erasedKeys, LOG_ERASE } from '../retention/erase-entry.ts';
-import { applyHold, HOLD_ADD, HOLD_RELEASE, type Hold } from '../retention/hold.ts';
-import { LOG_PRUNE, type PruneNote, readPrune } from '../retention/prune-entry.ts';
+import { applyHold, HOLD_ADD, HOLD_RELEASE } from '../retention/hold.ts';
+import { LOG_PRUNE, readPrune } from '../retention/prune-entry.ts';
+import { readContract, readScopes } from './bound.ts';
+import { tokenStatus } from './lineage.ts';
+import type { RegistryState, TokenRecord } from './state.ts';
 import type { TokenKind } from './token.ts';
-
-/** What binds a token besides its agent. */
-interface Scope {
-  readonly project_id?: string;
-  readonly environment?: string;
-  /** RFC 3339. One that does not parse has expired. */
-  readonly expires_at?: string;
-}
-
-export interface TokenRecord extends Scope {
-  readonly token_id: string;
-  readonly token_hash: string;
-  readonly kind: TokenKind;
-  readonly tenant_id: string;
-  /** Absent only for the token of a run that names no agent. */
-  readonly agent_id?: string;
-  readonly run_id?: string;
-  /** Of a run that somebody else than the operator started: its token proves the run and no name. */
-  readonly started_by?: 'other';
-  readonly label?: string;
-  readonly issued_at: string;
-  readonly revoked_at?: string;
-}
-
-export interface AgentRecord {
-  readonly agent_id: string;
-  readonly description?: string;
-  /** Absent: the agent got a token and was never registered. */
-  readonly registered_at?: string;
-}
-
-export interface RunRecord {
-  readonly run_id: string;
-  readonly token_id?: string;
-  readonly ended_at?: string;
-}
-
-export interface RegistryState {
-  /** Entries of the log that this reflects: indices 0 to size - 1. */
-  size: number;
-  readonly agents: Map<string, AgentRecord>;
-  readonly tokens: Map<string, TokenRecord>;
-  readonly runs: Map<string, RunRecord>;
-  /** Ended runs, oldest first. */
-  readonly ended: string[];
-  /** Those that stand, by their id. */
-  readonly holds: Map<string, Hold>;
-  /** What the log says of its prunes, the newest last: of older ones nothing is needed. */
-  readonly prunes: PruneNote[];
-  /** Data keys that a `log.erase` names and whose files may still be there. */
-  readonly erasing: Set<string>;
-}
 
 /** Two prunes, each with its end, and one more that was cut short at every start since. */
 const PRUNE_NOTES = 16;
@@ -73,6 +24,7 @@ export function emptyRegistry(): RegistryState {
     tokens: new Map(),
     runs: new Map(),
     ended: [],
+    used: new Map(),
     holds: new Map(),
     prunes: [],
     erasing: new Set(),
@@ -82,8 +34,17 @@ export function emptyRegistry(): RegistryState {
 const text = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' && value.length <= LIMITS.idChars ? value : undefined;
 
-function optional<K extends string>(key: K, value: string | undefined): { readonly [P in K]?: string } {
-  return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]?: string });
+function optional<K extends string, V = string>(key: K, value: V | undefined): { readonly [P in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]?: V });
+}
+
+/** What a token is for besides its agent or run. */
+function boundTo({ metadata = {} }: Entry): Partial<TokenRecord> {
+  return {
+    ...optional('user_id', text(metadata.user_id)),
+    ...optional('scopes', readScopes(metadata.scopes)),
+    ...optional('contract', readContract(metadata.contract)),
+  };
 }
 
 /** True when the entry says that the thing was done, not that somebody wanted it or was refused. */
@@ -102,17 +63,36 @@ function addToken(state: RegistryState, entry: Entry, bound: Partial<TokenRecord
   const { expires_at } = metadata;
   // The first entry of an id stands: no later one may put another hash under it.
   if (token_id === undefined || token_hash === undefined || state.tokens.has(token_id)) return;
+  forgetDead(state, entry);
   state.tokens.set(token_id, {
     token_id,
     token_hash,
     kind,
     tenant_id: entry.tenant_id,
+    ...boundTo(entry),
     ...bound,
     ...(expires_at === undefined
       ? {}
       : { expires_at: typeof expires_at === 'string' ? expires_at : 'unreadable' }),
     issued_at: entry.ts,
   });
+}
+
+/** Nobody needs those of long ago, and agents may make ever more. What lies below a dead one is dead, and goes with it. */
+function forgetDead(state: RegistryState, entry: Entry): void {
+  const beyond = state.tokens.size - LIMITS.rememberedTokens;
+  if (beyond < 0 || beyond % LIMITS.forgetTokensEvery !== 0) return;
+  const nowMs = Date.parse(entry.ts);
+  const dead = [...state.tokens.values()].filter(
+    // Ended runs are forgotten by their number, with their tokens.
+    (token) => token.kind === 'agent' && tokenStatus(state, token, nowMs) !== 'live',
+  );
+  for (const { token_id } of dead) forget(state, token_id);
+}
+
+function forget(state: RegistryState, tokenId: string): void {
+  state.tokens.delete(tokenId);
+  state.used.delete(tokenId);
 }
 
 function revoke(state: RegistryState, tokenId: string | undefined, ts: string): void {
@@ -138,12 +118,17 @@ function issueToken(state: RegistryState, entry: Entry): void {
   const { metadata = {} } = entry;
   const agent_id = text(metadata.agent_id);
   if (agent_id === undefined) return;
-  if (!state.agents.has(agent_id)) state.agents.set(agent_id, { agent_id });
+  const parent = text(metadata.parent);
+  // Of a parent that is not known nothing can be narrower, and one that is known came before: no chain is a circle.
+  if (metadata.parent !== undefined && (parent === undefined || !state.tokens.has(parent))) return;
+  // A name that a delegator gave is not made known by it.
+  if (parent === undefined && !state.agents.has(agent_id)) state.agents.set(agent_id, { agent_id });
   addToken(
     state,
     entry,
     {
       agent_id,
+      ...optional('parent', parent),
       ...optional('project_id', text(metadata.project_id)),
       ...optional('environment', text(metadata.environment)),
       ...optional('label', text(metadata.label)),
@@ -156,7 +141,10 @@ function startRun(state: RegistryState, entry: Entry): void {
   const { run_id } = entry;
   if (run_id === undefined || state.runs.has(run_id)) return;
   const token_id = text(entry.metadata?.token_id);
+  const under = text(entry.metadata?.under);
   state.runs.set(run_id, { run_id, ...optional('token_id', token_id) });
+  // It goes on without a good token: what it was under is not known, so what it may is not either.
+  if (entry.metadata?.under !== undefined && (under === undefined || !state.tokens.has(under))) return;
   addToken(
     state,
     entry,
@@ -165,6 +153,7 @@ function startRun(state: RegistryState, entry: Entry): void {
       ...optional('agent_id', entry.actor?.agent_id),
       ...optional('project_id', entry.project_id),
       ...optional('environment', entry.environment),
+      ...optional('under', under),
       ...(entry.metadata?.started_by === 'other' ? { started_by: 'other' as const } : {}),
     },
     'run',
@@ -181,7 +170,7 @@ function endRun(state: RegistryState, entry: Entry): void {
     const oldest = state.runs.get(state.ended.shift() ?? '');
     invariant(oldest !== undefined, 'an ended run is among the runs');
     state.runs.delete(oldest.run_id);
-    if (oldest.token_id !== undefined) state.tokens.delete(oldest.token_id);
+    if (oldest.token_id !== undefined) forget(state, oldest.token_id);
   }
 }
 

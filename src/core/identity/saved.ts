@@ -1,12 +1,26 @@
 /** The registry as text, so that a start replays only the tail of the log. A cache: losing it loses nothing. */
 import { z } from 'zod';
 import { canonicalize } from '../canonical.ts';
-import type { RegistryState } from './registry.ts';
+import type { RegistryState, TokenRecord } from './state.ts';
 
 const text = z.string();
+const names = z.array(text);
+
+/** Before it, tokens had no user, scopes, contract or parent. */
+const FORMAT = 4;
+const BEFORE_USERS = 3;
+
+/** Beyond it there are no dates. */
+const LAST_MS = 8.64e15;
+
+const ContractSchema = z.strictObject({
+  credentials: z.strictObject({ allow: names.exactOptional(), deny: names.exactOptional() }).exactOptional(),
+  tools: names.exactOptional(),
+  hosts: names.exactOptional(),
+});
 
 const SavedSchema = z.strictObject({
-  format: z.literal(3),
+  format: z.union([z.literal(FORMAT), z.literal(BEFORE_USERS)]),
   size: z.int().nonnegative(),
   open: z.array(z.int().nonnegative()),
   agents: z.array(
@@ -28,6 +42,11 @@ const SavedSchema = z.strictObject({
       project_id: text.exactOptional(),
       environment: text.exactOptional(),
       expires_at: text.exactOptional(),
+      user_id: text.exactOptional(),
+      scopes: names.exactOptional(),
+      contract: ContractSchema.exactOptional(),
+      parent: text.exactOptional(),
+      under: text.exactOptional(),
       label: text.exactOptional(),
       issued_at: text,
       revoked_at: text.exactOptional(),
@@ -37,6 +56,7 @@ const SavedSchema = z.strictObject({
     z.strictObject({ run_id: text, token_id: text.exactOptional(), ended_at: text.exactOptional() }),
   ),
   ended: z.array(text),
+  used: z.array(z.tuple([text, z.int().nonnegative().max(LAST_MS)])).default([]),
   holds: z.array(
     z.intersection(
       z.discriminatedUnion('kind', [
@@ -75,13 +95,14 @@ export interface Saved {
 /** Equal states give equal text. Holds hashes of tokens, no secret; still for a 0600 file. */
 export function serializeRegistry({ state, open }: Saved): string {
   return canonicalize({
-    format: 3,
+    format: FORMAT,
     size: state.size,
     open: [...open],
     agents: [...state.agents.values()],
     tokens: [...state.tokens.values()],
     runs: [...state.runs.values()],
     ended: state.ended,
+    used: [...state.used],
     holds: [...state.holds.values()],
     prunes: [...state.prunes],
     erasing: [...state.erasing],
@@ -91,8 +112,14 @@ export function serializeRegistry({ state, open }: Saved): string {
 /**
  * Undefined when the text is not a saved state of this format, or refers to what it does not hold: start from
  * `emptyRegistry()` and replay the log. The caller must also do so when `size` is beyond its log.
+ *
+ * `carried`: what a prune carried on, of which there is no log any more to replay. It may be of the format before: no
+ * entry that it stands for said anything of users.
  */
-export function parseRegistry(saved: string): Saved | undefined {
+export function parseRegistry(
+  saved: string,
+  { carried = false }: { readonly carried?: boolean } = {},
+): Saved | undefined {
   let value: unknown;
   try {
     value = JSON.parse(saved);
@@ -101,18 +128,32 @@ export function parseRegistry(saved: string): Saved | undefined {
     return undefined;
   }
   const parsed = SavedSchema.safeParse(value);
-  if (!parsed.success) return undefined;
-  const { size, open, agents, tokens, runs, ended, holds, prunes, erasing } = parsed.data;
+  if (!parsed.success || (parsed.data.format === BEFORE_USERS && !carried)) return undefined;
+  const { size, open, agents, tokens, runs, ended, used, holds, prunes, erasing } = parsed.data;
   const state: RegistryState = {
     size,
     agents: new Map(agents.map((agent) => [agent.agent_id, agent])),
     tokens: new Map(tokens.map((token) => [token.token_id, token])),
     runs: new Map(runs.map((run) => [run.run_id, run])),
     ended,
+    used: new Map(used),
     holds: new Map(holds.map((hold) => [hold.hold_id, hold])),
     prunes,
     erasing: new Set(erasing),
   };
-  const fits = ended.every((id) => state.runs.has(id)) && open.every((index) => index < size);
+  const fits =
+    ended.every((id) => state.runs.has(id)) &&
+    open.every((index) => index < size) &&
+    used.every(([id]) => state.tokens.has(id)) &&
+    areInOrder(tokens);
   return fits ? { state, open } : undefined;
+}
+
+/** What a token was derived from came before it, or is forgotten: no chain is a circle. */
+function areInOrder(tokens: readonly TokenRecord[]): boolean {
+  const later = new Set(tokens.map(({ token_id }) => token_id));
+  return tokens.every(({ token_id, parent, under }) => {
+    later.delete(token_id);
+    return [parent, under].every((above) => above === undefined || (above !== token_id && !later.has(above)));
+  });
 }

@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { type Entry, GENESIS_PREV } from '../../../src/core/entry.ts';
 import { identify, type PresentedClaims } from '../../../src/core/identity/identify.ts';
-import { applyEntry, emptyRegistry, type RegistryState } from '../../../src/core/identity/registry.ts';
+import { applyEntry, emptyRegistry } from '../../../src/core/identity/registry.ts';
+import type { RegistryState } from '../../../src/core/identity/state.ts';
 import { type MintedToken, mintToken, TOKEN_RANDOM_BYTES } from '../../../src/core/identity/token.ts';
 import type { Identity } from '../../../src/core/policy/types.ts';
 

@@ -69,7 +69,7 @@ describe('the saved registry', () => {
       '',
       '{}',
       good.slice(1),
-      good.replace('"format":3', '"format":2'),
+      good.replace('"format":4', '"format":3'),
       good.replace('"open":[1]', '"open":[2]'),
       good.replace('["r1"]', '["r2"]'),
     ])
