@@ -1,7 +1,8 @@
 /** What every command is handed: the world, read once. Commands touch `process` through this only. */
-import { homedir, hostname, tmpdir, userInfo } from 'node:os';
+import { homedir, hostname, tmpdir } from 'node:os';
 import type { AlertOptions } from '../open/options.ts';
 import type { OpenedQuery, QueryOptions } from '../open/query.ts';
+import { whoAmI } from '../open/whoami.ts';
 import type { openSession, Session } from '../open.ts';
 import { locate, type Paths } from '../paths.ts';
 import type { OpenedReader, openReader } from '../reader.ts';
@@ -131,18 +132,6 @@ export function wantsJson(argv: readonly string[], stderrIsTTY: boolean): boolea
   const end = argv.indexOf('--');
   const own = end === -1 ? argv : argv.slice(0, end);
   return !stderrIsTTY || own.includes('--json') || own.includes('--jsonl');
-}
-
-/** In a container the uid may have no name; that is no reason to fail. */
-function whoAmI(): { username?: string; uid?: number } {
-  const uid = process.getuid?.();
-  const known = uid === undefined ? {} : { uid };
-  try {
-    return { ...known, username: userInfo().username };
-  } catch {
-    // ENOENT from getpwuid_r: the uid has to do.
-    return known;
-  }
 }
 
 const STOPPING = ['SIGINT', 'SIGTERM'] as const;

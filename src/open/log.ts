@@ -19,6 +19,7 @@ import { packageVersion } from '../version.ts';
 import { ALERTS_MARK } from './alerts/mark.ts';
 import type { WriterOptions } from './options.ts';
 import { loadPolicy } from './policy-file.ts';
+import { machineOwner } from './whoami.ts';
 
 export const VERSION = packageVersion();
 export const random = (size: number): Uint8Array => randomBytes(size);
@@ -97,6 +98,7 @@ export async function openLog(
       ? {}
       : { redactor: createRedactor({ names: options.redactFields }) }),
     ...(options.segmentEntries === undefined ? {} : { segmentEntries: options.segmentEntries }),
+    owner: machineOwner(),
     now: Date.now,
     monotonic: () => performance.now(),
     onWarning: options.onWarning,

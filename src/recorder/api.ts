@@ -5,7 +5,7 @@
  */
 import type { Assurance, Event, PayloadData, Surface } from '../core/entry.ts';
 import type { PolicyInForce } from '../core/policy/compiled.ts';
-import type { Decision, DecisionRequest, Identity } from '../core/policy/types.ts';
+import type { Decision, DecisionRequest, Identity, Principal } from '../core/policy/types.ts';
 
 /** Who speaks: set by our own code, never taken from a client. */
 export interface Producer {
@@ -81,6 +81,8 @@ export interface Recorder extends Recording {
   policy(): PolicyInForce;
   /** Checks tokens against the registry, for this call. Never throws; a bad token is a failure in the answer. */
   identify(claims: Claims): Identity;
+  /** Who stands behind a call with this identity, by the policy in force. Undefined: nobody that is known. */
+  principal(identity: Identity): Principal | undefined;
   /**
    * Says how `act` would decide now, without recording it: nothing is counted or used by it. `addresses`: resolved
    * addresses, once known.

@@ -12,6 +12,7 @@ import { type ActionPrint, createFingerprint } from '../core/fingerprint.ts';
 import { createGovernance } from '../core/governance/state.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { PolicyInForce } from '../core/policy/compiled.ts';
+import { principalOf } from '../core/policy/principal.ts';
 import { createRedactor } from '../core/redact/redact.ts';
 import { ulidSource } from '../core/ulid.ts';
 import { createAct } from './act.ts';
@@ -373,6 +374,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
       ),
     policy: () => inForce,
     identify: (claims) => registry.identify(claims, now(), tenant),
+    principal: (identity) => principalOf(inForce.compiled, identity, options.owner),
     decide,
     act,
     secrets: { set: redactor.setSecret, delete: redactor.deleteSecret },

@@ -8,20 +8,6 @@ import type { Contract } from '../policy/compiled.ts';
 /** Undefined: everything. */
 export type Scopes = readonly string[] | undefined;
 
-export function meetScopes(a: Scopes, b: Scopes): Scopes {
-  if (a === undefined) return b;
-  if (b === undefined) return a;
-  const held = new Set(a);
-  return b.filter((scope) => held.has(scope));
-}
-
-/** Those that are asked for and not held. */
-export function scopesBeyond(asked: Scopes, held: Scopes): readonly string[] {
-  if (asked === undefined || held === undefined) return [];
-  const known = new Set(held);
-  return asked.filter((scope) => !known.has(scope));
-}
-
 /** Whether everything that `narrow` stands for is among what `wide` stands for. */
 type Covers = (wide: string, narrow: string) => boolean;
 
@@ -43,6 +29,13 @@ function meetLists(a: List, b: List, covers: Covers): List {
   const left = b.filter((name) => a.some((wide) => covers(wide, name)));
   const right = a.filter((name) => b.some((wide) => covers(wide, name)));
   return [...new Set([...left, ...right])];
+}
+
+export const meetScopes = (a: Scopes, b: Scopes): Scopes => meetLists(a, b, nameCovers);
+
+/** Those that are asked for and not held. */
+export function scopesBeyond(asked: Scopes, held: Scopes): readonly string[] {
+  return (asked ?? []).filter((scope) => held !== undefined && !held.some((wide) => nameCovers(wide, scope)));
 }
 
 function union(a: List, b: List): List {
