@@ -9,13 +9,14 @@
 import type { Event } from '../core/entry.ts';
 import { asTallyError, TallyError } from '../core/error.ts';
 import { type ActionPrint, createFingerprint } from '../core/fingerprint.ts';
-import { createGovernance } from '../core/governance/state.ts';
+import { needsOf } from '../core/governance/needs.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { PolicyInForce } from '../core/policy/compiled.ts';
 import { principalOf } from '../core/policy/principal.ts';
 import { createRedactor } from '../core/redact/redact.ts';
 import { ulidSource } from '../core/ulid.ts';
 import { createAct } from './act.ts';
+import { type FoundAction, findAction } from './actions.ts';
 import type { Producer, Receipt, Recorder } from './api.ts';
 import { createCheckpointer } from './checkpointer.ts';
 import { createCommitter } from './committer.ts';
@@ -41,6 +42,8 @@ export interface LocalRecorder extends Recorder {
   readonly size: () => number;
   readonly signed: () => number;
   readonly openActions: () => number;
+  /** What became of an action, by the id of its pre_exec; see `findAction`. */
+  find(id: string): Promise<FoundAction | undefined>;
   readonly failure: () => TallyError | undefined;
   /**
    * Tells of entries once they are durable, beside the acknowledgements and never before them: nobody waits for a
@@ -92,7 +95,12 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   const next = options.keyFiles?.next;
   const head = await options.heads.get(headName);
   const registryName = `${name}.json`;
-  const projection = await loadProjection(options.registry, registryName, store);
+  const projection = await loadProjection(
+    options.registry,
+    registryName,
+    store,
+    needsOf(options.policy.compiled),
+  );
   const recovered = await recover(store, { ...logKeys, origin }, head, next?.vkey, projection);
   const plan = planKeys(logKeys, options.signer, next, recovered.rotation);
   const { registry, open: orphans, saved } = await projection.finish(recovered.position.next);
@@ -103,7 +111,6 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   const fingerprint = createFingerprint({ masterKey: options.masterKey });
   const pending = createPending();
   for (const action of orphans) pending.open(action);
-  const governance = createGovernance();
   const ids = idMemory(store, recovered.position.next);
   const { payloads: outside } = options;
   const payloads =
@@ -121,10 +128,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     position: recovered.position,
     pending,
     packEnds: new Map((await outside?.packs.packs())?.map(({ first, bytes }) => [first, bytes])),
-    observe(entry) {
-      registry.apply(entry);
-      governance.observe(entry);
-    },
+    observe: (entry) => registry.apply(entry),
   });
   const feed = createDurableFeed(recovered.position.next, (text) => options.onWarning?.(text));
   const committer = createCommitter(store, outside?.packs, sequencer, (batch) => {
@@ -216,7 +220,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   const { act, decide } = createAct({
     tenant,
     fingerprint,
-    governance,
+    governance: () => registry.governance,
     policy: () => inForce,
     owner: options.owner,
     allowObserve: options.allowObserve,
@@ -382,6 +386,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     size: () => sequencer.position.next,
     signed: checkpointer.signed,
     openActions: () => pending.list().length,
+    find: (id) => findAction(id, { pending, ids, reader: store, size: () => sequencer.position.next }),
     failure: committer.failure,
     onDurable: feed.subscribe,
     sealFailure: sealer.failure,
