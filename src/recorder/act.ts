@@ -9,10 +9,11 @@ import type { Decision, Event, PayloadData } from '../core/entry.ts';
 import { TallyError } from '../core/error.ts';
 import type { ActionPrint, Fingerprint } from '../core/fingerprint.ts';
 import { type Facts, readFacts } from '../core/governance/facts.ts';
-import type { Governance } from '../core/governance/state.ts';
+import { type GovernanceState, readFor } from '../core/governance/state.ts';
 import type { PolicyInForce } from '../core/policy/compiled.ts';
 import { decide } from '../core/policy/decide.ts';
 import { type MachineOwner, principalOf } from '../core/policy/principal.ts';
+import { runOf } from '../core/policy/subject.ts';
 import type { DecisionInputs, DecisionRequest } from '../core/policy/types.ts';
 import type { Acted, Ask, Producer } from './api.ts';
 import type { Payloads, PreparedPayload } from './payloads.ts';
@@ -21,7 +22,7 @@ import type { Sequenced } from './sequencer.ts';
 export interface ActOptions {
   readonly tenant: string;
   readonly fingerprint: Fingerprint;
-  readonly governance: Governance;
+  readonly governance: () => GovernanceState;
   readonly policy: () => PolicyInForce;
   readonly owner: MachineOwner | undefined;
   readonly allowObserve: boolean | undefined;
@@ -52,8 +53,6 @@ export interface Actor {
 }
 
 export function createAct(options: ActOptions): Actor {
-  const { governance } = options;
-
   function printOf({ request, args, args_note }: Ask): ActionPrint {
     return options.fingerprint.action(options.tenant, request.action, args, args_note);
   }
@@ -70,7 +69,7 @@ export function createAct(options: ActOptions): Actor {
       ...(addresses === undefined ? {} : { addresses }),
       ...(options.allowObserve === undefined ? {} : { allow_observe: options.allowObserve }),
       ...(facts === undefined ? {} : { facts }),
-      ...governance.readFor(request, identity, principal, policy, nowMs),
+      ...readFor(options.governance(), request, identity, principal, policy, nowMs),
     };
   }
 
@@ -97,7 +96,13 @@ export function createAct(options: ActOptions): Actor {
         // From here to `sequence` nothing may wait.
         options.begin();
         const decision = decideNow(request, ask);
-        const built = withDecision(event(decision, request), decision, request, ask.payload?.data);
+        const built = withDecision(
+          event(decision, request),
+          decision,
+          request,
+          runOf(request, ask.identity),
+          ask.payload?.data,
+        );
         const sequenced = options.sequence(built, producer, payload, print);
         await sequenced.done;
         return { decision, receipt: sequenced.receipt };
@@ -105,7 +110,7 @@ export function createAct(options: ActOptions): Actor {
 
       const { payload } = ask;
       if (payload === undefined || options.payloads === undefined) return turn();
-      const { run_id } = request;
+      const run_id = runOf(request, ask.identity);
       const carried: Event = {
         type: payload.type,
         phase: 'pre_exec',
@@ -126,7 +131,8 @@ function withPrint(request: DecisionRequest, { key, args_hash }: ActionPrint): D
 function withDecision(
   event: Event,
   decision: Decision,
-  { action, run_id }: DecisionRequest,
+  { action }: DecisionRequest,
+  run_id: string | undefined,
   payload: PayloadData | undefined,
 ): Event {
   if (event.id !== undefined || (event.payload !== undefined && event.payload !== payload)) {

@@ -99,7 +99,13 @@ export async function collect(
   const root = tree.root();
   if (!(await isSigned(log, { to, root, checkpoint, tiles }))) throw notSigned(from);
   fold.state.size = to;
-  return { root, keys, entries, registry: serializeRegistry({ state: fold.state, open: [] }), bytes };
+  return {
+    root,
+    keys,
+    entries,
+    registry: serializeRegistry({ state: fold.state, open: [], governance: fold.governance }),
+    bytes,
+  };
 }
 
 /** Whether the first `to` entries lead to the signed root: by a consistency proof to the last full tile, and the tail. */

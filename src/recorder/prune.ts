@@ -12,6 +12,7 @@
 import { encodeHex } from '../core/bytes.ts';
 import type { Event } from '../core/entry.ts';
 import { asTallyError, isTallyError, type TallyError } from '../core/error.ts';
+import { emptyGovernance } from '../core/governance/state.ts';
 import { emptyRegistry } from '../core/identity/registry.ts';
 import { parseRegistry, type Saved } from '../core/identity/saved.ts';
 import type { LogReader, LogStore } from '../core/ports.ts';
@@ -120,10 +121,15 @@ export function createPruner(options: PrunerOptions): Pruner {
     readonly entries: Carried['entries'];
   }> {
     const { last } = latest();
-    if (last === undefined) return { registry: { state: emptyRegistry(), open: [] }, entries: [] };
+    const { needs } = registry.governance.windows;
+    if (last === undefined) {
+      const nothing = { state: emptyRegistry(), open: [], governance: emptyGovernance(needs) };
+      return { registry: nothing, entries: [] };
+    }
     const { registry: text, entries } = await requireCarried(last);
     const saved = parseRegistry(text, { carried: true });
     if (saved === undefined) throw carriedLost(last);
+    saved.governance.windows.needs = needs;
     return { registry: saved, entries };
   }
 

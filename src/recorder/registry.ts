@@ -5,19 +5,29 @@
  */
 import { type Entry, EntrySchema } from '../core/entry.ts';
 import { TallyError } from '../core/error.ts';
+import { covers, type Needs, noNeeds } from '../core/governance/needs.ts';
+import {
+  emptyGovernance,
+  foldEntry,
+  GOVERNED_MENTIONS,
+  type GovernanceState,
+  isGovernedType,
+} from '../core/governance/state.ts';
 import { identify } from '../core/identity/identify.ts';
 import { applyEntry, emptyRegistry } from '../core/identity/registry.ts';
 import { parseRegistry, type Saved, serializeRegistry } from '../core/identity/saved.ts';
 import type { RegistryState } from '../core/identity/state.ts';
+import type { JsonObject } from '../core/json.ts';
 import { parseJson } from '../core/parse.ts';
 import type { Identity } from '../core/policy/types.ts';
 import type { LogReader, ObjectStore } from '../core/ports.ts';
+import { isObject } from '../core/query/fields.ts';
 import { parseCarried } from '../core/retention/carried.ts';
 import { LOG_ERASE } from '../core/retention/erase-entry.ts';
 import { HOLD_ADD, HOLD_RELEASE } from '../core/retention/hold.ts';
 import { foldPrunes, LOG_PRUNE, type PruneFold } from '../core/retention/prune-entry.ts';
 import type { Claims } from './api.ts';
-import { type Line, lineText, lineType, scanEntries, scanEntriesAt } from './lines.ts';
+import { type Line, lineMentions, lineText, lineType, scanEntries, scanEntriesAt } from './lines.ts';
 import { foldActions } from './orphans.ts';
 import type { OpenAction } from './pending.ts';
 
@@ -26,6 +36,8 @@ export interface RegistryHolder {
   apply(entry: Entry): void;
   identify(claims: Claims, nowMs: number, tenant: string): Identity;
   current(): RegistryState;
+  /** What decisions are made from. */
+  readonly governance: GovernanceState;
   /** A snapshot that reflects the first `size` entries, of which those at the indices `open` are open actions. */
   snapshot(size: number, open: readonly number[]): Uint8Array;
 }
@@ -60,23 +72,41 @@ const REGISTRY_TYPES: ReadonlySet<string> = new Set([
   LOG_ERASE,
 ]);
 
-function createFold({ state, open }: Saved, withActions = true) {
+function createFold({ state, open, governance }: Saved, withActions = true) {
   const before = new Set(withActions ? open : []);
   const from = state.size;
   const actions = foldActions();
   return {
     state,
+    governance,
     actions,
     from,
     before,
     see(line: Line, index: number, type: string): void {
       if (index < from && !before.has(index)) return;
       if (withActions) actions.see(line, type);
-      if (index < from || !REGISTRY_TYPES.has(type)) return;
+      if (index < from) return;
+      if (isGoverned(line, type)) foldEntry(governance, objectOf(line));
+      if (!REGISTRY_TYPES.has(type)) return;
       const entry = entryOf(lineText(line));
       if (entry !== undefined) applyEntry(state, entry);
     },
   };
+}
+
+/** A nested field can say the same: the fold looks closely. */
+function isGoverned(line: Line, type: string): boolean {
+  return isGovernedType(type) || GOVERNED_MENTIONS.some((text) => lineMentions(line, text));
+}
+
+function objectOf(line: Line): JsonObject {
+  try {
+    const value = parseJson(lineText(line));
+    return isObject(value) ? value : {};
+  } catch {
+    // Not JSON: nothing that any recorder wrote, and for verification to name.
+    return {};
+  }
 }
 
 type Fold = ReturnType<typeof createFold>;
@@ -88,14 +118,30 @@ async function loadSaved(objects: ObjectStore, name: string): Promise<Saved> {
   return saved ?? nothing();
 }
 
-function nothing(): Saved {
-  return { state: emptyRegistry(), open: [] };
+function nothing(needs?: Needs): Saved {
+  return { state: emptyRegistry(), open: [], governance: emptyGovernance(needs) };
 }
 
+/** What was kept for another policy may be too little for this one: then the log is read. Too much is cut in time. */
+function keeping(saved: Saved, needs: Needs): Saved {
+  const { windows } = saved.governance;
+  if (!covers(windows.needs, needs)) return nothing(needs);
+  windows.needs = needs;
+  return saved;
+}
+
+/** What a prune carried on is all that there is. */
+function carriedFor(base: Base | undefined, needs: Needs): Saved | undefined {
+  if (base !== undefined) base.saved.governance.windows.needs = needs;
+  return base?.saved;
+}
+
+/** `needs`: what the policy in force asks for, so that no more of the past is kept. */
 export async function loadProjection(
   objects: ObjectStore,
   name: string,
   log: LogReader,
+  needs: Needs = noNeeds(),
 ): Promise<Projection> {
   const first = (await log.segments())[0]?.first ?? 0;
   let bases: Base[] | undefined;
@@ -103,10 +149,10 @@ export async function loadProjection(
     bases ??= await carriedBases(log, first);
     return bases.shift();
   };
-  const saved = await loadSaved(objects, name);
+  const saved = keeping(await loadSaved(objects, name), needs);
   let base = saved.state.size < first ? await nextBase() : undefined;
   if (saved.state.size < first && base === undefined) throw nothingCarried(first);
-  let fold = createFold(base?.saved ?? saved);
+  let fold = createFold(carriedFor(base, needs) ?? saved);
 
   return {
     prunes: () => foldPrunes(fold.state.prunes),
@@ -122,10 +168,14 @@ export async function loadProjection(
       for (let again = !fits; again; again = !isCited(fold, base)) {
         base = first === 0 ? undefined : await nextBase();
         if (first > 0 && base === undefined) throw nothingCarried(first);
-        fold = createFold(base?.saved ?? nothing());
+        fold = createFold(carriedFor(base, needs) ?? nothing(needs));
         await readInto(fold, log, fold.from, size);
       }
-      return { registry: holder(fold.state), open: fold.actions.open(), saved: fits ? fold.from : 0 };
+      return {
+        registry: holder(fold.state, fold.governance),
+        open: fold.actions.open(),
+        saved: fits ? fold.from : 0,
+      };
     },
   };
 }
@@ -188,6 +238,7 @@ export async function loadRegistry(
 /** The registry after entry `to`, out of one that is true before: for what a prune carries on. */
 export function foldOnto(saved: Saved): {
   readonly state: RegistryState;
+  readonly governance: GovernanceState;
   see(line: Line, index: number, type: string): void;
 } {
   return createFold(saved, false);
@@ -203,9 +254,13 @@ function seeIn(fold: Fold): (line: Line, index: number) => void {
   };
 }
 
-function holder(state: RegistryState): RegistryHolder {
+function holder(state: RegistryState, governance: GovernanceState): RegistryHolder {
   return {
-    apply: (entry) => applyEntry(state, entry),
+    governance,
+    apply(entry) {
+      applyEntry(state, entry);
+      foldEntry(governance, entry as unknown as JsonObject);
+    },
     identify(claims, nowMs, tenant) {
       const identity = identify(state, claims, nowMs, { tenant });
       if (identity.failure === undefined) noteUse(state, claims, nowMs);
@@ -214,7 +269,7 @@ function holder(state: RegistryState): RegistryHolder {
     current: () => state,
     snapshot(size, open) {
       state.size = size;
-      return Buffer.from(serializeRegistry({ state, open }));
+      return Buffer.from(serializeRegistry({ state, open, governance }));
     },
   };
 }

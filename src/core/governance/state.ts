@@ -2,27 +2,217 @@
  * What decisions are made from besides the policy and the request, as the log tells it: kill switches, sliding windows,
  * budgets and approvals. A fold over entries, told of each as it gets its place, so that the next decision knows of it;
  * rebuilt from the log it gives the same answers.
+ *
+ * Only what the recorder decided and wrote itself counts. Clients cannot write decisions, and what an import brings was
+ * decided elsewhere: its decisions have no layers.
  */
-import type { Entry } from '../entry.ts';
+import type { JsonObject } from '../json.ts';
 import type { PolicyInForce } from '../policy/compiled.ts';
-import type { DecisionInputs, DecisionRequest, Identity, Principal } from '../policy/types.ts';
+import { killScopesOf } from '../policy/kill-scopes.ts';
+import { countedOf, runOf } from '../policy/subject.ts';
+import type {
+  DecisionInputs,
+  DecisionRequest,
+  Identity,
+  KillRead,
+  Principal,
+  WindowRead,
+} from '../policy/types.ts';
+import { subjectsOf, windowsOf } from '../policy/windows.ts';
+import { booleanAt, field, listAt, numberAt, textAt } from '../query/fields.ts';
+import {
+  type ApprovalState,
+  approvalKey,
+  emptyApprovals,
+  foldAnswer,
+  foldExpiry,
+  foldRequest,
+  foldTold,
+  foldUse,
+  readGrant,
+} from './approvals.ts';
+import { type BudgetState, foldCost, foldRunStart, foldStep, readBudget } from './budgets.ts';
+import { foldKill, KILL_CHANGE, type KillState } from './kill.ts';
+import { type Needs, SUBJECT_KINDS } from './needs.ts';
+import { type FoldedTime, passTime, startOfTime, stepTime, timeAt } from './time.ts';
+import { countCall, emptyWindows, readWindow, type WindowsState } from './windows.ts';
+
+export interface GovernanceState {
+  /** Entries that this reflects. */
+  size: number;
+  readonly time: FoldedTime;
+  readonly kill: KillState;
+  readonly windows: WindowsState;
+  readonly budgets: BudgetState;
+  readonly approvals: ApprovalState;
+}
 
 /** The members of `DecisionInputs` that come from here. */
 export type Governed = Pick<DecisionInputs, 'kill' | 'windows' | 'budget' | 'grant'>;
 
-export interface Governance {
-  /** Entries are handed in by rising index; one that was seen already changes nothing. */
-  observe(entry: Entry): void;
-  /** What stands against or for this call now. Changes nothing. */
-  readFor(
-    request: DecisionRequest,
-    identity: Identity,
-    principal: Principal | undefined,
-    policy: PolicyInForce,
-    nowMs: number,
-  ): Governed;
+export function emptyGovernance(needs?: Needs): GovernanceState {
+  return {
+    size: 0,
+    time: startOfTime(),
+    kill: new Map(),
+    windows: emptyWindows(needs),
+    budgets: new Map(),
+    approvals: emptyApprovals(),
+  };
 }
 
-export function createGovernance(): Governance {
-  return { observe: () => undefined, readFor: () => ({}) };
+const OWN_TYPES: ReadonlySet<string> = new Set([
+  KILL_CHANGE,
+  'approval.request',
+  'approval.grant',
+  'approval.deny',
+  'approval.expire',
+  'clock.step',
+  'run.start',
+]);
+
+/** In a line of the log: what an entry of another type has to say to be of interest here. */
+export const GOVERNED_MENTIONS = ['"layer":"limits"', '"cost_usd":', '"approval_expired"'] as const;
+
+export const isGovernedType = (type: string): boolean => OWN_TYPES.has(type);
+
+/** Entries are handed in by rising index; one that was seen already changes nothing. Others may be left out. */
+export function foldEntry(state: GovernanceState, entry: JsonObject): void {
+  const index = numberAt(entry, 'index');
+  const ms = Date.parse(textAt(entry, 'ts') ?? '');
+  if (index === undefined || index < state.size || Number.isNaN(ms)) return;
+  state.size = index + 1;
+  const type = textAt(entry, 'type') ?? '';
+  if (OWN_TYPES.has(type)) foldOwn(state, type, entry, ms);
+  foldDecision(state, entry, ms);
+  const imported = field(entry, 'metadata', 'imported') !== undefined;
+  if (!imported && field(entry, 'outcome', 'usage', 'cost_usd') !== undefined)
+    foldCost(state.budgets, entry, passTime(state.time, ms));
+}
+
+function foldOwn(state: GovernanceState, type: string, entry: JsonObject, ms: number): void {
+  // Refused requests are entries of the same types.
+  const decided = textAt(entry, 'decision', 'outcome');
+  if (textAt(entry, 'source', 'assurance') !== 'enforced' || (decided !== undefined && decided !== 'allow'))
+    return;
+  if (type === 'clock.step') stepTime(state.time, numberAt(entry, 'metadata', 'step_ms') ?? 0);
+  const now = passTime(state.time, ms);
+  if (type === KILL_CHANGE) foldKill(state.kill, entry);
+  else if (type === 'run.start') foldRunStart(state.budgets, entry, now);
+  else if (type === 'approval.request') foldRequest(state.approvals, entry, now);
+  else if (type === 'approval.grant') foldAnswer(state.approvals, entry, 'granted', now);
+  else if (type === 'approval.deny') foldAnswer(state.approvals, entry, 'denied', now);
+  else if (type === 'approval.expire') foldExpiry(state.approvals, entry);
+}
+
+function foldDecision(state: GovernanceState, entry: JsonObject, ms: number): void {
+  const layers = listAt(entry, 'decision', 'layers');
+  if (layers.length === 0) return;
+  const outcome = textAt(entry, 'decision', 'outcome');
+  const grant = textAt(entry, 'decision', 'inputs', 'grant', 'id');
+  if (textAt(entry, 'decision', 'reason') === 'approval_expired' && grant !== undefined)
+    foldTold(state.approvals, grant);
+  const limits = layers.find((layer) => textAt(layer, 'layer') === 'limits');
+  if (limits === undefined || textAt(limits, 'result') === 'fail') return;
+  const now = passTime(state.time, ms);
+  countCall(state.windows, subjectsOf(callOf(entry)), now);
+  if (outcome !== 'allow' && booleanAt(entry, 'decision', 'enforced') !== false) return;
+  foldStep(state.budgets, entry, now);
+  const used = textAt(entry, 'decision', 'approval', 'id');
+  if (used !== undefined && outcome === 'allow') foldUse(state.approvals, used);
+}
+
+/** Whose call an entry tells of: what `countedOf` said when it was decided. */
+function callOf(entry: JsonObject): ReturnType<typeof countedOf> {
+  const tool = textAt(entry, 'action', 'tool', 'name');
+  const tier = textAt(entry, 'action', 'tier') as DecisionRequest['action']['tier'];
+  const agent_id = textAt(entry, 'decision', 'inputs', 'identity', 'agent_id');
+  const user_id = textAt(entry, 'decision', 'inputs', 'principal', 'id');
+  const request: DecisionRequest = {
+    tenant_id: textAt(entry, 'tenant_id') ?? '',
+    action: {
+      name: textAt(entry, 'action', 'name') ?? '',
+      ...(tool === undefined ? {} : { tool: { name: tool } }),
+      ...(tier === undefined ? {} : { tier }),
+    },
+    credentials: [],
+  };
+  return countedOf(request, {
+    identity: { level: 'anonymous', ...(agent_id === undefined ? {} : { agent_id }) },
+    ...(user_id === undefined ? {} : { principal: { id: user_id, source: 'token' } }),
+  });
+}
+
+/** What stands against or for this call now. Changes nothing; costs what the policy asks for. */
+export function readFor(
+  state: GovernanceState,
+  request: DecisionRequest,
+  identity: Identity,
+  principal: Principal | undefined,
+  { compiled }: PolicyInForce,
+  nowMs: number,
+): Governed {
+  const now = timeAt(state.time, nowMs);
+  const runId = compiled.budgets === undefined ? undefined : runOf(request, identity);
+  const { key, args_hash } = request.action;
+  const caller = { agent_id: identity.agent_id, user_id: principal?.id };
+  const grant =
+    key === undefined
+      ? undefined
+      : readGrant(state.approvals, approvalKey(requesterOf(caller), key, args_hash), state.time, nowMs);
+  return {
+    ...killsFor(state.kill, () => killScopesOf(request, identity, compiled)),
+    ...windowsFor(state.windows, request, identity, principal, compiled, now),
+    ...(runId === undefined ? {} : { budget: readBudget(state.budgets, runId, key, now) }),
+    ...(grant === undefined ? {} : { grant }),
+  };
+}
+
+export function requesterOf(caller: {
+  readonly agent_id: string | undefined;
+  readonly user_id: string | undefined;
+}): { readonly agent_id?: string; readonly user_id?: string } {
+  const { agent_id, user_id } = caller;
+  return {
+    ...(agent_id === undefined ? {} : { agent_id }),
+    ...(user_id === undefined ? {} : { user_id }),
+  };
+}
+
+function killsFor(state: KillState, scopes: () => readonly string[]): Pick<Governed, 'kill'> {
+  const kill: KillRead[] = [];
+  if (state.size === 0) return { kill };
+  for (const scope of scopes()) {
+    const found = state.get(scope);
+    if (found !== undefined) kill.push({ scope, id: found.id });
+  }
+  return { kill };
+}
+
+function windowsFor(
+  state: WindowsState,
+  request: DecisionRequest,
+  identity: Identity,
+  principal: Principal | undefined,
+  policy: PolicyInForce['compiled'],
+  now: number,
+): Pick<Governed, 'windows'> {
+  const call = countedOf(request, { identity, ...(principal === undefined ? {} : { principal }) });
+  const asked = windowsOf(policy, call);
+  if (asked.length === 0) return {};
+  const subjects = subjectsOf(call);
+  const windows: { [key: string]: WindowRead } = {};
+  for (const { key, subject, rate } of asked) {
+    const kind = SUBJECT_KINDS[subjects.indexOf(subject)] ?? 'global';
+    const read = readWindow(state, kind, subject, rate, now);
+    windows[key] = joined(windows[key], read);
+  }
+  return { windows };
+}
+
+/** Two rates of one length over the same calls: what answers both. */
+function joined(a: WindowRead | undefined, b: WindowRead): WindowRead {
+  if (a === undefined) return b;
+  const free = Math.max(a.free_in_ms ?? 0, b.free_in_ms ?? 0);
+  return { count: Math.max(a.count, b.count), ...(free === 0 ? {} : { free_in_ms: free }) };
 }

@@ -1,6 +1,8 @@
 /** The registry as text, so that a start replays only the tail of the log. A cache: losing it loses nothing. */
 import { z } from 'zod';
 import { canonicalize } from '../canonical.ts';
+import { openGovernance, SavedGovernanceSchema, saveGovernance } from '../governance/saved.ts';
+import { emptyGovernance, type GovernanceState } from '../governance/state.ts';
 import type { RegistryState, TokenRecord } from './state.ts';
 
 const text = z.string();
@@ -84,16 +86,24 @@ const SavedSchema = z.strictObject({
     ]),
   ),
   erasing: z.array(text),
+  /** Absent: written before there was any. */
+  governance: SavedGovernanceSchema.exactOptional(),
 });
 
 export interface Saved {
   readonly state: RegistryState;
+  /** What decisions are made from, at that size too. */
+  readonly governance: GovernanceState;
   /** Indices of the actions that were open at that size. The entries themselves are in the log. */
   readonly open: readonly number[];
 }
 
 /** Equal states give equal text. Holds hashes of tokens, no secret; still for a 0600 file. */
-export function serializeRegistry({ state, open }: Saved): string {
+export function serializeRegistry({
+  state,
+  open,
+  governance = emptyGovernance(),
+}: Omit<Saved, 'governance'> & Partial<Pick<Saved, 'governance'>>): string {
   return canonicalize({
     format: FORMAT,
     size: state.size,
@@ -106,6 +116,7 @@ export function serializeRegistry({ state, open }: Saved): string {
     holds: [...state.holds.values()],
     prunes: [...state.prunes],
     erasing: [...state.erasing],
+    governance: saveGovernance(governance),
   });
 }
 
@@ -129,6 +140,7 @@ export function parseRegistry(
   }
   const parsed = SavedSchema.safeParse(value);
   if (!parsed.success || (parsed.data.format === BEFORE_USERS && !carried)) return undefined;
+  if (parsed.data.governance === undefined && !carried) return undefined;
   const { size, open, agents, tokens, runs, ended, used, holds, prunes, erasing } = parsed.data;
   const state: RegistryState = {
     size,
@@ -146,7 +158,10 @@ export function parseRegistry(
     open.every((index) => index < size) &&
     used.every(([id]) => state.tokens.has(id)) &&
     areInOrder(tokens);
-  return fits ? { state, open } : undefined;
+  const { governance } = parsed.data;
+  return fits
+    ? { state, open, governance: governance === undefined ? emptyGovernance() : openGovernance(governance) }
+    : undefined;
 }
 
 /** What a token was derived from came before it, or is forgotten: no chain is a circle. */

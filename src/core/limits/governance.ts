@@ -2,4 +2,22 @@
 export const GOVERNANCE_LIMITS = {
   /** Text that a rule may read: enough for a currency, a country or an id, too short for a document. */
   factTextBytes: 64,
+  /** Users, agents or tools with calls in a window at once, some 200 bytes each; those beyond share one count. */
+  windowSubjects: 250_000,
+  /** Calls of windows in one snapshot beside the log: some 50 ms of writing. Of more, the next start reads the log. */
+  savedCalls: 500_000,
+  /** Kill switches that are on at once: each is a person's doing, and all are looked through by hand. */
+  killSwitches: 1_024,
+  /** Runs whose budgets are kept; the one that was silent for longest is forgotten first. */
+  budgetRuns: 10_000,
+  /** Different actions of one run that are counted for loops; a loop repeats those it did last. */
+  budgetActions: 1_024,
+  /** Requests for approval that wait at once, some 500 bytes each: more than people answer in their time. */
+  approvalsWaiting: 1_000,
+  /** Those of one caller among them: one agent in a loop leaves room for the others. */
+  approvalsOfOne: 100,
+  /** Settled approvals that are still listed; all of them are in the log. */
+  approvalsSettled: 1_000,
+  /** Of the arguments, redacted, what the request for an approval shows: the entry's metadata holds it. */
+  approvalShownBytes: 4_096,
 } as const;

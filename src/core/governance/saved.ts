@@ -1,0 +1,119 @@
+/** The state of decisions as plain JSON, beside the registry. A cache: losing it costs time at the next start. */
+import { z } from 'zod';
+import type { Json } from '../json.ts';
+import { LIMITS } from '../limits.ts';
+import { type Approval, approvalKeyOf } from './approvals.ts';
+import { type Needs, noNeeds, SUBJECT_KINDS, type SubjectKind } from './needs.ts';
+import { emptyGovernance, type GovernanceState } from './state.ts';
+
+const text = z.string();
+const count = z.int().nonnegative();
+const need = z.strictObject({ ms: count, count });
+const calls = z.array(z.tuple([text, z.array(z.number())]));
+
+const ApprovalSchema = z.strictObject({
+  id: text,
+  index: count,
+  status: z.enum(['pending', 'granted', 'denied', 'expired', 'used']),
+  action: text,
+  action_key: text,
+  args_hash: text.exactOptional(),
+  policy_hash: text,
+  requester: z.strictObject({ agent_id: text.exactOptional(), user_id: text.exactOptional() }),
+  run_id: text.exactOptional(),
+  parent_id: text.exactOptional(),
+  approvers: z.array(text),
+  ttl_ms: count,
+  requested_at: text,
+  expires_at: text,
+  expires: z.number(),
+  approver: text.exactOptional(),
+  approved_at: text.exactOptional(),
+  told: z.literal(true).exactOptional(),
+});
+
+export const SavedGovernanceSchema = z.strictObject({
+  size: count,
+  time: z.strictObject({ shift: z.number(), floor: z.number() }),
+  kill: z.array(
+    z.strictObject({
+      scope: text,
+      id: text,
+      since: text,
+      reason: text.exactOptional(),
+      by: text.exactOptional(),
+    }),
+  ),
+  needs: z.strictObject({ user: need, agent: need, tenant: need, global: need, tool: need }),
+  calls: z.strictObject({ user: calls, agent: calls, tenant: calls, global: calls, tool: calls }),
+  runs: z.array(
+    z.strictObject({
+      run: text,
+      started: z.number(),
+      steps: count,
+      tool_calls: count,
+      usd: z.number().nonnegative(),
+      actions: z.array(z.tuple([text, count])),
+    }),
+  ),
+  approvals: z.array(ApprovalSchema),
+});
+export type SavedGovernance = z.infer<typeof SavedGovernanceSchema>;
+
+type Calls = readonly (readonly [string, readonly number[]])[];
+
+/** What no window of the present needs reaches is left out. */
+function recentCalls(state: GovernanceState, kind: SubjectKind): Calls {
+  const { ms } = state.windows.needs[kind];
+  const since = state.time.floor - ms;
+  return [...state.windows.times[kind]].flatMap(([subject, times]) => {
+    const recent = times.filter((at) => at > since);
+    return recent.length === 0 ? [] : [[subject, recent] as const];
+  });
+}
+
+const NO_CALLS: Readonly<Record<SubjectKind, Calls>> = {
+  user: [],
+  agent: [],
+  tenant: [],
+  global: [],
+  tool: [],
+};
+
+export function saveGovernance(state: GovernanceState): Json {
+  const found = Object.fromEntries(
+    SUBJECT_KINDS.map((kind) => [kind, recentCalls(state, kind)] as const),
+  ) as typeof NO_CALLS;
+  const many = SUBJECT_KINDS.reduce(
+    (sum, kind) => sum + found[kind].reduce((calls, [, times]) => calls + times.length + 2, 0),
+    0,
+  );
+  // Writing them all would hold up the appends for longer than reading the log does at the next start.
+  const tooMany = many > LIMITS.savedCalls;
+  return {
+    size: state.size,
+    time: { ...state.time },
+    kill: [...state.kill.values()].map((one) => ({ ...one })),
+    needs: (tooMany ? noNeeds() : state.windows.needs) as unknown as Json,
+    calls: (tooMany ? NO_CALLS : found) as unknown as Json,
+    runs: [...state.budgets].map(([run, use]) => ({ ...use, run, actions: [...use.actions] as Json })),
+    approvals: [...state.approvals.byId.values()].map((one) => ({ ...one }) as unknown as Json),
+  };
+}
+
+export function openGovernance(saved: SavedGovernance): GovernanceState {
+  const state = emptyGovernance(saved.needs as Needs);
+  state.size = saved.size;
+  Object.assign(state.time, saved.time);
+  for (const one of saved.kill) state.kill.set(one.scope, one);
+  for (const kind of SUBJECT_KINDS)
+    for (const [subject, times] of saved.calls[kind]) state.windows.times[kind].set(subject, times);
+  for (const { run, actions, ...use } of saved.runs)
+    state.budgets.set(run, { ...use, actions: new Map(actions) });
+  for (const one of saved.approvals) {
+    const approval: Approval = one;
+    state.approvals.byId.set(approval.id, approval);
+    state.approvals.newest.set(approvalKeyOf(approval), approval.id);
+  }
+  return state;
+}
