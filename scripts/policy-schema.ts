@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { REASONS } from '../src/core/policy/reasons.ts';
+import { layersOf, REASONS, type ReasonCode } from '../src/core/policy/reasons.ts';
 import { PolicyFileSchema } from '../src/core/policy/schema.ts';
 
 export const SCHEMA_FILE = new URL('../spec/policy.schema.json', import.meta.url);
@@ -25,7 +25,7 @@ export function withReasonTable(docs: string): string {
   const to = docs.indexOf(END);
   if (from === -1 || to < from) throw new Error('docs/policy.md has lost the marks around its reason codes');
   const rows = Object.entries(REASONS).map(
-    ([code, { layer, means }]) => `| \`${code}\` | ${layer} | ${means} |`,
+    ([code, { means }]) => `| \`${code}\` | ${layersOf(code as ReasonCode).join(', ')} | ${means} |`,
   );
   const table = ['| Code | Layer | Meaning |', '|---|---|---|', ...rows].join('\n');
   return `${docs.slice(0, from)}${BEGIN}\n${table}\n${docs.slice(to)}`;

@@ -3,32 +3,25 @@
  * the decision records exactly those that ran. Whatever goes wrong is a stop: a malformed request, an unreadable
  * policy, a bug of ours. The same three values give the same decision for ever (replay).
  */
-import type { Decision, LayerResult, Target } from '../entry.ts';
-import type { Json } from '../json.ts';
+import type { Decision, LayerResult } from '../entry.ts';
+import type { JsonObject } from '../json.ts';
 import type { PolicyInForce } from './compiled.ts';
-import { normalizeHost } from './hosts.ts';
-import { indexOf } from './index-of.ts';
+import { contextOf, isRequest } from './context.ts';
+import { ENGINES, type EngineName } from './engines.ts';
 import { inputsFit, readInputs, recordInputs } from './inputs.ts';
-import type { KnownTarget, Layer, LayerContext } from './layer.ts';
-import { allowlistLayer } from './layers/allowlist.ts';
-import { credentialLayer } from './layers/credential.ts';
-import { identityLayer } from './layers/identity.ts';
+import type { Layer, LayerAnswer, LayerContext, Want } from './layer.ts';
 import type { LayerName, ReasonCode } from './reasons.ts';
 import type { Decide, DecisionInputs, DecisionRequest } from './types.ts';
 
 /** Changes whenever the same three values could give another decision. */
-export const ENGINE = 'tally-policy/1';
-
-/** In the order of the design; a layer that is not here is not evaluated, and `layers` then says so by its absence. */
-const LAYERS: readonly Layer[] = [identityLayer, allowlistLayer, credentialLayer];
+export const ENGINE: EngineName = 'tally-policy/2';
 
 /** What a decision tells of a failure: the first lines of it. */
 const WHY_CHARS = 500;
 
 type Cited = Pick<Decision, 'policy' | 'snapshot'>;
 
-function cite(policy: PolicyInForce, decidedAt: string): Cited {
-  const { compiled, hash } = policy;
+function cite({ compiled, hash }: PolicyInForce, decidedAt: string): Cited {
   return {
     // The hash of the file as it stands on disk, which anybody can recompute; the snapshot is what was evaluated.
     policy: { id: compiled.id, version: compiled.version, hash: compiled.source_hash },
@@ -36,99 +29,132 @@ function cite(policy: PolicyInForce, decidedAt: string): Cited {
   };
 }
 
-function stopBefore(
-  layer: LayerName,
-  reason: ReasonCode,
-  message: string,
-  rest: Partial<Decision>,
-): Decision {
-  return {
+type Stop = (layer: LayerName, reason: ReasonCode, message: string, rest: Partial<Decision>) => Decision;
+
+const stopOf =
+  (engine: EngineName): Stop =>
+  (layer, reason, message, rest) => ({
     outcome: 'stop',
     reason,
     message,
     layer,
     layers: [{ layer, result: 'fail', reason }],
     ...rest,
-    engine: ENGINE,
+    engine,
     enforced: true,
-  };
+  });
+
+/** What a walk through the layers leaves. */
+interface Walk {
+  readonly layers: LayerResult[];
+  read: JsonObject | undefined;
+  want: Want | undefined;
+  rule: string | undefined;
+  approval: Decision['approval'];
+  failed: Extract<LayerAnswer, { result: 'fail' }> | undefined;
+  at: LayerName | undefined;
 }
 
-function knownTarget(target: Target | undefined): KnownTarget | undefined {
-  if (target === undefined) return undefined;
-  const { host: text, scheme, port } = target;
-  const result = typeof text === 'string' ? normalizeHost(text) : undefined;
-  const known = scheme === 'https' || scheme === 'http' ? scheme : undefined;
+/** Most layers have nothing to say of a call; what they leave is the same for every call. */
+const RESULTS = new Map<string, LayerResult>();
+function resultOf(layer: LayerName, result: 'pass' | 'skip'): LayerResult {
+  const key = `${layer} ${result}`;
+  let known = RESULTS.get(key);
+  if (known === undefined) {
+    known = Object.freeze({ layer, result });
+    RESULTS.set(key, known);
+  }
+  return known;
+}
+
+function walk(layers: readonly Layer[], context: LayerContext & { want: Want | undefined }): Walk {
+  const out: Walk = {
+    layers: [],
+    read: undefined,
+    want: undefined,
+    rule: undefined,
+    approval: undefined,
+    failed: undefined,
+    at: undefined,
+  };
+  for (const layer of layers) {
+    const answer = layer.evaluate(context);
+    if (answer.result === 'skip') {
+      out.layers.push(resultOf(layer.name, 'skip'));
+      continue;
+    }
+    if (answer.read !== undefined) out.read = { ...out.read, ...answer.read };
+    if (answer.result === 'fail') {
+      out.layers.push({ layer: layer.name, result: 'fail', reason: answer.reason });
+      out.failed = answer;
+      out.at = layer.name;
+      return out;
+    }
+    const { want, rule, approval } = answer;
+    if (rule !== undefined) out.rule = rule;
+    if (approval !== undefined) out.approval = approval;
+    if (want === undefined) {
+      out.layers.push(resultOf(layer.name, 'pass'));
+      continue;
+    }
+    // Passed for now, and the record says on what condition.
+    out.layers.push({ layer: layer.name, result: 'pass', reason: want.reason });
+    context.want = want;
+  }
+  return out;
+}
+
+/** What a layer that failed adds to the decision. */
+function refusalOf({ failed, at }: Walk): Partial<Decision> | undefined {
+  if (failed === undefined || at === undefined) return undefined;
+  const { reason, message, rule, wanted, retry_after_ms } = failed;
   return {
-    target,
-    host: result !== undefined && 'host' in result ? result.host : undefined,
-    scheme: known,
-    port: port ?? (known === undefined ? undefined : known === 'https' ? 443 : 80),
+    reason,
+    message,
+    layer: at,
+    ...(rule === undefined ? {} : { rule }),
+    ...(wanted === undefined ? {} : { wanted }),
+    ...(retry_after_ms === undefined ? {} : { retry_after_ms }),
   };
 }
 
-/** What the types promise and a caller in plain JavaScript, or a parser, may not have kept. */
-function isRequest(request: Partial<DecisionRequest> | undefined | null): request is DecisionRequest {
-  const { action, credentials } = request ?? {};
-  const target = action?.target;
-  return (
-    typeof action?.name === 'string' &&
-    Array.isArray(credentials) &&
-    credentials.every((c) => typeof c.ref === 'string' && typeof c.injection_style === 'string') &&
-    (target === undefined || (typeof target === 'object' && target !== null)) &&
-    (target?.port === undefined || typeof target.port === 'number') &&
-    (target?.method === undefined || typeof target.method === 'string')
-  );
-}
-
-function evaluate(request: DecisionRequest, policy: PolicyInForce, inputs: DecisionInputs): Decision {
+function evaluate(
+  engine: EngineName,
+  request: DecisionRequest,
+  policy: PolicyInForce,
+  inputs: DecisionInputs,
+): Decision {
+  const stop = stopOf(engine);
   const cited = cite(policy, inputs.decided_at);
   const unreadable = policy.unreadable ?? policy.compiled.unreadable;
   if (unreadable !== undefined) {
     const message = `the policy in force cannot be used: ${unreadable.slice(0, WHY_CHARS)}`;
-    return stopBefore('policy', 'policy_unreadable', message, {
+    return stop('policy', 'policy_unreadable', message, {
       ...cited,
-      inputs: recordInputs(inputs, {}),
+      inputs: recordInputs(inputs, undefined),
     });
   }
   if (!isRequest(request))
-    return stopBefore('engine', 'internal_error', 'the request is malformed', {
+    return stop('engine', 'internal_error', 'the request is malformed', {
       ...cited,
-      inputs: recordInputs(inputs, {}),
+      inputs: recordInputs(inputs, undefined),
     });
 
-  const context: LayerContext = {
-    request,
-    inputs,
-    policy: policy.compiled,
-    index: indexOf(policy.compiled),
-    to: knownTarget(request.action.target),
-  };
-  const layers: LayerResult[] = [];
-  const read: Record<string, Json | undefined> = {};
-  let failed: Pick<Decision, 'reason' | 'message' | 'layer'> | undefined;
-  for (const layer of LAYERS) {
-    const answer = layer.evaluate(context);
-    if (answer.result !== 'skip' && answer.read !== undefined) Object.assign(read, answer.read);
-    if (answer.result !== 'fail') {
-      layers.push({ layer: layer.name, result: answer.result });
-      continue;
-    }
-    const { reason, message } = answer;
-    layers.push({ layer: layer.name, result: 'fail', reason });
-    failed = { reason, message, layer: layer.name };
-    break;
-  }
-
-  return {
-    outcome: failed === undefined ? 'allow' : 'stop',
-    ...failed,
+  const walked = walk(ENGINES[engine], contextOf(request, policy, inputs));
+  const { failed, at, rule, approval, layers, read } = walked;
+  const decision: Decision = {
+    outcome: failed === undefined ? 'allow' : (failed.outcome ?? 'stop'),
+    ...refusalOf(walked),
     layers,
     ...cited,
     inputs: recordInputs(inputs, read),
-    engine: ENGINE,
-    enforced: !(policy.compiled.mode === 'observe' && inputs.allow_observe === true),
+    engine,
+    // A kill switch is the operator's word and not the policy's: observing does not let its calls go on.
+    enforced: at === 'kill_switch' || !(policy.compiled.mode === 'observe' && inputs.allow_observe === true),
   };
+  if (failed === undefined && rule !== undefined) decision.rule = rule;
+  if (approval !== undefined) decision.approval = approval;
+  return decision;
 }
 
 function messageOf(error: unknown): string {
@@ -140,20 +166,29 @@ function messageOf(error: unknown): string {
   }
 }
 
-export const decide: Decide = (request, policy, inputs) => {
+/** As the engine of that name decides: for replay. */
+export function decideAs(
+  engine: EngineName,
+  request: DecisionRequest,
+  policy: PolicyInForce,
+  inputs: DecisionInputs,
+): Decision {
+  const stop = stopOf(engine);
   try {
     const known = readInputs(inputs);
     if (known === undefined)
-      return stopBefore('engine', 'internal_error', 'what was read for this decision is malformed', {});
-    const decision = evaluate(request, policy, known);
+      return stop('engine', 'internal_error', 'what was read for this decision is malformed', {});
+    const decision = evaluate(engine, request, policy, known);
     if (decision.inputs === undefined || inputsFit(decision.inputs)) return decision;
     // Without all of its inputs a decision cannot be replayed, so what cannot be recorded is not decided on.
-    return stopBefore('engine', 'inputs_too_large', 'too much was read for this decision to record it', {
+    return stop('engine', 'inputs_too_large', 'too much was read for this decision to record it', {
       ...cite(policy, known.decided_at),
       inputs: { decided_at: known.decided_at },
     });
   } catch (error) {
     // Total by contract: whoever asks gets a stop with its reason, never an exception that a caller might let pass.
-    return stopBefore('engine', 'internal_error', `the decision failed: ${messageOf(error)}`, {});
+    return stop('engine', 'internal_error', `the decision failed: ${messageOf(error)}`, {});
   }
-};
+}
+
+export const decide: Decide = (request, policy, inputs) => decideAs(ENGINE, request, policy, inputs);

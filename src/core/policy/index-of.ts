@@ -3,43 +3,104 @@
  * by the compiled object, holds nothing that is not derived from it, and is never handed out.
  */
 import type { DecisionOutcome } from '../entry.ts';
-import type { AllowedHost, CompiledPolicy, CredentialRule } from './compiled.ts';
+import type { AllowedHost, CompiledPolicy, CredentialRule, TierRules } from './compiled.ts';
+import { belowWhat, type HostSet, hostSet, isWild } from './host-set.ts';
+import { type PathPattern, pathPattern } from './path-pattern.ts';
+import { indexRules, type RuleIndex } from './rule-index.ts';
+
+export interface AllowedLine {
+  readonly line: AllowedHost;
+  readonly methods: ReadonlySet<string> | undefined;
+  readonly paths: readonly PathPattern[] | undefined;
+}
 
 export interface CredentialIndex {
   readonly rule: CredentialRule;
-  readonly hosts: ReadonlySet<string> | undefined;
+  readonly hosts: HostSet | undefined;
   readonly agents: ReadonlySet<string> | undefined;
   readonly methods: ReadonlyMap<string, DecisionOutcome> | undefined;
 }
 
 export interface PolicyIndex {
   /** Maps, not objects: a host or credential named "constructor" must not find Object's. */
-  readonly hosts: ReadonlyMap<string, readonly AllowedHost[]>;
+  readonly hosts: ReadonlyMap<string, readonly AllowedLine[]>;
+  /** "*.example.com" under "example.com". */
+  readonly below: ReadonlyMap<string, readonly AllowedLine[]>;
   readonly credentials: ReadonlyMap<string, CredentialIndex>;
   /** Agents whose name has to be proved. */
   readonly issuedAgents: ReadonlySet<string>;
+  /** Hosts of the agents' contracts. */
+  readonly agentHosts: ReadonlyMap<string, HostSet>;
+  readonly rules: RuleIndex;
+  /** Whether anything bounds how often somebody calls. */
+  readonly rated: boolean;
 }
 
-function build(policy: CompiledPolicy): PolicyIndex {
-  const hosts = new Map<string, AllowedHost[]>();
+function indexLines(policy: CompiledPolicy): Pick<PolicyIndex, 'hosts' | 'below'> {
+  const hosts = new Map<string, AllowedLine[]>();
+  const below = new Map<string, AllowedLine[]>();
   for (const line of policy.allowlist) {
-    const lines = hosts.get(line.host);
-    if (lines === undefined) hosts.set(line.host, [line]);
-    else lines.push(line);
+    const wild = isWild(line.host);
+    const [map, key] = wild ? [below, belowWhat(line.host)] : [hosts, line.host];
+    const indexed = {
+      line,
+      methods: line.methods === undefined ? undefined : new Set(line.methods),
+      paths: line.paths?.map(pathPattern),
+    };
+    const lines = map.get(key);
+    if (lines === undefined) map.set(key, [indexed]);
+    else lines.push(indexed);
   }
+  return { hosts, below };
+}
+
+function indexCredentials(policy: CompiledPolicy): PolicyIndex['credentials'] {
   const credentials = new Map<string, CredentialIndex>();
   for (const [ref, rule] of Object.entries(policy.credentials)) {
     credentials.set(ref, {
       rule,
-      hosts: rule.hosts === undefined ? undefined : new Set(rule.hosts),
+      hosts: rule.hosts === undefined ? undefined : hostSet(rule.hosts),
       agents: rule.agents === undefined ? undefined : new Set(rule.agents),
       methods: rule.methods === undefined ? undefined : new Map(Object.entries(rule.methods)),
     });
   }
+  return credentials;
+}
+
+function indexAgents(policy: CompiledPolicy): Pick<PolicyIndex, 'issuedAgents' | 'agentHosts'> {
   const issuedAgents = new Set<string>();
-  for (const [agentId, agent] of Object.entries(policy.agents))
+  const agentHosts = new Map<string, HostSet>();
+  for (const [agentId, agent] of Object.entries(policy.agents)) {
     if (agent.requires === 'issued') issuedAgents.add(agentId);
-  return { hosts, credentials, issuedAgents };
+    if (agent.hosts !== undefined) agentHosts.set(agentId, hostSet(agent.hosts));
+  }
+  return { issuedAgents, agentHosts };
+}
+
+function hasRate(tiers: TierRules | undefined): boolean {
+  for (const tier in tiers) if (tiers[tier as keyof TierRules]?.rate !== undefined) return true;
+  return false;
+}
+
+function isRated({ limits, defaults, tools = {}, users = {} }: CompiledPolicy): boolean {
+  if (limits !== undefined || hasRate(defaults)) return true;
+  for (const name in tools) if (hasRate(tools[name]?.tiers)) return true;
+  for (const id in users) {
+    const user = users[id];
+    if (hasRate(user?.tiers)) return true;
+    for (const name in user?.tools) if (hasRate(user?.tools?.[name])) return true;
+  }
+  return false;
+}
+
+function build(policy: CompiledPolicy): PolicyIndex {
+  return {
+    ...indexLines(policy),
+    credentials: indexCredentials(policy),
+    ...indexAgents(policy),
+    rules: indexRules(policy),
+    rated: isRated(policy),
+  };
 }
 
 const built = new WeakMap<CompiledPolicy, PolicyIndex>();

@@ -20,6 +20,13 @@ export function toolNames(request: DecisionRequest): readonly string[] {
   return tool === request.action.name ? [tool] : [tool, request.action.name];
 }
 
+/** What the surfaces themselves are called: a call over HTTP, a program with a secret in its environment. */
+const PLAIN: ReadonlySet<string> = new Set(['http.call', 'secret.run']);
+
+/** Nothing but a call: its host and its credentials say what it may, and it is no tool of anybody's. */
+export const isPlain = ({ action }: DecisionRequest): boolean =>
+  action.tool === undefined && PLAIN.has(action.name);
+
 /** A call that is silent belongs to what its token is bound to. */
 export const projectOf = (request: DecisionRequest, identity: Identity): string | undefined =>
   request.project_id ?? identity.project_id;
@@ -28,16 +35,20 @@ export const environmentOf = (request: DecisionRequest, identity: Identity): str
 export const runOf = (request: DecisionRequest, identity: Identity): string | undefined =>
   request.run_id ?? identity.run_id;
 
-/** Whose call it is, for the sliding windows (windows.ts). */
+/**
+ * Whose call it is, for the sliding windows (windows.ts). A delegated call counts for the agent that began the chain:
+ * the names after it are given by the delegators, and a new one each time would never be counted.
+ */
 export function countedOf(
   request: DecisionRequest,
   { identity, principal }: Pick<DecisionInputs, 'identity' | 'principal'>,
 ): Counted {
+  const agent_id = identity.delegation?.[0]?.agent_id ?? identity.agent_id;
   return {
     tenant_id: request.tenant_id,
     tier: tierOf(request),
     tool: toolOf(request),
     ...(principal === undefined ? {} : { user_id: principal.id }),
-    ...(identity.agent_id === undefined ? {} : { agent_id: identity.agent_id }),
+    ...(agent_id === undefined ? {} : { agent_id }),
   };
 }

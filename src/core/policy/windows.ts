@@ -49,23 +49,22 @@ export function windowsOf(policy: CompiledPolicy, call: Counted): readonly Windo
   const { limits } = policy;
   const { tier, tool } = call;
   const user = own(policy.users, call.user_id);
-  const rates: [subject: string, rate: Rate | undefined, reason: ReasonCode][] = [
-    [toolSubject(call), own(user?.tools, tool)?.[tier]?.rate, 'rate_limited_user'],
-    [toolSubject(call), own(policy.tools, tool)?.tiers?.[tier]?.rate, 'rate_limited_user'],
-    [userSubject(call), user?.tiers?.[tier]?.rate ?? policy.defaults?.[tier]?.rate, 'rate_limited_user'],
-    [userSubject(call), limits?.per_user, 'rate_limited_user'],
-    [agentSubject(call), limits?.per_agent, 'rate_limited_agent'],
-    [tenantSubject(call), limits?.per_tenant, 'rate_limited_tenant'],
-    [GLOBAL, limits?.global, 'rate_limited_global'],
-    [
-      userSubject(call),
-      limits?.burst === undefined ? undefined : { count: limits.burst, window_ms: LIMITS.burstMs },
-      'burst_limited',
-    ],
-  ];
+  const windows: Window[] = [];
+  const add = (subject: string, rate: Rate, reason: ReasonCode): void => {
+    windows.push({ key: `${subject}/${rate.window_ms}`, subject, rate, reason });
+  };
   // What is said of a tool for one user stands in place of what is said of it for all.
-  if (rates[0]?.[1] !== undefined) rates.splice(1, 1);
-  return rates.flatMap(([subject, rate, reason]) =>
-    rate === undefined ? [] : [{ key: `${subject}/${rate.window_ms}`, subject, rate, reason }],
-  );
+  const ofTool = own(user?.tools, tool)?.[tier]?.rate ?? own(policy.tools, tool)?.tiers?.[tier]?.rate;
+  if (ofTool !== undefined) add(toolSubject(call), ofTool, 'rate_limited_user');
+  const ofTier = user?.tiers?.[tier]?.rate ?? policy.defaults?.[tier]?.rate;
+  if (ofTier !== undefined) add(userSubject(call), ofTier, 'rate_limited_user');
+  if (limits === undefined) return windows;
+  const { per_user, per_agent, per_tenant, global, burst } = limits;
+  if (per_user !== undefined) add(userSubject(call), per_user, 'rate_limited_user');
+  if (per_agent !== undefined) add(agentSubject(call), per_agent, 'rate_limited_agent');
+  if (per_tenant !== undefined) add(tenantSubject(call), per_tenant, 'rate_limited_tenant');
+  if (global !== undefined) add(GLOBAL, global, 'rate_limited_global');
+  if (burst !== undefined)
+    add(userSubject(call), { count: burst, window_ms: LIMITS.burstMs }, 'burst_limited');
+  return windows;
 }

@@ -4,7 +4,7 @@ import { DecisionSchema } from '../../../src/core/entry.ts';
 import { LIMITS } from '../../../src/core/limits.ts';
 import { decide, ENGINE } from '../../../src/core/policy/decide.ts';
 import { unreadablePolicy } from '../../../src/core/policy/load.ts';
-import { isReasonCode, REASONS } from '../../../src/core/policy/reasons.ts';
+import { isReasonCode, layersOf } from '../../../src/core/policy/reasons.ts';
 import { AT, ask, inputsOf, POLICY, policyOf, requestTo, said } from './fixtures.ts';
 
 describe('a decision', () => {
@@ -17,7 +17,12 @@ describe('a decision', () => {
       reason: 'domain_not_in_allowlist',
       layer: 'allowlist',
       layers: [
+        { layer: 'kill_switch', result: 'skip' },
         { layer: 'identity', result: 'pass' },
+        { layer: 'membership', result: 'pass' },
+        { layer: 'capability', result: 'skip' },
+        { layer: 'delegation', result: 'skip' },
+        { layer: 'scopes', result: 'skip' },
         { layer: 'allowlist', result: 'fail', reason: 'domain_not_in_allowlist' },
       ],
       policy: { id: 'local', version: '7', hash: POLICY.compiled.source_hash },
@@ -28,11 +33,24 @@ describe('a decision', () => {
     });
     const allowed = ask(requestTo('http://localhost:9000/'), { addresses: ['127.0.0.1'] });
     assert.equal(allowed.reason, undefined);
-    assert.deepEqual(allowed.layers, [
-      { layer: 'identity', result: 'pass' },
-      { layer: 'allowlist', result: 'pass' },
-      { layer: 'credential', result: 'skip' },
-    ]);
+    assert.deepEqual(
+      allowed.layers.map(({ layer, result }) => `${layer} ${result}`),
+      [
+        'kill_switch skip',
+        'identity pass',
+        'membership pass',
+        'capability skip',
+        'delegation skip',
+        'scopes skip',
+        'allowlist pass',
+        'credential skip',
+        'permission skip',
+        'rules skip',
+        'limits skip',
+        'budgets skip',
+        'approval skip',
+      ],
+    );
     assert.deepEqual(allowed.inputs, {
       decided_at: AT,
       identity: { level: 'anonymous' },
@@ -82,7 +100,7 @@ describe('a decision', () => {
     );
     for (const { reason = '', layer } of decisions) {
       assert.ok(isReasonCode(reason));
-      assert.equal(REASONS[reason].layer, layer);
+      assert.equal(layersOf(reason)[0], layer);
     }
   });
 });

@@ -214,17 +214,21 @@ describe('the credential layer', () => {
   });
 
   it('lets a credential into a program’s environment only where the policy names that', () => {
-    const into = (...refs: string[]): string =>
+    const into = (name: string, ...refs: string[]): string =>
       said(
         ask({
           tenant_id: 'local',
-          action: { name: 'secret.run' },
+          action: { name },
           credentials: refs.map((ref) => ({ ref, injection_style: 'env_inject' })),
         }),
       );
-    assert.equal(into('STYLED'), 'allow');
-    assert.equal(into('FREE'), 'stop credential credential_not_allowed');
-    assert.equal(into('STYLED', 'BOUND'), 'stop credential credential_not_allowed');
-    assert.equal(into(), 'stop allowlist domain_not_in_allowlist');
+    for (const name of ['secret.run', 'http.call']) {
+      assert.equal(into(name, 'STYLED'), 'allow');
+      assert.equal(into(name, 'FREE'), 'stop credential credential_not_allowed');
+      assert.equal(into(name, 'STYLED', 'BOUND'), 'stop credential credential_not_allowed');
+    }
+    // What goes to no host is none of the allowlist's, and a call that leaves its host out is no such thing.
+    assert.equal(into('secret.run'), 'allow');
+    assert.equal(into('http.call'), 'stop allowlist domain_not_in_allowlist');
   });
 });

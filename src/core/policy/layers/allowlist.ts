@@ -4,9 +4,16 @@
  */
 import { addressRefusal, isMetadataAddress, isMetadataHost, parseAddress } from '../address.ts';
 import type { AllowedHost } from '../compiled.ts';
+import { namesAbove } from '../host-set.ts';
 import { formatHostPort, shown } from '../hosts.ts';
-import { fail, type KnownTarget, type Layer, type LayerAnswer, SKIP } from '../layer.ts';
+import type { AllowedLine, PolicyIndex } from '../index-of.ts';
+import { fail, type KnownTarget, type Layer, type LayerAnswer, type LayerContext, SKIP } from '../layer.ts';
+import { readingsOf } from '../path-pattern.ts';
+import { environmentOf, projectOf } from '../subject.ts';
 import { isEnvironmentOnly } from './credential.ts';
+
+const HTTP_CALL = 'http.call';
+const NONE: readonly AllowedLine[] = [];
 
 const DEFAULT_PORT = { https: 443, http: 80 } as const;
 
@@ -24,19 +31,61 @@ function mend(to: KnownTarget, host: string, internal = namesInside(host)): stri
   return `tally policy allow ${formatHostPort(host, port)}${flags}`;
 }
 
-/** Of the lines that permit host, port and scheme, the one that permits most: the list is a union of grants. */
-function permitting(lines: readonly AllowedHost[], to: KnownTarget): AllowedHost | undefined {
-  let best: AllowedHost | undefined;
-  for (const line of lines) {
-    if (!portMatches(line, to) || (to.scheme !== 'https' && line.http !== true)) continue;
-    if (best === undefined || (line.internal === true && best.internal !== true)) best = line;
-  }
-  return best;
+/** Every line that names the host: those of its own, and the wildcards above it. */
+function linesFor(index: PolicyIndex, host: string): readonly AllowedLine[] {
+  const own = index.hosts.get(host);
+  if (index.below.size === 0) return own ?? NONE;
+  const lines = [...(own ?? NONE)];
+  for (const above of namesAbove(host)) lines.push(...(index.below.get(above) ?? NONE));
+  return lines;
 }
 
 function portMatches(line: AllowedHost, to: KnownTarget): boolean {
   if (line.port !== undefined) return line.port === to.port;
   return to.scheme !== undefined && to.port === DEFAULT_PORT[to.scheme];
+}
+
+const schemeMatches = (line: AllowedHost, to: KnownTarget): boolean =>
+  to.scheme === 'https' || (to.scheme === 'http' && line.http === true);
+
+const names = (list: readonly string[] | undefined, name: string | undefined): boolean =>
+  list === undefined || (name !== undefined && list.includes(name));
+
+/** What a line says of a call to its host, in this order. The one that goes furthest tells what is missing. */
+const STEPS = ['port', 'scheme', 'place', 'method', 'path', 'all'] as const;
+type Step = (typeof STEPS)[number];
+
+function reached({ line, methods, paths }: AllowedLine, to: KnownTarget, where: Where): Step {
+  if (!portMatches(line, to)) return 'port';
+  if (!schemeMatches(line, to)) return 'scheme';
+  if (!names(line.projects, where.project) || !names(line.environments, where.environment)) return 'place';
+  if (methods !== undefined && !methods.has(to.target.method?.toUpperCase() ?? '')) return 'method';
+  if (paths === undefined) return 'all';
+  const readings = readingsOf(to.target.path);
+  return readings !== undefined && paths.some((pattern) => pattern.matches(readings)) ? 'all' : 'path';
+}
+
+interface Where {
+  readonly project: string | undefined;
+  readonly environment: string | undefined;
+}
+
+/** The list is a union of grants: of the lines that permit the call, the one that permits most. */
+function best(
+  lines: readonly AllowedLine[],
+  to: KnownTarget,
+  where: Where,
+): { readonly line?: AllowedHost; readonly step: Step } {
+  let line: AllowedHost | undefined;
+  let step: Step = 'port';
+  for (const candidate of lines) {
+    const came = reached(candidate, to, where);
+    if (STEPS.indexOf(came) > STEPS.indexOf(step)) step = came;
+    if (came !== 'all') continue;
+    if (line === undefined || (candidate.line.internal === true && line.internal !== true))
+      line = candidate.line;
+  }
+  return line === undefined ? { step } : { line, step };
 }
 
 function lineText(line: AllowedHost): string {
@@ -70,49 +119,85 @@ function checkAddresses(
   return { result: 'pass', read };
 }
 
-export const allowlistLayer: Layer = {
-  name: 'allowlist',
-  evaluate({ inputs, policy, index, to, request }) {
-    // A secret that is handed to a child process goes to no host; the credential layer lets it go only where the
-    // policy says so by name.
-    if (to === undefined && isEnvironmentOnly(request)) return SKIP;
-    const host = to?.host;
-    if (policy.allowlist.length === 0)
-      return fail(
-        'empty_allowlist',
-        `the allowlist is empty, so every call is stopped${
-          to === undefined || host === undefined ? '' : `; to let agents call ${host}: ${mend(to, host)}`
-        }`,
-      );
-    if (to === undefined) return fail('domain_not_in_allowlist', 'the request names no host');
-    if (host === undefined)
-      return fail(
-        'domain_not_in_allowlist',
-        `${shown(String(to.target.host))} is not a host that can be called`,
-      );
-    if (isMetadataHost(host) || isMetadataAddress(host))
-      return fail(
-        'ssrf_protection_blocked',
-        `${host} is a cloud's metadata service, and nothing in the policy can allow it`,
-      );
-    const lines = index.hosts.get(host);
-    if (lines === undefined)
-      return fail(
-        'domain_not_in_allowlist',
-        `${host} is not in the allowlist; to let agents call it: ${mend(to, host)}`,
-      );
-    const line = permitting(lines, to);
-    if (line !== undefined) return checkAddresses(host, line, to, inputs.addresses);
-    if (lines.some((l) => portMatches(l, to)))
+function refused(host: string, step: Step, to: KnownTarget, where: Where): LayerAnswer {
+  const { method, path } = to.target;
+  switch (step) {
+    case 'scheme':
       return fail(
         'non_https_blocked',
-        `${host} may be called with https only; to let agents use http: ${mend(to, host)}`,
+        to.scheme === undefined
+          ? `${host} may be called with https only`
+          : `${host} may be called with https only; to let agents use http: ${mend(to, host)}`,
       );
-    return to.scheme === undefined
-      ? fail('non_https_blocked', `${host} may be called with https only`)
-      : fail(
-          'domain_not_in_allowlist',
-          `${host} is in the allowlist, but not with port ${to.port}; to let agents call it: ${mend(to, host)}`,
-        );
+    case 'place':
+      return fail(
+        'domain_not_in_allowlist',
+        `${host} is in the allowlist for certain projects or environments, and not for ${shown(where.project ?? 'no project')}, ${shown(where.environment ?? 'no environment')}`,
+      );
+    case 'method':
+      return fail('method_not_allowed', `${host} may not be called with ${shown(method ?? 'no method')}`);
+    case 'path':
+      return fail('path_not_allowed', `${host} may not be called at ${shown(path ?? 'no path')}`);
+    default:
+      return to.scheme === undefined
+        ? fail('non_https_blocked', `${host} may be called with https only`)
+        : fail(
+            'domain_not_in_allowlist',
+            `${host} is in the allowlist, but not with port ${to.port}; to let agents call it: ${mend(to, host)}`,
+          );
+  }
+}
+
+function judge({ inputs, policy, index, request }: LayerContext, to: KnownTarget | undefined): LayerAnswer {
+  const host = to?.host;
+  if (policy.allowlist.length === 0)
+    return fail(
+      'empty_allowlist',
+      `the allowlist is empty, so every call is stopped${
+        to === undefined || host === undefined ? '' : `; to let agents call ${host}: ${mend(to, host)}`
+      }`,
+    );
+  if (to === undefined) return fail('domain_not_in_allowlist', 'the request names no host');
+  if (host === undefined)
+    return fail(
+      'domain_not_in_allowlist',
+      `${shown(String(to.target.host))} is not a host that can be called`,
+    );
+  if (isMetadataHost(host) || isMetadataAddress(host))
+    return fail(
+      'ssrf_protection_blocked',
+      `${host} is a cloud's metadata service, and nothing in the policy can allow it`,
+    );
+  const lines = linesFor(index, host);
+  if (lines.length === 0)
+    return fail(
+      'domain_not_in_allowlist',
+      `${host} is not in the allowlist; to let agents call it: ${mend(to, host)}`,
+    );
+  const where = {
+    project: projectOf(request, inputs.identity),
+    environment: environmentOf(request, inputs.identity),
+  };
+  const { line, step } = best(lines, to, where);
+  return line === undefined
+    ? refused(host, step, to, where)
+    : checkAddresses(host, line, to, inputs.addresses);
+}
+
+export const allowlistLayer: Layer = {
+  name: 'allowlist',
+  evaluate(context) {
+    const { to, request } = context;
+    // What goes to no host is judged by what else is said of it: a tool by its scopes and permissions, a secret that
+    // is handed to a child process by the credential layer. A call that leaves its host out is no such thing.
+    const nowhere = to === undefined && (request.action.name !== HTTP_CALL || isEnvironmentOnly(request));
+    return nowhere ? SKIP : judge(context, to);
   },
+};
+
+/** As engine 1 had it: whatever names no host is a stop, but a secret for a child process. */
+export const allowlistLayer1: Layer = {
+  name: 'allowlist',
+  evaluate: (context) =>
+    context.to === undefined && isEnvironmentOnly(context.request) ? SKIP : judge(context, context.to),
 };

@@ -2,9 +2,10 @@
  * What a credential may be used for: its own hosts, agents, styles and methods. A credential without a line in the
  * policy may go to every host of the allowlist, except into a child's environment, where no host bounds it.
  */
+import type { DecisionOutcome } from '../../entry.ts';
 import { formatHostPort, shown } from '../hosts.ts';
 import { fail, type Layer, type LayerAnswer, type LayerContext, PASS, SKIP } from '../layer.ts';
-import type { DecisionRequest } from '../types.ts';
+import type { DecisionRequest, Identity } from '../types.ts';
 
 type Use = DecisionRequest['credentials'][number];
 
@@ -13,6 +14,34 @@ export function isEnvironmentOnly(request: DecisionRequest): boolean {
   return (
     request.credentials.length > 0 && request.credentials.every((c) => c.injection_style === 'env_inject')
   );
+}
+
+/** Everybody whose hands the call went through: a delegated token is named by its delegator, so that name gives nothing. */
+function* handsOf({ agent_id, delegation = [] }: Identity): Generator<string | undefined> {
+  yield agent_id;
+  for (const hand of delegation) yield hand.agent_id;
+}
+
+function ofAgents(use: Use, agents: ReadonlySet<string>, identity: Identity): LayerAnswer {
+  for (const agent of handsOf(identity)) {
+    if (agent !== undefined && agents.has(agent)) continue;
+    return fail(
+      'credential_not_allowed',
+      agent === undefined
+        ? `${shown(use.ref)} is only for certain agents, and the caller named none`
+        : `${shown(use.ref)} is not for the agent ${shown(agent)}`,
+    );
+  }
+  return PASS;
+}
+
+function ofMethod(use: Use, word: DecisionOutcome | undefined, method: string | undefined): LayerAnswer {
+  if (word === 'allow') return PASS;
+  const how = `with ${shown(method ?? 'no method')}`;
+  if (word !== 'approval_required')
+    return fail('method_not_allowed', `${shown(use.ref)} may not be used ${how}`);
+  const message = `${shown(use.ref)} may be used ${how} only after an approval`;
+  return { result: 'pass', want: { reason: 'policy_approval_required', message } };
 }
 
 function check(use: Use, { inputs: { identity }, index, to }: LayerContext): LayerAnswer {
@@ -26,13 +55,8 @@ function check(use: Use, { inputs: { identity }, index, to }: LayerContext): Lay
   const { rule, hosts, agents, methods } = known;
   if (rule.requires === 'issued' && identity.level !== 'issued')
     return fail('identity_not_issued', `${shown(use.ref)} is only for callers with a checked token`);
-  if (agents !== undefined && (identity.agent_id === undefined || !agents.has(identity.agent_id)))
-    return fail(
-      'credential_not_allowed',
-      identity.agent_id === undefined
-        ? `${shown(use.ref)} is only for certain agents, and the caller named none`
-        : `${shown(use.ref)} is not for the agent ${shown(identity.agent_id)}`,
-    );
+  const forCaller = agents === undefined ? PASS : ofAgents(use, agents, identity);
+  if (forCaller.result === 'fail') return forCaller;
   if (rule.styles !== undefined && !rule.styles.includes(use.injection_style))
     return fail(
       'credential_not_allowed',
@@ -40,28 +64,26 @@ function check(use: Use, { inputs: { identity }, index, to }: LayerContext): Lay
     );
   if (to === undefined) return PASS;
   const { host = '', port, target } = to;
-  // A bare host stands for every port that the allowlist opens on it.
-  if (hosts !== undefined && !hosts.has(formatHostPort(host)) && !hosts.has(formatHostPort(host, port)))
+  if (hosts?.has(host, port) === false)
     return fail(
       'credential_not_allowed',
       `${shown(use.ref)} may not be sent to ${formatHostPort(host, port)}`,
     );
-  if (methods !== undefined && methods.get(target.method?.toUpperCase() ?? '') !== 'allow')
-    return fail(
-      'method_not_allowed',
-      `${shown(use.ref)} may not be used with ${shown(target.method ?? 'no method')}`,
-    );
-  return PASS;
+  return methods === undefined
+    ? PASS
+    : ofMethod(use, methods.get(target.method?.toUpperCase() ?? ''), target.method);
 }
 
 export const credentialLayer: Layer = {
   name: 'credential',
   evaluate(context) {
-    if (context.request.credentials.length === 0) return SKIP;
+    let answer = SKIP;
     for (const use of context.request.credentials) {
-      const answer = check(use, context);
-      if (answer.result === 'fail') return answer;
+      const one = check(use, context);
+      if (one.result === 'fail') return one;
+      // Of several that want an approval the first one says it.
+      if (answer === SKIP || (answer === PASS && one !== PASS)) answer = one;
     }
-    return PASS;
+    return answer;
   },
 };

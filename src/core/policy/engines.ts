@@ -1,0 +1,43 @@
+/**
+ * The layers of each version of the evaluator. A decision names the engine that made it, and is made again by that one:
+ * a layer that came later must not be found missing in what was recorded before.
+ */
+import type { Layer } from './layer.ts';
+import { allowlistLayer, allowlistLayer1 } from './layers/allowlist.ts';
+import { approvalLayer } from './layers/approval.ts';
+import { budgetsLayer } from './layers/budgets.ts';
+import { capabilityLayer } from './layers/capability.ts';
+import { credentialLayer } from './layers/credential.ts';
+import { delegationLayer } from './layers/delegation.ts';
+import { identityLayer } from './layers/identity.ts';
+import { killSwitchLayer } from './layers/kill-switch.ts';
+import { limitsLayer } from './layers/limits.ts';
+import { membershipLayer } from './layers/membership.ts';
+import { permissionLayer } from './layers/permission.ts';
+import { rulesLayer } from './layers/rules.ts';
+import { scopesLayer } from './layers/scopes.ts';
+
+export type EngineName = 'tally-policy/1' | 'tally-policy/2';
+
+export const LAYERS: readonly Layer[] = [
+  killSwitchLayer,
+  identityLayer,
+  membershipLayer,
+  capabilityLayer,
+  delegationLayer,
+  scopesLayer,
+  allowlistLayer,
+  credentialLayer,
+  permissionLayer,
+  rulesLayer,
+  limitsLayer,
+  budgetsLayer,
+  approvalLayer,
+];
+
+export const ENGINES: { readonly [name in EngineName]: readonly Layer[] } = {
+  'tally-policy/1': [identityLayer, allowlistLayer1, credentialLayer],
+  'tally-policy/2': LAYERS,
+};
+
+export const isEngine = (name: string): name is EngineName => Object.hasOwn(ENGINES, name);

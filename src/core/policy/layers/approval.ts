@@ -1,0 +1,80 @@
+/**
+ * A person's word, where one is wanted. A grant counts for this action with these arguments under this very policy, and
+ * for as long as it says; anything else is as if there were none.
+ */
+import { fail, type Layer, type LayerAnswer, type LayerContext, SKIP, type Want } from '../layer.ts';
+import type { GrantRead } from '../types.ts';
+
+/** Who approves where neither a rule nor the policy says it. */
+const APPROVERS: readonly string[] = ['role:owner', 'role:admin'];
+/** And for how long, where neither says it. */
+const TTL_MS = 10 * 60_000;
+
+/** Bound to what was asked: the action, its arguments, and the policy that asked. */
+function isAboutThis(grant: GrantRead, { request, inForce }: LayerContext): boolean {
+  const { key, args_hash } = request.action;
+  return (
+    key !== undefined &&
+    grant.action_key === key &&
+    grant.args_hash === args_hash &&
+    grant.policy_hash === inForce.hash
+  );
+}
+
+function ask({ reason, message, rule, approvers, ttl_ms }: Want, { policy }: LayerContext): LayerAnswer {
+  return {
+    result: 'fail',
+    outcome: 'approval_required',
+    reason,
+    message,
+    ...(rule === undefined ? {} : { rule }),
+    wanted: {
+      approvers: [...(approvers ?? policy.approvals?.approvers ?? APPROVERS)],
+      ttl_ms: ttl_ms ?? policy.approvals?.ttl_ms ?? TTL_MS,
+    },
+  };
+}
+
+function use({ id, approver, approved_at, expires_at, args_hash }: GrantRead, want: Want): LayerAnswer {
+  return {
+    result: 'pass',
+    ...(want.rule === undefined ? {} : { rule: want.rule }),
+    approval: {
+      id,
+      ...(approver === undefined ? {} : { approver }),
+      ...(approved_at === undefined ? {} : { approved_at }),
+      expires_at,
+      ...(args_hash === undefined ? {} : { args_hash }),
+    },
+  };
+}
+
+export const approvalLayer: Layer = {
+  name: 'approval',
+  evaluate(context) {
+    const { want, inputs, request } = context;
+    if (want === undefined) return SKIP;
+    if (request.args === 'streamed')
+      return fail('args_unavailable', 'an approval is for certain arguments, and these were streamed past');
+    const { grant } = inputs;
+    if (grant === undefined || !isAboutThis(grant, context)) return ask(want, context);
+    // Both are of one form (RFC 3339 in UTC with milliseconds), which sorts as it runs.
+    const over = inputs.decided_at >= grant.expires_at;
+    switch (grant.status) {
+      case 'granted':
+        return over
+          ? fail('approval_expired', 'it was approved, and the approval was not used in time')
+          : use(grant, want);
+      case 'denied':
+        return over ? ask(want, context) : fail('policy_approval_denied', 'a person was asked and said no');
+      case 'expired':
+        return fail('approval_expired', 'a person was asked, and nobody answered in time');
+      case 'pending':
+        return over
+          ? fail('approval_expired', 'a person was asked, and nobody answered in time')
+          : ask(want, context);
+      case 'used':
+        return ask(want, context);
+    }
+  },
+};
