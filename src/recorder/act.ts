@@ -28,8 +28,8 @@ export interface ActOptions {
   readonly allowObserve: boolean | undefined;
   readonly now: () => number;
   readonly payloads: Payloads | undefined;
-  /** Resolves when there is room for another event; whoever awaited it has the turn until it waits itself. */
-  readonly room: () => Promise<void>;
+  /** Undefined, or resolves, when there is room for another event; the caller then has the turn until it waits itself. */
+  readonly room: () => Promise<void> | undefined;
   /**
    * Throws when nothing may be recorded any more. A step of the clock is in the log, and known to `governance`, before
    * anything is read by the clock.
@@ -92,7 +92,8 @@ export function createAct(options: ActOptions): Actor {
       const request = withPrint(ask.request, print);
 
       async function turn(payload?: PreparedPayload): Promise<Acted> {
-        await options.room();
+        const wait = options.room();
+        if (wait !== undefined) await wait;
         // From here to `sequence` nothing may wait.
         options.begin();
         const decision = decideNow(request, ask);

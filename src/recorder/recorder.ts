@@ -254,7 +254,8 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     payload?: PreparedPayload,
   ): Promise<Receipt> {
     if (event.id !== undefined) await ids.ready();
-    await room();
+    const wait = room();
+    if (wait !== undefined) await wait;
     // From here to `sequence` nothing may wait: two copies of one event must not both find their id unknown.
     const known = event.id === undefined ? undefined : ids.find(event.id);
     refuse?.(known !== undefined);
@@ -263,13 +264,17 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     return sequenced.receipt;
   }
 
-  /** Whoever awaited it has the turn. */
-  async function room(): Promise<void> {
-    for (;;) {
-      refuseWhenDead();
-      if (sequencer.queuedBytes() < LIMITS.queuedBytes) return;
+  /** Undefined: there is room now, and the caller goes on in its turn. Whoever awaited it has the turn as well. */
+  function room(): Promise<void> | undefined {
+    refuseWhenDead();
+    return sequencer.queuedBytes() < LIMITS.queuedBytes ? undefined : waitForRoom();
+  }
+
+  async function waitForRoom(): Promise<void> {
+    do {
       await committer.turn();
-    }
+      refuseWhenDead();
+    } while (sequencer.queuedBytes() >= LIMITS.queuedBytes);
   }
 
   function sequence(
