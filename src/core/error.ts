@@ -51,6 +51,12 @@ export const ERROR_CODES = {
   SECRET_NOT_FOUND: { exit: 3 },
   VAULT_UNREADABLE: { exit: 1 },
   VAULT_WRITE_FAILED: { exit: 1 },
+  /** A passphrase or a keyring stands before the vault, and this process has no way past it. */
+  VAULT_LOCKED: { exit: 1 },
+  /** A place that keeps secrets did not answer as one should; `details.kind` says how. */
+  PROVIDER_FAILED: { exit: 1 },
+  /** `secretspec.toml` does not say what it should; `details` has the file, line and column. */
+  MANIFEST_INVALID: { exit: 2 },
   // the rest
   /** A call that was allowed and did not succeed: the upstream, the way to it, or the broker. */
   CALL_FAILED: { exit: 1 },

@@ -1,0 +1,108 @@
+/**
+ * What a place that keeps secrets has to do, one file each in `providers/`, and how it says that it could not.
+ *
+ * A provider is opened for one project and one profile and is asked by the secret's own name; where it keeps that is
+ * its business, unless the manifest says so (`ref`). Values are buffers that the caller wipes. No error and no `uri`
+ * holds a value, a password or a token.
+ */
+import { TallyError } from '../../core/error.ts';
+
+/** The store's own coordinates of a secret, in place of the convention (`ref` of the manifest). */
+export interface Ref {
+  /** The store's complete name. */
+  readonly item: string;
+  readonly field?: string | undefined;
+  readonly vault?: string | undefined;
+  readonly section?: string | undefined;
+  readonly version?: string | undefined;
+}
+
+/** Whose secrets: both are part of where they are kept. Absent: the machine's own, which the broker uses. */
+export interface Where {
+  readonly project: string;
+  readonly profile: string;
+}
+
+export interface Provider {
+  /** Where it is, without user, password or token: for records and people. */
+  readonly uri: string;
+  /** Where `name` is kept, in the store's own words: shown before something is written there. */
+  address(name: string, ref?: Ref): string;
+  /** undefined: the store answered that it has none. Everything else that is not a value rejects. */
+  get(name: string, ref?: Ref): Promise<Buffer | undefined>;
+  /** Durable, as far as the store is, when it resolves. `value` is not kept. Absent: read-only. */
+  set?(name: string, value: Uint8Array, ref?: Ref): Promise<void>;
+  /** false when there was none. */
+  delete?(name: string, ref?: Ref): Promise<boolean>;
+  /** Names that it keeps for this project and profile, sorted. */
+  list?(): Promise<readonly string[]>;
+  /** Forgets what it remembers. */
+  close?(): void;
+}
+
+/** Opens providers by what a manifest, the configuration or `--provider` calls them, each once. */
+export interface Providers {
+  /**
+   * `spec`: an alias, the name of a provider, or a URI. `trusted`: who names it is the person or the machine's
+   * configuration, not a manifest that came with a repository.
+   */
+  open(spec: string, where: Where | undefined, options?: OpenOptions): Promise<Provider>;
+  /** Where secrets are kept when nothing says otherwise: the machine's setting, else the local vault. */
+  readonly usual: readonly string[];
+  /** Closes all that were opened. */
+  close(): void;
+}
+
+export interface OpenOptions {
+  readonly trusted?: boolean;
+  /** Aliases of the manifest that names it, which win over those of the machine. */
+  readonly aliases?: Aliases;
+  /** What relative paths are relative to: the directory of the manifest. */
+  readonly directory?: string;
+}
+
+export type Aliases = ReadonlyMap<string, Alias>;
+
+export interface Alias {
+  /** Alternatives in order; one for an ordinary alias. */
+  readonly specs: readonly string[];
+  /** Names for the store's own coordinates, with {project}, {profile} and {key}. */
+  readonly ref?: Ref | undefined;
+  /** Where the provider's own credentials come from: name of the credential → provider, and coordinates there. */
+  readonly credentials?: ReadonlyMap<string, { readonly provider: string; readonly ref?: Ref | undefined }>;
+}
+
+/** How a provider fails. Part of the records: add, never rename. */
+export type ProviderErrorKind =
+  /** No such alias, name or scheme. */
+  | 'provider_unknown'
+  /** Its address or its setting is not understood. */
+  | 'provider_misconfigured'
+  /** Named by a manifest, which may not make this machine do that. */
+  | 'provider_untrusted'
+  /** Not installed, not running, not reachable. */
+  | 'provider_unavailable'
+  /** It is there, and wants to be unlocked or logged in to. */
+  | 'provider_locked'
+  /** It knows who asks, and says no. */
+  | 'provider_denied'
+  | 'provider_timeout'
+  /** It ran, and failed in its own way. */
+  | 'provider_failed'
+  /** Its answer is not one. */
+  | 'provider_answer_invalid'
+  | 'provider_read_only'
+  /** A coordinate that this store has no equivalent for. */
+  | 'ref_unsupported'
+  | 'value_too_large'
+  /** The store cannot hold such a value, or what it holds does not decode as the manifest says. */
+  | 'value_invalid';
+
+export function providerError(
+  kind: ProviderErrorKind,
+  message: string,
+  hint: string,
+  cause?: unknown,
+): TallyError {
+  return new TallyError('PROVIDER_FAILED', message, { hint, details: { kind }, cause });
+}
