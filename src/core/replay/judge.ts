@@ -7,7 +7,8 @@
  */
 import type { Json, JsonObject } from '../json.ts';
 import type { PolicyInForce } from '../policy/compiled.ts';
-import { decide, ENGINE } from '../policy/decide.ts';
+import { decideAs } from '../policy/decide.ts';
+import { isEngine } from '../policy/engines.ts';
 import { readInputs } from '../policy/inputs.ts';
 import { isImported } from '../query/assurance.ts';
 import { field, isObject, textAt } from '../query/fields.ts';
@@ -41,15 +42,6 @@ export type Undecidable =
   | 'budget'
   | 'addresses';
 
-const ENGINES = /^tally-policy\/(\d{1,6})$/;
-
-/** Engines whose decisions this version replays: its own, and those before it. */
-function isKnownEngine(engine: string): boolean {
-  const own = Number(ENGINES.exec(ENGINE)?.[1]);
-  const version = Number(ENGINES.exec(engine)?.[1] ?? Number.NaN);
-  return version >= 1 && version <= own;
-}
-
 /** Recorded beside what `decide` was given: whose tenant the caller named. */
 const OWN_INPUTS: ReadonlySet<string> = new Set(['tenant_id']);
 
@@ -77,13 +69,13 @@ export function judgeDecision(entry: JsonObject, policy: PolicyInForce): Replaye
   if (kind !== undefined) return { kind };
   const recorded = field(entry, 'decision') as JsonObject;
   const engine = textAt(recorded, 'engine');
-  if (engine !== undefined && !isKnownEngine(engine)) return { kind: 'undecidable', why: 'engine' };
+  if (engine !== undefined && !isEngine(engine)) return { kind: 'undecidable', why: 'engine' };
   if (isUnrecordable(recorded)) return { kind: 'undecidable', why: 'inputs' };
   const inputs = readInputs(field(recorded, 'inputs'));
   if (engine === undefined || inputs === undefined)
     return { kind: 'differs', members: [engine === undefined ? 'engine' : 'inputs'] };
 
-  const again = decide(requestOf(entry), policy, inputs) as JsonObject;
+  const again = decideAs(engine, requestOf(entry), policy, inputs) as JsonObject;
   const members = [...differing(recorded, again), ...contradicted(entry, field(recorded, 'inputs'))];
   if (members.length === 0) return { kind: 'agrees' };
   return isRedacted(entry) ? { kind: 'undecidable', why: 'redacted' } : { kind: 'differs', members };
