@@ -13,6 +13,7 @@ import { reloadPolicy } from './open/policy-file.ts';
 import { openWriter, vaultOf, type Writer } from './open/writer.ts';
 import type { Ask, Op, OpParams, OpResults } from './recorder/ops.ts';
 import type { LocalRecorder } from './recorder/recorder.ts';
+import type { Handle } from './recorder/service.ts';
 import { tryLock } from './store/file/lock.ts';
 
 export interface Session {
@@ -20,6 +21,8 @@ export interface Session {
   readonly ask: Ask;
   /** Only in the writer's own process. */
   readonly recorder: LocalRecorder | undefined;
+  /** Carries out requests of others than this process. Only in the writer's own process. */
+  readonly handle: Handle | undefined;
   readonly vault: Vault;
   /** What `hello` answers as the broker's address. Only in the writer's own process. `of`: it ends with a run. */
   setProxyUrl(url: string | undefined, of?: 'run'): void;
@@ -81,6 +84,9 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     ask,
     get recorder() {
       return link.writer?.recorder;
+    },
+    get handle() {
+      return link.writer?.handle;
     },
     vault,
     setProxyUrl: (url, of) => link.writer?.setProxyUrl(url, of),

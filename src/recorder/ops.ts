@@ -33,7 +33,7 @@ export const ClientSchema = z.object({
   /** Whether the client runs inside `tally run`. */
   run_token: z.string().max(512).optional(),
   operator_token: z.string().max(512).optional(),
-  surface: z.enum(['cli', 'sdk', 'secrets', 'mcp', 'hook']),
+  surface: z.enum(['cli', 'sdk', 'secrets', 'mcp', 'hook', 'http']),
 });
 export type Client = z.infer<typeof ClientSchema>;
 

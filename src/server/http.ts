@@ -15,8 +15,13 @@ const HOST = '127.0.0.1';
 export interface Resource {
   /** Whether it answers for this path. The first resource that does is asked. */
   owns(path: string): boolean;
-  /** The client is a process of this user; nothing else was checked. Never rejects. */
-  answer(request: IncomingMessage, response: ServerResponse): Promise<void> | void;
+  /**
+   * It says itself who may ask, and reads bodies. Otherwise only processes of this user are let through, and a body that
+   * comes is not read.
+   */
+  readonly open?: true;
+  /** `isOwn`: the client is a process of this user. Nothing else was checked. Never rejects. */
+  answer(request: IncomingMessage, response: ServerResponse, isOwn: boolean): Promise<void> | void;
   /** Responses that go on and on are ended; the others are cut off. */
   close?(): void;
 }
@@ -63,20 +68,20 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     silent.spoke(request.socket);
-    // Nothing here takes a body; one that comes is not read.
     const { headers, url = '' } = request;
-    if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined)
-      response.setHeader('Connection', 'close');
-    const may = await mayRead(request.socket);
+    const path = url.split('?', 1)[0] ?? '';
+    const resource = resources.find((one) => one.owns(path));
+    const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+    if (hasBody && resource?.open !== true) response.setHeader('Connection', 'close');
+    const isOwn = await mayRead(request.socket);
     if (response.destroyed) return;
-    if (!may)
+    if (!isOwn && resource?.open !== true)
       return refuse(
         response,
         403,
         'another user of this machine; ask its owner to publish the log: tally log publish',
       );
-    const path = url.split('?', 1)[0] ?? '';
-    await resources.find((one) => one.owns(path))?.answer(request, response);
+    await resource?.answer(request, response, isOwn);
   }
 
   server.on('request', (request, response) => void respond(request, response));

@@ -1,5 +1,7 @@
-/** The log over HTTP on 127.0.0.1: its tiles, and, beside a recorder, its live tail. */
+/** The log over HTTP on 127.0.0.1: its tiles, and, beside a recorder, its live tail and the API of decisions. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { apiResource } from './api/resource.ts';
+import { type ApiOptions, apiRoutes } from './api/routes.ts';
 import { type HttpOptions, type Resource, serveHttp } from './http.ts';
 import { type LiveLog, liveResource, TAIL_PATH } from './live/resource.ts';
 import { createTileHandler, type TileHandler, type TileOptions, tilesPrefix } from './tiles.ts';
@@ -9,6 +11,8 @@ export interface TileServer {
   readonly url: string;
   /** Where the log is followed live; absent when nobody records here. */
   readonly tail?: string;
+  /** Where decisions are asked for, likewise. */
+  readonly api?: string;
   close(): Promise<void>;
 }
 
@@ -18,19 +22,24 @@ export async function serveTiles(
     Omit<HttpOptions, 'resources'> & {
       /** The log that is recorded in this process. */
       readonly live?: LiveLog;
+      readonly api?: ApiOptions;
     },
 ): Promise<TileServer> {
-  const { live } = options;
+  const { live, api } = options;
   const server = await serveHttp({
     ...options,
     resources: (hosts) => [
       ...(live === undefined ? [] : [liveResource(live, hosts, options.onError)]),
+      ...(api === undefined
+        ? []
+        : [apiResource({ routes: apiRoutes(api), hosts, onError: options.onError })]),
       tileResource(createTileHandler({ ...options, hosts })),
     ],
   });
   return {
     url: `${server.origin}${tilesPrefix(options.name)}`,
     ...(live === undefined ? {} : { tail: `${server.origin}${TAIL_PATH}` }),
+    ...(api === undefined ? {} : { api: `${server.origin}/v1` }),
     close: server.close,
   };
 }

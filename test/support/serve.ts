@@ -16,9 +16,9 @@ export interface Served {
 /** The requests of clients, over a recorder in memory. */
 export async function serve(
   box: Machine,
-  operator: { protected?: boolean; token?: string; writeMs?: number } = {},
+  operator: { protected?: boolean; token?: string; writeMs?: number; policy?: string } = {},
 ): Promise<Served> {
-  const recorder = await box.open();
+  const recorder = await box.open(operator.policy === undefined ? {} : { policy: operator.policy });
   const written: string[] = [];
   const handle = createService({
     recorder,

@@ -1,5 +1,21 @@
 /** What may be asked over HTTP of decisions and approvals, and what replaying decisions keeps in memory. */
 export const API_LIMITS = {
+  /** Body of one request: arguments of a tool. What is larger is no argument but a document; its hash can be one. */
+  apiBodyBytes: 1024 * 1024,
+  /** Body of a batch, as much as a few hundred ordinary requests. */
+  apiBatchBytes: 8 * 1024 * 1024,
+  /** Requests in one batch: each costs a decision and an entry, and all are answered together. */
+  apiBatchItems: 256,
+  /** Bodies of all requests that are being read: beyond it a client is told to come back, and memory stays bounded. */
+  apiBodiesBytes: 64 * 1024 * 1024,
+  /** A client that sends nothing more of its body for this long is let go. */
+  apiBodyIdleMs: 10_000,
+  /** Requests under way at once; an answer waits for the disk, so they come in crowds. */
+  apiRequests: 512,
+  /** Decisions whose actions have not ended: some 4 KB each. Beyond it new ones are refused until some are closed. */
+  apiOpenDecisions: 50_000,
+  /** Outcomes that were reported, to tell whoever reports one twice. */
+  apiRememberedOutcomes: 10_000,
   /** Different differences that a replay against another policy tells apart; the rest is counted together. */
   replayRows: 1_000,
   /** Decisions that did not replay and are named one by one; all are counted. */

@@ -10,13 +10,15 @@ interface Announcement {
   readonly tiles: string | undefined;
   /** Where it is followed live. */
   readonly tail: string | undefined;
+  /** Where decisions are asked for. */
+  readonly api: string | undefined;
   readonly json: boolean;
 }
 
 /** Printed when calls can be made: whoever waits for this line need not try. */
 export async function announce(
   context: Context,
-  { session, url, tiles, tail, json }: Announcement,
+  { session, url, tiles, tail, api, json }: Announcement,
 ): Promise<void> {
   const { stdout, paths, version } = context;
   const status = await session.ask('status', {});
@@ -26,6 +28,7 @@ export async function announce(
       ...(url === undefined ? {} : { proxy_url: url }),
       ...(tiles === undefined ? {} : { tiles_url: tiles }),
       ...(tail === undefined ? {} : { tail_url: tail }),
+      ...(api === undefined ? {} : { api_url: api }),
       pid: status.pid,
       version,
       log: directory,
@@ -49,6 +52,7 @@ export async function announce(
       ],
       ['tiles', tiles === undefined ? undefined : `${tiles}/checkpoint`],
       ['live', tail],
+      ['api', api === undefined ? undefined : `${api}/decisions`],
       ['verifier', safe(status.vkey)],
       ['try', hosts === 0 ? 'tally policy allow HOST' : 'tally call --url https://HOST/… --bearer KEY'],
       ['look', 'tally log tail'],

@@ -1,6 +1,6 @@
 /** The log over HTTP beside the recorder: tiles (C2SP tlog-tiles) and the live tail, for programs on this machine. */
 import { TallyError } from '../../../core/error.ts';
-import type { LocalRecorder } from '../../../recorder/recorder.ts';
+import type { Session } from '../../../open.ts';
 import { serveTiles, type TileServer } from '../../../server/tiles-http.ts';
 import { fileSlices } from '../../../store/file/slices.ts';
 import { loadConfig } from '../../config.ts';
@@ -24,7 +24,7 @@ function choosePort({ env }: Context): number {
 export async function openTiles(
   context: Context,
   wanted: boolean,
-  recorder: LocalRecorder | undefined,
+  { recorder, handle }: Pick<Session, 'recorder' | 'handle'>,
 ): Promise<TileServer | undefined> {
   if (!wanted || loadConfig(context.paths.configFile).tiles === false) return undefined;
   const port = choosePort(context);
@@ -47,14 +47,15 @@ export async function openTiles(
               now: context.now,
             },
           }),
+      ...(recorder === undefined || handle === undefined
+        ? {}
+        : { api: { recorder, handle, version: context.version, self: await selfOf(context) } }),
       onError(error) {
         // Whoever asks in a loop must not fill the screen.
         if (told) return;
         told = true;
         const why = error instanceof Error ? error.message : String(error);
-        context.warn(
-          `a part of the log could not be served over HTTP: ${why} (run \`tally verify\`; told once)`,
-        );
+        context.warn(`a request over HTTP failed: ${why} (run \`tally verify\`; told once)`);
       },
     });
   } catch (error) {
@@ -66,4 +67,10 @@ export async function openTiles(
     );
     return undefined;
   }
+}
+
+/** The user that this recorder runs as: who its own processes speak for. */
+async function selfOf(context: Context): Promise<{ readonly user?: string; readonly uid?: number }> {
+  const { user, uid } = await context.client('cli', { operator: false });
+  return { ...(user === undefined ? {} : { user }), ...(uid === undefined ? {} : { uid }) };
 }

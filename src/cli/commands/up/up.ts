@@ -46,13 +46,14 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
     tellRecovered(context, session);
     broker = options.broker ? await listen(context, session, port) : undefined;
     session.setProxyUrl(broker?.url);
-    tiles = await openTiles(context, options.tiles, session.recorder);
+    tiles = await openTiles(context, options.tiles, session);
     session.setTailUrl(tiles?.tail);
     await announce(context, {
       session,
       url: broker?.url,
       tiles: tiles?.url,
       tail: tiles?.tail,
+      api: tiles?.api,
       json: options.json === true,
     });
     const policy = options.watch ? watchPolicy(context, session) : undefined;

@@ -1,0 +1,96 @@
+/** The routes of the API, each with what it takes. */
+import { z } from 'zod';
+import { LIMITS } from '../../core/limits.ts';
+import type { Handle } from '../../recorder/service.ts';
+import { refuseOperator } from './caller.ts';
+import { type DecisionRecorder, decideOne, problemOf, unread } from './decisions.ts';
+import { openApi } from './openapi.ts';
+import { createOutcomes, type OutcomeRecorder } from './outcomes.ts';
+import { ApiError, errorReply, isUnavailable, type Reply } from './reply.ts';
+import type { Asked, Route } from './resource.ts';
+
+export interface ApiOptions {
+  readonly recorder: DecisionRecorder & OutcomeRecorder;
+  /** Requests of the operator, behind the guard. */
+  readonly handle: Handle;
+  readonly version: string;
+  /** The user that this recorder runs as. */
+  readonly self: { readonly user?: string; readonly uid?: number };
+}
+
+export function apiRoutes(options: ApiOptions): readonly Route[] {
+  const { recorder } = options;
+  const outcomes = createOutcomes(recorder);
+  const described = openApi(options.version);
+  return [
+    {
+      method: 'GET',
+      path: '/v1/openapi.json',
+      public: true,
+      handle: async () => ({ status: 200, body: described }),
+    },
+    {
+      method: 'POST',
+      path: '/v1/decisions',
+      async handle({ caller, body }) {
+        refuseOperator(caller);
+        return decideOne(recorder, caller, body);
+      },
+      unread: (caller, error) => unread(recorder, caller, error),
+    },
+    {
+      method: 'POST',
+      path: '/v1/decisions/batch',
+      most: LIMITS.apiBatchBytes,
+      async handle(asked) {
+        refuseOperator(asked.caller);
+        return batch(asked, (body) => decideOne(recorder, asked.caller, body));
+      },
+      unread: (caller, error) => unread(recorder, caller, error),
+    },
+    {
+      method: 'POST',
+      path: '/v1/outcomes',
+      handle: ({ caller, body }) => outcomes.closeOne(caller, body),
+    },
+    {
+      method: 'POST',
+      path: '/v1/outcomes/batch',
+      most: LIMITS.apiBatchBytes,
+      handle: (asked) => batch(asked, (body) => outcomes.closeOne(asked.caller, body)),
+    },
+  ];
+}
+
+const BatchShape = z.strictObject({ requests: z.array(z.unknown()).min(1).max(LIMITS.apiBatchItems) });
+
+/**
+ * Each has its own result, in their order; entries get their places in that order too. A log that cannot be written
+ * fails the batch as a whole: what was recorded before is recorded, and none of it is a permission.
+ */
+async function batch({ body }: Asked, one: (body: unknown) => Promise<Reply>): Promise<Reply> {
+  const parsed = BatchShape.safeParse(body);
+  if (!parsed.success)
+    throw new ApiError(
+      400,
+      'bad_request',
+      problemOf(parsed.error.issues[0]),
+      `a batch is {"requests": […]} with at most ${LIMITS.apiBatchItems}`,
+    );
+  const results = await Promise.all(
+    parsed.data.requests.map(async (request) => {
+      try {
+        return await one(request);
+      } catch (error) {
+        if (isUnavailable(error)) throw error;
+        const reply = errorReply(error);
+        if (reply === undefined) throw error;
+        return reply;
+      }
+    }),
+  );
+  return {
+    status: 200,
+    body: { results: results.map(({ status, body: result }) => ({ status, body: result })) },
+  };
+}
