@@ -84,6 +84,7 @@ export async function createContext(argv: readonly string[], version: string): P
       ...(agent === undefined ? {} : { detected: { agent: agent.name, signals: [...agent.signals] } }),
       ...(env.TALLY_RUN_TOKEN === undefined ? {} : { run_token: env.TALLY_RUN_TOKEN }),
       ...(operator === undefined ? {} : { operator_token: operator }),
+      ...(env.TALLY_AGENT_TOKEN === undefined ? {} : { agent_token: env.TALLY_AGENT_TOKEN }),
     };
   }
 

@@ -1,5 +1,6 @@
 /** What an entry says about the client that asked for it. Everything a client says of itself is marked as said. */
 import type { Actor, Event } from '../core/entry.ts';
+import { actorQuality } from '../core/policy/principal.ts';
 import type { Identity } from '../core/policy/types.ts';
 import type { Producer } from './api.ts';
 import type { Client } from './ops.ts';
@@ -26,6 +27,7 @@ export function actorOf(client: Client): Actor {
     ...(client.detected === undefined ? {} : { detected: client.detected }),
     is_agent: client.detected !== undefined || client.run_token !== undefined,
     os,
+    ...client.checked?.actor,
   };
 }
 
@@ -46,9 +48,17 @@ export function said(client: Client, event?: Event, checked?: Identity): NonNull
   return {
     ...Object.fromEntries([...claims, ...members]),
     'actor.os': 'asserted',
-    ...(client.user === undefined ? {} : { 'actor.user': 'asserted' }),
+    ...userQuality(client),
     ...(client.detected === undefined ? {} : { 'actor.detected': 'inferred' }),
     ...(event?.run_id === undefined || checked?.run_id !== undefined ? {} : { run_id: 'asserted' }),
+  };
+}
+
+/** What a token proves is not only said. */
+function userQuality({ user, checked }: Client): NonNullable<Event['quality']> {
+  return {
+    ...(user === undefined || checked?.principal !== undefined ? {} : { 'actor.user': 'asserted' }),
+    ...(checked === undefined ? {} : actorQuality(checked.identity, checked.principal)),
   };
 }
 
@@ -62,11 +72,16 @@ export function secretEvent(
   return { action: { name: `secret.${operation}` }, secret: { key, operation, provider: 'vault' } };
 }
 
+/** The user of this machine is its owner; a token's user has the role that the policy gives. */
+export function roleOf({ checked }: Client): Pick<Actor, 'role'> {
+  return checked === undefined ? { role: 'owner' } : {};
+}
+
 export function operatorEvent(type: string, client: Client, metadata: Record<string, unknown>): Event {
   return {
     type,
     phase: 'point',
-    actor: { ...actorOf(client), role: 'owner' },
+    actor: { ...actorOf(client), ...roleOf(client) },
     quality: said(client),
     metadata,
     outcome: { status: 'ok' },

@@ -1,9 +1,11 @@
 /** Who may make the requests of the operator. A refused one leaves a record, like every other stopped action. */
-import type { Event } from '../core/entry.ts';
+import type { Decision, Event } from '../core/entry.ts';
 import { TallyError } from '../core/error.ts';
-import { actorOf, doneFor, said, secretEvent } from './asked.ts';
+import { secretEvent } from './asked.ts';
+import { checkedFor, operatorRefusal, roleRefusal } from './asking.ts';
 import type { Client, Op, OpParams } from './ops.ts';
 import type { LocalRecorder } from './recorder.ts';
+import { recordStop, stopDecision } from './stopped.ts';
 
 export interface OperatorGate {
   /** A passphrase is set: without the operator token, operator requests are refused. */
@@ -15,65 +17,53 @@ export interface Guard {
   /** Records the refusal, durable, and throws OPERATOR_REQUIRED, unless this client may act as the operator. */
   require(op: Op, params: unknown, client: Client): Promise<void>;
   /** Why this client may not act as the operator; undefined when it may. */
-  refusal(client: Client): Promise<string | undefined>;
+  refusal(client: Client, op: Op): Promise<string | undefined>;
+  /** Records the refusal, durable, and throws STOPPED, where a user's role may not ask for this. */
+  requireRole(op: Op, client: Client): Promise<void>;
 }
 
 export function createGuard(recorder: LocalRecorder, operator: OperatorGate): Guard {
-  async function refusal(client: Client): Promise<string | undefined> {
+  async function refusal(client: Client, op: Op): Promise<string | undefined> {
     if (client.run_token !== undefined) return 'it was asked from inside a recorded run';
     if (client.detected !== undefined) return `it was asked by a coding agent (${client.detected.agent})`;
+    const refused = operatorRefusal(recorder, client, op);
+    if (refused !== undefined) return refused;
     if (!(await operator.isProtected())) return undefined;
     if (client.operator_token === undefined) return 'the operator passphrase was not given';
     return (await operator.check(client.operator_token)) ? undefined : 'the operator token is not good';
   }
 
   /** Run and agent of a token whose secret is right, also of one that has ended; nothing for any other. */
-  function whose({ run_token }: Client): Pick<Event, 'actor' | 'run_id'> {
-    if (run_token === undefined) return { actor: { identity_level: 'anonymous' } };
-    const { level, agent_id, token_id, run_id } = recorder.identify({ run_token });
+  function whose({ run_token, checked }: Client): Pick<Event, 'actor' | 'run_id'> {
+    if (run_token === undefined) return { actor: checked?.actor ?? { identity_level: 'anonymous' } };
+    const identity = recorder.identify({ run_token });
+    const { run_id } = identity;
     return {
-      actor: {
-        identity_level: level,
-        ...(agent_id === undefined ? {} : { agent_id }),
-        ...(token_id === undefined ? {} : { agent_token_id: token_id }),
-      },
+      actor: checkedFor(recorder, identity).actor,
       ...(run_id === undefined ? {} : { run_id }),
     };
   }
 
+  const denied = (op: Op, why: string): Decision =>
+    stopDecision(recorder, op, { layer: 'identity', reason: 'role_denied', why });
+
   return {
     refusal,
     async require(op, params, client) {
-      const why = await refusal(client);
+      const why = await refusal(client, op);
       if (why === undefined) return;
-      const { compiled, hash } = recorder.policy();
-      const at = new Date(recorder.now()).toISOString();
-      const { actor, ...run } = whose(client);
-      await recorder.record(
-        {
-          type: TYPE_OF[op] ?? 'error',
-          phase: 'point',
-          ...run,
-          ...aboutSecret(op, params),
-          actor: { ...actorOf(client), ...actor },
-          quality: said(client),
-          decision: {
-            outcome: 'stop',
-            reason: 'role_denied',
-            message: why,
-            layer: 'identity',
-            layers: [{ layer: 'identity', result: 'fail', reason: 'role_denied' }],
-            policy: { id: compiled.id, version: compiled.version, hash: compiled.source_hash },
-            snapshot: { hash, captured_at: at },
-            inputs: { decided_at: at, request: op },
-            enforced: true,
-          },
-          outcome: { status: 'blocked' },
-        },
-        doneFor(client),
-      );
+      const about = { type: TYPE_OF[op] ?? 'error', ...whose(client), ...aboutSecret(op, params) };
+      await recordStop(recorder, client, about, denied(op, why));
       throw new TallyError('OPERATOR_REQUIRED', `${op} is for the operator: ${why}`, {
         hint: 'run it yourself in a terminal outside of any agent; `tally operator unlock` first when a passphrase is set',
+      });
+    },
+    async requireRole(op, client) {
+      const why = roleRefusal(recorder, client, op);
+      if (why === undefined) return;
+      await recordStop(recorder, client, { type: TYPE_OF[op] ?? 'error', ...whose(client) }, denied(op, why));
+      throw new TallyError('STOPPED', `${op} is stopped: ${why}`, {
+        hint: 'the policy says which roles a user has; unset TALLY_AGENT_TOKEN to ask as the user of this machine',
       });
     },
   };
@@ -90,6 +80,7 @@ const TYPE_OF: { readonly [op in Op]?: string } = {
   'agent.register': 'agent.register',
   'token.issue': 'token.issue',
   'token.revoke': 'token.revoke',
+  'token.delegate': 'token.issue',
   'policy.set': 'policy.change',
   'operator.change': 'config.change',
   'secret.change': 'secret.access',

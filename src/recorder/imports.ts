@@ -7,7 +7,7 @@ import { TallyError } from '../core/error.ts';
 import { isImportable } from '../core/import/types.ts';
 import { isObject } from '../core/query/fields.ts';
 import type { Producer } from './api.ts';
-import { actorOf, doneFor, said } from './asked.ts';
+import { actorOf, doneFor, roleOf, said } from './asked.ts';
 import type { Client, Handlers, ImportedRow } from './ops.ts';
 import type { LocalRecorder } from './recorder.ts';
 
@@ -23,7 +23,7 @@ export function importHandlers(
           id,
           type: TYPE,
           phase: 'pre_exec',
-          actor: { ...actorOf(client), role: 'owner' },
+          actor: { ...actorOf(client), ...roleOf(client) },
           quality: { ...said(client), metadata: 'asserted' },
           metadata: { format, file },
         },

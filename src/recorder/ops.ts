@@ -8,7 +8,8 @@ import type { AnchorRun, AnchorState } from '../core/anchor-state.ts';
 import { EventSchema, OutcomeSchema } from '../core/entry.ts';
 import type { ListedAgent, ListedToken } from '../core/identity/list.ts';
 import { LIMITS } from '../core/limits.ts';
-
+import type { CalledBy } from '../core/policy/principal.ts';
+import type { Identity, Principal } from '../core/policy/types.ts';
 import { RETENTION_OPS, type RetentionResults, type RetentionState } from './retention-ops.ts';
 
 const id = z.string().min(1).max(LIMITS.idChars);
@@ -33,9 +34,51 @@ export const ClientSchema = z.object({
   /** Whether the client runs inside `tally run`. */
   run_token: z.string().max(512).optional(),
   operator_token: z.string().max(512).optional(),
+  /** Of an agent, or of the person who asks; see `asking.ts`. */
+  agent_token: z.string().max(512).optional(),
   surface: z.enum(['cli', 'sdk', 'secrets', 'mcp', 'hook', 'http']),
 });
-export type Client = z.infer<typeof ClientSchema>;
+export type Client = z.infer<typeof ClientSchema> & {
+  /** Who asks, as the writer found it for this very request. Never read from a client. */
+  readonly checked?: Checked;
+};
+
+/** What a token of the client proves. */
+export interface Checked {
+  readonly identity: Identity;
+  readonly principal?: Principal;
+  readonly actor: CalledBy;
+}
+
+const scopes = z
+  .array(
+    z
+      .string()
+      .max(LIMITS.scopeChars)
+      .regex(
+        /^([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.\*)?|\*)$/,
+        'a scope is like crm.read, or crm.* for all below',
+      ),
+  )
+  .max(LIMITS.tokenScopes)
+  .optional();
+const names = z.array(z.string().min(1).max(LIMITS.idChars)).max(LIMITS.contractNames);
+/** What the calls of a token or a run may use at most. */
+const contract = z
+  .strictObject({
+    tools: names.exactOptional(),
+    hosts: names.exactOptional(),
+    credentials: z
+      .strictObject({ allow: names.exactOptional(), deny: names.exactOptional() })
+      .exactOptional(),
+  })
+  .optional();
+const seconds = z
+  .number()
+  .int()
+  .positive()
+  .max(10 * 365 * 86_400)
+  .optional();
 
 export const OPS = {
   hello: z.object({}),
@@ -52,20 +95,34 @@ export const OPS = {
     command: z.string().max(1024).optional(),
     project_id: id.optional(),
     environment: id.optional(),
+    /** Whose run it is. The operator says it; otherwise it is the user of the token that the run is started with. */
+    user_id: id.optional(),
+    scopes,
+    contract,
   }),
   'run.end': z.object({ run_id: id, run_token: z.string().max(512), outcome: OutcomeSchema }),
   'agent.register': z.object({ agent_id: name, description: z.string().max(512).optional() }),
   'token.issue': z.object({
     agent_id: name,
     label: z.string().max(128).optional(),
-    expires_in_s: z
-      .number()
-      .int()
-      .positive()
-      .max(10 * 365 * 86_400)
-      .optional(),
+    expires_in_s: seconds,
     project_id: id.optional(),
     environment: id.optional(),
+    user_id: id.optional(),
+    scopes,
+    contract,
+  }),
+  /** A token below another one, asked for by whoever holds that. It has no more than its parent, and ends with it. */
+  'token.delegate': z.object({
+    /** An agent token or a run token. */
+    parent: z.string().max(512),
+    agent_id: name,
+    label: z.string().max(128).optional(),
+    expires_in_s: seconds,
+    project_id: id.optional(),
+    environment: id.optional(),
+    scopes,
+    contract,
   }),
   'token.revoke': z.object({ token_id: id, reason }),
   'agent.list': z.object({}),
@@ -234,6 +291,14 @@ export interface OpResults extends RetentionResults {
     readonly token_id: string;
     readonly token: string;
     readonly expires_at?: string;
+    readonly id: string;
+  };
+  'token.delegate': {
+    readonly token_id: string;
+    readonly token: string;
+    /** First delegator first. */
+    readonly chain: readonly string[];
+    readonly expires_at: string;
     readonly id: string;
   };
   'token.revoke': { readonly token_id: string; readonly id: string };

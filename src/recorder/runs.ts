@@ -1,13 +1,19 @@
 /** Requests about runs: their beginning and end, and what a client reports of itself in between. */
+import type { Actor, Event } from '../core/entry.ts';
 import { TallyError } from '../core/error.ts';
 import { mintToken, TOKEN_RANDOM_BYTES } from '../core/identity/token.ts';
 import { LIMITS } from '../core/limits.ts';
+import type { Identity } from '../core/policy/types.ts';
 import type { Random } from '../core/ports.ts';
+import { requireUser } from './agents.ts';
 import type { Claims } from './api.ts';
 import { actorOf, doneFor, reportedBy, said, saidActor } from './asked.ts';
+import { checkedFor } from './asking.ts';
 import type { Guard } from './guard.ts';
-import type { Handlers, OpParams } from './ops.ts';
+import type { Client, Handlers, OpParams } from './ops.ts';
 import type { LocalRecorder } from './recorder.ts';
+import { boundRun } from './run-bounds.ts';
+import { recordStop, stopDecision } from './stopped.ts';
 
 /** Types that only the recorder itself, or an operator's request, may write. */
 const RESERVED =
@@ -29,14 +35,36 @@ export function runHandlers(
 ): Pick<Handlers, 'record' | 'run.start' | 'run.end'> {
   /** A run token speaks for the agent it names: whoever may start such a run may act as that agent. */
   function isGuarded(agentId: string): boolean {
-    const { agents, tokens } = recorder.registry.current();
     const { compiled } = recorder.policy();
     return (
-      agents.get(agentId)?.registered_at !== undefined ||
-      [...tokens.values()].some(({ kind, agent_id }) => kind === 'agent' && agent_id === agentId) ||
+      // Registered, or the operator issued a token in this name.
+      recorder.registry.current().agents.has(agentId) ||
       Object.values(compiled.credentials).some((rule) => rule.agents?.includes(agentId) === true) ||
       (Object.hasOwn(compiled.agents, agentId) && compiled.agents[agentId]?.requires === 'issued')
     );
+  }
+
+  /** What a token proves stands in place of what was said; the machine's own user proves nothing more than is said. */
+  function reportedActor(client: Client, event: Event, identity: Identity): Actor {
+    const { actor, principal } = checkedFor(recorder, identity);
+    const { user: _user, on_behalf_of: _for, role: _role, delegation_chain = [], ...checked } = actor;
+    const said = saidActor(client, event);
+    const proved = principal?.source === 'token' ? actor : checked;
+    const chain = delegation_chain.length > 0 ? delegation_chain : (said.delegation_chain ?? []);
+    return { ...said, ...proved, delegation_chain: chain };
+  }
+
+  /** What a run is started with bounds it: a token, or the run that it is started in. Undefined: nothing does. */
+  function above(client: Client, wanted: Claims): Identity | undefined {
+    const { agent_token } = wanted;
+    const inside = client.run_token === undefined ? undefined : { run_token: client.run_token };
+    if (agent_token !== undefined) return recorder.identify({ ...wanted, ...good(inside) });
+    return inside === undefined ? undefined : recorder.identify(good(inside) ?? {});
+  }
+
+  /** A run that is started in one that has ended is in none. */
+  function good(inside: { readonly run_token: string } | undefined): Claims | undefined {
+    return inside !== undefined && recorder.identify(inside).failure === undefined ? inside : undefined;
   }
 
   return {
@@ -62,12 +90,7 @@ export function runHandlers(
         });
       }
       const { decision: _decidedByTheClient, actor: _said, ...facts } = event;
-      const actor = {
-        ...saidActor(client, event),
-        identity_level: identity.level,
-        ...(identity.token_id === undefined ? {} : { agent_token_id: identity.token_id }),
-        ...(identity.agent_id === undefined ? {} : { agent_id: identity.agent_id }),
-      };
+      const actor = reportedActor(client, event, identity);
       const run = identity.run_id === undefined ? {} : { run_id: identity.run_id };
       // An end that says nothing of its actor repeats the actor of its beginning.
       const who = event.phase === 'post_exec' && event.actor === undefined ? {} : { actor };
@@ -77,41 +100,58 @@ export function runHandlers(
       );
     },
     async 'run.start'(params, client) {
-      if (params.agent_id !== undefined && isGuarded(params.agent_id))
-        await guard.require('run.start', params, client);
       const { agent_token, ...wanted } = params;
-      const failure =
-        agent_token === undefined
-          ? undefined
-          : recorder.identify({ agent_token, ...claimsOf(wanted) }).failure;
-      if (failure !== undefined) {
-        throw new TallyError('TOKEN_INVALID', `the agent token is not good for this run: ${failure}`, {
+      const holder = above(client, {
+        ...claimsOf(wanted),
+        ...(agent_token === undefined ? {} : { agent_token }),
+      });
+      if (holder?.failure !== undefined) {
+        throw new TallyError('TOKEN_INVALID', `the agent token is not good for this run: ${holder.failure}`, {
           hint: 'tally agent list shows which are good; unset TALLY_AGENT_TOKEN to run without one',
         });
       }
-      const isOperator = (await guard.refusal(client)) === undefined;
+      const { agent_id, command, reason, user_id, scopes, contract, ...rest } = wanted;
+      const isOwn = agent_token !== undefined && holder?.level === 'issued' && holder.agent_id === agent_id;
+      if (user_id !== undefined || (agent_id !== undefined && !isOwn && isGuarded(agent_id)))
+        await guard.require('run.start', params, client);
+      requireUser(recorder.policy().compiled, user_id);
+      const isOperator = (await guard.refusal(client, 'run.start')) === undefined;
+      const bound = boundRun(holder, { agent_id, user_id, scopes, contract });
+      const known: Client = { ...client, checked: checkedFor(recorder, bound.identity) };
+      const about: Event = {
+        type: 'run.start',
+        phase: 'point',
+        ...rest,
+        ...(reason === undefined ? {} : { reason }),
+        metadata: { ...bound.metadata, ...(command === undefined ? {} : { command }) },
+      };
+      if (bound.why !== undefined) {
+        const { why } = bound;
+        await recordStop(
+          recorder,
+          known,
+          about,
+          stopDecision(recorder, 'run.start', { layer: 'delegation', reason: 'delegation_exceeded', why }),
+        );
+        throw new TallyError('STOPPED', `the run is not started: ${why}`, {
+          hint: 'ask for less, or start it outside of the run and without the token that it is started with',
+          details: { reason: 'delegation_exceeded' },
+        });
+      }
       const token = mintToken('run', random(TOKEN_RANDOM_BYTES), recorder.now());
-      const { agent_id, command, reason, ...rest } = wanted;
       const receipt = await recorder.record(
         {
-          type: 'run.start',
-          phase: 'point',
+          ...about,
           run_id: token.id,
-          ...rest,
-          ...(reason === undefined ? {} : { reason }),
-          actor: {
-            ...actorOf(client),
-            identity_level: agent_id === undefined ? 'anonymous' : 'declared',
-            ...(agent_id === undefined ? {} : { agent_id }),
-          },
-          quality: said(client),
+          actor: actorOf(known),
+          quality: said(known),
           metadata: {
             token_id: token.id,
             token_hash: token.hash,
             expires_at: new Date(recorder.now() + LIMITS.runTokenMs).toISOString(),
             // A token that an agent got for itself proves no name: a policy may give more to this name later.
             started_by: isOperator ? 'operator' : 'other',
-            ...(command === undefined ? {} : { command }),
+            ...about.metadata,
           },
         },
         doneFor(client),
@@ -128,14 +168,14 @@ export function runHandlers(
           hint: 'a run is ended by the program that started it',
         });
       }
-      const agent = identity.agent_id === undefined ? {} : { agent_id: identity.agent_id };
+      const known: Client = { ...client, checked: checkedFor(recorder, identity) };
       const receipt = await recorder.record(
         {
           type: 'run.end',
           phase: 'point',
           run_id,
-          actor: { ...actorOf(client), ...agent },
-          quality: said(client),
+          actor: actorOf(known),
+          quality: said(known),
           outcome,
         },
         doneFor(client),

@@ -10,6 +10,8 @@ import { agentHandlers } from './agents.ts';
 import { type AlertsPort, alertHandlers } from './alerts.ts';
 import { type AnchorsPort, anchorHandlers } from './anchors.ts';
 import { actorOf, doneFor, operatorEvent, reportedBy, said, secretEvent } from './asked.ts';
+import { asking } from './asking.ts';
+import { delegateHandlers } from './delegate.ts';
 import { disclosureHandlers } from './disclosures.ts';
 import { createGuard, type OperatorGate } from './guard.ts';
 import { importHandlers } from './imports.ts';
@@ -85,6 +87,7 @@ export function createService(options: ServiceOptions): Handle {
   const handlers: Handlers = {
     ...runHandlers(recorder, options.random, guard),
     ...agentHandlers(recorder, options.random),
+    ...delegateHandlers(recorder, options.random),
     ...keyHandlers(recorder),
     ...retentionHandlers(recorder, options.random, options.retention),
     ...disclosureHandlers(recorder),
@@ -149,7 +152,9 @@ export function createService(options: ServiceOptions): Handle {
         hint: `tally help`,
       });
     }
-    if (OPERATOR_OPS.has(op)) await guard.require(op, parsed.data, client);
-    return handlers[op](parsed.data as OpParams<O>, client);
+    const known = asking(recorder, client);
+    if (OPERATOR_OPS.has(op)) await guard.require(op, parsed.data, known);
+    else await guard.requireRole(op, known);
+    return handlers[op](parsed.data as OpParams<O>, known);
   };
 }

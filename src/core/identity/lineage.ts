@@ -57,6 +57,16 @@ export function tokenStatus(state: Tokens, token: TokenRecord, nowMs: number): T
   return broken === true ? 'revoked' : 'live';
 }
 
+/** When the first token of its line ends, milliseconds. Undefined: none does. */
+export function expiryOf(state: Tokens, tokenId: string): number | undefined {
+  const token = state.tokens.get(tokenId);
+  if (token === undefined) return undefined;
+  const ends = lineageOf(state, token).line.flatMap(({ expires_at }) =>
+    expires_at === undefined ? [] : [Date.parse(expires_at)],
+  );
+  return ends.length === 0 ? undefined : Math.min(...ends);
+}
+
 /** What a token has, with all that it was derived from. */
 export interface Holding {
   readonly user_id?: string;

@@ -49,6 +49,22 @@ export function rolesOf(policy: CompiledPolicy, principal: Principal | undefined
   return user.service === true && !user.roles.includes('service') ? [...user.roles, 'service'] : user.roles;
 }
 
+/** What a user's roles and the user alone hold. Undefined: everything, where the policy says nothing of users. */
+export function scopesHeld(
+  policy: CompiledPolicy,
+  principal: Principal | undefined,
+): readonly string[] | undefined {
+  if (policy.users === undefined) return undefined;
+  const own = principal === undefined ? undefined : userOf(policy, principal.id)?.scopes;
+  const roles = policy.roles ?? {};
+  return [
+    ...(own ?? []),
+    ...rolesOf(policy, principal).flatMap((role) =>
+      Object.hasOwn(roles, role) ? (roles[role]?.scopes ?? []) : [],
+    ),
+  ];
+}
+
 /** The strongest of the built-in roles that somebody has. Absent: none of them. */
 export function roleOf(policy: CompiledPolicy, principal: Principal | undefined): Role | undefined {
   const held = rolesOf(policy, principal);
