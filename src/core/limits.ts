@@ -11,6 +11,7 @@ import { LOG_LIMITS } from './limits/log.ts';
 import { POLICY_LIMITS } from './limits/policy.ts';
 import { QUERY_LIMITS } from './limits/query.ts';
 import { RECORDER_LIMITS } from './limits/recorder.ts';
+import { SECRET_LIMITS } from './limits/secrets.ts';
 
 export const LIMITS = {
   ...LOG_LIMITS,
@@ -22,4 +23,5 @@ export const LIMITS = {
   ...POLICY_LIMITS,
   ...API_LIMITS,
   ...GOVERNANCE_LIMITS,
+  ...SECRET_LIMITS,
 } as const;

@@ -1,0 +1,7 @@
+/** Secrets: who asks for them, what is handed over, and where they are looked for. */
+export const SECRET_LIMITS = {
+  /** Processes above ours that are looked at and recorded: a shell, a multiplexer and an agent are a handful. */
+  ancestors: 16,
+  /** Names in one record of many secrets; of more the number is told. */
+  accessKeys: 256,
+} as const;
