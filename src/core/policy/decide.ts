@@ -7,9 +7,9 @@ import type { Decision, LayerResult } from '../entry.ts';
 import type { JsonObject } from '../json.ts';
 import type { PolicyInForce } from './compiled.ts';
 import { contextOf, isRequest } from './context.ts';
-import { ENGINES, type EngineName } from './engines.ts';
+import { ENGINES, type EngineName, type Stage } from './engines.ts';
 import { inputsFit, readInputs, recordInputs } from './inputs.ts';
-import type { Layer, LayerAnswer, LayerContext, Want } from './layer.ts';
+import type { LayerAnswer, LayerContext, Want } from './layer.ts';
 import type { LayerName, ReasonCode } from './reasons.ts';
 import type { Decide, DecisionInputs, DecisionRequest } from './types.ts';
 
@@ -55,19 +55,7 @@ interface Walk {
   at: LayerName | undefined;
 }
 
-/** Most layers have nothing to say of a call; what they leave is the same for every call. */
-const RESULTS = new Map<string, LayerResult>();
-function resultOf(layer: LayerName, result: 'pass' | 'skip'): LayerResult {
-  const key = `${layer} ${result}`;
-  let known = RESULTS.get(key);
-  if (known === undefined) {
-    known = Object.freeze({ layer, result });
-    RESULTS.set(key, known);
-  }
-  return known;
-}
-
-function walk(layers: readonly Layer[], context: LayerContext & { want: Want | undefined }): Walk {
+function walk(stages: readonly Stage[], context: LayerContext & { want: Want | undefined }): Walk {
   const out: Walk = {
     layers: [],
     read: undefined,
@@ -77,10 +65,10 @@ function walk(layers: readonly Layer[], context: LayerContext & { want: Want | u
     failed: undefined,
     at: undefined,
   };
-  for (const layer of layers) {
+  for (const { layer, passed, skipped } of stages) {
     const answer = layer.evaluate(context);
     if (answer.result === 'skip') {
-      out.layers.push(resultOf(layer.name, 'skip'));
+      out.layers.push(skipped);
       continue;
     }
     if (answer.read !== undefined) out.read = { ...out.read, ...answer.read };
@@ -94,7 +82,7 @@ function walk(layers: readonly Layer[], context: LayerContext & { want: Want | u
     if (rule !== undefined) out.rule = rule;
     if (approval !== undefined) out.approval = approval;
     if (want === undefined) {
-      out.layers.push(resultOf(layer.name, 'pass'));
+      out.layers.push(passed);
       continue;
     }
     // Passed for now, and the record says on what condition.

@@ -2,6 +2,7 @@
  * The layers of each version of the evaluator. A decision names the engine that made it, and is made again by that one:
  * a layer that came later must not be found missing in what was recorded before.
  */
+import type { LayerResult } from '../entry.ts';
 import type { Layer } from './layer.ts';
 import { allowlistLayer, allowlistLayer1 } from './layers/allowlist.ts';
 import { approvalLayer } from './layers/approval.ts';
@@ -19,25 +20,36 @@ import { scopesLayer } from './layers/scopes.ts';
 
 export type EngineName = 'tally-policy/1' | 'tally-policy/2';
 
-export const LAYERS: readonly Layer[] = [
-  killSwitchLayer,
-  identityLayer,
-  membershipLayer,
-  capabilityLayer,
-  delegationLayer,
-  scopesLayer,
-  allowlistLayer,
-  credentialLayer,
-  permissionLayer,
-  rulesLayer,
-  limitsLayer,
-  budgetsLayer,
-  approvalLayer,
-];
+/** A layer with what a decision records of it where it has nothing to say: the same for every call. */
+export interface Stage {
+  readonly layer: Layer;
+  readonly passed: LayerResult;
+  readonly skipped: LayerResult;
+}
 
-export const ENGINES: { readonly [name in EngineName]: readonly Layer[] } = {
-  'tally-policy/1': [identityLayer, allowlistLayer1, credentialLayer],
-  'tally-policy/2': LAYERS,
+const stage = (layer: Layer): Stage => ({
+  layer,
+  passed: Object.freeze({ layer: layer.name, result: 'pass' }),
+  skipped: Object.freeze({ layer: layer.name, result: 'skip' }),
+});
+
+export const ENGINES: { readonly [name in EngineName]: readonly Stage[] } = {
+  'tally-policy/1': [identityLayer, allowlistLayer1, credentialLayer].map(stage),
+  'tally-policy/2': [
+    killSwitchLayer,
+    identityLayer,
+    membershipLayer,
+    capabilityLayer,
+    delegationLayer,
+    scopesLayer,
+    allowlistLayer,
+    credentialLayer,
+    permissionLayer,
+    rulesLayer,
+    limitsLayer,
+    budgetsLayer,
+    approvalLayer,
+  ].map(stage),
 };
 
 export const isEngine = (name: string): name is EngineName => Object.hasOwn(ENGINES, name);

@@ -3,6 +3,7 @@
  * all that a decision is made from besides the request and the policy, so what `recordInputs` leaves of it decides the
  * same.
  */
+import { encodeUtf8 } from '../bytes.ts';
 import type { Json, JsonObject } from '../json.ts';
 import { LIMITS } from '../limits.ts';
 import {
@@ -39,38 +40,14 @@ export function recordInputs(inputs: DecisionInputs, read: JsonObject | undefine
   return read === undefined ? out : Object.assign(out, read);
 }
 
-const encoder = new TextEncoder();
+/** The most bytes of UTF-8 that one UTF-16 unit takes. */
+const UNIT_BYTES = 3;
 
-/** The most bytes that one UTF-16 unit takes in JSON: a control character as \u0000. */
-const UNIT_BYTES = 6;
-/** Quotes, brackets, colon and comma around a value, and `false`. */
-const AROUND_BYTES = 16;
-/** The longest number in JSON: -1.2345678901234567e-308. */
-const NUMBER_BYTES = 26;
-/** identity → delegation → hand → scopes → scope. */
-const LEVELS = 6;
-
-/** Text that JSON writes as it is. */
-const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
-
-const textBytes = (text: string): number => text.length * (PLAIN_TEXT.test(text) ? 1 : UNIT_BYTES);
-
-/** An upper bound of a value's size; infinity below the levels, where measuring costs as much as serialising. */
-function roughBytes(value: unknown, levels: number): number {
-  if (typeof value === 'string') return AROUND_BYTES + textBytes(value);
-  if (typeof value === 'number') return AROUND_BYTES + NUMBER_BYTES;
-  if (typeof value !== 'object' || value === null) return AROUND_BYTES;
-  if (levels === 0) return Number.POSITIVE_INFINITY;
-  let bytes = AROUND_BYTES;
-  for (const key in value)
-    bytes += textBytes(key) + roughBytes((value as Record<string, unknown>)[key], levels - 1);
-  return bytes;
-}
-
-/** True when the entry has room for them. Most are far below the limit and need no serialising to see it. */
+/** True when the entry has room for them. Most are far below the limit, and are not encoded to see it. */
 export function inputsFit(recorded: { readonly [name: string]: unknown }): boolean {
-  if (roughBytes(recorded, LEVELS) <= LIMITS.decisionInputsBytes) return true;
-  return encoder.encode(JSON.stringify(recorded)).length <= LIMITS.decisionInputsBytes;
+  const text = JSON.stringify(recorded);
+  if (text.length * UNIT_BYTES <= LIMITS.decisionInputsBytes) return true;
+  return encodeUtf8(text).length <= LIMITS.decisionInputsBytes;
 }
 
 /** The members that not every call has. False: one of them is not what it has to be. */

@@ -1,53 +1,66 @@
-/** What a rule gets to read of a call (cel/bindings.ts). Lists that few rules read are made when one does. */
+/** What a rule gets to read of a call (cel/bindings.ts). */
 import type { CelAction, CelActor, CelBindings } from './cel/bindings.ts';
 import type { LayerContext } from './layer.ts';
-import { rolesOf, userOf } from './principal.ts';
-import { listEffective } from './scopes.ts';
+import { rolesOf } from './principal.ts';
+import { type Effective, listEffective } from './scopes.ts';
 import { environmentOf, projectOf, runOf, tierOf, toolOf } from './subject.ts';
 
 type Defined<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
+const NONE: readonly string[] = [];
+
 function actionOf({ request, to }: LayerContext): Defined<CelAction> {
-  const { name, capability } = request.action;
+  const { action, credentials } = request;
   return {
-    name,
+    name: action.name,
     tool: toolOf(request),
     tier: tierOf(request),
-    capability,
+    capability: action.capability,
     scheme: to?.scheme,
     host: to?.host,
     port: to?.port,
     path: to?.target.path,
     method: to?.target.method?.toUpperCase(),
-    get credentials() {
-      return request.credentials.map(({ ref }) => ref);
-    },
+    credentials: credentials.length === 0 ? NONE : credentials.map(({ ref }) => ref),
   };
 }
 
-function actorOf(context: LayerContext): Defined<CelActor> {
-  const { request, policy } = context;
-  const { identity, principal } = context.inputs;
-  return {
-    tenant_id: request.tenant_id,
-    project_id: projectOf(request, identity),
-    environment: environmentOf(request, identity),
-    run_id: runOf(request, identity),
-    agent_id: identity.agent_id,
-    identity_level: identity.level,
-    user_id: principal?.id,
-    // Of the policy, so that it stands in the snapshot and not in every record.
-    email: principal === undefined ? undefined : userOf(policy, principal.id)?.email,
-    get roles() {
-      return rolesOf(policy, principal);
-    },
-    get scopes() {
-      return listEffective(context.scopes);
-    },
-    get delegation_chain() {
-      return identity.delegation?.map(({ agent_id }) => agent_id) ?? [];
-    },
-  };
+/** A class, because a getter that every object has of its own costs more than everything else here. */
+class Actor implements Defined<CelActor> {
+  readonly tenant_id: string;
+  readonly project_id: string | undefined;
+  readonly environment: string | undefined;
+  readonly run_id: string | undefined;
+  readonly agent_id: string | undefined;
+  readonly identity_level: string;
+  readonly user_id: string | undefined;
+  /** Of the policy, so that it stands in the snapshot and not in every record. */
+  readonly email: string | undefined;
+  readonly roles: readonly string[];
+  readonly delegation_chain: readonly string[];
+  readonly #effective: Effective;
+
+  constructor({ request, policy, inputs, user, scopes }: LayerContext) {
+    const { identity, principal } = inputs;
+    const { delegation } = identity;
+    this.tenant_id = request.tenant_id;
+    this.project_id = projectOf(request, identity);
+    this.environment = environmentOf(request, identity);
+    this.run_id = runOf(request, identity);
+    this.agent_id = identity.agent_id;
+    this.identity_level = identity.level;
+    this.user_id = principal?.id;
+    this.email = user?.email;
+    this.roles = rolesOf(policy, principal);
+    this.delegation_chain =
+      delegation === undefined || delegation.length === 0 ? NONE : delegation.map((hand) => hand.agent_id);
+    this.#effective = scopes;
+  }
+
+  /** Those that are left after the delegation. Few rules read them, and few calls are put to these. */
+  get scopes(): readonly string[] {
+    return listEffective(this.#effective);
+  }
 }
 
 const NO_FACTS: { readonly [name: string]: unknown } = {};
@@ -56,7 +69,7 @@ export function bindingsOf(context: LayerContext): CelBindings {
   const { request, inputs } = context;
   return {
     action: actionOf(context) as CelAction,
-    actor: actorOf(context) as CelActor,
+    actor: new Actor(context) as CelActor,
     // Arguments that could not be read are not the same as none: `has()` would say that a fact is not there.
     facts: request.args === 'streamed' ? undefined : (inputs.facts ?? NO_FACTS),
   };
