@@ -6,7 +6,7 @@ import type { PolicyInForce } from '../../core/policy/compiled.ts';
 import { textAt } from '../../core/query/fields.ts';
 import { changeOf } from '../../core/replay/change.ts';
 import { type Change, type ChangeRow, countDifferences } from '../../core/replay/differences.ts';
-import { judgeDecision, kindOf } from '../../core/replay/judge.ts';
+import { isUnrecordable, judgeDecision, kindOf } from '../../core/replay/judge.ts';
 import { otherwise } from '../../core/replay/otherwise.ts';
 import type { OpenedReader } from '../../reader.ts';
 import { citedSnapshot } from '../snapshot.ts';
@@ -103,6 +103,10 @@ export async function replay(
       if (kind === 'imported' || kind === 'operator') tally[kind]++;
       if (entry === undefined || kind !== undefined) continue;
       tally.decisions++;
+      if (chain !== 'broken' && isUnrecordable(entry)) {
+        undecidable.set('inputs', (undecidable.get('inputs') ?? 0) + 1);
+        continue;
+      }
       const cited = policies.get(citedSnapshot(entry) ?? '');
       judge(found, entry, cited instanceof Promise ? await cited : cited);
     }

@@ -42,9 +42,6 @@ export type Undecidable =
   | 'budget'
   | 'addresses';
 
-/** Recorded beside what `decide` was given: whose tenant the caller named. */
-const OWN_INPUTS: ReadonlySet<string> = new Set(['tenant_id']);
-
 /** What the guard of the operator's requests leaves; it has a policy beside it, and none was asked. */
 function isOperatorRefusal(decision: Json): boolean {
   return (
@@ -70,7 +67,7 @@ export function judgeDecision(entry: JsonObject, policy: PolicyInForce): Replaye
   const recorded = field(entry, 'decision') as JsonObject;
   const engine = textAt(recorded, 'engine');
   if (engine !== undefined && !isEngine(engine)) return { kind: 'undecidable', why: 'engine' };
-  if (isUnrecordable(recorded)) return { kind: 'undecidable', why: 'inputs' };
+  if (isUnrecordable(entry)) return { kind: 'undecidable', why: 'inputs' };
   const inputs = readInputs(field(recorded, 'inputs'));
   if (engine === undefined || inputs === undefined)
     return { kind: 'differs', members: [engine === undefined ? 'engine' : 'inputs'] };
@@ -82,11 +79,13 @@ export function judgeDecision(entry: JsonObject, policy: PolicyInForce): Replaye
 }
 
 /** A stop that says itself why it cannot be made again. Nothing but a stop is taken for one. */
-function isUnrecordable(decision: JsonObject): boolean {
+export function isUnrecordable(entry: JsonObject): boolean {
+  const decision = field(entry, 'decision');
   return (
     textAt(decision, 'outcome') === 'stop' &&
     textAt(decision, 'layer') === 'engine' &&
-    ['inputs_too_large', 'internal_error'].includes(textAt(decision, 'reason') ?? '')
+    ['inputs_too_large', 'internal_error'].includes(textAt(decision, 'reason') ?? '') &&
+    field(decision, 'inputs', 'identity') === undefined
   );
 }
 
@@ -105,8 +104,6 @@ function comparable(name: string, value: Json | undefined): Json | undefined {
       const { us: _us, ...rest } = layer;
       return rest;
     });
-  if (name === 'inputs' && isObject(value))
-    return Object.fromEntries(Object.entries(value).filter(([input]) => !OWN_INPUTS.has(input)));
   return value;
 }
 
@@ -122,7 +119,9 @@ function contradicted(entry: JsonObject, inputs: Json | undefined): string[] {
     ],
     ['run_id', textAt(entry, 'run_id'), textAt(inputs, 'identity', 'run_id')],
   ] as const;
-  return pairs.filter(([, said, read]) => read !== undefined && said !== read).map(([name]) => name);
+  return pairs
+    .filter(([, said, read]) => read !== undefined && said !== read && !mentionsRedaction(said))
+    .map(([name]) => name);
 }
 
 /** A text that was redacted may have been any; where nothing secret can stand, it may not. */

@@ -34,9 +34,9 @@ function actionOf(entry: JsonObject): DecisionRequest['action'] {
   };
 }
 
-/** Whose tenant the caller named. An entry's own `tenant_id` is the recorder's; another one is kept among the inputs. */
+/** Whose tenant the caller named. An entry's own `tenant_id` is the recorder's. */
 function tenantOf(entry: JsonObject): string {
-  return textAt(entry, 'decision', 'inputs', 'tenant_id') ?? textAt(entry, 'tenant_id') ?? '';
+  return textAt(entry, 'metadata', 'tenant_named') ?? textAt(entry, 'tenant_id') ?? '';
 }
 
 export function requestOf(entry: JsonObject): DecisionRequest {
