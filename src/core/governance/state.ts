@@ -42,7 +42,7 @@ export interface GovernanceState {
   size: number;
   readonly time: FoldedTime;
   readonly kill: KillState;
-  readonly windows: WindowsState;
+  windows: WindowsState;
   readonly budgets: BudgetState;
   readonly approvals: ApprovalState;
 }
@@ -126,7 +126,9 @@ function foldDecision(state: GovernanceState, entry: JsonObject, ms: number): vo
 function callOf(entry: JsonObject): ReturnType<typeof countedOf> {
   const tool = textAt(entry, 'action', 'tool', 'name');
   const tier = textAt(entry, 'action', 'tier') as DecisionRequest['action']['tier'];
-  const agent_id = textAt(entry, 'decision', 'inputs', 'identity', 'agent_id');
+  // A delegated call counts for the agent that began the chain, as `countedOf` has it.
+  const [first] = listAt(entry, 'decision', 'inputs', 'identity', 'delegation');
+  const agent_id = textAt(first, 'agent_id') ?? textAt(entry, 'decision', 'inputs', 'identity', 'agent_id');
   const user_id = textAt(entry, 'decision', 'inputs', 'principal', 'id');
   const request: DecisionRequest = {
     tenant_id: textAt(entry, 'tenant_id') ?? '',
@@ -215,4 +217,17 @@ function joined(a: WindowRead | undefined, b: WindowRead): WindowRead {
   if (a === undefined) return b;
   const free = Math.max(a.free_in_ms ?? 0, b.free_in_ms ?? 0);
   return { count: Math.max(a.count, b.count), ...(free === 0 ? {} : { free_in_ms: free }) };
+}
+
+/**
+ * Takes over the windows of a state that was folded from the same log for wider needs. Both run by their own time, which
+ * differ where one of them began in the middle of the log.
+ */
+export function takeWindows(state: GovernanceState, from: GovernanceState): void {
+  const shift = state.time.shift - from.time.shift;
+  if (shift !== 0)
+    for (const kind of SUBJECT_KINDS)
+      for (const times of from.windows.times[kind].values())
+        for (let i = 0; i < times.length; i++) times[i] = (times[i] ?? 0) + shift;
+  state.windows = from.windows;
 }
