@@ -9,7 +9,8 @@ import { AnchorSettingSchema, type AnchorSettings, witnessKeys } from '../anchor
 import { isTallyError, TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import { type PayloadSetting, PayloadSettingSchema } from '../core/payload/policy.ts';
-import { type PolicyDocument, parsePolicyDocument } from '../core/policy/document.ts';
+import { parsePolicyDocument } from '../core/policy/document.ts';
+import type { PolicyDocument } from '../core/policy/place.ts';
 import { didYouMean } from '../core/policy/suggest.ts';
 import {
   AuditAliasSchema,

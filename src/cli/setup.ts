@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createPrivate, makePrivateDirectory } from '../capture/secrets/vault-files.ts';
-import { defaultPolicyText } from '../core/policy/load.ts';
+import { defaultPolicyText } from '../core/policy/default.ts';
 import { currentEpoch, logName } from '../home.ts';
 import type { Paths } from '../paths.ts';
 import { openOperator } from './operator.ts';

@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PolicyInForce } from '../core/policy/compiled.ts';
-import { compilePolicy, defaultPolicyText, unreadablePolicy } from '../core/policy/load.ts';
+import { defaultPolicyText } from '../core/policy/default.ts';
+import { compilePolicy, unreadablePolicy } from '../core/policy/load.ts';
 import { type Paths, TENANT } from '../paths.ts';
 import type { LocalRecorder } from '../recorder/recorder.ts';
 import { errno, makeDirectory, replaceFile, syncDirectory } from '../store/file/fs.ts';

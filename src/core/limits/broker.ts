@@ -64,8 +64,6 @@ export const BROKER_LIMITS = {
   vaultBytes: 64 * 1024 * 1024,
   /** A writer of the credential file waits this long for another one; a write takes a few milliseconds. */
   vaultLockMs: 10_000,
-  /** The policy file. A thousand hosts fit fifty times; a hostile file of brackets still ends within seconds. */
-  policyBytes: 1024 * 1024,
   /** A run whose end nobody recorded must not leave a good token behind for ever; agents work for hours, not days. */
   runTokenMs: 24 * 60 * 60 * 1000,
 

@@ -3,6 +3,43 @@ export const POLICY_LIMITS = {
   /** Calls of one user that a burst is judged over: shorter is the clock, longer is a rate. */
   burstMs: 1_000,
 
+  /** A policy file: 100,000 users and 10,000 rules, a line of some 130 bytes each, as JSON, which is YAML too. */
+  policyBytes: 16 * 1024 * 1024,
+  /** Of one that is not JSON: reading YAML takes half a second and 200 MB for each of these. */
+  policyYamlBytes: 1024 * 1024,
+  /** Values and keys in one of that size: 100,000 users have a million. */
+  policyValues: 2_000_000,
+  /** Problems of one file that are looked into; of more, the number is told. */
+  policyProblems: 1_000,
+  /** Users of one tenant; each decision looks up one. */
+  policyUsers: 100_000,
+  /** Rules of one policy; each takes some 30 nanoseconds of every call that it may be about. */
+  policyRules: 10_000,
+  /** Tools that a policy speaks of: a hundred servers with a hundred each. */
+  policyTools: 10_000,
+  /** Credentials that a policy speaks of. */
+  policyCredentials: 10_000,
+  /** Agents that a policy speaks of. */
+  policyAgents: 10_000,
+  /** Roles of one policy: people have to know them. */
+  policyRoles: 1_000,
+  /** Scopes of one role with those that it inherits: roles of roles would multiply them. */
+  roleScopes: 1_000,
+  /** Facts of one policy: all of a call are in its record, below `decisionInputsBytes`. */
+  policyFacts: 32,
+  /** Methods or paths on one line of the allowlist; each path is held against every call to the host. */
+  allowlistParts: 64,
+  /** Those who may approve, in one list: a message to more is read by none. */
+  approvers: 32,
+  /** The longest time that an approval is waited for, or kept: after a week nobody knows what was asked. */
+  approvalTtlMostMs: 7 * 24 * 60 * 60 * 1000,
+  /** The longest time that a caller is held while somebody is asked: clients give up after a few minutes. */
+  approvalHoldMostMs: 5 * 60 * 1000,
+  /** The longest sliding window: the time of each call in it is kept. */
+  windowMs: 31 * 24 * 60 * 60 * 1000,
+  /** The largest number of calls that a window counts to; each is 8 bytes, for every user or agent. */
+  windowCalls: 100_000,
+
   /** The text of one rule: two hundred parts of twenty characters each. */
   celChars: 4_096,
   /** Parts of one rule: people read none that is longer, and each costs some ten nanoseconds a call. */

@@ -15,26 +15,9 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { LIMITS } from '../limits.ts';
+import { parseJsonPolicy } from './document-json.ts';
 import { shown } from './hosts.ts';
-
-export interface Problem {
-  /** From 1. */
-  readonly line: number;
-  readonly column: number;
-  readonly message: string;
-  readonly hint?: string;
-}
-
-export interface Place {
-  readonly line: number;
-  readonly column: number;
-}
-
-export interface PolicyDocument {
-  readonly value: unknown;
-  /** Where the value at `path` stands; with `key`, where that key of the mapping at `path` stands. */
-  locate(path: readonly PropertyKey[], key?: string): Place;
-}
+import type { Place, PolicyDocument, Problem } from './place.ts';
 
 /** What `parseDocument` is called with everywhere, so that the editor reads what the loader reads. */
 export const YAML_OPTIONS = {
@@ -88,19 +71,50 @@ function checkMap(map: YAMLMap, depth: number, report: Report): void {
   }
 }
 
+/** A UTF-16 unit is at least one byte of UTF-8, so most are told apart without encoding them. */
+const isLonger = (text: string, bytes: number): boolean =>
+  text.length > bytes || (text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes);
+
+/** Where lines begin, counted when the first place is asked for. */
+function lazyLines(text: string, lineCounter: LineCounter): () => void {
+  return () => {
+    if (lineCounter.lineStarts.length > 0) return;
+    lineCounter.addNewLine(0);
+    for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1))
+      lineCounter.addNewLine(at + 1);
+  };
+}
+
 /** Never throws. The value is plain JSON-like data whose objects have text keys. */
 export function parsePolicyDocument(
   text: string,
 ): PolicyDocument | { readonly problems: readonly Problem[] } {
-  // A UTF-16 unit is at least one byte of UTF-8.
-  if (text.length > LIMITS.policyBytes || new TextEncoder().encode(text).length > LIMITS.policyBytes)
-    return { problems: [{ line: 1, column: 1, message: `over ${LIMITS.policyBytes} bytes` }] };
+  const tooLarge = (most: number, hint?: string): { readonly problems: readonly Problem[] } => ({
+    problems: [
+      { line: 1, column: 1, message: `over ${most} bytes`, ...(hint === undefined ? {} : { hint }) },
+    ],
+  });
+  if (isLonger(text, LIMITS.policyBytes)) return tooLarge(LIMITS.policyBytes);
 
   const lineCounter = new LineCounter();
   const place = (offset: number): Place => {
     const { line, col } = lineCounter.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
+  if (/^\s*\{/.test(text)) {
+    const counted = lazyLines(text, lineCounter);
+    const json = parseJsonPolicy(text, (offset) => {
+      counted();
+      return place(offset);
+    });
+    if (json !== undefined) return json;
+    lineCounter.lineStarts.length = 0;
+  }
+  if (isLonger(text, LIMITS.policyYamlBytes))
+    return tooLarge(
+      LIMITS.policyYamlBytes,
+      `as JSON, which is YAML too and read a hundred times faster, it may have ${LIMITS.policyBytes} bytes`,
+    );
   const problems: Problem[] = [];
   const report: Report = (offset, message, hint) => {
     problems.push({ ...place(offset), message, ...(hint === undefined ? {} : { hint }) });
@@ -125,25 +139,38 @@ export function parsePolicyDocument(
     return pairs;
   };
 
+  const find = (path: readonly PropertyKey[]): { readonly node: unknown; readonly offset: number } => {
+    let node: unknown = doc.contents;
+    let offset = startOf(doc.contents);
+    for (const step of path) {
+      if (isMap(node)) {
+        const pair = pairsOf(node).get(step);
+        if (pair === undefined) break;
+        if (isScalar(pair.key)) offset = startOf(pair.key);
+        node = pair.value;
+      } else if (isSeq(node)) {
+        node = node.items[Number(step)];
+        if (isMap(node) || isSeq(node) || isScalar(node)) offset = startOf(node);
+      } else break;
+    }
+    return { node, offset };
+  };
+  const valueOffset = (path: readonly PropertyKey[]): number => {
+    const { node, offset } = find(path);
+    const there = isMap(node) || isSeq(node) || (isScalar(node) && node.value !== null);
+    return there ? startOf(node) : offset;
+  };
+
   return {
     value: doc.toJS({ maxAliasCount: 0 }) as unknown,
-    locate(path, key) {
-      let node: unknown = doc.contents;
-      let offset = startOf(doc.contents);
-      for (const step of key === undefined ? path : [...path, key]) {
-        if (isMap(node)) {
-          const pair = pairsOf(node).get(step);
-          if (pair === undefined) break;
-          if (isScalar(pair.key)) offset = startOf(pair.key);
-          node = pair.value;
-        } else if (isSeq(node)) {
-          node = node.items[Number(step)];
-          if (isMap(node) || isSeq(node) || isScalar(node)) offset = startOf(node);
-        } else break;
-      }
-      if (key === undefined && (isMap(node) || isSeq(node) || (isScalar(node) && node.value !== null)))
-        offset = startOf(node);
-      return place(offset);
+    locate: (path, key) => place(key === undefined ? valueOffset(path) : find([...path, key]).offset),
+    locateWithin(path, offset) {
+      const { node } = find(path);
+      const from = valueOffset(path);
+      if (!isScalar(node) || typeof node.value !== 'string') return place(from);
+      const quote = node.type === 'QUOTE_SINGLE' || node.type === 'QUOTE_DOUBLE' ? 1 : 0;
+      const written = text.slice(from + quote, from + quote + node.value.length);
+      return place(written === node.value ? from + quote + offset : from);
     },
   };
 }

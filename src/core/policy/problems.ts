@@ -2,9 +2,11 @@
 import type { z } from 'zod';
 import { ALERT_KINDS } from '../alert/file.ts';
 import { TallyError } from '../error.ts';
-import type { Place, PolicyDocument, Problem } from './document.ts';
+import { LIMITS } from '../limits.ts';
 import { shown } from './hosts.ts';
-import { keysAt, notYetAt } from './schema.ts';
+import { own } from './own.ts';
+import type { Place, PolicyDocument, Problem } from './place.ts';
+import { keysAt, NOT_YET } from './schema.ts';
 import { didYouMean } from './suggest.ts';
 
 /** Problems told in one message; the rest are counted. */
@@ -39,20 +41,34 @@ const WORDS: Readonly<Record<string, string>> = {
   number: 'a number',
 };
 
+const RATE = 'a number of calls and a time: 60/m, 6/10s';
+const DURATION = 'a number and a unit: 30s, 15m, 6h, 1d';
+/** Text of a certain form, by its key: a bare number there is a unit forgotten. */
+const FORMS: Readonly<Record<string, string>> = {
+  rate: RATE,
+  per_user: RATE,
+  per_agent: RATE,
+  per_tenant: RATE,
+  global: RATE,
+  ttl: DURATION,
+  hold: DURATION,
+};
+
 function unknownKey(path: Path, key: string, place: Place, value: unknown): Problem {
   const where = path.length === 0 ? '' : ` in ${pathText(path)}`;
-  if (notYetAt(path).includes(key))
+  const elsewhere = path.length === 0 && Object.hasOwn(NOT_YET, key) ? NOT_YET[key] : undefined;
+  if (elsewhere !== undefined)
     return {
       ...place,
-      message: `${shown(key)}${where} is not enforced by this version, and ignoring it would be unsafe`,
-      hint: `remove ${shown(key)}, or use a version that enforces it`,
+      message: `${shown(key)} is not enforced by this version, and ignoring it would be unsafe`,
+      hint: elsewhere,
     };
-  const guess = didYouMean(key, [...keysAt(path, value), ...notYetAt(path)]);
+  const known = keysAt(path, value);
   return {
     ...place,
     message: `unknown key ${shown(key)}${where}`,
-    hint:
-      guess === undefined ? `known here: ${keysAt(path, value).join(', ')}` : `did you mean ${shown(guess)}?`,
+    hint: `known here: ${known.join(', ')}`,
+    guess: () => didYouMean(key, known),
   };
 }
 
@@ -65,31 +81,74 @@ function unfold(issue: Issue): readonly Issue[] {
   return meant === undefined ? [issue] : meant.map((i) => ({ ...i, path: [...issue.path, ...i.path] }));
 }
 
+/** Words of others for the three answers. */
+const ALIASES: Readonly<Record<string, string>> = {
+  deny: 'stop',
+  denied: 'stop',
+  block: 'stop',
+  blocked: 'stop',
+  forbid: 'stop',
+  permit: 'allow',
+  permitted: 'allow',
+  allowed: 'allow',
+  escalate: 'approval_required',
+  approve: 'approval_required',
+  approval: 'approval_required',
+  ask: 'approval_required',
+};
+
+function valueProblem(
+  where: string,
+  got: unknown,
+  values: readonly unknown[],
+): { message: string; hint?: string } {
+  const words = values.map(String);
+  const meant = typeof got !== 'string' ? undefined : (own(ALIASES, got) ?? didYouMean(got, words));
+  const message = `${where} has to be ${words.map(shown).join(' or ')}`;
+  return meant === undefined || !words.includes(meant)
+    ? { message }
+    : { message, hint: `did you mean ${shown(meant)}?` };
+}
+
+function sizeProblem(where: string, issue: Issue & { code: 'too_big' | 'too_small' }): string {
+  const [bound, least] = issue.code === 'too_big' ? [issue.maximum, 'at most'] : [issue.minimum, 'at least'];
+  const not = 'inclusive' in issue && issue.inclusive === false ? ', and not that itself' : '';
+  if (issue.origin === 'string') return `${where} has to have ${least} ${bound} characters`;
+  if (issue.origin === 'array') return `${where} has to have ${least} ${bound} items`;
+  return `${where} has to be ${least} ${bound}${not}`;
+}
+
+const lineHint =
+  'for example "api.stripe.com", or { host: api.github.com, methods: [GET], paths: ["/repos/**"] }';
+
 function describeIssue(issue: Issue, value: unknown): { message: string; hint?: string } {
   const where = issue.path.length === 0 ? 'the policy' : pathText(issue.path);
   const got = at(value, issue.path);
   if (got === undefined) return { message: `${where} is missing` };
   switch (issue.code) {
     case 'invalid_type':
-      return { message: `${where} has to be ${WORDS[issue.expected] ?? issue.expected}` };
+      return where === 'users' && got === null
+        ? { message: 'users is empty', hint: 'write users: {} (nobody is a member), or remove the line' }
+        : {
+            message: `${where} has to be ${own(FORMS, String(issue.path.at(-1))) ?? WORDS[issue.expected] ?? issue.expected}`,
+          };
     case 'invalid_union':
       if (issue.path[0] === 'alerts') return kindProblem(where, got);
-      return {
-        message: `${where} has to be a host or a mapping`,
-        hint: 'for example "api.stripe.com", or { host: localhost, port: 9000, http: true, internal: true }',
-      };
+      return { message: `${where} has to be a host or a mapping`, hint: lineHint };
     case 'invalid_value':
-      if (got === 'approval_required')
-        return {
-          message: `${where}: approval_required is not enforced by this version, and ignoring it would be unsafe`,
-          hint: 'write allow or stop',
-        };
-      return { message: `${where} has to be ${issue.values.map((v) => shown(String(v))).join(' or ')}` };
+      return valueProblem(where, got, issue.values);
+    case 'invalid_key': {
+      const why = issue.issues[0];
+      const words = why?.code === 'invalid_format' ? why.message : 'shorter';
+      return { message: `${where}: ${shown(String(issue.path.at(-1)))} has to be ${words}` };
+    }
+    case 'too_big':
+    case 'too_small':
+      return { message: sizeProblem(where, issue) };
     case 'custom':
     case 'invalid_format':
-      // "a number and a unit": what was asked for.
-      if (issue.path[0] === 'alerts') return { message: `${where} has to be ${issue.message}` };
-      return { message: `${where}: ${issue.message}` };
+      // What was asked for: "a number and a unit".
+      return { message: `${where} has to be ${issue.message}` };
     default:
       return { message: `${where}: ${issue.message}` };
   }
@@ -104,28 +163,36 @@ function kindProblem(where: string, got: unknown): { message: string; hint?: str
   };
 }
 
+/** At most `policyProblems`: one issue may be of as many keys as there are. */
 export function issueProblems(issues: readonly Issue[], doc: PolicyDocument): readonly Problem[] {
   const problems: Problem[] = [];
   for (const issue of issues.flatMap(unfold)) {
     if (issue.code === 'unrecognized_keys')
-      for (const key of issue.keys)
+      for (const key of issue.keys.slice(0, LIMITS.policyProblems))
         problems.push(unknownKey(issue.path, key, doc.locate(issue.path, key), at(doc.value, issue.path)));
     else problems.push({ ...doc.locate(issue.path), ...describeIssue(issue, doc.value) });
   }
   return problems;
 }
 
+function hintOf({ hint, guess }: Problem): string | undefined {
+  const meant = guess?.();
+  return meant === undefined ? hint : `did you mean ${shown(meant)}?`;
+}
+
 /** One error for all problems: the first in the file is its place and its hint, all of them are its text. */
-export function policyInvalid(problems: readonly Problem[]): TallyError {
+export function policyInvalid(problems: readonly Problem[], more = 0): TallyError {
   const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
   const [first] = sorted;
+  const count = sorted.length + more;
+  const hint = first === undefined ? undefined : hintOf(first);
   const lines = sorted.slice(0, TOLD).map((p, i) => {
-    const hint = i === 0 || p.hint === undefined ? '' : ` (${p.hint})`;
-    return `line ${p.line}, column ${p.column}: ${p.message}${hint}`;
+    const mend = i === 0 ? undefined : hintOf(p);
+    return `line ${p.line}, column ${p.column}: ${p.message}${mend === undefined ? '' : ` (${mend})`}`;
   });
-  if (sorted.length > TOLD) lines.push(`and ${sorted.length - TOLD} more`);
+  if (count > TOLD) lines.push(`and ${count - TOLD} more`);
   return new TallyError('POLICY_INVALID', lines.join('\n'), {
-    ...(first?.hint === undefined ? {} : { hint: first.hint }),
-    details: { line: first?.line ?? 1, column: first?.column ?? 1, problems: sorted.length },
+    ...(hint === undefined ? {} : { hint }),
+    details: { line: first?.line ?? 1, column: first?.column ?? 1, problems: count },
   });
 }

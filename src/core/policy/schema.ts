@@ -6,14 +6,18 @@ import { z } from 'zod';
 import { AlertsFileSchema, alertKeysAt } from '../alert/file.ts';
 import { INJECTION_STYLES } from '../entry.ts';
 import { LIMITS } from '../limits.ts';
+import { bounds } from './schema-bounds.ts';
+import { HOST, host, method, name, names, outcome, places, recordOf, verdict } from './schema-parts.ts';
+import { who } from './schema-who.ts';
 
-const name = z.string().min(1).max(LIMITS.idChars);
-const verdict = z.enum(['allow', 'stop']);
-const HOST = 'Exact host, "host:port", or an IP address ("[v6]:port").';
+const path = z
+  .string()
+  .max(LIMITS.alertPatternChars)
+  .regex(/^\/\S*$/, 'a path that begins with "/", such as /repos/**');
 
 const allowlistLine = z
   .strictObject({
-    host: z.string().describe(HOST),
+    host,
     port: z
       .int()
       .min(1)
@@ -25,31 +29,33 @@ const allowlistLine = z
       .boolean()
       .optional()
       .describe('The host may resolve to loopback, private, link-local, CGNAT or unique local addresses.'),
+    methods: z.array(method).min(1).max(LIMITS.allowlistParts).optional().describe('Absent: every method.'),
+    paths: z
+      .array(path)
+      .min(1)
+      .max(LIMITS.allowlistParts)
+      .optional()
+      .describe('"*" stands for any text within a segment, "**" across segments. Absent: every path.'),
+    ...places,
   })
-  .describe('One host.');
+  .describe('One host, and what narrows it.');
 
 const credential = z.strictObject({
-  hosts: z.array(z.string().describe(HOST)).optional().describe('Absent: every allowlisted host.'),
-  agents: z.array(name).optional().describe('Agent ids. Absent: every caller.'),
+  hosts: z.array(host).optional().describe('Absent: every allowlisted host.'),
+  agents: names.optional().describe('Agent ids. Absent: every caller.'),
   styles: z.array(z.enum(INJECTION_STYLES)).optional().describe('How it may be injected. Absent: every way.'),
   methods: z
-    .record(z.string().regex(/^[A-Za-z][A-Za-z0-9-]*$/), verdict)
+    .record(method, outcome)
     .optional()
     .describe('Absent: every method. Otherwise a method that is not named is a stop.'),
   requires: z.literal('issued').optional().describe('Only callers whose token was checked.'),
 });
 
-const agent = z.strictObject({
-  requires: z.literal('issued').optional().describe('Nobody may merely claim to be this agent.'),
-});
-
 export const PolicyFileSchema = z
   .strictObject({
-    version: z
-      .string()
-      .min(1)
-      .max(LIMITS.idChars)
-      .describe('Recorded with its hash on every decision, for example "2026-11-20.1". In quotes.'),
+    version: name.describe(
+      'Recorded with its hash on every decision, for example "2026-11-20.1". In quotes.',
+    ),
     mode: z
       .enum(['enforce', 'observe'])
       .optional()
@@ -62,46 +68,59 @@ export const PolicyFileSchema = z
         declared: verdict.optional().describe('Callers that name an agent without a token. Default allow.'),
       })
       .nullish(),
+    facts: bounds.facts,
     allowlist: z
       .array(z.union([z.string().describe(HOST), allowlistLine]))
       .nullish()
       .describe('Deny by default: an empty or missing list stops every call.'),
-    credentials: z.record(name, credential).nullish().describe('By the credential’s name.'),
-    agents: z.record(name, agent).nullish().describe('By agent id.'),
+    credentials: recordOf(name, credential, LIMITS.policyCredentials)
+      .nullish()
+      .describe('By the credential’s name.'),
+    roles: who.roles,
+    users: who.users,
+    tools: who.tools,
+    defaults: bounds.defaults,
+    agents: who.agents,
+    rules: bounds.rules,
+    limits: bounds.limits,
+    budgets: bounds.budgets,
+    approvals: bounds.approvals,
     alerts: AlertsFileSchema.nullish().describe('What is told of while it happens (docs/alerts.md).'),
   })
   .describe('Tallystick policy');
 export type PolicyFile = z.infer<typeof PolicyFileSchema>;
 
 /**
- * Keys of the policy language that this version does not enforce, by the place they stand in. They are refused: a
- * limit that is written down and not enforced is worse than none.
+ * Keys of the policy language that stand elsewhere or are not enforced by this version, with what to do. They are
+ * refused: a limit that is written down and not enforced is worse than none.
  */
-export const NOT_YET: Readonly<Record<'top' | 'allowlist' | 'agents', readonly string[]>> = {
-  // biome-ignore format: one list
-  top: [
-    'rules', 'limits', 'budgets', 'approvals', 'roles', 'users', 'tools', 'defaults', 'facts', 'unlisted', 'tunnel',
-    'retention', 'baselines',
-  ],
-  allowlist: ['methods', 'paths', 'projects', 'environments'],
-  agents: ['credentials', 'tools', 'hosts'],
+export const NOT_YET: Readonly<Record<string, string>> = {
+  unlisted: 'remove "unlisted": hosts that the allowlist does not name are stopped',
+  tunnel: 'remove "tunnel": hosts that the allowlist does not name are stopped',
+  retention: 'how long entries are kept is set for the machine, in config.yaml (docs/retention.md)',
+  baselines: 'remove "baselines": what is compared is said on the command line, tally baseline --help',
 };
 
-/** The keys that may stand at a place, for "did you mean". `value`: what stands there. */
-export function keysAt(path: readonly PropertyKey[], value?: unknown): readonly string[] {
-  const [first] = path;
-  if (first === 'alerts') return alertKeysAt(path, (value as { kind?: unknown } | undefined)?.kind);
-  if (first === undefined) return Object.keys(PolicyFileSchema.shape);
-  if (first === 'allowlist') return Object.keys(allowlistLine.shape);
-  if (first === 'credentials') return Object.keys(credential.shape);
-  if (first === 'agents') return Object.keys(agent.shape);
-  if (first === 'identity') return ['anonymous', 'declared'];
-  return [];
+/** What a schema is of, below `.optional()` and the like. */
+function inner(schema: unknown): unknown {
+  let here = schema;
+  while (here instanceof z.ZodOptional || here instanceof z.ZodNullable) here = here.unwrap();
+  return here;
 }
 
-/** Keys of the language that this version refuses at a place. */
-export function notYetAt(path: readonly PropertyKey[]): readonly string[] {
-  const [first] = path;
-  if (first === undefined) return NOT_YET.top;
-  return first === 'allowlist' || first === 'agents' ? NOT_YET[first] : [];
+function below(schema: unknown, step: PropertyKey): unknown {
+  if (schema instanceof z.ZodObject) return (schema.shape as Record<PropertyKey, unknown>)[step];
+  if (schema instanceof z.ZodRecord) return schema.valueType;
+  if (schema instanceof z.ZodArray) return schema.element;
+  return undefined;
+}
+
+/** The keys that may stand at a place, for "did you mean". `value`: what stands there. */
+export function keysAt(at: readonly PropertyKey[], value?: unknown): readonly string[] {
+  if (at[0] === 'alerts') return alertKeysAt(at, (value as { kind?: unknown } | undefined)?.kind);
+  let here: unknown = PolicyFileSchema;
+  for (const step of at) here = below(inner(here), step);
+  here = inner(here);
+  if (here instanceof z.ZodUnion) here = here.options.map(inner).find((one) => one instanceof z.ZodObject);
+  return here instanceof z.ZodObject ? Object.keys(here.shape) : [];
 }

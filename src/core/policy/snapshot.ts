@@ -2,48 +2,12 @@
  * The compiled policy as bytes with a name: the snapshot that every decision cites, and back. The bytes are canonical
  * (RFC 8785), so the hash depends on what the policy says and on nothing else.
  */
-import { z } from 'zod';
-import { AlertPolicySchema } from '../alert/snapshot.ts';
 import { decodeUtf8, encodeUtf8 } from '../bytes.ts';
 import { canonicalize } from '../canonical.ts';
-import { INJECTION_STYLES } from '../entry.ts';
 import { TallyError } from '../error.ts';
 import { sha256Hex } from '../hash.ts';
 import type { CompiledPolicy, PolicyInForce } from './compiled.ts';
-
-const issued = z.literal('issued').exactOptional();
-const verdict = z.enum(['allow', 'stop']);
-
-/** Strict on purpose: a snapshot of a newer format must not be replayed with half of its meaning. */
-const CompiledPolicySchema = z.strictObject({
-  format: z.literal(1),
-  id: z.string(),
-  version: z.string(),
-  source_hash: z.string().regex(/^[0-9a-f]{64}$/),
-  mode: z.enum(['enforce', 'observe']),
-  identity: z.strictObject({ anonymous: verdict, declared: verdict }),
-  allowlist: z.array(
-    z.strictObject({
-      host: z.string(),
-      port: z.int().min(1).max(65_535).exactOptional(),
-      http: z.boolean().exactOptional(),
-      internal: z.boolean().exactOptional(),
-    }),
-  ),
-  credentials: z.record(
-    z.string(),
-    z.strictObject({
-      hosts: z.array(z.string()).exactOptional(),
-      agents: z.array(z.string()).exactOptional(),
-      styles: z.array(z.enum(INJECTION_STYLES)).exactOptional(),
-      methods: z.record(z.string(), verdict).exactOptional(),
-      requires: issued,
-    }),
-  ),
-  agents: z.record(z.string(), z.strictObject({ requires: issued })),
-  alerts: AlertPolicySchema.exactOptional(),
-  unreadable: z.string().exactOptional(),
-});
+import { CompiledPolicySchema } from './snapshot-schema.ts';
 
 export function policyInForce(compiled: CompiledPolicy): PolicyInForce {
   const snapshot = encodeUtf8(canonicalize(compiled));

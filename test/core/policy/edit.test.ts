@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { isTallyError } from '../../../src/core/error.ts';
+import { defaultPolicyText } from '../../../src/core/policy/default.ts';
 import { allowHost } from '../../../src/core/policy/edit.ts';
-import { compilePolicy, defaultPolicyText } from '../../../src/core/policy/load.ts';
+import { compilePolicy } from '../../../src/core/policy/load.ts';
 
 const TODAY = '2026-11-20';
 const allowed = (text: string): unknown => compilePolicy(text, { id: 'x' }).compiled.allowlist;

@@ -5,7 +5,6 @@
  */
 import { type ASTNode, Environment } from '@marcbachmann/cel-js';
 import { LIMITS } from '../../limits.ts';
-import { shown } from '../hosts.ts';
 import { walk } from './check.ts';
 import { actionNames } from './names.ts';
 import { type Part, Refusal } from './part.ts';
