@@ -1,5 +1,6 @@
 /** What an entry says about the client that asked for it. Everything a client says of itself is marked as said. */
-import type { Actor, Event } from '../core/entry.ts';
+import type { Actor, Event, SecretAccess } from '../core/entry.ts';
+import { OPERATOR_SCOPE } from '../core/identity/rights.ts';
 import { actorQuality } from '../core/policy/principal.ts';
 import type { Identity } from '../core/policy/types.ts';
 import type { Producer } from './api.ts';
@@ -8,6 +9,16 @@ import type { Client } from './ops.ts';
 /** The writer carried this out itself, at the request of that surface. */
 export function doneFor(client: Client): Producer {
   return { surface: client.surface, assurance: 'enforced' };
+}
+
+/** As far as it shows: a person may carry a token too, one that was issued for asking as the operator. */
+function isAgent({ detected, run_token, checked }: Client): boolean {
+  const holder = checked?.identity;
+  return (
+    detected !== undefined ||
+    run_token !== undefined ||
+    (holder?.token_id !== undefined && holder.scopes?.includes(OPERATOR_SCOPE) !== true)
+  );
 }
 
 export function reportedBy(client: Client): Producer {
@@ -20,12 +31,14 @@ export function actorOf(client: Client): Actor {
     ...(client.user === undefined ? {} : { user: client.user }),
     ...(client.uid === undefined ? {} : { uid: client.uid }),
     ...(client.pid === undefined ? {} : { pid: client.pid }),
+    ...(client.ppid === undefined ? {} : { ppid: client.ppid }),
+    ...(client.ancestors === undefined ? {} : { ancestors: client.ancestors }),
     ...(client.host === undefined ? {} : { host: client.host }),
   };
   return {
     ...(client.user === undefined ? {} : { user: { id: client.user } }),
     ...(client.detected === undefined ? {} : { detected: client.detected }),
-    is_agent: client.detected !== undefined || client.run_token !== undefined,
+    is_agent: isAgent(client),
     os,
     ...client.checked?.actor,
   };
@@ -66,10 +79,13 @@ function userQuality({ user, checked }: Client): NonNullable<Event['quality']> {
 const CHECKED: ReadonlySet<string> = new Set(['agent_token_id', 'identity_level', 'role']);
 
 export function secretEvent(
-  operation: 'set' | 'delete',
-  key: string,
+  operation: SecretAccess['operation'],
+  key: string | undefined,
 ): Required<Pick<Event, 'secret' | 'action'>> {
-  return { action: { name: `secret.${operation}` }, secret: { key, operation, provider: 'vault' } };
+  return {
+    action: { name: `secret.${operation}` },
+    secret: { ...(key === undefined ? {} : { key }), operation, provider: 'vault' },
+  };
 }
 
 /** The user of this machine is its owner; a token's user has the role that the policy gives. */

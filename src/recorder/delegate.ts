@@ -82,6 +82,7 @@ export function delegateHandlers(recorder: LocalRecorder, random: Random): Pick<
           stopDecision(recorder, 'token.delegate', {
             layer: 'delegation',
             reason: 'delegation_exceeded',
+            identity,
             ...answer,
           }),
         );

@@ -8,9 +8,12 @@ import type { AnchorRun, AnchorState } from '../core/anchor-state.ts';
 import { EventSchema, OutcomeSchema } from '../core/entry.ts';
 import type { ListedAgent, ListedToken } from '../core/identity/list.ts';
 import { LIMITS } from '../core/limits.ts';
+import { parseHostPattern } from '../core/policy/host-pattern.ts';
+import { formatHostPort } from '../core/policy/hosts.ts';
 import type { CalledBy } from '../core/policy/principal.ts';
 import type { Identity, Principal } from '../core/policy/types.ts';
 import { RETENTION_OPS, type RetentionResults, type RetentionState } from './retention-ops.ts';
+import { SECRET_OPS, type SecretResults } from './secret-ops.ts';
 
 const id = z.string().min(1).max(LIMITS.idChars);
 /** Names become file names, YAML keys and header values: letters, digits and `._-:@/` only. */
@@ -28,6 +31,9 @@ export const ClientSchema = z.object({
   user: z.string().max(256).optional(),
   uid: z.number().int().optional(),
   pid: z.number().int().optional(),
+  ppid: z.number().int().optional(),
+  /** The programs that started it, nearest first, by name alone. */
+  ancestors: z.array(z.string().max(64)).max(LIMITS.ancestors).optional(),
   host: z.string().max(256).optional(),
   /** A coding agent found in the client's environment, with the signals that matched. */
   detected: z.object({ agent: id, signals: z.array(z.string().max(256)).max(16) }).optional(),
@@ -55,19 +61,22 @@ const scopes = z
     z
       .string()
       .max(LIMITS.scopeChars)
-      .regex(
-        /^([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.\*)?|\*)$/,
-        'a scope is like crm.read, or crm.* for all below',
-      ),
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]*$/, 'a scope is a name such as crm.read, compared whole'),
   )
   .max(LIMITS.tokenScopes)
   .optional();
 const names = z.array(z.string().min(1).max(LIMITS.idChars)).max(LIMITS.contractNames);
+const host = z.string().transform((text, context) => {
+  const parsed = parseHostPattern(text);
+  if (!('problem' in parsed)) return formatHostPort(parsed.host, parsed.port);
+  context.addIssue({ code: 'custom', message: parsed.problem });
+  return z.NEVER;
+});
 /** What the calls of a token or a run may use at most. */
 const contract = z
   .strictObject({
     tools: names.exactOptional(),
-    hosts: names.exactOptional(),
+    hosts: z.array(host).max(LIMITS.contractNames).exactOptional(),
     credentials: z
       .strictObject({ allow: names.exactOptional(), deny: names.exactOptional() })
       .exactOptional(),
@@ -208,6 +217,7 @@ export const OPS = {
   /** Tries again what could not be delivered. */
   'alert.retry': z.object({ destination: id.optional() }),
   ...RETENTION_OPS,
+  ...SECRET_OPS,
   /** A person has looked at a torn tail that recovery set aside. */
   'log.acknowledge': z.object({ name: id, reason: z.string().min(1).max(LIMITS.reasonBytes) }),
 } as const;
@@ -278,7 +288,7 @@ export interface TailAddress {
   readonly tail_url?: string;
 }
 
-export interface OpResults extends RetentionResults {
+export interface OpResults extends RetentionResults, SecretResults {
   hello: RecorderStatus & BrokerAddress & TailAddress;
   status: RecorderStatus & BrokerAddress & TailAddress;
   checkpoint: { readonly size: number };

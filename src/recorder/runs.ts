@@ -131,7 +131,12 @@ export function runHandlers(
           recorder,
           known,
           about,
-          stopDecision(recorder, 'run.start', { layer: 'delegation', reason: 'delegation_exceeded', why }),
+          stopDecision(recorder, 'run.start', {
+            layer: 'delegation',
+            reason: 'delegation_exceeded',
+            why,
+            ...(holder === undefined ? {} : { identity: holder }),
+          }),
         );
         throw new TallyError('STOPPED', `the run is not started: ${why}`, {
           hint: 'ask for less, or start it outside of the run and without the token that it is started with',

@@ -42,6 +42,7 @@ export interface Machine {
     readonly orphanGraceMs?: number;
     readonly redactor?: Redactor;
     readonly policy?: string;
+    readonly owner?: { readonly id: string };
     readonly segmentEntries?: number;
     readonly onWarning?: (text: string) => void;
     readonly monotonic?: () => number;
@@ -111,6 +112,7 @@ export async function machine(disk: MemoryDisk = memoryDisk()): Promise<Machine>
         masterKey,
         policy: compilePolicy(options.policy ?? POLICY, { id: 'local' }),
         ...(options.redactor === undefined ? {} : { redactor: options.redactor }),
+        ...(options.owner === undefined ? {} : { owner: options.owner }),
         ...(options.payloads === undefined
           ? {}
           : {

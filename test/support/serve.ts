@@ -16,9 +16,18 @@ export interface Served {
 /** The requests of clients, over a recorder in memory. */
 export async function serve(
   box: Machine,
-  operator: { protected?: boolean; token?: string; writeMs?: number; policy?: string } = {},
+  operator: {
+    protected?: boolean;
+    token?: string;
+    writeMs?: number;
+    policy?: string;
+    owner?: { readonly id: string };
+  } = {},
 ): Promise<Served> {
-  const recorder = await box.open(operator.policy === undefined ? {} : { policy: operator.policy });
+  const recorder = await box.open({
+    ...(operator.policy === undefined ? {} : { policy: operator.policy }),
+    ...(operator.owner === undefined ? {} : { owner: operator.owner }),
+  });
   const written: string[] = [];
   const handle = createService({
     recorder,

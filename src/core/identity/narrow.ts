@@ -15,11 +15,20 @@ type Covers = (wide: string, narrow: string) => boolean;
 const nameCovers: Covers = (wide, narrow) =>
   wide === narrow || (wide.endsWith('*') && narrow.startsWith(wide.slice(0, -1)));
 
-/** "*.example.com" stands for every name below example.com. */
-const hostCovers: Covers = (wide, narrow) =>
-  wide === '*' ||
-  wide === narrow ||
-  (wide.startsWith('*.') && narrow.endsWith(wide.slice(1)) && narrow !== wide.slice(1));
+/** "*.example.com" stands for every name below example.com, and a host without a port for every port. */
+const hostCovers: Covers = (wide, narrow) => {
+  if (wide === '*' || wide === narrow) return true;
+  const [host, port] = hostAndPort(narrow);
+  const [held, only] = hostAndPort(wide);
+  if (only !== undefined && only !== port) return false;
+  return held === host || (held.startsWith('*.') && host.endsWith(held.slice(1)));
+};
+
+/** Of the form that `formatHostPort` gives. */
+function hostAndPort(text: string): readonly [host: string, port: string | undefined] {
+  const [, host = text, port] = /^(.*?)(?::(\d+))?$/.exec(text) ?? [];
+  return [host, port];
+}
 
 type List = readonly string[] | undefined;
 
@@ -31,11 +40,15 @@ function meetLists(a: List, b: List, covers: Covers): List {
   return [...new Set([...left, ...right])];
 }
 
-export const meetScopes = (a: Scopes, b: Scopes): Scopes => meetLists(a, b, nameCovers);
+/** Scopes are compared whole. */
+export function meetScopes(a: Scopes, b: Scopes): Scopes {
+  if (a === undefined) return b;
+  return b === undefined ? a : b.filter((scope) => a.includes(scope));
+}
 
 /** Those that are asked for and not held. */
 export function scopesBeyond(asked: Scopes, held: Scopes): readonly string[] {
-  return (asked ?? []).filter((scope) => held !== undefined && !held.some((wide) => nameCovers(wide, scope)));
+  return (asked ?? []).filter((scope) => held?.includes(scope) === false);
 }
 
 function union(a: List, b: List): List {

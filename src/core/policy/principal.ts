@@ -115,3 +115,14 @@ export function actorQuality(
     ...(user === undefined ? {} : { 'actor.user': user, 'actor.on_behalf_of': user }),
   };
 }
+
+/** Both, as an event of a call has them. */
+export function calledBy(
+  policy: CompiledPolicy,
+  identity: Identity,
+  principal: Principal | undefined,
+): { readonly actor: CalledBy; readonly quality?: ReturnType<typeof actorQuality> } {
+  const actor = actorFor(policy, identity, principal);
+  const quality = actorQuality(identity, principal);
+  return Object.keys(quality).length === 0 ? { actor } : { actor, quality };
+}
