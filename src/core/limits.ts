@@ -9,6 +9,7 @@ import { BROKER_LIMITS } from './limits/broker.ts';
 import { GOVERNANCE_LIMITS } from './limits/governance.ts';
 import { LOG_LIMITS } from './limits/log.ts';
 import { POLICY_LIMITS } from './limits/policy.ts';
+import { PROVIDER_LIMITS } from './limits/providers.ts';
 import { QUERY_LIMITS } from './limits/query.ts';
 import { RECORDER_LIMITS } from './limits/recorder.ts';
 import { SECRET_LIMITS } from './limits/secrets.ts';
@@ -23,5 +24,6 @@ export const LIMITS = {
   ...POLICY_LIMITS,
   ...API_LIMITS,
   ...GOVERNANCE_LIMITS,
+  ...PROVIDER_LIMITS,
   ...SECRET_LIMITS,
 } as const;
