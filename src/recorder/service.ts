@@ -31,6 +31,7 @@ import {
 import type { LocalRecorder } from './recorder.ts';
 import { type RetentionPort, retentionHandlers } from './retention.ts';
 import { runHandlers } from './runs.ts';
+import { secretHandlers } from './secrets.ts';
 import type { InTurn } from './turns.ts';
 
 export interface ServiceOptions {
@@ -94,6 +95,7 @@ export function createService(options: ServiceOptions): Handle {
     ...anchorHandlers(recorder, options.anchors),
     ...alertHandlers(recorder, options.alerts),
     ...importHandlers(recorder),
+    ...secretHandlers(recorder, guard),
     hello: status,
     status,
     async checkpoint() {

@@ -28,6 +28,7 @@ export const RIGHTS = {
   checkpoint: ALL,
 
   // working
+  'secret.access': WORKING, 'secret.gap': WORKING,
   record: WORKING,          'run.start': WORKING,     'run.end': WORKING,       'token.delegate': WORKING,
 
   // answering: who may approve what is for the policy to say
