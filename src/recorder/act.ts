@@ -9,13 +9,16 @@ import type { Decision, Event, PayloadData } from '../core/entry.ts';
 import { TallyError } from '../core/error.ts';
 import type { ActionPrint, Fingerprint } from '../core/fingerprint.ts';
 import { type Facts, readFacts } from '../core/governance/facts.ts';
+import { showArguments } from '../core/governance/shown.ts';
 import { type GovernanceState, readFor } from '../core/governance/state.ts';
 import type { PolicyInForce } from '../core/policy/compiled.ts';
 import { decide } from '../core/policy/decide.ts';
 import { type MachineOwner, principalOf } from '../core/policy/principal.ts';
 import { runOf } from '../core/policy/subject.ts';
 import type { DecisionInputs, DecisionRequest } from '../core/policy/types.ts';
+import type { Redactor } from '../core/redact/redact.ts';
 import type { Acted, Ask, Producer } from './api.ts';
+import { approvalRequest, mayAskForMore, waitingFor } from './approval-request.ts';
 import type { Payloads, PreparedPayload } from './payloads.ts';
 import type { Sequenced } from './sequencer.ts';
 
@@ -41,6 +44,11 @@ export interface ActOptions {
     payload: PreparedPayload | undefined,
     print: ActionPrint,
   ) => Sequenced;
+  /** Who writes the requests for approval. */
+  readonly own: Producer;
+  /** Somebody is asked from now on. */
+  readonly asked: () => void;
+  readonly redactor: Pick<Redactor, 'redactValue'>;
 }
 
 export interface Actor {
@@ -80,6 +88,29 @@ export function createAct(options: ActOptions): Actor {
     return decide(request, policy, inputsOf(request, ask, facts));
   }
 
+  /** In the turn of the decision that wants it, so that two calls do not ask twice. */
+  function askFor(
+    decision: Decision,
+    event: Event,
+    request: DecisionRequest,
+    preId: string,
+    ask: Ask,
+    print: ActionPrint,
+  ): { readonly approval: NonNullable<Acted['approval']>; readonly done?: Promise<void> } | undefined {
+    if (decision.outcome !== 'approval_required' || decision.enforced === false) return undefined;
+    const state = options.governance();
+    const nowMs = options.now();
+    const waits = waitingFor(state, decision, request, nowMs);
+    if (waits !== undefined) return { approval: { id: waits.id, expires_at: waits.expires_at } };
+    if (!mayAskForMore(state, decision)) return undefined;
+    const shown = showArguments(ask.shown ?? ask.facts_from ?? ask.args, options.redactor);
+    const wanted = approvalRequest(event, decision, preId, nowMs, shown);
+    const { receipt, done } = options.sequence(wanted, options.own, undefined, print);
+    options.asked();
+    const expires_at = state.approvals.byId.get(receipt.id)?.expires_at ?? decision.inputs?.decided_at;
+    return { approval: { id: receipt.id, expires_at: String(expires_at) }, done };
+  }
+
   return {
     decide(request, read) {
       const ask = { request, ...read };
@@ -105,8 +136,14 @@ export function createAct(options: ActOptions): Actor {
           ask.payload?.data,
         );
         const sequenced = options.sequence(built, producer, payload, print);
+        const asked = askFor(decision, built, request, sequenced.receipt.id, ask, print);
         await sequenced.done;
-        return { decision, receipt: sequenced.receipt };
+        await asked?.done;
+        return {
+          decision,
+          receipt: sequenced.receipt,
+          ...(asked === undefined ? {} : { approval: asked.approval }),
+        };
       }
 
       const { payload } = ask;

@@ -18,6 +18,7 @@ import { ulidSource } from '../core/ulid.ts';
 import { createAct } from './act.ts';
 import { type FoundAction, findAction } from './actions.ts';
 import type { Producer, Receipt, Recorder } from './api.ts';
+import { type Approvals, createApprovals } from './approvals.ts';
 import { createCheckpointer } from './checkpointer.ts';
 import { createCommitter } from './committer.ts';
 import { createDurableFeed, type OnDurable, type Subscription } from './durable.ts';
@@ -42,6 +43,7 @@ export interface LocalRecorder extends Recorder {
   readonly size: () => number;
   readonly signed: () => number;
   readonly openActions: () => number;
+  readonly approvals: Approvals;
   /** What became of an action, by the id of its pre_exec; see `findAction`. */
   find(id: string): Promise<FoundAction | undefined>;
   readonly failure: () => TallyError | undefined;
@@ -59,6 +61,8 @@ export interface LocalRecorder extends Recorder {
   readonly registry: RegistryHolder;
   /** Makes `policy` the one in force for the next call. Its snapshot is durable when this resolves. */
   usePolicy(policy: PolicyInForce): Promise<void>;
+  /** Resolves when the limits of the policy in force know the calls before it. */
+  counted(): Promise<void>;
   /**
    * As `record` for each, in their order, also where payloads take their time; resolves when all are durable. An event
    * that is refused does not keep the others back. Errors: those of `record` that are of the log.
@@ -185,6 +189,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   });
 
   let inForce = options.policy;
+  let counted: Promise<void> = Promise.resolve();
   const everInForce = new Set<string>();
   const retained: Sequence = (event, producer) => {
     refuseWhenDead();
@@ -227,11 +232,20 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     now,
     payloads,
     room,
-    begin() {
-      refuseWhenClosing();
-      sequencer.noteClock();
-    },
+    begin,
     sequence,
+    own: OWN,
+    asked: () => approvals.watch(),
+    redactor,
+  });
+  const approvals = createApprovals({
+    governance: () => registry.governance,
+    now,
+    room,
+    begin,
+    sequence: (event, producer, print) => sequence(event, producer, undefined, print),
+    own: OWN,
+    onFailure: (error) => committer.fail(asTallyError(error)),
   });
   let closing: Promise<void> | undefined;
   const endings = createEndings({
@@ -262,6 +276,12 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     const sequenced = known ?? sequence(event, producer, payload);
     await sequenced.done;
     return sequenced.receipt;
+  }
+
+  /** The turn of whoever decides: what is read by the clock is read after a step of it is known. */
+  function begin(): void {
+    refuseWhenClosing();
+    sequencer.noteClock();
   }
 
   /** Undefined: there is room now, and the caller goes on in its turn. Whoever awaited it has the turn as well. */
@@ -305,6 +325,11 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     const file = `policies/${policy.hash}.json`;
     if ((await store.objects.get(file)) === undefined) await store.objects.put(file, policy.snapshot);
     inForce = policy;
+    counted = registry.keep(needsOf(policy.compiled), committer.idle);
+    counted.catch((error: unknown) => {
+      const { message } = asTallyError(error);
+      options.onWarning?.(`${message}; limits count the calls from now on only, until the next start`);
+    });
   }
 
   async function signAll(): Promise<number> {
@@ -318,11 +343,13 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     await usePolicy(options.policy);
     for (const event of startEvents(recovered, options, inForce)) await record(event, OWN);
     await endings.orphans(orphans);
+    await approvals.expire();
   }
 
   /** After it nothing goes on by itself: the caller may give the lock back. */
   async function stop(): Promise<void> {
     endings.stop();
+    approvals.stop();
     feed.flush();
     await pruner.stop();
     await eraser.stop();
@@ -335,6 +362,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
 
   async function close(reason: string): Promise<void> {
     endings.stop();
+    approvals.stop();
     // What they have begun, the next start goes on with.
     await pruner.stop();
     await eraser.stop();
@@ -386,6 +414,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     principal: (identity) => principalOf(inForce.compiled, identity, options.owner),
     decide,
     act,
+    approvals,
     secrets: { set: redactor.setSecret, delete: redactor.deleteSecret },
     now,
     size: () => sequencer.position.next,
@@ -398,6 +427,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     sealed: sealer.idle,
     torn: recovered.torn?.files.map(({ name: file }) => file) ?? [],
     usePolicy,
+    counted: () => counted,
     eraser,
     pruner,
     checkpoint: signAll,

@@ -5,13 +5,14 @@
  */
 import { type Entry, EntrySchema } from '../core/entry.ts';
 import { TallyError } from '../core/error.ts';
-import { covers, type Needs, noNeeds } from '../core/governance/needs.ts';
+import { covers, joinNeeds, type Needs, noNeeds } from '../core/governance/needs.ts';
 import {
   emptyGovernance,
   foldEntry,
   GOVERNED_MENTIONS,
   type GovernanceState,
   isGovernedType,
+  takeWindows,
 } from '../core/governance/state.ts';
 import { identify } from '../core/identity/identify.ts';
 import { applyEntry, emptyRegistry } from '../core/identity/registry.ts';
@@ -38,6 +39,11 @@ export interface RegistryHolder {
   current(): RegistryState;
   /** What decisions are made from. */
   readonly governance: GovernanceState;
+  /**
+   * Another policy is in force, and asks for so much of the past. What was not kept is read from the log, while calls
+   * count from now on; resolves when all of it is there. `durable`: resolves when what has its place is on the disk.
+   */
+  keep(needs: Needs, durable: () => Promise<void>): Promise<void>;
   /** A snapshot that reflects the first `size` entries, of which those at the indices `open` are open actions. */
   snapshot(size: number, open: readonly number[]): Uint8Array;
 }
@@ -149,6 +155,13 @@ export async function loadProjection(
     bases ??= await carriedBases(log, first);
     return bases.shift();
   };
+  /** From where the log begins now: what was pruned since the start is carried on by another object. */
+  async function foldAgain(wider: Needs, to: number): Promise<GovernanceState> {
+    const [carried] = await carriedBases(log, (await log.segments())[0]?.first ?? 0);
+    const again = createFold(carriedFor(carried, wider) ?? nothing(wider), false);
+    await readInto(again, log, again.from, to);
+    return again.governance;
+  }
   const saved = keeping(await loadSaved(objects, name), needs);
   let base = saved.state.size < first ? await nextBase() : undefined;
   if (saved.state.size < first && base === undefined) throw nothingCarried(first);
@@ -172,7 +185,7 @@ export async function loadProjection(
         await readInto(fold, log, fold.from, size);
       }
       return {
-        registry: holder(fold.state, fold.governance),
+        registry: holder(fold.state, fold.governance, foldAgain),
         open: fold.actions.open(),
         saved: fits ? fold.from : 0,
       };
@@ -254,12 +267,43 @@ function seeIn(fold: Fold): (line: Line, index: number) => void {
   };
 }
 
-function holder(state: RegistryState, governance: GovernanceState): RegistryHolder {
+function holder(
+  state: RegistryState,
+  governance: GovernanceState,
+  foldAgain: (needs: Needs, to: number) => Promise<GovernanceState>,
+): RegistryHolder {
+  /** Entries that got their place while the log is read. */
+  let since: JsonObject[] | undefined;
+  let reading: Promise<void> = Promise.resolve();
+
+  async function widen(needs: Needs, durable: () => Promise<void>): Promise<void> {
+    if (covers(governance.windows.needs, needs)) return;
+    const wider = joinNeeds(governance.windows.needs, needs);
+    governance.windows.needs = wider;
+    since = [];
+    const to = state.size;
+    try {
+      await durable();
+      const fold = await foldAgain(wider, to);
+      for (const entry of since) foldEntry(fold, entry);
+      takeWindows(governance, fold);
+    } finally {
+      since = undefined;
+    }
+  }
+
   return {
     governance,
+    keep(needs, durable) {
+      const mine = reading.then(() => widen(needs, durable));
+      reading = mine.catch(() => undefined);
+      return mine;
+    },
     apply(entry) {
+      const seen = entry as unknown as JsonObject;
       applyEntry(state, entry);
-      foldEntry(governance, entry as unknown as JsonObject);
+      foldEntry(governance, seen);
+      since?.push(seen);
     },
     identify(claims, nowMs, tenant) {
       const identity = identify(state, claims, nowMs, { tenant });

@@ -2,7 +2,6 @@
  * Approvals as the log tells them: asked for, granted or denied by a person, expired, used once. A grant belongs to one
  * caller, one action with these very arguments, and one policy; whatever differs asks anew.
  */
-import { decodeUtf8, encodeUtf8 } from '../bytes.ts';
 import type { JsonObject } from '../json.ts';
 import { LIMITS } from '../limits.ts';
 import type { GrantRead } from '../policy/types.ts';
@@ -25,6 +24,7 @@ export interface Approval {
   readonly action: string;
   readonly action_key: string;
   readonly args_hash?: string;
+  readonly args_hash_alg?: string;
   /** Hash of the snapshot that asked for it. */
   readonly policy_hash: string;
   readonly requester: Requester;
@@ -72,6 +72,7 @@ export function foldRequest(state: ApprovalState, entry: JsonObject, now: number
   const action = textAt(entry, 'action', 'name');
   const action_key = textAt(entry, 'action', 'key');
   const args_hash = textAt(entry, 'action', 'args_hash');
+  const args_hash_alg = textAt(entry, 'action', 'args_hash_alg');
   const policy_hash = about('policy_hash');
   const expires_at = about('expires_at');
   const requested_at = textAt(entry, 'ts');
@@ -90,6 +91,7 @@ export function foldRequest(state: ApprovalState, entry: JsonObject, now: number
     action,
     action_key,
     ...(args_hash === undefined ? {} : { args_hash }),
+    ...(args_hash_alg === undefined ? {} : { args_hash_alg }),
     policy_hash,
     requester: {
       ...(agent_id === undefined ? {} : { agent_id }),
@@ -213,14 +215,4 @@ export function tooMany(state: ApprovalState, { agent_id, user_id }: Requester):
     if (requester.agent_id === agent_id && requester.user_id === user_id) ofOne++;
   }
   return waiting >= LIMITS.approvalsWaiting || ofOne >= LIMITS.approvalsOfOne;
-}
-
-/** Cuts JSON text to what a request may show, between two characters. */
-export function cutShown(text: string): { readonly text: string; readonly hidden_bytes?: number } {
-  const bytes = encodeUtf8(text);
-  const most = LIMITS.approvalShownBytes;
-  if (bytes.length <= most) return { text };
-  let end = most;
-  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
-  return { text: decodeUtf8(bytes.subarray(0, end)) ?? '', hidden_bytes: bytes.length - end };
 }

@@ -18,6 +18,7 @@ const ApprovalSchema = z.strictObject({
   action: text,
   action_key: text,
   args_hash: text.exactOptional(),
+  args_hash_alg: text.exactOptional(),
   policy_hash: text,
   requester: z.strictObject({ agent_id: text.exactOptional(), user_id: text.exactOptional() }),
   run_id: text.exactOptional(),

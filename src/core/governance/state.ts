@@ -69,6 +69,8 @@ const OWN_TYPES: ReadonlySet<string> = new Set([
   'approval.expire',
   'clock.step',
   'run.start',
+  // A clock that was set back while nothing ran is met at the start.
+  'log.open',
 ]);
 
 /** In a line of the log: what an entry of another type has to say to be of interest here. */
@@ -113,8 +115,9 @@ function foldDecision(state: GovernanceState, entry: JsonObject, ms: number): vo
   if (textAt(entry, 'decision', 'reason') === 'approval_expired' && grant !== undefined)
     foldTold(state.approvals, grant);
   const limits = layers.find((layer) => textAt(layer, 'layer') === 'limits');
-  if (limits === undefined || textAt(limits, 'result') === 'fail') return;
+  if (limits === undefined) return;
   const now = passTime(state.time, ms);
+  if (textAt(limits, 'result') === 'fail') return;
   countCall(state.windows, subjectsOf(callOf(entry)), now);
   if (outcome !== 'allow' && booleanAt(entry, 'decision', 'enforced') !== false) return;
   foldStep(state.budgets, entry, now);

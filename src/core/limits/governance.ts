@@ -16,6 +16,10 @@ export const GOVERNANCE_LIMITS = {
   approvalsWaiting: 1_000,
   /** Those of one caller among them: one agent in a loop leaves room for the others. */
   approvalsOfOne: 100,
+  /** A request for approval that nothing says more of: a person who looks at the screen now and then sees it. */
+  approvalTtlMs: 10 * 60_000,
+  /** Between two looks at what has run out: timers of Node end after 24 days, and clocks are set. */
+  approvalLookMs: 60_000,
   /** Settled approvals that are still listed; all of them are in the log. */
   approvalsSettled: 1_000,
   /** Of the arguments, redacted, what the request for an approval shows: the entry's metadata holds it. */
