@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { TallyError } from '../../core/error.ts';
+import { boundOptions } from '../bounds.ts';
 import type { Context } from '../context.ts';
 import { examples } from '../help.ts';
 import { printFailure } from '../output/failure.ts';
@@ -12,20 +13,24 @@ const OWN_FAILURE = 125;
 export function build(context: Context): Command {
   return (
     examples(
-      new Command('run')
-        .description(
-          'Runs a command as one recorded run. It finds the broker in TALLY_PROXY_URL and its token in TALLY_RUN_TOKEN; its exit code is passed on. Our own failures are 125, 126 (not executable) and 127 (not found).',
-        )
-        .argument('[command...]', 'after "--": the command and its arguments')
-        .option('--agent <name>', 'the agent that runs, as you say it')
-        .option('--reason <text>', 'what it is for; recorded')
-        .option('--project <id>', 'recorded with every call')
-        .option('--env <name>', 'the environment: recorded with every call')
+      boundOptions(
+        new Command('run')
+          .description(
+            'Runs a command as one recorded run. It finds the broker in TALLY_PROXY_URL and its token in TALLY_RUN_TOKEN; its exit code is passed on. Our own failures are 125, 126 (not executable) and 127 (not found).',
+          )
+          .argument('[command...]', 'after "--": the command and its arguments')
+          .option('--agent <name>', 'the agent that runs, as you say it')
+          .option('--user <id>', 'on whose behalf: a user of the policy')
+          .option('--reason <text>', 'what it is for; recorded')
+          .option('--project <id>', 'recorded with every call')
+          .option('--env <name>', 'the environment: recorded with every call'),
+      )
         .option('--verify-exit', 'when the closing verification finds trouble, exit with its code')
         .option('-q, --quiet', 'no closing summary'),
       [
         ['tally run -- ./agent.py', 'record an agent'],
         ['tally run --agent billing-tool --reason "monthly invoices" -- node agent.js', 'say who and why'],
+        ['tally run --user u_17 --scope crm.read --tool "crm.*" -- ./agent.py', 'keep the run to less'],
       ],
     )
       // What follows the command belongs to it; an unknown option before it is told by us, with env(1)'s exit code.

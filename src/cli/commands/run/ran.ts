@@ -1,7 +1,9 @@
 import type { OpResults } from '../../../recorder/ops.ts';
+import type { BoundOptions } from '../../bounds.ts';
 import type { ChildEnd } from './child.ts';
 
-export interface RunOptions {
+export interface RunOptions extends BoundOptions {
+  readonly user?: string;
   readonly agent?: string;
   readonly reason?: string;
   readonly project?: string;

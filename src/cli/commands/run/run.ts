@@ -1,7 +1,9 @@
 /** One recorded run: start, command, end, summary. The end is recorded whatever ends the command. */
 import { basename } from 'node:path';
+import { boundsOf } from '../../bounds.ts';
 import { type BrokerHandle, openBroker } from '../../broker.ts';
 import type { Context } from '../../context.ts';
+import { unlockIfAsked } from '../../operator/prompt.ts';
 import { printFailure } from '../../output/failure.ts';
 import { exitCodeOf, startChild } from './child.ts';
 import { recordEnd } from './end.ts';
@@ -21,6 +23,7 @@ export async function run(
 ): Promise<void> {
   let ran: Ran | undefined;
   try {
+    if (options.user !== undefined) await unlockIfAsked(context);
     const broker = await openBroker(context, { advertise: true });
     const keeper = keepBroker(context, broker);
     try {
@@ -53,6 +56,8 @@ async function runCommand(
     command: basename(command),
     ...(context.env.TALLY_AGENT_TOKEN === undefined ? {} : { agent_token: context.env.TALLY_AGENT_TOKEN }),
     ...(options.agent === undefined ? {} : { agent_id: options.agent }),
+    ...(options.user === undefined ? {} : { user_id: options.user }),
+    ...boundsOf(options),
     ...(options.reason === undefined ? {} : { reason: options.reason }),
     ...(options.project === undefined ? {} : { project_id: options.project }),
     ...(options.env === undefined ? {} : { environment: options.env }),
