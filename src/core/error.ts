@@ -44,6 +44,8 @@ export const ERROR_CODES = {
   // who may
   OPERATOR_REQUIRED: { exit: 4 },
   STOPPED: { exit: 4 },
+  /** A person has to say yes first. */
+  APPROVAL_PENDING: { exit: 5 },
   /** A legal hold stands on what was to be pruned or erased. */
   HELD: { exit: 4 },
   TOKEN_INVALID: { exit: 4 },
