@@ -6,20 +6,14 @@ import { z } from 'zod';
 import type { AlertState, AlertTest } from '../core/alert/state.ts';
 import type { AnchorRun, AnchorState } from '../core/anchor-state.ts';
 import { EventSchema, OutcomeSchema } from '../core/entry.ts';
-import type { ListedAgent, ListedToken } from '../core/identity/list.ts';
 import { LIMITS } from '../core/limits.ts';
-import { parseHostPattern } from '../core/policy/host-pattern.ts';
-import { formatHostPort } from '../core/policy/hosts.ts';
 import type { CalledBy } from '../core/policy/principal.ts';
 import type { Identity, Principal } from '../core/policy/types.ts';
+import { AGENT_OPS, type AgentResults, contract, name, scopes } from './agent-ops.ts';
 import { RETENTION_OPS, type RetentionResults, type RetentionState } from './retention-ops.ts';
 import { SECRET_OPS, type SecretResults } from './secret-ops.ts';
 
 const id = z.string().min(1).max(LIMITS.idChars);
-/** Names become file names, YAML keys and header values: letters, digits and `._-:@/` only. */
-const name = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$/, 'letters, digits and . _ : @ / - only, at most 128');
 const reason = z.string().max(LIMITS.reasonBytes).optional();
 const entryId = z.string().regex(/^log_[0-9A-HJKMNP-TV-Z]{26}$/);
 const count = z.number().int().nonnegative();
@@ -56,39 +50,6 @@ export interface Checked {
   readonly actor: CalledBy;
 }
 
-const scopes = z
-  .array(
-    z
-      .string()
-      .max(LIMITS.scopeChars)
-      .regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]*$/, 'a scope is a name such as crm.read, compared whole'),
-  )
-  .max(LIMITS.tokenScopes)
-  .optional();
-const names = z.array(z.string().min(1).max(LIMITS.idChars)).max(LIMITS.contractNames);
-const host = z.string().transform((text, context) => {
-  const parsed = parseHostPattern(text);
-  if (!('problem' in parsed)) return formatHostPort(parsed.host, parsed.port);
-  context.addIssue({ code: 'custom', message: parsed.problem });
-  return z.NEVER;
-});
-/** What the calls of a token or a run may use at most. */
-const contract = z
-  .strictObject({
-    tools: names.exactOptional(),
-    hosts: z.array(host).max(LIMITS.contractNames).exactOptional(),
-    credentials: z
-      .strictObject({ allow: names.exactOptional(), deny: names.exactOptional() })
-      .exactOptional(),
-  })
-  .optional();
-const seconds = z
-  .number()
-  .int()
-  .positive()
-  .max(10 * 365 * 86_400)
-  .optional();
-
 export const OPS = {
   hello: z.object({}),
   status: z.object({}),
@@ -110,31 +71,7 @@ export const OPS = {
     contract,
   }),
   'run.end': z.object({ run_id: id, run_token: z.string().max(512), outcome: OutcomeSchema }),
-  'agent.register': z.object({ agent_id: name, description: z.string().max(512).optional() }),
-  'token.issue': z.object({
-    agent_id: name,
-    label: z.string().max(128).optional(),
-    expires_in_s: seconds,
-    project_id: id.optional(),
-    environment: id.optional(),
-    user_id: id.optional(),
-    scopes,
-    contract,
-  }),
-  /** A token below another one, asked for by whoever holds that. It has no more than its parent, and ends with it. */
-  'token.delegate': z.object({
-    /** An agent token or a run token. */
-    parent: z.string().max(512),
-    agent_id: name,
-    label: z.string().max(128).optional(),
-    expires_in_s: seconds,
-    project_id: id.optional(),
-    environment: id.optional(),
-    scopes,
-    contract,
-  }),
-  'token.revoke': z.object({ token_id: id, reason }),
-  'agent.list': z.object({}),
+  ...AGENT_OPS,
   'policy.set': z.object({ text: z.string().max(LIMITS.policyBytes), reason }),
   /** A credential in the vault is about to be set or deleted; the vault is changed after this is durable. */
   'secret.change': z.object({ operation: z.enum(['set', 'delete']), key: id, reason }),
@@ -288,7 +225,7 @@ export interface TailAddress {
   readonly tail_url?: string;
 }
 
-export interface OpResults extends RetentionResults, SecretResults {
+export interface OpResults extends AgentResults, RetentionResults, SecretResults {
   hello: RecorderStatus & BrokerAddress & TailAddress;
   status: RecorderStatus & BrokerAddress & TailAddress;
   checkpoint: { readonly size: number };
@@ -296,23 +233,6 @@ export interface OpResults extends RetentionResults, SecretResults {
   'run.start': { readonly run_id: string; readonly token: string; readonly id: string };
   /** Without `id` the run had ended before: a lost answer may be asked for again. */
   'run.end': { readonly id?: string };
-  'agent.register': { readonly agent_id: string; readonly id: string };
-  'token.issue': {
-    readonly token_id: string;
-    readonly token: string;
-    readonly expires_at?: string;
-    readonly id: string;
-  };
-  'token.delegate': {
-    readonly token_id: string;
-    readonly token: string;
-    /** First delegator first. */
-    readonly chain: readonly string[];
-    readonly expires_at: string;
-    readonly id: string;
-  };
-  'token.revoke': { readonly token_id: string; readonly id: string };
-  'agent.list': { readonly agents: readonly ListedAgent[]; readonly tokens: readonly ListedToken[] };
   'policy.set': { readonly version: string; readonly hash: string; readonly changed: boolean };
   'secret.change': { readonly id: string };
   'operator.change': { readonly id: string };
