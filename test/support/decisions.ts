@@ -32,7 +32,7 @@ facts: { amount: args.amount }
 rules:
   - { id: huge-refund, when: 'action.name == "refund.create" && facts.amount > 5000.0', decision: stop, reason: refund_over_limit }
   - { id: big-refund, when: 'action.name == "refund.create" && facts.amount > 500.0', decision: approval_required, reason: refund_over_limit, ttl: 15m }
-limits: { per_user: 30/10s }
+limits: { per_user: 2000/10s }
 budgets: { max_steps: 400 }
 `;
 
@@ -51,12 +51,12 @@ users:
 ${users('clerk')}
 tools:
   refund.create: { required_scopes: [payments.write] }
-  report.read: { required_scopes: [crm.read], writes: false }
+  report.read: { required_scopes: [crm.read], writes: false, interactive: { rate: 5/m } }
 facts: { amount: args.amount, currency: args.currency }
 rules:
   - { id: big-refund, when: 'action.name == "refund.create" && facts.amount > 100.0', decision: stop, reason: refund_over_limit }
   - { id: dollars, when: 'action.name == "report.read" && facts.currency != "EUR"', decision: stop }
-limits: { per_user: 20/10s, per_agent: 500/1h }
+limits: { per_user: 1000/10s }
 budgets: { max_steps: 400 }
 `;
 
@@ -194,7 +194,7 @@ export const ALTERATIONS: { readonly [name: string]: (entry: Loose) => boolean }
     return true;
   },
   time({ decision }) {
-    decision.inputs.decided_at = '2026-01-01T00:00:00.000Z';
+    decision.inputs.decided_at = '2019-01-01T00:00:00.000Z';
     return true;
   },
   who({ decision }) {
@@ -210,11 +210,11 @@ export const ALTERATIONS: { readonly [name: string]: (entry: Loose) => boolean }
     const [key] = Object.keys(decision.inputs.windows ?? {});
     if (key === undefined || !reached(decision, 'limits')) return false;
     const window = decision.inputs.windows[key];
-    decision.inputs.windows[key] = window.count >= 30 ? { count: 0 } : { count: 30, free_in_ms: 1 };
+    decision.inputs.windows[key] = window.count >= 2000 ? { count: 0 } : { count: 2000, free_in_ms: 1 };
     return true;
   },
   asked({ action, decision }) {
-    if (action.target?.host !== 'other0.example' || !reached(decision, 'allowlist')) return false;
+    if (action.target?.host !== 'other1.example' || !reached(decision, 'allowlist')) return false;
     action.target.host = 'api.example.com';
     return true;
   },

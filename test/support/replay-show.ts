@@ -117,22 +117,23 @@ function alter(lines: readonly string[], count: number) {
   const out = [...lines];
   const indices = new Map<number, string>();
   const kinds = Object.entries(ALTERATIONS);
-  const step = Math.max(1, Math.floor(decided.length / (count * 1.5)));
-  let kind = 0;
-  for (let place = 1; place < decided.length && indices.size < count; place += step) {
-    const at = decided[place] ?? 0;
+  const step = Math.max(1, Math.floor(decided.length / (count * 1.5)) - 1);
+  const made = new Map(kinds.map(([name]) => [name, 0]));
+  for (let n = 0; n * step < decided.length && indices.size < count; n++) {
+    // Now here, now there: what comes in turns must not be passed over.
+    const at = decided[n * step + (n % Math.min(6, step))] ?? 0;
     const entry = JSON.parse(lines[at] ?? '');
-    // One that does not fit this decision leaves its turn to the next.
-    for (let tries = 0; tries < kinds.length; tries++) {
-      const [name, change] = kinds[kind++ % kinds.length] ?? ['', () => false];
+    // Of those that fit this decision, the kind that was made least often.
+    for (const [name, change] of kinds.toSorted(([a], [b]) => (made.get(a) ?? 0) - (made.get(b) ?? 0))) {
       if (!change(entry)) continue;
       out[at] = JSON.stringify(entry);
       indices.set(entry.index, name);
+      made.set(name, (made.get(name) ?? 0) + 1);
       break;
     }
   }
   assert.equal(indices.size, count, 'enough was altered');
-  const told = kinds.map(([name]) => `${[...indices.values()].filter((one) => one === name).length} ${name}`);
+  const told = [...made].map(([name, times]) => `${times} ${name}`);
   return { made: { lines: out, indices }, kinds: told.join(', ') };
 }
 

@@ -24,7 +24,10 @@ export interface ChangeRow extends Change {
 
 export interface Differences {
   add(change: Change, index: number): void;
-  /** Those that occur most first; `rest` counts what belongs to rows that had no room. */
+  /**
+   * Other outcomes before what cannot be found out, and other reasons for the same outcome last; each with those that
+   * occur most first. `rest` counts what belongs to rows that had no room.
+   */
   rows(): { readonly rows: readonly ChangeRow[]; readonly rest: number };
 }
 
@@ -35,6 +38,11 @@ interface Counted {
   readonly change: Change;
   count: number;
   readonly examples: number[];
+}
+
+function weightOf({ before, after }: Change): number {
+  if (after === undefined) return 1;
+  return after === before ? 2 : 0;
 }
 
 export function countDifferences(): Differences {
@@ -58,7 +66,10 @@ export function countDifferences(): Differences {
         undecidable: change.after === undefined ? count : 0,
         examples,
       }));
-      rows.sort((a, b) => b.count - a.count || (a.examples[0] ?? 0) - (b.examples[0] ?? 0));
+      rows.sort(
+        (a, b) =>
+          weightOf(a) - weightOf(b) || b.count - a.count || (a.examples[0] ?? 0) - (b.examples[0] ?? 0),
+      );
       return { rows, rest };
     },
   };

@@ -46,7 +46,6 @@ export type Undecidable =
 function isOperatorRefusal(decision: Json): boolean {
   return (
     textAt(decision, 'outcome') === 'stop' &&
-    textAt(decision, 'layer') === 'identity' &&
     textAt(decision, 'inputs', 'request') !== undefined &&
     field(decision, 'inputs', 'identity') === undefined
   );

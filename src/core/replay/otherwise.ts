@@ -116,6 +116,7 @@ function doubtOf(after: Decision, found: readonly Doubt[]): Undecidable | undefi
   return found.find(([layer, why]) => {
     // What was redacted may be anything that is asked: only who asked stands apart from it.
     if (why === 'redacted') return end > orderOf('membership');
+    if (why === 'principal') return after.reason === 'identity_missing';
     const ran = after.layers.find((one) => one.layer === layer);
     const isReached = ran !== undefined && ran.result !== 'skip';
     return isReached && (end === orderOf(layer) || end === Number.POSITIVE_INFINITY);
@@ -126,15 +127,19 @@ function orderOf(layer: string | undefined): number {
   return (LAYER_NAMES as readonly (string | undefined)[]).indexOf(layer);
 }
 
-/** The machine's own user is not written down where the policy of that time did not know them. */
+/**
+ * The machine's own user is not written down where the policy of that time did not know them. A policy that knows more
+ * users may know them.
+ */
 function isOwnerUnknown(
-  then: DecisionInputs,
-  inputs: DecisionInputs,
+  { principal }: DecisionInputs,
+  { identity }: DecisionInputs,
   before: CompiledPolicy,
   other: CompiledPolicy,
 ): boolean {
-  const isKnowable = inputs.principal !== undefined || inputs.identity.user_id !== undefined;
-  return then.principal === undefined && !isKnowable && before.users !== undefined && before !== other;
+  if (principal !== undefined || identity.user_id !== undefined || before.users === undefined) return false;
+  const { users } = other;
+  return users === undefined || Object.keys(users).some((id) => own(before.users, id) === undefined);
 }
 
 /** A call that the broker stopped was not looked up: where its name leads to, nobody knows. */
@@ -147,27 +152,41 @@ function areAddressesUnknown(
   return textAt(entry, 'source', 'surface') === 'proxy' && textAt(entry, 'decision', 'outcome') === 'stop';
 }
 
-const read = new WeakMap<CompiledPolicy, readonly string[]>();
+interface RuleReads {
+  /** Names of the actions that it can be true for. Absent: any. */
+  readonly actions: readonly string[] | undefined;
+  readonly facts: readonly string[];
+}
 
-/** Names of the facts that rules read; a rule is looked at once, however many calls it is held against. */
-function factsRead(policy: CompiledPolicy): readonly string[] {
+const read = new WeakMap<CompiledPolicy, readonly RuleReads[]>();
+
+/** What the rules read; each is looked at once, however many calls it is held against. */
+function readsOf(policy: CompiledPolicy): readonly RuleReads[] {
   const known = read.get(policy);
   if (known !== undefined) return known;
-  const names = (policy.rules ?? []).flatMap(({ when }) => {
+  const reads = (policy.rules ?? []).flatMap(({ when }) => {
     const compiled = compileCel(when);
-    return 'program' in compiled ? compiled.program.facts : [];
+    return 'program' in compiled ? [compiled.program] : [];
   });
-  read.set(policy, names);
-  return names;
+  read.set(policy, reads);
+  return reads;
 }
 
 /** Rules read facts that were not taken out of the arguments then, or from another place of them. */
-function areFactsUnknown({ args }: DecisionRequest, before: CompiledPolicy, other: CompiledPolicy): boolean {
+function areFactsUnknown(
+  { args, action }: DecisionRequest,
+  before: CompiledPolicy,
+  other: CompiledPolicy,
+): boolean {
   if (args !== 'whole') return false;
-  return factsRead(other).some((name) => {
-    const path = own(other.facts, name);
-    return path !== undefined && nameOf(before, path) === undefined;
-  });
+  return readsOf(other).some(
+    ({ actions, facts }) =>
+      (actions === undefined || actions.includes(action.name)) &&
+      facts.some((name) => {
+        const path = own(other.facts, name);
+        return path !== undefined && nameOf(before, path) === undefined;
+      }),
+  );
 }
 
 /** Calls are counted no further than the limit of that time: beyond it nobody knows how many there were. */
