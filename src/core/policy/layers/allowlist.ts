@@ -3,19 +3,14 @@
  * permits, and every resolved address has to be one that the outside world could reach too.
  */
 import { addressRefusal, isMetadataAddress, isMetadataHost, parseAddress } from '../address.ts';
+import { best, DEFAULT_PORT, linesFor, type Step, type Where } from '../allowed-lines.ts';
 import type { AllowedHost } from '../compiled.ts';
-import { namesAbove } from '../host-set.ts';
 import { formatHostPort, shown } from '../hosts.ts';
-import type { AllowedLine, PolicyIndex } from '../index-of.ts';
 import { fail, type KnownTarget, type Layer, type LayerAnswer, type LayerContext, SKIP } from '../layer.ts';
-import { readingsOf } from '../path-pattern.ts';
 import { environmentOf, projectOf } from '../subject.ts';
 import { isEnvironmentOnly } from './credential.ts';
 
 const HTTP_CALL = 'http.call';
-const NONE: readonly AllowedLine[] = [];
-
-const DEFAULT_PORT = { https: 443, http: 80 } as const;
 
 /** True for hosts whose own name says that they are internal. */
 function namesInside(host: string): boolean {
@@ -29,63 +24,6 @@ function mend(to: KnownTarget, host: string, internal = namesInside(host)): stri
   const port = to.port === undefined || to.port === DEFAULT_PORT[scheme] ? undefined : to.port;
   const flags = `${scheme === 'http' ? ' --http' : ''}${internal ? ' --internal' : ''}`;
   return `tally policy allow ${formatHostPort(host, port)}${flags}`;
-}
-
-/** Every line that names the host: those of its own, and the wildcards above it. */
-function linesFor(index: PolicyIndex, host: string): readonly AllowedLine[] {
-  const own = index.hosts.get(host);
-  if (index.below.size === 0) return own ?? NONE;
-  const lines = [...(own ?? NONE)];
-  for (const above of namesAbove(host)) lines.push(...(index.below.get(above) ?? NONE));
-  return lines;
-}
-
-function portMatches(line: AllowedHost, to: KnownTarget): boolean {
-  if (line.port !== undefined) return line.port === to.port;
-  return to.scheme !== undefined && to.port === DEFAULT_PORT[to.scheme];
-}
-
-const schemeMatches = (line: AllowedHost, to: KnownTarget): boolean =>
-  to.scheme === 'https' || (to.scheme === 'http' && line.http === true);
-
-const names = (list: readonly string[] | undefined, name: string | undefined): boolean =>
-  list === undefined || (name !== undefined && list.includes(name));
-
-/** What a line says of a call to its host, in this order. The one that goes furthest tells what is missing. */
-const STEPS = ['port', 'scheme', 'place', 'method', 'path', 'all'] as const;
-type Step = (typeof STEPS)[number];
-
-function reached({ line, methods, paths }: AllowedLine, to: KnownTarget, where: Where): Step {
-  if (!portMatches(line, to)) return 'port';
-  if (!schemeMatches(line, to)) return 'scheme';
-  if (!names(line.projects, where.project) || !names(line.environments, where.environment)) return 'place';
-  if (methods !== undefined && !methods.has(to.target.method?.toUpperCase() ?? '')) return 'method';
-  if (paths === undefined) return 'all';
-  const readings = readingsOf(to.target.path);
-  return readings !== undefined && paths.some((pattern) => pattern.matches(readings)) ? 'all' : 'path';
-}
-
-interface Where {
-  readonly project: string | undefined;
-  readonly environment: string | undefined;
-}
-
-/** The list is a union of grants: of the lines that permit the call, the one that permits most. */
-function best(
-  lines: readonly AllowedLine[],
-  to: KnownTarget,
-  where: Where,
-): { readonly line?: AllowedHost; readonly step: Step } {
-  let line: AllowedHost | undefined;
-  let step: Step = 'port';
-  for (const candidate of lines) {
-    const came = reached(candidate, to, where);
-    if (STEPS.indexOf(came) > STEPS.indexOf(step)) step = came;
-    if (came !== 'all') continue;
-    if (line === undefined || (candidate.line.internal === true && line.internal !== true))
-      line = candidate.line;
-  }
-  return line === undefined ? { step } : { line, step };
 }
 
 function lineText(line: AllowedHost): string {

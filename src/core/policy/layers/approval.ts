@@ -21,13 +21,12 @@ function isAboutThis(grant: GrantRead, { request, inForce }: LayerContext): bool
   );
 }
 
-function ask({ reason, message, rule, approvers, ttl_ms }: Want, { policy }: LayerContext): LayerAnswer {
+function ask({ reason, message, approvers, ttl_ms }: Want, { policy }: LayerContext): LayerAnswer {
   return {
     result: 'fail',
     outcome: 'approval_required',
     reason,
     message,
-    ...(rule === undefined ? {} : { rule }),
     wanted: {
       approvers: [...(approvers ?? policy.approvals?.approvers ?? APPROVERS)],
       ttl_ms: ttl_ms ?? policy.approvals?.ttl_ms ?? TTL_MS,
@@ -49,32 +48,38 @@ function use({ id, approver, approved_at, expires_at, args_hash }: GrantRead, wa
   };
 }
 
+const NOT_USED = 'it was approved, and the approval was not used in time';
+const NOT_ANSWERED = 'a person was asked, and nobody answered in time';
+
+function answer(grant: GrantRead, want: Want, context: LayerContext): LayerAnswer {
+  // Both are of one form (RFC 3339 in UTC with milliseconds), which sorts as it runs.
+  const over = context.inputs.decided_at >= grant.expires_at;
+  switch (grant.status) {
+    case 'granted':
+      return over ? fail('approval_expired', NOT_USED) : use(grant, want);
+    case 'denied':
+      return over ? ask(want, context) : fail('policy_approval_denied', 'a person was asked, and said no');
+    case 'expired':
+      return fail('approval_expired', NOT_ANSWERED);
+    case 'pending':
+      return over ? fail('approval_expired', NOT_ANSWERED) : ask(want, context);
+    case 'used':
+      return ask(want, context);
+  }
+}
+
 export const approvalLayer: Layer = {
   name: 'approval',
   evaluate(context) {
     const { want, inputs, request } = context;
     if (want === undefined) return SKIP;
-    if (request.args === 'streamed')
-      return fail('args_unavailable', 'an approval is for certain arguments, and these were streamed past');
     const { grant } = inputs;
-    if (grant === undefined || !isAboutThis(grant, context)) return ask(want, context);
-    // Both are of one form (RFC 3339 in UTC with milliseconds), which sorts as it runs.
-    const over = inputs.decided_at >= grant.expires_at;
-    switch (grant.status) {
-      case 'granted':
-        return over
-          ? fail('approval_expired', 'it was approved, and the approval was not used in time')
-          : use(grant, want);
-      case 'denied':
-        return over ? ask(want, context) : fail('policy_approval_denied', 'a person was asked and said no');
-      case 'expired':
-        return fail('approval_expired', 'a person was asked, and nobody answered in time');
-      case 'pending':
-        return over
-          ? fail('approval_expired', 'a person was asked, and nobody answered in time')
-          : ask(want, context);
-      case 'used':
-        return ask(want, context);
-    }
+    const said =
+      request.args === 'streamed'
+        ? fail('args_unavailable', 'an approval is for certain arguments, and these were streamed past')
+        : grant === undefined || !isAboutThis(grant, context)
+          ? ask(want, context)
+          : answer(grant, want, context);
+    return said.result === 'fail' && want.rule !== undefined ? { ...said, rule: want.rule } : said;
   },
 };

@@ -20,6 +20,9 @@ const WHAT: Readonly<Record<string, string>> = {
   writes: 'calls that change something are',
 };
 
+/** Text of the caller never stands in a command that a person may paste. */
+const mendable = (scope: string): string => (/^[a-z]+(:[\w.@-]+)?$/i.test(scope) ? scope : 'SCOPE');
+
 export const killSwitchLayer: Layer = {
   name: 'kill_switch',
   evaluate({ request, inputs: { kill, identity }, policy }) {
@@ -33,7 +36,7 @@ export const killSwitchLayer: Layer = {
       const name = colon === -1 ? '' : ` ${shown(scope.slice(colon + 1))} is`;
       return fail(
         REASON_OF[kind] ?? 'killed_global',
-        `${WHAT[kind] ?? ''}${name} switched off; to switch on again: tally kill off`,
+        `${WHAT[kind] ?? ''}${name} switched off; to switch on again: tally kill off --scope ${mendable(scope)}`,
       );
     }
     return PASS;

@@ -16,7 +16,7 @@ export const scopesLayer: Layer = {
       if (!isEffective(scopes, scope))
         return fail(
           'scope_missing',
-          `${shown(name)} requires the scope ${shown(scope)}, which this call has not`,
+          `${shown(name)} requires the scope ${shown(scope)}, which this call does not have`,
         );
     if (tool.roles === undefined) return PASS;
     // A machine whose policy names no users has one person, who is everything there is.
