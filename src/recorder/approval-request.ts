@@ -44,7 +44,7 @@ export function approvalRequest(
   shown: Shown | undefined,
 ): Event {
   const { approvers = [], ttl_ms = LIMITS.approvalTtlMs } = decision.wanted ?? {};
-  const { run_id, project_id, environment, session_id, step_id, actor, quality, reason } = event;
+  const { run_id, project_id, environment, session_id, actor, quality, reason, credentials } = event;
   const { args: _args, args_note: _note, ...action } = event.action ?? { name: 'unknown' };
   const metadata = {
     asked: decision.reason,
@@ -59,7 +59,7 @@ export function approvalRequest(
   };
   const whole = { ...metadata, ...shown };
   const fits = encodeUtf8(JSON.stringify(whole)).length <= LIMITS.freeObjectBytes;
-  const common = { run_id, project_id, environment, session_id, step_id, actor, quality, reason };
+  const common = { run_id, project_id, environment, session_id, actor, quality, reason, credentials };
   return {
     type: 'approval.request',
     phase: 'point',

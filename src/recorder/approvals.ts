@@ -6,8 +6,13 @@ import type { Event } from '../core/entry.ts';
 import type { ActionPrint } from '../core/fingerprint.ts';
 import { type Approval, type ApprovalStatus, hasExpired, statusOf } from '../core/governance/approvals.ts';
 import type { GovernanceState } from '../core/governance/state.ts';
+import type { JsonObject } from '../core/json.ts';
 import { LIMITS } from '../core/limits.ts';
+import type { LogReader } from '../core/ports.ts';
+import { textAt } from '../core/query/fields.ts';
+import { parseLine } from '../core/query/line.ts';
 import type { Producer, Receipt } from './api.ts';
+import { scanEntriesAt } from './lines.ts';
 import type { Sequenced } from './sequencer.ts';
 
 export interface Approvals {
@@ -22,6 +27,8 @@ export interface Approvals {
   answer(id: string, event: (approval: Approval) => Event, producer: Producer): Promise<Receipt | undefined>;
   /** Resolves when it is settled, or after `ms` with what it is then. Undefined: nobody asked for it. */
   wait(id: string, ms: number, signal?: AbortSignal): Promise<ApprovalStatus | undefined>;
+  /** Their entries as they stand in the log, by their ids, as far as they are durable. One pass over their segments. */
+  entries(of: readonly Approval[]): Promise<ReadonlyMap<string, JsonObject>>;
   /** One more waits: its end is looked for. */
   watch(): void;
   /** Puts those on record that have run out. */
@@ -36,6 +43,7 @@ export interface ApprovalsOptions {
   readonly begin: () => void;
   readonly sequence: (event: Event, producer: Producer, print: ActionPrint) => Sequenced;
   readonly own: Producer;
+  readonly reader: LogReader;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -128,6 +136,20 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
       }
       const approval = all().get(id);
       return approval === undefined ? undefined : status(approval);
+    },
+    async entries(of) {
+      const found = new Map<string, JsonObject>();
+      await scanEntriesAt(
+        options.reader,
+        of.map(({ index }) => index),
+        (line) => {
+          const parsed = line.whole ? parseLine(line.bytes.subarray(line.start, line.end)) : undefined;
+          if (parsed === undefined || !('entry' in parsed)) return;
+          const id = textAt(parsed.entry, 'id');
+          if (id !== undefined) found.set(id, parsed.entry);
+        },
+      );
+      return found;
     },
     watch: look,
     expire,

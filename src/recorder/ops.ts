@@ -6,10 +6,12 @@ import { z } from 'zod';
 import type { AlertState, AlertTest } from '../core/alert/state.ts';
 import type { AnchorRun, AnchorState } from '../core/anchor-state.ts';
 import { EventSchema, OutcomeSchema } from '../core/entry.ts';
+import type { KillSwitch } from '../core/governance/kill.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { CalledBy } from '../core/policy/principal.ts';
 import type { Identity, Principal } from '../core/policy/types.ts';
 import { AGENT_OPS, type AgentResults, contract, name, scopes } from './agent-ops.ts';
+import { GOVERNANCE_OPS, type GovernanceResults } from './governance-ops.ts';
 import { RETENTION_OPS, type RetentionResults, type RetentionState } from './retention-ops.ts';
 import { SECRET_OPS, type SecretResults } from './secret-ops.ts';
 
@@ -154,6 +156,7 @@ export const OPS = {
   /** Tries again what could not be delivered. */
   'alert.retry': z.object({ destination: id.optional() }),
   ...RETENTION_OPS,
+  ...GOVERNANCE_OPS,
   ...SECRET_OPS,
   /** A person has looked at a torn tail that recovery set aside. */
   'log.acknowledge': z.object({ name: id, reason: z.string().min(1).max(LIMITS.reasonBytes) }),
@@ -180,6 +183,8 @@ export const OPERATOR_OPS: ReadonlySet<Op> = new Set<Op>([
   'log.erase',
   'hold.add',
   'hold.release',
+  'approval.grant',
+  'approval.deny',
   'key.rotate',
   'import.begin',
   'import.rows',
@@ -206,6 +211,10 @@ export interface RecorderStatus {
   readonly alerts?: AlertState;
   /** Absent where nothing knows how long things are kept. */
   readonly retention?: RetentionState;
+  /** What is switched off; absent when nothing is. */
+  readonly kill?: readonly KillSwitch[];
+  /** Requests for approval that wait for a person. */
+  readonly approvals_waiting?: number;
   /** Why an old segment could not be sealed. Recording goes on. */
   readonly sealing?: string;
 }
@@ -225,7 +234,7 @@ export interface TailAddress {
   readonly tail_url?: string;
 }
 
-export interface OpResults extends AgentResults, RetentionResults, SecretResults {
+export interface OpResults extends GovernanceResults, AgentResults, RetentionResults, SecretResults {
   hello: RecorderStatus & BrokerAddress & TailAddress;
   status: RecorderStatus & BrokerAddress & TailAddress;
   checkpoint: { readonly size: number };

@@ -27,6 +27,7 @@ import { idMemory } from './ids.ts';
 import { inOrder, type Recorded } from './in-order.ts';
 import { readKeys } from './key-start.ts';
 import { createKeys, planKeys, type Rotated } from './keys.ts';
+import { createKills, type Kills } from './kill.ts';
 import { type RecorderOptions, segmentEntriesOf } from './options.ts';
 import { createPayloads, type PreparedPayload } from './payloads.ts';
 import { createPending } from './pending.ts';
@@ -44,6 +45,7 @@ export interface LocalRecorder extends Recorder {
   readonly signed: () => number;
   readonly openActions: () => number;
   readonly approvals: Approvals;
+  readonly kills: Kills;
   /** What became of an action, by the id of its pre_exec; see `findAction`. */
   find(id: string): Promise<FoundAction | undefined>;
   readonly failure: () => TallyError | undefined;
@@ -245,6 +247,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     begin,
     sequence: (event, producer, print) => sequence(event, producer, undefined, print),
     own: OWN,
+    reader: store,
     onFailure: (error) => committer.fail(asTallyError(error)),
   });
   let closing: Promise<void> | undefined;
@@ -415,6 +418,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     decide,
     act,
     approvals,
+    kills: createKills(() => registry.governance.kill),
     secrets: { set: redactor.setSecret, delete: redactor.deleteSecret },
     now,
     size: () => sequencer.position.next,

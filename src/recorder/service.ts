@@ -9,6 +9,7 @@ import type { Random } from '../core/ports.ts';
 import { agentHandlers } from './agents.ts';
 import { type AlertsPort, alertHandlers } from './alerts.ts';
 import { type AnchorsPort, anchorHandlers } from './anchors.ts';
+import { approvalHandlers } from './approval-handlers.ts';
 import { actorOf, doneFor, operatorEvent, reportedBy, said, secretEvent } from './asked.ts';
 import { asking } from './asking.ts';
 import { delegateHandlers } from './delegate.ts';
@@ -16,6 +17,7 @@ import { disclosureHandlers } from './disclosures.ts';
 import { createGuard, type OperatorGate } from './guard.ts';
 import { importHandlers } from './imports.ts';
 import { keyHandlers } from './key-handlers.ts';
+import { killHandlers, refuseKilledRun } from './kill.ts';
 import {
   type BrokerAddress,
   type Client,
@@ -64,6 +66,9 @@ export function createService(options: ServiceOptions): Handle {
     const failure = recorder.failure();
     const sealing = recorder.sealFailure();
     const alerts = options.alerts?.state();
+    const kill = recorder.kills.list();
+    const { approvals } = recorder;
+    const waiting = approvals.list().filter((one) => approvals.status(one) === 'pending').length;
     return {
       tenant: recorder.tenant,
       origin: recorder.origin,
@@ -76,6 +81,8 @@ export function createService(options: ServiceOptions): Handle {
       open_actions: recorder.openActions(),
       policy: { version: compiled.version, hash, ...(unreadable === undefined ? {} : { unreadable }) },
       ...(failure === undefined ? {} : { failure: failure.message }),
+      ...(kill.length === 0 ? {} : { kill }),
+      ...(waiting === 0 ? {} : { approvals_waiting: waiting }),
       ...(sealing === undefined ? {} : { sealing: sealing.message }),
       ...(options.anchors === undefined ? {} : { anchors: options.anchors.states() }),
       ...(alerts === undefined ? {} : { alerts }),
@@ -95,6 +102,8 @@ export function createService(options: ServiceOptions): Handle {
     ...anchorHandlers(recorder, options.anchors),
     ...alertHandlers(recorder, options.alerts),
     ...importHandlers(recorder),
+    ...approvalHandlers(recorder),
+    ...killHandlers(recorder, guard),
     ...secretHandlers(recorder, guard),
     hello: status,
     status,
@@ -157,6 +166,7 @@ export function createService(options: ServiceOptions): Handle {
     const known = asking(recorder, client);
     if (OPERATOR_OPS.has(op)) await guard.require(op, parsed.data, known);
     else await guard.requireRole(op, known);
+    if (op === 'run.start') await refuseKilledRun(recorder, parsed.data as OpParams<'run.start'>, known);
     return handlers[op](parsed.data as OpParams<O>, known);
   };
 }

@@ -1,0 +1,46 @@
+/**
+ * Who may answer a request for approval (spec/policy.md, "Approvals"). A person has to be among those that were asked,
+ * and may not be the one who asks.
+ *
+ * Who asks: where the policy names users, a call is its user's, through whatever agent it comes; otherwise a user could
+ * have an agent ask and say yes to it. On a machine whose policy names none there is one person, its owner: then the
+ * agent asks, and the person in front of it answers. A call that comes through no agent is the person's own either way.
+ */
+import type { CompiledPolicy } from '../policy/compiled.ts';
+import { rolesOf } from '../policy/principal.ts';
+import type { Principal } from '../policy/types.ts';
+import type { Approval } from './approvals.ts';
+
+/** Each of these stands in for those after it. */
+const RANKS: readonly string[] = ['owner', 'admin', 'member'];
+
+function hasRole(held: readonly string[], wanted: string): boolean {
+  const rank = RANKS.indexOf(wanted);
+  return held.includes(wanted) || RANKS.slice(0, Math.max(0, rank)).some((role) => held.includes(role));
+}
+
+function isAmong(approvers: readonly string[], by: Principal, roles: readonly string[]): boolean {
+  return approvers.some((one) =>
+    one.startsWith('role:') ? hasRole(roles, one.slice(5)) : one === `user:${by.id}`,
+  );
+}
+
+function isRequester(policy: CompiledPolicy, { requester, run_id }: Approval, by: Principal): boolean {
+  if (requester.user_id !== by.id) return false;
+  return policy.users !== undefined || (requester.agent_id === undefined && run_id === undefined);
+}
+
+/** Why this person may not answer; undefined: they may. */
+export function approverRefusal(
+  policy: CompiledPolicy,
+  approval: Approval,
+  by: Principal | undefined,
+): string | undefined {
+  if (by === undefined) return 'the policy names its users, and does not know who you are';
+  const roles = rolesOf(policy, by);
+  if (!isAmong(approval.approvers, by, roles))
+    return `${by.id} is not among those who may approve it: ${approval.approvers.join(', ')}`;
+  if (policy.approvals?.approver_may_be_requester !== true && isRequester(policy, approval, by))
+    return `${by.id} asks for it, and another person has to approve it`;
+  return undefined;
+}

@@ -1,0 +1,202 @@
+/** Requests about approvals. Answering is for people: the caller has checked that it is no agent that answers. */
+import type { Event } from '../core/entry.ts';
+import { TallyError } from '../core/error.ts';
+import type { Approval } from '../core/governance/approvals.ts';
+import { approverRefusal } from '../core/governance/approvers.ts';
+import type { JsonObject } from '../core/json.ts';
+import type { ReasonCode } from '../core/policy/reasons.ts';
+import type { Principal } from '../core/policy/types.ts';
+import { listAt, numberAt, textAt } from '../core/query/fields.ts';
+import type { Producer, Receipt } from './api.ts';
+import { aboutApproval } from './approvals.ts';
+import { doneFor, operatorEvent } from './asked.ts';
+import type { ListedApproval } from './governance-ops.ts';
+import type { Client, Handlers } from './ops.ts';
+import type { LocalRecorder } from './recorder.ts';
+import { recordStop, stopDecision } from './stopped.ts';
+
+export type Answer = 'grant' | 'deny';
+
+/** A person who answers: at a terminal, by a token, by a link that was sent to them. */
+export interface Answering {
+  readonly by: Principal | undefined;
+  /** What the entry says of them. */
+  readonly event: (type: string, metadata: Record<string, unknown>) => Event;
+  readonly producer: Producer;
+  /** Puts a refusal on record. */
+  readonly refused: (event: Pick<Event, 'type' | 'run_id' | 'metadata'>, stop: Refusal) => Promise<void>;
+}
+
+export interface Refusal {
+  readonly reason: ReasonCode;
+  readonly why: string;
+}
+
+const VERB: Readonly<Record<Answer, string>> = { grant: 'approved', deny: 'denied' };
+
+/**
+ * One answer to one request. Refused, and recorded as refused, for a request that nobody made, that has been settled or
+ * ran out, and for a person who may not. Throws NOT_FOUND or STOPPED then; durable when it resolves.
+ */
+export async function answerApproval(
+  recorder: LocalRecorder,
+  answer: Answer,
+  { id, reason }: { readonly id: string; readonly reason?: string | undefined },
+  person: Answering,
+): Promise<Receipt & { readonly approver: string; readonly expires_at: string }> {
+  const { approvals } = recorder;
+  const type = `approval.${answer}`;
+
+  async function refuse(code: 'NOT_FOUND' | 'STOPPED', stop: Refusal, hint: string, of?: Approval) {
+    const run = of?.run_id === undefined ? {} : { run_id: of.run_id };
+    await person.refused({ type, ...run, metadata: { approval: id } }, stop);
+    return new TallyError(code, stop.why, { hint });
+  }
+
+  const asked = approvals.find(id);
+  if (asked === undefined) {
+    const stop = { reason: 'policy_denied', why: `nobody asked for an approval ${id}` } as const;
+    throw await refuse('NOT_FOUND', stop, 'tally approvals list shows those that wait');
+  }
+  const why = approverRefusal(recorder.policy().compiled, asked, person.by);
+  if (why !== undefined)
+    throw await refuse(
+      'STOPPED',
+      { reason: 'role_denied', why },
+      'somebody else has to answer: tally approvals show names who may',
+      asked,
+    );
+  const approver = person.by?.id ?? '';
+  let expires_at = '';
+  const receipt = await approvals.answer(
+    id,
+    (approval) => {
+      const metadata = { approval: id, approver, was: approval.status };
+      // From now on, and not from when it was asked: whoever was told to come back needs the time for it.
+      expires_at = new Date(recorder.now() + approval.ttl_ms).toISOString();
+      return {
+        ...person.event(type, answer === 'grant' ? { ...metadata, expires_at } : metadata),
+        ...aboutApproval(type, approval),
+        ...(reason === undefined ? {} : { reason }),
+      };
+    },
+    person.producer,
+  );
+  if (receipt === undefined) {
+    const now = approvals.find(id) ?? asked;
+    const status = approvals.status(now);
+    throw await refuse(
+      'STOPPED',
+      {
+        reason: status === 'expired' ? 'approval_expired' : 'policy_denied',
+        why:
+          status === 'expired'
+            ? 'it ran out before it was answered'
+            : `it was ${status === 'used' ? 'approved and used' : status} before; it cannot be ${VERB[answer]} again`,
+      },
+      'the caller has to ask again',
+      now,
+    );
+  }
+  return { ...receipt, approver, expires_at };
+}
+
+/** The client as the person who answers. On a machine whose policy names no users it is its owner. */
+export function clientAnswers(recorder: LocalRecorder, client: Client): Answering {
+  return {
+    by: personOf(recorder, client),
+    event: (type, metadata) => operatorEvent(type, client, metadata),
+    producer: doneFor(client),
+    refused: (event, { reason, why }) =>
+      recordStop(
+        recorder,
+        client,
+        event,
+        stopDecision(recorder, 'approval.grant', { layer: 'approval', reason, why }),
+      ),
+  };
+}
+
+function personOf(recorder: LocalRecorder, { checked, user }: Client): Principal | undefined {
+  if (checked !== undefined) return checked.principal;
+  if (user === undefined) return undefined;
+  const { users } = recorder.policy().compiled;
+  const known = users === undefined || Object.hasOwn(users, user);
+  return known ? { id: user, source: 'owner' } : undefined;
+}
+
+export function approvalHandlers(
+  recorder: LocalRecorder,
+): Pick<Handlers, 'approval.list' | 'approval.grant' | 'approval.deny'> {
+  const { approvals } = recorder;
+  return {
+    async 'approval.list'({ id, all }) {
+      const asked = approvals.list().filter((one) => {
+        if (id !== undefined) return one.id === id;
+        return all === true || approvals.status(one) === 'pending';
+      });
+      if (id !== undefined && asked.length === 0)
+        throw new TallyError('NOT_FOUND', `nobody asked for an approval ${id}`, {
+          hint: 'tally approvals list --all shows those that are known',
+        });
+      const entries = await approvals.entries(asked);
+      return {
+        approvals: asked.map((one) => ({
+          ...summary(one, approvals.status(one)),
+          ...said(entries.get(one.id), id !== undefined),
+        })),
+      };
+    },
+    async 'approval.grant'(params, client) {
+      const answered = await answerApproval(recorder, 'grant', params, clientAnswers(recorder, client));
+      return { id: answered.id, approver: answered.approver, expires_at: answered.expires_at };
+    },
+    async 'approval.deny'(params, client) {
+      const answered = await answerApproval(recorder, 'deny', params, clientAnswers(recorder, client));
+      return { id: answered.id, approver: answered.approver };
+    },
+  };
+}
+
+function summary(approval: Approval, status: Approval['status']): ListedApproval {
+  const {
+    args_hash: _hash,
+    args_hash_alg: _alg,
+    policy_hash: _policy,
+    parent_id: _parent,
+    ...rest
+  } = approval;
+  const { ttl_ms: _ttl, expires: _expires, told: _told, ...listed } = rest;
+  return { ...listed, status };
+}
+
+/** What only the entry has. `whole`: the arguments too. */
+function said(entry: JsonObject | undefined, whole: boolean): Partial<ListedApproval> {
+  if (entry === undefined) return {};
+  const about = (name: string): string | undefined => textAt(entry, 'metadata', name);
+  const credentials = listAt(entry, 'credentials').flatMap((one) => textAt(one, 'ref') ?? []);
+  const found = {
+    target: targetOf(entry),
+    asked: about('asked'),
+    rule: about('rule'),
+    message: about('message'),
+    reason: textAt(entry, 'reason'),
+    user: textAt(entry, 'actor', 'user', 'id'),
+    hidden: numberAt(entry, 'metadata', 'hidden'),
+    left_out: numberAt(entry, 'metadata', 'left_out'),
+    ...(whole ? { arguments: about('arguments') } : {}),
+    ...(credentials.length === 0 ? {} : { credentials }),
+  };
+  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
+}
+
+/** "POST https://host/path": without a query, which is recorded by its hash. */
+function targetOf(entry: JsonObject): string | undefined {
+  const at = (name: string): string | undefined => textAt(entry, 'action', 'target', name);
+  const host = at('host');
+  if (host === undefined) return undefined;
+  const scheme = at('scheme') ?? 'https';
+  const port = numberAt(entry, 'action', 'target', 'port');
+  const usual = port === undefined || port === (scheme === 'http' ? 80 : 443);
+  return `${at('method') ?? 'CALL'} ${scheme}://${host}${usual ? '' : `:${port}`}${at('path') ?? ''}`;
+}

@@ -1,0 +1,91 @@
+/** Kill switches: switching them, who is told, and the runs that they refuse. */
+import { TallyError } from '../core/error.ts';
+import { KILL_CHANGE, type KillSwitch } from '../core/governance/kill.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { ReasonCode } from '../core/policy/reasons.ts';
+import { doneFor, operatorEvent } from './asked.ts';
+import type { Guard } from './guard.ts';
+import type { Client, Handlers, OpParams } from './ops.ts';
+import type { LocalRecorder } from './recorder.ts';
+import { recordStop, stopDecision } from './stopped.ts';
+
+/** Told when a switch is on record, with its scope; answers how many calls it ended. */
+export type OnKill = (scope: string) => number;
+
+export interface Kills {
+  list(): readonly KillSwitch[];
+  /** Whoever has calls under way ends those that the scope concerns. Returns what takes the listener away again. */
+  onSwitch(listener: OnKill): () => void;
+  /** Tells all of them. */
+  tell(scope: string): number;
+}
+
+export function createKills(state: () => ReadonlyMap<string, KillSwitch>): Kills {
+  const listeners = new Set<OnKill>();
+  return {
+    list: () => [...state().values()],
+    onSwitch(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    tell: (scope) => [...listeners].reduce((ended, listener) => ended + listener(scope), 0),
+  };
+}
+
+export function killHandlers(
+  recorder: LocalRecorder,
+  guard: Guard,
+): Pick<Handlers, 'kill.set' | 'kill.list'> {
+  const { kills } = recorder;
+  return {
+    async 'kill.set'(params, client) {
+      const { scope, on, reason } = params;
+      // In an emergency nobody has to remember a passphrase: it stands before switching on again. Agents may do neither.
+      const isPerson =
+        client.run_token === undefined && client.detected === undefined && client.checked === undefined;
+      if (!on || !isPerson) await guard.require('kill.set', params, client);
+      const known = kills.list().find((one) => one.scope === scope);
+      if (on === (known !== undefined))
+        return { scope, on, changed: false, aborted: on ? kills.tell(scope) : 0 };
+      if (on && kills.list().length >= LIMITS.killSwitches)
+        throw new TallyError('USAGE', `${LIMITS.killSwitches} kill switches are on, and no more are kept`, {
+          hint: 'switch off a wider scope: tally kill on --scope global',
+        });
+      // The next decision knows of it when it has its place; the answer waits until it is durable.
+      const { id } = await recorder.record(
+        { ...operatorEvent(KILL_CHANGE, client, { scope, on }), reason },
+        doneFor(client),
+      );
+      return { id, scope, on, changed: true, aborted: on ? kills.tell(scope) : 0 };
+    },
+    async 'kill.list'() {
+      return { switches: kills.list() };
+    },
+  };
+}
+
+const REASONS: Readonly<Record<string, ReasonCode>> = { global: 'killed_global', tenant: 'killed_tenant' };
+
+/** Records and refuses a run that a switch forbids. Its calls would all be stopped: better that it does not begin. */
+export async function refuseKilledRun(
+  recorder: LocalRecorder,
+  { agent_id }: OpParams<'run.start'>,
+  client: Client,
+): Promise<void> {
+  const agent = agent_id ?? client.checked?.identity.agent_id;
+  const scopes = ['global', 'tenant', ...(agent === undefined ? [] : [`agent:${agent}`])];
+  const found = scopes.flatMap((scope) => recorder.kills.list().find((one) => one.scope === scope) ?? [])[0];
+  if (found === undefined) return;
+  const { scope, id, reason = 'no reason was given' } = found;
+  const why = `${scope === 'global' ? 'everything' : scope} is switched off: ${reason}`;
+  const decision = stopDecision(recorder, 'run.start', {
+    layer: 'kill_switch',
+    reason: REASONS[scope] ?? 'killed_agent',
+    why,
+  });
+  const inputs = { ...decision.inputs, kill: [{ scope, id }] };
+  await recordStop(recorder, client, { type: 'run.start' }, { ...decision, inputs });
+  throw new TallyError('STOPPED', `no run begins: ${why}`, {
+    hint: `tally kill status shows what is off; tally kill off --scope ${scope} --reason … ends it`,
+  });
+}
