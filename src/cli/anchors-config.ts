@@ -2,7 +2,7 @@
 import { isSeq } from 'yaml';
 import { type AnchorSetting, AnchorSettingSchema } from '../anchor/setting.ts';
 import { TallyError } from '../core/error.ts';
-import { loadConfig } from './config.ts';
+import { loadConfig } from '../open/config.ts';
 import { type ConfigPaths, editConfig, whileLocked } from './config-edit.ts';
 
 /** The configured anchors, in the order of the file. Throws BAD_CONFIG. */

@@ -4,10 +4,10 @@ import { dirname, join } from 'node:path';
 import { isMap, parseDocument } from 'yaml';
 import { TallyError } from '../core/error.ts';
 import { YAML_OPTIONS } from '../core/policy/document.ts';
+import { parseConfig } from '../open/config.ts';
 import type { Paths } from '../paths.ts';
 import { errno, makeDirectory, replaceFile, syncDirectory } from '../store/file/fs.ts';
 import { tryLock } from '../store/file/lock.ts';
-import { parseConfig } from './config.ts';
 
 export type ConfigPaths = Pick<Paths, 'configFile' | 'state'>;
 

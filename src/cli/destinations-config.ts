@@ -1,8 +1,8 @@
 /** The destinations of alerts in `config.yaml`. Putting the change on record comes before this, and is the caller's. */
 import { isMap, isSeq } from 'yaml';
 import { TallyError } from '../core/error.ts';
+import { loadConfig } from '../open/config.ts';
 import { type DestinationSetting, DestinationSettingSchema } from '../sink/setting.ts';
-import { loadConfig } from './config.ts';
 import { type ConfigPaths, editConfig, whileLocked } from './config-edit.ts';
 
 /** In the order of the file. Throws BAD_CONFIG. */

@@ -1,5 +1,5 @@
 import { TallyError } from '../core/error.ts';
-import { loadConfig } from './config.ts';
+import { loadConfig } from '../open/config.ts';
 import type { Context } from './context.ts';
 
 const DEFAULT_PORT = 8765;

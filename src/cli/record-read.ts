@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { LIMITS } from '../core/limits.ts';
 import type { LogFilter } from '../core/query/filter.ts';
-import type { Reads } from './config.ts';
+import type { Reads } from '../open/config.ts';
 import type { Context } from './context.ts';
 
 let warned = false;
@@ -37,7 +37,7 @@ export async function recordRead(
 /** The whole configuration is parsed only when it says something about reads. */
 async function setting(path: string): Promise<Reads> {
   if (!existsSync(path) || !readFileSync(path, 'utf8').includes('reads')) return 'running';
-  const { loadConfig } = await import('./config.ts');
+  const { loadConfig } = await import('../open/config.ts');
   return loadConfig(path).reads ?? 'running';
 }
 

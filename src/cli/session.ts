@@ -1,11 +1,11 @@
 /** A session of this machine's log, with what a first start makes and what the machine's configuration says. */
 
+import { loadConfig } from '../open/config.ts';
 import type { AlertOptions, SessionOptions } from '../open/options.ts';
 import { openSession, type Session } from '../open.ts';
 import type { Paths } from '../paths.ts';
 import type { Client } from '../recorder/ops.ts';
 import { NO_DESTINATIONS } from '../sink/setting.ts';
-import { loadConfig } from './config.ts';
 import type { Output } from './output/stream.ts';
 import { firstStartNote, setUp } from './setup.ts';
 

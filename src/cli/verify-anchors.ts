@@ -5,8 +5,8 @@ import { isTallyError } from '../core/error.ts';
 import type { AnchorWatch } from '../core/query/anchored.ts';
 import { type AnchorEvidence, judgeAnchors } from '../core/tlog/verify-anchors.ts';
 import type { AnchoredVerdict, Report } from '../core/tlog/verify-report.ts';
+import { loadConfig } from '../open/config.ts';
 import type { OpenedReader } from '../reader.ts';
-import { loadConfig } from './config.ts';
 import type { Context, Env } from './context.ts';
 
 export interface AnchorRequest {

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { addAnchor, listAnchors, removeAnchor } from '../../src/cli/anchors-config.ts';
-import { parseConfig } from '../../src/cli/config.ts';
 import { makeCosignerKey } from '../../src/core/tlog/cosignature.ts';
+import { parseConfig } from '../../src/open/config.ts';
 
 function scratch(t: TestContext, text?: string): { readonly configFile: string; readonly state: string } {
   const directory = mkdtempSync(join(tmpdir(), 'tally-anchors-'));

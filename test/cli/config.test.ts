@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { loadConfig, parseConfig } from '../../src/cli/config.ts';
 import { TallyError } from '../../src/core/error.ts';
+import { loadConfig, parseConfig } from '../../src/open/config.ts';
 
 function failure(text: string): TallyError {
   try {
@@ -121,4 +121,19 @@ test('a file that other users could have written is refused', (t) => {
   assert.equal(loadConfig(path).port, 9000);
   chmodSync(path, 0o622);
   assert.throws(() => loadConfig(path), { code: 'BAD_CONFIG' });
+});
+
+test('who has to give a reason for a secret, and what holds without a log, is read from this file alone', () => {
+  const text =
+    'secrets:\n  require_reason: always\n  failure: closed\n  profiles: { production: { require_reason: always } }\naudit: { enabled: false }\n';
+  const { secrets, auditSecrets } = parseConfig(text, 'c');
+  assert.deepEqual(secrets, {
+    require_reason: 'always',
+    failure: 'closed',
+    profiles: { production: { require_reason: 'always' } },
+  });
+  assert.equal(auditSecrets, false);
+  assert.equal(parseConfig('audit: { enabled: true }\n', 'c').auditSecrets, undefined);
+  assert.match(failure('secrets: { require_reason: sometimes }').message, /secrets\.require_reason/);
+  assert.match(failure('secrets: { reason: never }').message, /unknown key "reason"/);
 });

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { LIMITS } from '../../core/limits.ts';
 import { isSet } from '../../core/retention/setting.ts';
+import { loadConfig } from '../../open/config.ts';
 import type { RetentionDone, RetentionPlan } from '../../recorder/retention-ops.ts';
-import { loadConfig } from '../config.ts';
 import type { Context } from '../context.ts';
 import { factLines } from '../facts.ts';
 import { examples, readingOptions } from '../help.ts';

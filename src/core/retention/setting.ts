@@ -33,13 +33,15 @@ export const RetentionSettingSchema = z.strictObject({
 });
 export type RetentionSetting = z.infer<typeof RetentionSettingSchema>;
 
-/** Keys of agentpatterns' audit configuration. What this program does in any case may be asked for, and not be refused. */
+/** Keys of agentpatterns' and secretspec's audit configuration. What this program does in any case may be asked for, and not be refused. */
 export const AuditAliasSchema = z.strictObject({
   sink: z.enum(['file', 'local']).optional(),
   retention_days: days.optional(),
   redact_fields: z.array(z.string().min(1).max(LIMITS.idChars)).max(LIMITS.redactedFields).optional(),
   hash_args: z.literal(true, 'arguments are always hashed, under a key: leave it out or set true').optional(),
   sign_events: z.literal(true, 'a signed checkpoint covers every entry: leave it out or set true').optional(),
+  /** secretspec's: whether accesses to secrets are recorded. */
+  enabled: z.boolean().optional(),
 });
 
 /** What is kept of entries; undefined when nothing is ever due. */

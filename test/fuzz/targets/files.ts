@@ -7,7 +7,6 @@ import {
   encryptValue,
   vaultKey,
 } from '../../../src/capture/secrets/vault-format.ts';
-import { parseConfig } from '../../../src/cli/config.ts';
 import { encodeUtf8 } from '../../../src/core/bytes.ts';
 import { sha256Hex } from '../../../src/core/hash.ts';
 import { emptyRegistry } from '../../../src/core/identity/registry.ts';
@@ -20,6 +19,7 @@ import { encodeDataKey, parseDataKey, unwrapDataKey } from '../../../src/core/pa
 import { defaultPolicyText } from '../../../src/core/policy/default.ts';
 import { compilePolicy } from '../../../src/core/policy/load.ts';
 import { rotationName, rotationSize } from '../../../src/core/tlog/key-history.ts';
+import { parseConfig } from '../../../src/open/config.ts';
 import { nearly, nearlyText } from '../mutate.ts';
 import { accepted, same, type Target, target } from '../target.ts';
 

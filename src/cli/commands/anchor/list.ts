@@ -1,4 +1,4 @@
-import { loadConfig } from '../../config.ts';
+import { loadConfig } from '../../../open/config.ts';
 import type { Context } from '../../context.ts';
 import { safe, toJson } from '../../output/safe.ts';
 import { plainText } from '../../output/style.ts';

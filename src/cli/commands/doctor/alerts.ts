@@ -3,11 +3,11 @@
 import { DEFAULT_RULES } from '../../../core/alert/defaults.ts';
 import { isTallyError } from '../../../core/error.ts';
 import { compilePolicy } from '../../../core/policy/load.ts';
+import { loadConfig } from '../../../open/config.ts';
 import { vaultOf } from '../../../open/writer.ts';
 import { TENANT } from '../../../paths.ts';
 import type { OpResults } from '../../../recorder/ops.ts';
 import { secretsOf } from '../../../sink/setting.ts';
-import { loadConfig } from '../../config.ts';
 import type { Context } from '../../context.ts';
 import { counted } from '../../facts.ts';
 import { readPolicyText } from '../policy/file.ts';

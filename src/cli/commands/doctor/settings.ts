@@ -1,7 +1,7 @@
 import { compilePolicy } from '../../../core/policy/load.ts';
+import { loadConfig } from '../../../open/config.ts';
 import { TENANT } from '../../../paths.ts';
 import type { OpResults } from '../../../recorder/ops.ts';
-import { loadConfig } from '../../config.ts';
 import type { Context } from '../../context.ts';
 import { counted, oneLine } from '../../facts.ts';
 import { readPolicyText } from '../policy/file.ts';

@@ -2,9 +2,9 @@
 import { isTallyError } from '../../../core/error.ts';
 import type { Hold } from '../../../core/retention/hold.ts';
 import { isSet, type RetentionSetting } from '../../../core/retention/setting.ts';
+import { loadConfig } from '../../../open/config.ts';
 import type { OpResults } from '../../../recorder/ops.ts';
 import type { RetentionState } from '../../../recorder/retention-ops.ts';
-import { loadConfig } from '../../config.ts';
 import type { Context } from '../../context.ts';
 import { counted } from '../../facts.ts';
 import { safe } from '../../output/safe.ts';

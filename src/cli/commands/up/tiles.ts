@@ -1,9 +1,10 @@
 /** The log over HTTP beside the recorder: tiles (C2SP tlog-tiles) and the live tail, for programs on this machine. */
 import { TallyError } from '../../../core/error.ts';
+import { operatorGate } from '../../../home.ts';
+import { loadConfig } from '../../../open/config.ts';
 import type { Session } from '../../../open.ts';
 import { serveTiles, type TileServer } from '../../../server/tiles-http.ts';
 import { fileSlices } from '../../../store/file/slices.ts';
-import { loadConfig } from '../../config.ts';
 import type { Context } from '../../context.ts';
 import { portOwner } from '../../port-owner.ts';
 
@@ -49,7 +50,15 @@ export async function openTiles(
           }),
       ...(recorder === undefined || handle === undefined
         ? {}
-        : { api: { recorder, handle, version: context.version, self: await selfOf(context) } }),
+        : {
+            api: {
+              recorder,
+              handle,
+              version: context.version,
+              self: await selfOf(context),
+              checkOperator: operatorGate(context.paths).check,
+            },
+          }),
       onError(error) {
         // Whoever asks in a loop must not fill the screen.
         if (told) return;

@@ -6,6 +6,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { AnchorSettingSchema, type AnchorSettings, witnessKeys } from '../anchor/setting.ts';
+import { type SecretsSetting, SecretsSettingSchema } from '../capture/secrets/setting.ts';
 import { isTallyError, TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import { type PayloadSetting, PayloadSettingSchema } from '../core/payload/policy.ts';
@@ -51,6 +52,8 @@ const ConfigSchema = z.strictObject({
   payloads: PayloadSettingSchema.optional(),
   /** How long entries and payloads are kept (docs/retention.md). */
   retention: RetentionSettingSchema.optional(),
+  /** Who has to say what a secret is for, and what holds when nothing can be recorded (docs/secrets.md). */
+  secrets: SecretsSettingSchema.optional(),
   /** Names that other programs have for some of this. */
   audit: AuditAliasSchema.optional(),
 });
@@ -63,6 +66,9 @@ export interface MachineConfig extends AnchorSettings {
   readonly reads?: Reads;
   readonly payloads?: PayloadSetting;
   readonly retention?: RetentionSetting;
+  readonly secrets?: SecretsSetting;
+  /** False: accesses to secrets by `tally secrets` and the SDK are not recorded. All else is. */
+  readonly auditSecrets?: false;
   /** Names of members whose values are redacted besides the built-in ones. */
   readonly redactFields?: readonly string[];
 }
@@ -74,6 +80,7 @@ const KEYS_IN: Readonly<Record<string, readonly string[]>> = {
   alerts: [...Object.keys(AlertSettingsSchema.shape), ...DESTINATION_KEYS],
   payloads: Object.keys(PayloadSettingSchema.shape),
   retention: [...Object.keys(RetentionSettingSchema.shape), 'days', 'bytes', 'at_least_days'],
+  secrets: Object.keys(SecretsSettingSchema.shape),
   audit: Object.keys(AuditAliasSchema.shape),
 };
 /** Settings of the design that this version does not carry out. */
@@ -103,6 +110,8 @@ export function parseConfig(text: string, path: string): MachineConfig {
     witness_quorum,
     payloads,
     alerts,
+    secrets,
+    audit,
   } = parsed.data;
   if (witness_quorum !== undefined) {
     try {
@@ -125,6 +134,8 @@ export function parseConfig(text: string, path: string): MachineConfig {
       : { alerts: { enabled: alerts.enabled ?? true, destinations: alerts.destinations ?? [] } }),
     ...(witness_quorum === undefined ? {} : { witness_quorum }),
     ...(payloads === undefined ? {} : { payloads }),
+    ...(secrets === undefined ? {} : { secrets }),
+    ...(audit?.enabled === false ? { auditSecrets: false } : {}),
     ...retentionOf(parsed.data, path, doc),
   };
 }

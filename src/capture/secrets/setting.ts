@@ -1,0 +1,36 @@
+/** `secrets` in the machine's configuration. A manifest that came with a repository can ask for more, never for less. */
+import { z } from 'zod';
+import { LIMITS } from '../../core/limits.ts';
+import type { FailureMode } from './access.ts';
+import type { RequireReason } from './manifest/types.ts';
+import { strictest } from './reason.ts';
+
+const rule = z.enum(['always', 'agents', 'never']);
+const name = z.string().min(1).max(LIMITS.idChars);
+
+export const SecretsSettingSchema = z.strictObject({
+  /** Who has to state a purpose. Absent: coding agents. */
+  require_reason: rule.optional(),
+  /** The same for a profile of any project, where it asks for more. */
+  profiles: z.record(name, z.strictObject({ require_reason: rule })).optional(),
+  /** What becomes of a person's own access while the log cannot be written. Absent: `open`. */
+  failure: z.enum(['open', 'closed']).optional(),
+});
+export type SecretsSetting = z.infer<typeof SecretsSettingSchema>;
+
+/** For agents a purpose is asked unless the machine's own configuration says otherwise. */
+export function reasonRule(
+  { require_reason = 'agents', profiles }: SecretsSetting,
+  profile: string | undefined,
+  project: RequireReason | undefined,
+): RequireReason {
+  const here =
+    profile !== undefined && profiles !== undefined && Object.hasOwn(profiles, profile)
+      ? profiles[profile]?.require_reason
+      : undefined;
+  return strictest(require_reason, here, project);
+}
+
+export function failureMode({ failure = 'open' }: SecretsSetting): FailureMode {
+  return failure;
+}
