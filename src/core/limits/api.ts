@@ -12,6 +12,8 @@ export const API_LIMITS = {
   apiBodyIdleMs: 10_000,
   /** Requests under way at once; an answer waits for the disk, so they come in crowds. */
   apiRequests: 512,
+  /** How long an answer about one approval may wait for a person: proxies on the way cut off what is silent for longer. */
+  apiWaitMs: 30_000,
   /** Decisions whose actions have not ended: some 4 KB each. Beyond it new ones are refused until some are closed. */
   apiOpenDecisions: 50_000,
   /** Outcomes that were reported, to tell whoever reports one twice. */

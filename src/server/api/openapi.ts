@@ -1,5 +1,6 @@
 /** The description of the API (OpenAPI 3.1), made of the very schemas that check its requests. */
 import { z } from 'zod';
+import { LIMITS } from '../../core/limits.ts';
 import {
   DecisionAnswerShape,
   DecisionBatchAnswerShape,
@@ -11,6 +12,15 @@ import {
   OutcomeBatchShape,
   OutcomeRequestShape,
 } from './shapes.ts';
+import {
+  AnswerRequestShape,
+  AnswerShape,
+  ApprovalListShape,
+  ApprovalShape,
+  KillAnswerShape,
+  KillListShape,
+  KillRequestShape,
+} from './shapes-operator.ts';
 
 interface Operation {
   readonly method: 'get' | 'post';
@@ -39,6 +49,10 @@ const ALSO = {
 } as const;
 
 const COMMON = [400, 401, 403, 413, 415, 429, 503] as const;
+const READING = [401, 403, 429, 503] as const;
+/** Nobody is taken for the operator without a token. */
+const PROVED = [{ bearer: [] }];
+const ID = { name: 'id', in: 'path', required: true, schema: { type: 'string' } };
 
 const OPERATIONS: readonly Operation[] = [
   {
@@ -76,6 +90,63 @@ const OPERATIONS: readonly Operation[] = [
     request: OutcomeBatchShape,
     answer: OutcomeBatchAnswerShape,
     also: COMMON,
+  },
+  {
+    method: 'get',
+    path: '/v1/approvals',
+    id: 'listApprovals',
+    summary: 'Those that wait; an agent sees what it asked for itself.',
+    answer: ApprovalListShape,
+    also: READING,
+    parameters: [
+      { name: 'all', in: 'query', schema: { type: 'boolean' }, description: 'also those that are settled' },
+    ],
+  },
+  {
+    method: 'get',
+    path: '/v1/approvals/:id',
+    id: 'showApproval',
+    summary: 'One of them, with its arguments as far as they may be shown.',
+    answer: ApprovalShape,
+    also: [...READING, 400, 404],
+    parameters: [
+      ID,
+      {
+        name: 'wait_ms',
+        in: 'query',
+        schema: { type: 'integer', minimum: 0, maximum: LIMITS.apiWaitMs },
+        description: 'answer when it is settled, or after this long',
+      },
+    ],
+  },
+  {
+    method: 'post',
+    path: '/v1/approvals/:id',
+    id: 'answerApproval',
+    summary: 'Grants or denies it. For people: never whoever asked, never an agent.',
+    request: AnswerRequestShape,
+    answer: AnswerShape,
+    also: [...COMMON, 404, 409, 410],
+    parameters: [ID],
+    security: PROVED,
+  },
+  {
+    method: 'get',
+    path: '/v1/kill',
+    id: 'listKills',
+    summary: 'What is switched off.',
+    answer: KillListShape,
+    also: READING,
+  },
+  {
+    method: 'post',
+    path: '/v1/kill',
+    id: 'setKill',
+    summary: 'Switches something off, or on again. Effective on the next call.',
+    request: KillRequestShape,
+    answer: KillAnswerShape,
+    also: COMMON,
+    security: PROVED,
   },
 ];
 

@@ -1,21 +1,16 @@
 /** The routes of the API, each with what it takes. */
 import { z } from 'zod';
 import { LIMITS } from '../../core/limits.ts';
-import type { Handle } from '../../recorder/service.ts';
+import { type ApprovalOptions, approvalRoutes } from './approvals.ts';
 import { refuseOperator } from './caller.ts';
-import { type DecisionRecorder, decideOne, problemOf, unread } from './decisions.ts';
+import { decideOne, problemOf, unread } from './decisions.ts';
 import { openApi } from './openapi.ts';
-import { createOutcomes, type OutcomeRecorder } from './outcomes.ts';
+import { createOutcomes } from './outcomes.ts';
 import { ApiError, errorReply, isUnavailable, type Reply } from './reply.ts';
 import type { Asked, Route } from './resource.ts';
 
-export interface ApiOptions {
-  readonly recorder: DecisionRecorder & OutcomeRecorder;
-  /** Requests of the operator, behind the guard. */
-  readonly handle: Handle;
+export interface ApiOptions extends ApprovalOptions {
   readonly version: string;
-  /** The user that this recorder runs as. */
-  readonly self: { readonly user?: string; readonly uid?: number };
 }
 
 export function apiRoutes(options: ApiOptions): readonly Route[] {
@@ -59,6 +54,7 @@ export function apiRoutes(options: ApiOptions): readonly Route[] {
       most: LIMITS.apiBatchBytes,
       handle: (asked) => batch(asked, (body) => outcomes.closeOne(asked.caller, body)),
     },
+    ...approvalRoutes(options),
   ];
 }
 

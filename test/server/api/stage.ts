@@ -49,7 +49,13 @@ export async function stage(t: TestContext, options: StageOptions = {}): Promise
     onError,
     resources: (hosts) => [
       apiResource({
-        routes: apiRoutes({ recorder, handle, version: '0.0.0-test', self: { user: 'ada', uid: 1000 } }),
+        routes: apiRoutes({
+          recorder,
+          handle,
+          version: '0.0.0-test',
+          self: { user: 'ada', uid: 1000 },
+          checkOperator: async (token) => token === options.operator?.token,
+        }),
         hosts,
         onError,
       }),
