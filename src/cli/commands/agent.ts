@@ -11,10 +11,11 @@ const JSON_HELP = `
 --json prints {"agents":[…],"tokens":[…]}. Each agent has "agent_id",
 "description"?, "registered_at"?, "live_tokens". Each token has "token_id",
 "kind", "tenant_id", "agent_id", "status" (live, expired, revoked: its own, or of
-what it was derived from), "issued_at", "user_id"?, "scopes"?, "contract"?
+what it was derived from), "issued_at", "expires_at"?, "revoked_at"?, "last_used"?,
+"label"?; what its calls have: "user_id"?, "scopes"?, "contract"?
 {"tools"?,"hosts"?,"credentials"?{"allow"?,"deny"?}}, "project_id"?,
-"environment"?, "expires_at"?, "revoked_at"?, "last_used"?, "label"?, and of a
-delegated one "parent" (token id) and "chain" (agents, first delegator first).`;
+"environment"?; and of a delegated one "parent" (the id of a token) and "chain"
+(agents, first delegator first).`;
 
 export function build(context: Context): Command {
   const command = examples(
@@ -78,7 +79,7 @@ function token(context: Context): Command {
         )
         .argument('<name>', 'the agent that it is for'),
     )
-      .option('--expires <span>', 'how long it is good (default: as its parent; 24h when that never ends)')
+      .option('--expires <span>', 'how long it is good (default: 24h, or as long as its parent)')
       .option('--label <text>', 'to tell tokens apart')
       .option('--project <id>', 'good for this project only')
       .option('--env <name>', 'good for this environment only')

@@ -16,15 +16,18 @@ export type ListedAgent = AgentRecord & {
   readonly live_tokens: number;
 };
 
-/** Oldest first. Run tokens too: filter by `kind`. */
+/**
+ * Oldest first, each with what its calls have: less than it was issued with, where what it was derived from has less.
+ * Run tokens too: filter by `kind`.
+ */
 export function listTokens(state: RegistryState, nowMs: number): readonly ListedToken[] {
   return [...state.tokens.values()].map((token) => {
     const { token_hash: _, ...rest } = token;
     const used = state.used.get(token.token_id);
-    const { user_id, delegation } = holdingOf(state, token);
+    const { delegation, proved: _proved, contradicts: _contradicts, ...holding } = holdingOf(state, token);
     return {
       ...rest,
-      ...(user_id === undefined ? {} : { user_id }),
+      ...holding,
       status: tokenStatus(state, token, nowMs),
       ...(delegation.length === 0 ? {} : { chain: delegation.map(({ agent_id }) => agent_id) }),
       ...(used === undefined ? {} : { last_used: new Date(used).toISOString() }),

@@ -47,7 +47,7 @@ function byAgent({ agents, tokens }: Listed): readonly Row[] {
 }
 
 const COLUMNS: readonly Column[] = [
-  { header: 'AGENT', shrinkTo: 10 },
+  { header: 'AGENT', shrinkTo: 14 },
   { header: 'TOKEN', shrinkTo: 12, cut: 'middle' },
   { header: 'STATUS' },
   { header: 'USER', shrinkTo: 6, optional: 1 },

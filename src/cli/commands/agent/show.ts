@@ -53,7 +53,7 @@ function factsOf(token: Token, time: (ts: string | undefined) => string | undefi
     ['status', token.status],
     ['agent', shown(token.agent_id)],
     ['label', shown(token.label)],
-    ['user', shown(token.user_id) ?? 'nobody'],
+    ['user', shown(token.user_id) ?? 'none named'],
     ['scopes', names(token.scopes) ?? 'all that the user has'],
     ['tools', names(contract?.tools)],
     ['hosts', names(contract?.hosts)],
@@ -66,6 +66,6 @@ function factsOf(token: Token, time: (ts: string | undefined) => string | undefi
     ['issued', time(token.issued_at)],
     ['expires', time(token.expires_at) ?? 'never'],
     ['revoked', time(token.revoked_at)],
-    ['last used', time(token.last_used) ?? 'not that this recorder remembers'],
+    ['last used', time(token.last_used) ?? 'not yet, as far as is remembered'],
   ];
 }
