@@ -24,6 +24,16 @@ function placed(
   };
 }
 
+function readShape(value: unknown): ReturnType<typeof PolicyFileSchema.safeParse> {
+  try {
+    return PolicyFileSchema.safeParse(value);
+  } catch (error) {
+    // zod hands on what it found as arguments of a call, and of a million it runs out of stack.
+    if (!(error instanceof RangeError)) throw error;
+    throw policyInvalid([{ line: 1, column: 1, message: 'more is wrong with it than can be told' }]);
+  }
+}
+
 /**
  * Compiles the text of a policy file. The same text and id give the same snapshot and hash.
  * Throws TallyError POLICY_INVALID with the place (details.line, details.column) of the first problem and the text of
@@ -32,7 +42,7 @@ function placed(
 export function compilePolicy(text: string, options: { readonly id: string }): PolicyInForce {
   const doc = parsePolicyDocument(text);
   if ('problems' in doc) throw policyInvalid(doc.problems);
-  const parsed = PolicyFileSchema.safeParse(doc.value);
+  const parsed = readShape(doc.value);
   if (!parsed.success) {
     const issues = parsed.error.issues.slice(0, LIMITS.policyProblems);
     throw policyInvalid(issueProblems(issues, doc), parsed.error.issues.length - issues.length);

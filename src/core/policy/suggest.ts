@@ -21,7 +21,8 @@ export function didYouMean(word: string, known: Iterable<string>): string | unde
   let least = Number.POSITIVE_INFINITY;
   for (const candidate of known) {
     if (candidate.length > LONGEST) continue;
-    const d = distance(word.toLowerCase(), candidate.toLowerCase());
+    const [a, b] = [word.toLowerCase(), candidate.toLowerCase()];
+    const d = isSlip(a, b) ? Math.min(1, distance(a, b)) : distance(a, b);
     if (d < least && d < word.length && d <= Math.max(1, Math.floor(candidate.length / 3))) {
       best = candidate;
       least = d;

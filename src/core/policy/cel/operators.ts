@@ -61,9 +61,9 @@ function compareText(a: string, b: string): number {
     const x = a.charCodeAt(i);
     const y = b.charCodeAt(i);
     if (x === y) continue;
-    const high = (unit: number): number => (unit >= 0xd800 && unit <= 0xdfff ? unit + 0x2000 : unit);
-    const low = (unit: number): number => (unit >= 0xe000 ? unit - 0x800 : unit);
-    return low(high(x)) - low(high(y));
+    // Surrogates come after everything that is one unit.
+    const order = (unit: number): number => (unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit);
+    return order(x) - order(y);
   }
   return a.length - b.length;
 }
