@@ -20,7 +20,7 @@ import {
   writeState,
 } from '../index/sqlite/database.ts';
 import { pruneIndex } from '../index/sqlite/prune.ts';
-import type { Place } from '../index/sqlite/record.ts';
+import type { Place } from '../index/sqlite/piece.ts';
 import { createWriter, hashOf, type IndexWriter } from '../index/sqlite/writer.ts';
 import { listSegments, type NamedSegment } from '../store/file/names.ts';
 import { openSegmentFile } from '../store/file/segment.ts';

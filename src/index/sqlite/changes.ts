@@ -4,7 +4,7 @@ import { KINDS } from '../../core/query/kind.ts';
 import { kindOf, type Row } from '../../core/query/row.ts';
 import { openBlob, openSet, sealSet } from './database.ts';
 import { COUNTED, eachKey, KEY_COUNT, keyNumber, slotOf, storable } from './keys.ts';
-import { BLOCK_ROWS, changePlaces } from './positions.ts';
+import { BLOCK_ROWS, changePlaces, listPlaces, noBits, setBit } from './positions.ts';
 import { createRareChanges, isRare, type RareChanges } from './rare.ts';
 import { decodeTally, encodeTally, TALLY_COUNTS } from './tally.ts';
 
@@ -121,7 +121,7 @@ export function createChanges(seed: number): Changes {
     write(database, fresh) {
       const write = setWriter(database);
       for (const [no, block] of [...blocks].sort(([a], [b]) => a - b)) {
-        block.rare.write(database, no);
+        block.rare.write(database, no, no >= fresh);
         for (const [key, values] of block.values.entries()) {
           const isWord = key === keyNumber.word;
           // In the order of their keys: neighbours lie on one page.
@@ -138,10 +138,13 @@ export function createChanges(seed: number): Changes {
 
 /** Applies one change to the stored set. `isNew`: there is none. */
 function setWriter(database: DatabaseSync) {
-  const single = database.prepare('INSERT INTO post(slot, value, data) VALUES (?, ?, ?)');
-  const replace = database.prepare('INSERT OR REPLACE INTO post VALUES (?, ?, ?, ?)');
+  const single = database.prepare('INSERT INTO post VALUES (?, ?, ?)');
+  const replace = database.prepare('INSERT OR REPLACE INTO post VALUES (?, ?, ?)');
   const remove = database.prepare('DELETE FROM post WHERE slot = ? AND value = ?');
-  const select = database.prepare('SELECT tally, data FROM post WHERE slot = ? AND value = ?');
+  const select = database.prepare('SELECT data FROM post WHERE slot = ? AND value = ?');
+  const replaceTally = database.prepare('INSERT OR REPLACE INTO tally VALUES (?, ?, ?)');
+  const removeTally = database.prepare('DELETE FROM tally WHERE slot = ? AND value = ?');
+  const selectTally = database.prepare('SELECT counts FROM tally WHERE slot = ? AND value = ?');
 
   return (slot: number, value: string, change: Change | number, isNew: boolean): void => {
     const held = isNew ? undefined : select.get(slot, value);
@@ -155,10 +158,13 @@ function setWriter(database: DatabaseSync) {
     const data = changePlaces(before, ascending(added), removed ?? []);
     if (data === undefined) {
       if (held !== undefined) remove.run(slot, value);
+      if (held !== undefined && counts !== undefined) removeTally.run(slot, value);
       return;
     }
-    const tally = counts === undefined ? null : encodeTally(decodeTally(openBlob(held?.tally)), counts, data);
-    replace.run(slot, value, tally, sealSet(data));
+    replace.run(slot, value, sealSet(data));
+    if (counts === undefined) return;
+    const stored = held === undefined ? undefined : openBlob(selectTally.get(slot, value)?.counts);
+    replaceTally.run(slot, value, encodeTally(decodeTally(stored), counts, data));
   };
 }
 
@@ -193,10 +199,18 @@ function remove(change: Change, at: number): void {
   else change.removed.push(at);
 }
 
+/** Fewer are sorted in less time than a set of the whole block takes. */
+const FEW = 64;
+
 /** Each once. Nearly always it is so already. */
 function ascending(places: readonly number[]): readonly number[] {
-  for (let i = 1; i < places.length; i++)
-    if ((places[i] ?? 0) <= (places[i - 1] ?? 0)) return [...new Set(places)].sort((a, b) => a - b);
+  for (let i = 1; i < places.length; i++) {
+    if ((places[i] ?? 0) > (places[i - 1] ?? 0)) continue;
+    if (places.length < FEW) return [...new Set(places)].sort((a, b) => a - b);
+    const bits = noBits();
+    for (const at of places) setBit(bits, at);
+    return listPlaces(bits);
+  }
   return places;
 }
 

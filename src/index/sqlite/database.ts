@@ -8,7 +8,7 @@ import { crc32 } from 'node:zlib';
 import { errorCode, IndexDamage } from './damage.ts';
 
 /** Another one is not read: it is made again. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 /** Only the user who runs tally may read what the log says. */
 const FILE_MODE = 0o600;
@@ -19,11 +19,12 @@ const PAGE_BYTES = 8_192;
 
 const TABLES = `
 CREATE TABLE meta(id INTEGER PRIMARY KEY, state TEXT NOT NULL);
--- Sets of rows by slot (block and dimension) and value. tally: how they came out, where summaries count by it. data: the
--- set, or the place of its only row.
-CREATE TABLE post(slot INTEGER, value TEXT, tally BLOB, data NUMERIC NOT NULL, PRIMARY KEY(slot, value)) WITHOUT ROWID;
--- Rows by values that hardly any other row has.
-CREATE TABLE rare(block INTEGER, hash INTEGER, place INTEGER, PRIMARY KEY(block, hash, place)) WITHOUT ROWID;
+-- Sets of rows by slot (block and dimension) and value. data: the set, or the place of its only row.
+CREATE TABLE post(slot INTEGER, value TEXT, data NUMERIC NOT NULL, PRIMARY KEY(slot, value)) WITHOUT ROWID;
+-- How the rows of a set came out, where summaries count by it: apart from the sets, so that a summary reads few pages.
+CREATE TABLE tally(slot INTEGER, value TEXT, counts BLOB NOT NULL, PRIMARY KEY(slot, value)) WITHOUT ROWID;
+-- Rows by values that hardly any other row has: sorted lists, 128 for a block.
+CREATE TABLE rare(slot INTEGER PRIMARY KEY, data BLOB NOT NULL);
 -- 128 entries each.
 CREATE TABLE piece(no INTEGER PRIMARY KEY, data BLOB NOT NULL);
 -- 4,096 entries each.

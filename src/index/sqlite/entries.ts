@@ -1,21 +1,12 @@
 /**
- * What is kept of the single entries of a batch: pieces, times, ids and parents. Pieces are compressed as they fill, so
+ * What is kept of the single entries of a batch: pieces, times, ids and parents. Pieces are encoded as they fill, so
  * that a batch holds little memory; what is in them can be looked up before they are written.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { Single } from '../../core/query/fold.ts';
 import { openBlob, sealBlob } from './database.ts';
 import { idKey } from './ids.ts';
-import {
-  decodePiece,
-  encodePiece,
-  encodeRecord,
-  PIECE_ENTRIES,
-  type Piece,
-  type Place,
-  pieceOf,
-  type Run,
-} from './record.ts';
+import { createPieceWriter, decodePiece, PIECE_ENTRIES, type Piece, type Place, type Run } from './piece.ts';
 import { decodeTimes, encodeTimes, msOf, PART_ENTRIES } from './times.ts';
 
 export interface EntryBatch {
@@ -25,9 +16,6 @@ export interface EntryBatch {
   /** Within a transaction. */
   write(): void;
 }
-
-/** Stands for an entry that is not in the log. */
-const ABSENT = '[0]';
 
 /** `held`: the stored piece with that number. The batch begins with entry `size`. */
 export function createEntryBatch(
@@ -42,23 +30,30 @@ export function createEntryBatch(
   const parents = createPairs();
   let index = size;
   let no = Math.floor(size / PIECE_ENTRIES);
-  let { runs, records } = begun(size % PIECE_ENTRIES === 0 ? undefined : held(no), size % PIECE_ENTRIES);
+  const piece = createPieceWriter();
+  begin(size % PIECE_ENTRIES);
   let next: Place | undefined;
 
+  /** What is stored of the piece that the batch goes on with; entries that are not in the log take their places in it. */
+  function begin(count: number): void {
+    const stored = count === 0 ? undefined : held(no);
+    for (let at = 0; at < count; at++)
+      piece.add(stored?.bytes(at) ?? 0, stored?.single(at, no * PIECE_ENTRIES + at), runAt(stored?.runs, at));
+  }
+
   function add(single: Single | undefined, place: Place): void {
-    if (next === undefined || place.segment !== next.segment || place.offset !== next.offset + next.bytes)
-      runs.push({ at: records.length, segment: place.segment, offset: place.offset });
+    const follows =
+      next !== undefined && place.segment === next.segment && place.offset === next.offset + next.bytes;
+    piece.add(place.bytes, single, follows ? undefined : place);
     next = place;
-    records.push(encodeRecord(place.bytes, single));
     times.push(single?.ts === undefined ? undefined : (msOf(single.ts) ?? Number.NaN));
     if (single?.id !== undefined) ids.add(idKey(single.id, seed), index);
     if (single?.parent !== undefined) parents.add(idKey(single.parent, seed), index);
     index++;
-    if (records.length < PIECE_ENTRIES) return;
-    pieces.set(no, encodePiece({ runs, records }));
+    if (piece.count < PIECE_ENTRIES) return;
+    pieces.set(no, piece.encode());
     no++;
-    runs = [];
-    records = [];
+    piece.clear();
     next = undefined;
   }
 
@@ -67,12 +62,12 @@ export function createEntryBatch(
     piece(wanted) {
       const stored = pieces.get(wanted);
       if (stored !== undefined) return decodePiece(stored);
-      return wanted === no && records.length > 0 ? pieceOf({ runs, records }) : undefined;
+      return wanted === no && piece.count > 0 ? decodePiece(piece.encode()) : undefined;
     },
     write() {
       const insert = database.prepare('INSERT OR REPLACE INTO piece VALUES (?, ?)');
-      for (const [at, piece] of pieces) insert.run(at, sealBlob(piece));
-      if (records.length > 0) insert.run(no, sealBlob(encodePiece({ runs, records })));
+      for (const [at, full] of pieces) insert.run(at, sealBlob(full));
+      if (piece.count > 0) insert.run(no, sealBlob(piece.encode()));
       writeTimes(database, size, times);
       ids.write(database, 'INSERT INTO ids VALUES (?, ?)');
       parents.write(database, 'INSERT INTO parents VALUES (?, ?)');
@@ -80,10 +75,8 @@ export function createEntryBatch(
   };
 }
 
-function begun(held: Piece | undefined, at: number): { runs: Run[]; records: string[] } {
-  const records = Array.from({ length: held?.count ?? 0 }, (_, i) => held?.record(i) ?? ABSENT);
-  while (records.length < at) records.push(ABSENT);
-  return { runs: [...(held?.runs ?? [])], records };
+function runAt(runs: readonly Run[] | undefined, at: number): Run | undefined {
+  return runs?.find((run) => run.at === at);
 }
 
 /** Two columns of numbers. */

@@ -2,10 +2,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { aloneOf, joinRows, type Single } from '../../core/query/fold.ts';
 import type { Row } from '../../core/query/row.ts';
-import { IndexDamage } from './damage.ts';
 import { openBlob } from './database.ts';
 import { idKey } from './ids.ts';
-import { decodePiece, PIECE_ENTRIES, type Piece, type Place, placeIn, singleIn } from './record.ts';
+import { decodePiece, PIECE_ENTRIES, type Piece, type Place, placeIn } from './piece.ts';
 
 /** Pieces that stay decoded: rows that are asked for one after the other lie side by side. */
 const KEPT = 64;
@@ -40,7 +39,7 @@ export function createLookup(
     if (known !== undefined) return known;
     const data = openBlob(pieceRow.get(no)?.data);
     if (data === undefined) return undefined;
-    const read = decoded(data);
+    const read = decodePiece(data);
     if (pieces.size >= KEPT) for (const [oldest] of pieces) if (pieces.delete(oldest)) break;
     pieces.set(no, read);
     return read;
@@ -48,8 +47,7 @@ export function createLookup(
 
   function single(index: number): Single | undefined {
     const no = Math.floor(index / PIECE_ENTRIES);
-    const held = piece(no);
-    return held === undefined ? undefined : singleIn(held, no * PIECE_ENTRIES, index);
+    return piece(no)?.single(index - no * PIECE_ENTRIES, index);
   }
 
   function endOf(first: number): number | undefined {
@@ -91,12 +89,4 @@ export function createLookup(
       return last === undefined ? aloneOf(found) : joinRows(aloneOf(found), aloneOf(last));
     },
   };
-}
-
-function decoded(data: Uint8Array): Piece {
-  try {
-    return decodePiece(data);
-  } catch (error) {
-    throw new IndexDamage('a piece cannot be decompressed', error);
-  }
 }

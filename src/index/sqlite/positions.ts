@@ -47,7 +47,7 @@ export function encodePlaces(places: readonly number[]): Uint8Array<ArrayBuffer>
 function encodeBits(bits: Bits): Uint8Array<ArrayBuffer> | undefined {
   const count = countBits(bits);
   if (count === 0) return undefined;
-  return count <= LIST_MOST ? encodePlaces([...placesIn(bits)]) : new Uint8Array(bits.buffer);
+  return count <= LIST_MOST ? encodePlaces(listPlaces(bits)) : new Uint8Array(bits.buffer);
 }
 
 const isBitmap = (stored: Uint8Array): boolean => stored.length === BITMAP_BYTES;
@@ -107,6 +107,15 @@ export function* placesIn(bits: Bits, descending = false): Generator<number> {
       yield i * 32 + low;
     }
   }
+}
+
+/** All of them, ascending. */
+export function listPlaces(bits: Bits): number[] {
+  const places: number[] = [];
+  for (let i = 0; i < WORDS; i++)
+    for (let word = bits[i] ?? 0; word !== 0; word &= word - 1)
+      places.push(i * 32 + 31 - Math.clz32(word & -word));
+  return places;
 }
 
 /** In ascending order. A callback, since summaries come here for every row. */

@@ -12,8 +12,9 @@ import { guarded, type State, writeState } from './database.ts';
 import { pruneTimes } from './entries.ts';
 import { slotOf } from './keys.ts';
 import { createLookup, type Lookup } from './lookup.ts';
+import { PIECE_ENTRIES } from './piece.ts';
 import { BLOCK_ROWS } from './positions.ts';
-import { PIECE_ENTRIES } from './record.ts';
+import { rareSlot } from './rare.ts';
 import type { WriterOptions } from './writer.ts';
 
 interface Pruning {
@@ -42,8 +43,8 @@ export async function pruneIndex(
     try {
       const block = Math.ceil(edge / BLOCK_ROWS);
       const remove = (sql: string, below: number): void => void database.prepare(sql).run(below);
-      remove('DELETE FROM post WHERE slot < ?', slotOf(block, 0));
-      remove('DELETE FROM rare WHERE block < ?', block);
+      for (const table of ['post', 'tally']) remove(`DELETE FROM ${table} WHERE slot < ?`, slotOf(block, 0));
+      remove('DELETE FROM rare WHERE slot < ?', rareSlot(block));
       remove('DELETE FROM piece WHERE no < ?', from / PIECE_ENTRIES);
       remove('DELETE FROM ids WHERE entry < ?', from);
       remove('DELETE FROM parents WHERE entry < ?', from);

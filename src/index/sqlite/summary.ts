@@ -1,5 +1,5 @@
 /**
- * Adds a summary up: whole blocks from the tallies that lie beside their sets, the edges of a window and everything that
+ * Adds a summary up: whole blocks from the tallies of their sets, the edges of a window and everything that
  * is filtered from the sets themselves. No row is read.
  */
 import type { DatabaseSync } from 'node:sqlite';
@@ -54,7 +54,7 @@ export function summarize(
   top: number,
 ): Summary {
   const { database, sets, windowed } = parts;
-  const tallies = database.prepare('SELECT value, tally FROM post WHERE slot = ?');
+  const tallies = database.prepare('SELECT value, counts FROM tally WHERE slot = ?');
   const data = database.prepare('SELECT value, data FROM post WHERE slot = ?');
   for (const statement of [tallies, data]) statement.setReturnArrays(true);
   const { since: _since, until: _until, ...rest } = filter;

@@ -1,5 +1,5 @@
 /**
- * How the rows of one set came out, as stored beside it: a summary adds these up without looking at rows. Eight numbers:
+ * How the rows of one set came out, as stored apart from it: a summary adds these up without looking at rows. Eight numbers:
  * one for each kind, `redacted`, and the places of the first and the last row in the block.
  */
 import { KINDS } from '../../core/query/kind.ts';

@@ -5,7 +5,8 @@
 const LENGTH = '2026-11-20T14:00:00.000Z'.length;
 /** Up to the seconds. */
 const MINUTE = 17;
-const FIRST_MS = Date.parse('0000-01-01T00:00:00.000Z');
+/** No time that is a number is before it. */
+export const FIRST_MS = Date.parse('0000-01-01T00:00:00.000Z');
 const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
 
 let knownMinute = '';

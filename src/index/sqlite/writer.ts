@@ -15,8 +15,8 @@ import { guarded, type State, writeState } from './database.ts';
 import { createEntryBatch, createPairs, type EntryBatch } from './entries.ts';
 import { idKey } from './ids.ts';
 import { createLookup, type Lookup } from './lookup.ts';
+import type { Place } from './piece.ts';
 import { BLOCK_ROWS } from './positions.ts';
-import type { Place } from './record.ts';
 
 export interface IndexWriter {
   /** As of the last batch. */
