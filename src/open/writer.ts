@@ -1,9 +1,8 @@
 /** The writer of this machine's log: the recorder, its service, and the socket that other processes come through. */
 import { join } from 'node:path';
 import type { AnchorRunner } from '../anchor/runner.ts';
-import { openVault, type Vault } from '../capture/secrets/vault.ts';
+import type { Vault } from '../capture/secrets/vault.ts';
 import { currentEpoch, logName, operatorGate } from '../home.ts';
-import type { Paths } from '../paths.ts';
 import type { BrokerAddress, TailAddress } from '../recorder/ops.ts';
 import type { LocalRecorder } from '../recorder/recorder.ts';
 import { createService, type Handle } from '../recorder/service.ts';
@@ -15,13 +14,6 @@ import { openLog, random, VERSION } from './log.ts';
 import type { WriterOptions } from './options.ts';
 import { writePolicy } from './policy-file.ts';
 import { openRetention, type Retention } from './retention.ts';
-
-export function vaultOf(paths: Paths): Vault {
-  return openVault({
-    path: join(paths.vault, 'secrets.vault'),
-    key: { path: join(paths.keys, 'vault.key') },
-  });
-}
 
 export interface Writer {
   readonly recorder: LocalRecorder;

@@ -1,31 +1,13 @@
-/** Manifests from the disk: finding the one of a directory, and following what it extends, each file once. */
-import { closeSync, constants, fstatSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs';
+/** Manifests from the disk, and what they extend, each file once. */
+import { closeSync, constants, fstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { TallyError } from '../../../core/error.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import { type ManifestDocument, readDocument } from './document.ts';
+import { MANIFEST_NAME } from './find.ts';
 import { merge } from './merge.ts';
 import { manifestError } from './problem.ts';
 import type { Manifest } from './types.ts';
-
-export const MANIFEST_NAME = 'secretspec.toml';
-
-/**
- * The manifest of `directory`, or of the nearest directory above it. One above counts only when it is ours or root’s:
- * otherwise whoever can write to /tmp has a say in what is done below it.
- */
-export function findManifest(directory: string): string | undefined {
-  for (let at = resolve(directory); ; at = dirname(at)) {
-    const path = join(at, MANIFEST_NAME);
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat?.isFile() === true && (at === resolve(directory) || isTrusted(stat.uid))) return path;
-    if (dirname(at) === at) return undefined;
-  }
-}
-
-function isTrusted(uid: number): boolean {
-  return uid === 0 || uid === process.geteuid?.();
-}
 
 /** Throws MANIFEST_INVALID with file, line and column, or NOT_FOUND. Bounded in files, size and depth. */
 export function loadManifest(path: string): Manifest {

@@ -1,7 +1,7 @@
 /** Where alerts go, added and removed: on record first, then in the file. */
 import { SEVERITIES } from '../../../core/alert/rule.ts';
 import { TallyError } from '../../../core/error.ts';
-import { vaultOf } from '../../../open/writer.ts';
+import { vaultOf } from '../../../open/vault.ts';
 import { type DestinationSetting, placeOf, secretsOf } from '../../../sink/setting.ts';
 import type { Context } from '../../context.ts';
 import {

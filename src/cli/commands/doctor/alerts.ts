@@ -4,7 +4,7 @@ import { DEFAULT_RULES } from '../../../core/alert/defaults.ts';
 import { isTallyError } from '../../../core/error.ts';
 import { compilePolicy } from '../../../core/policy/load.ts';
 import { loadConfig } from '../../../open/config.ts';
-import { vaultOf } from '../../../open/writer.ts';
+import { vaultOf } from '../../../open/vault.ts';
 import { TENANT } from '../../../paths.ts';
 import type { OpResults } from '../../../recorder/ops.ts';
 import { secretsOf } from '../../../sink/setting.ts';
