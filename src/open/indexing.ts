@@ -19,8 +19,8 @@ import {
   type State,
   writeState,
 } from '../index/sqlite/database.ts';
-import { pruneIndex } from '../index/sqlite/prune.ts';
 import type { Place } from '../index/sqlite/piece.ts';
+import { pruneIndex } from '../index/sqlite/prune.ts';
 import { createWriter, hashOf, type IndexWriter } from '../index/sqlite/writer.ts';
 import { listSegments, type NamedSegment } from '../store/file/names.ts';
 import { openSegmentFile } from '../store/file/segment.ts';
