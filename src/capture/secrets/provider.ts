@@ -6,6 +6,7 @@
  * holds a value, a password or a token.
  */
 import { TallyError } from '../../core/error.ts';
+import { LIMITS } from '../../core/limits.ts';
 
 /** The store's own coordinates of a secret, in place of the convention (`ref` of the manifest). */
 export interface Ref {
@@ -40,25 +41,31 @@ export interface Provider {
   close?(): void;
 }
 
-/** Opens providers by what a manifest, the configuration or `--provider` calls them, each once. */
-export interface Providers {
-  /**
-   * `spec`: an alias, the name of a provider, or a URI. `trusted`: who names it is the person or the machine's
-   * configuration, not a manifest that came with a repository.
-   */
-  open(spec: string, where: Where | undefined, options?: OpenOptions): Promise<Provider>;
-  /** Where secrets are kept when nothing says otherwise: the machine's setting, else the local vault. */
-  readonly usual: readonly string[];
-  /** Closes all that were opened. */
-  close(): void;
+/** One place to ask, as it was named. */
+export interface Leaf {
+  /** The name of a provider, or a URI. */
+  readonly spec: string;
+  /** The alias that stood for it. */
+  readonly alias?: string | undefined;
+  readonly template?: Ref | undefined;
+  readonly credentials?: Alias['credentials'] | undefined;
+  /** Named by the person or the machine’s configuration, not by a manifest that came with a repository. */
+  readonly trusted: boolean;
+  /** What relative paths are relative to. */
+  readonly directory: string;
 }
 
-export interface OpenOptions {
-  readonly trusted?: boolean;
-  /** Aliases of the manifest that names it, which win over those of the machine. */
-  readonly aliases?: Aliases;
-  /** What relative paths are relative to: the directory of the manifest. */
-  readonly directory?: string;
+export interface Providers {
+  /** Opens what was not opened yet. `where` absent: the machine’s own secrets. */
+  open(leaf: Leaf, where: Where | undefined): Promise<Provider>;
+  /** Of the machine. Those of a manifest win over them. */
+  readonly aliases: Aliases;
+  /** Where secrets are kept when nothing else is said: the machine’s setting, else the local vault. */
+  readonly usual: readonly string[];
+  /** Where the command was called. */
+  readonly directory: string;
+  /** Forgets all that were opened. */
+  close(): void;
 }
 
 export type Aliases = ReadonlyMap<string, Alias>;
@@ -105,4 +112,26 @@ export function providerError(
   cause?: unknown,
 ): TallyError {
   return new TallyError('PROVIDER_FAILED', message, { hint, details: { kind }, cause });
+}
+
+/** For stores whose secrets are single values: everything but the item is refused, never left unread. */
+export function itemOf(ref: Ref | undefined, store: string): string | undefined {
+  if (ref === undefined) return undefined;
+  const extra = (['field', 'vault', 'section', 'version'] as const).find((name) => ref[name] !== undefined);
+  if (extra === undefined) return ref.item;
+  throw providerError(
+    'ref_unsupported',
+    `a secret in ${store} has no ${extra}`,
+    `take ${extra} out of its ref: { item = "…" } is all there is`,
+  );
+}
+
+/** A store that would not give back what it was given is told before, not after. */
+export function requireSize(value: Uint8Array, name: string): void {
+  if (value.length <= LIMITS.secretMaxBytes) return;
+  throw providerError(
+    'value_too_large',
+    `the value of ${name} has more than ${LIMITS.secretMaxBytes} bytes`,
+    'keep large files elsewhere and store the key that opens them',
+  );
 }

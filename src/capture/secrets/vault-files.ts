@@ -4,6 +4,8 @@
  * refused rather than repaired: whoever could touch it may already have.
  */
 import {
+  chmodSync,
+  chownSync,
   closeSync,
   constants,
   fchmodSync,
@@ -138,6 +140,27 @@ export function replacePrivate(path: string, bytes: Uint8Array): void {
       'the old content is still in place; check the free space',
       error,
     );
+  }
+}
+
+/**
+ * A file that is not ours alone (a project’s): replaced whole, with the mode and owner that it has, 0600 when it is new.
+ * The caller holds the writers' lock.
+ */
+export function replaceKeepingMode(path: string, bytes: Uint8Array): void {
+  const beside = `${path}.tally.tmp`;
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    writeBeside(beside, bytes);
+    if (stat !== undefined) {
+      if (stat.uid !== process.geteuid?.()) chownSync(beside, stat.uid, stat.gid);
+      chmodSync(beside, stat.mode & 0o777);
+    }
+    renameSync(beside, path);
+    syncDirectory(dirname(path));
+  } catch (error) {
+    rmSync(beside, { force: true });
+    throw writeError(`cannot write ${path}`, 'the old content is still in place; check its directory', error);
   }
 }
 

@@ -30,8 +30,11 @@ const CIPHER = 'aes-256-gcm';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** A reference travels in a header, a policy file and a shell line: no spaces, no quotes, no path. */
-const NAME = /^[A-Za-z_][A-Za-z0-9_.-]*$/;
+/**
+ * A reference travels in a header, a policy file and a shell line: no spaces, no quotes. What belongs to a project has
+ * its project and profile before it, `my-app/production/KEY`, with "%" for what a name cannot hold.
+ */
+const NAME = /^(?:[A-Za-z0-9_.%-]+\/[A-Za-z0-9_.%-]+\/)?[A-Za-z_][A-Za-z0-9_.-]*$/;
 
 export function isVaultName(name: string): boolean {
   return name.length <= LIMITS.idChars && NAME.test(name);

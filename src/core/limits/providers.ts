@@ -12,4 +12,22 @@ export const PROVIDER_LIMITS = {
   generatedChars: 4_096,
   /** RSA keys above this take minutes to make. */
   generatedRsaBits: 8_192,
+  /** Secrets of a profile that are asked for at once: what a command-line manager stands, and a token server. */
+  secretsAtOnce: 4,
+  /** An OS keyring may ask a person to unlock it; beyond it nobody is there. */
+  keyringMs: 60_000,
+  /** A command-line manager may ask for a finger or a passphrase; beyond it nobody is there. */
+  providerCommandMs: 60_000,
+  /** Between asking such a program to end and ending it. */
+  providerKillMs: 2_000,
+  /** Of what such a program complains: its last line is told, and there are those that print a manual. */
+  providerStderrChars: 8_192,
+  /** One `.env` file: some hundred of the largest values. */
+  dotenvBytes: 8 * 1024 * 1024,
+  /** One request to a server of secrets; beyond it whoever waits wants to know why. */
+  providerRequestMs: 15_000,
+  /** An answer of such a server: the largest value, escaped, with room for its envelope. */
+  providerReplyBytes: 1024 * 1024,
+  /** Of the words of a server that says no. */
+  providerWordsChars: 160,
 } as const;
