@@ -10,7 +10,7 @@ import type { LayerName } from '../core/policy/reasons.ts';
 import type { Identity } from '../core/policy/types.ts';
 import type { Random } from '../core/ports.ts';
 import { actorOf, doneFor, said } from './asked.ts';
-import { checkedFor } from './asking.ts';
+import { checkedFor, roleRefusal } from './asking.ts';
 import type { Client, Handlers, OpParams } from './ops.ts';
 import type { LocalRecorder } from './recorder.ts';
 import { recordStop, stopDecision } from './stopped.ts';
@@ -69,6 +69,11 @@ export function delegateHandlers(recorder: LocalRecorder, random: Random): Pick<
       };
       const refused = ofHolder(identity);
       if (refused !== undefined) return stopped(client, about, refused);
+      const why = roleRefusal(recorder, client, 'token.delegate');
+      if (why !== undefined) {
+        const stop = { layer: 'identity', reason: 'role_denied', identity, why } as const;
+        return stopped(client, about, stopDecision(recorder, 'token.delegate', stop));
+      }
 
       const now = recorder.now();
       const state = recorder.registry.current();

@@ -19,6 +19,9 @@ import { recordStop, stopDecision } from './stopped.ts';
 const RESERVED =
   /^(policy|allowlist|role|agent|token|key|killswitch|config|log|hold|anchor|sink|alert|approval|run|clock)\./;
 
+/** What a token of a user proves. */
+const BEHIND: ReadonlySet<string> = new Set(['actor.user', 'actor.on_behalf_of']);
+
 function claimsOf(params: OpParams<'run.start'>): Claims {
   const { agent_id, project_id, environment } = params;
   return {
@@ -44,14 +47,39 @@ export function runHandlers(
     );
   }
 
+  /** Naming another tenant is a stop, whoever does it. */
+  async function requireTenant({ tenant_id, type }: Event, client: Client): Promise<void> {
+    if (tenant_id === undefined || tenant_id === recorder.tenant) return;
+    const why = `the event is for another tenant than ${recorder.tenant}`;
+    const stop = { layer: 'membership', reason: 'not_a_member', why } as const;
+    await recordStop(recorder, client, { type }, stopDecision(recorder, 'record', stop));
+    throw new TallyError('STOPPED', `the event is not recorded: ${why}`, {
+      hint: 'leave tenant_id out: a recorder writes for its own tenant',
+      details: { reason: 'not_a_member' },
+    });
+  }
+
   /** What a token proves stands in place of what was said; the machine's own user proves nothing more than is said. */
-  function reportedActor(client: Client, event: Event, identity: Identity): Actor {
+  function reportedActor(
+    client: Client,
+    event: Event,
+    identity: Identity,
+  ): { readonly actor: Actor; readonly quality: NonNullable<Event['quality']> } {
     const { actor, principal } = checkedFor(recorder, identity);
     const { user: _user, on_behalf_of: _for, role: _role, delegation_chain = [], ...checked } = actor;
-    const said = saidActor(client, event);
-    const proved = principal?.source === 'token' ? actor : checked;
-    const chain = delegation_chain.length > 0 ? delegation_chain : (said.delegation_chain ?? []);
-    return { ...said, ...proved, delegation_chain: chain };
+    const told = saidActor(client, event);
+    const quality = said(client, event, identity);
+    const isProved = principal?.source === 'token';
+    const chain = delegation_chain.length > 0 ? delegation_chain : (told.delegation_chain ?? []);
+    const marks = Object.entries(quality).filter(
+      ([member]) =>
+        !(isProved && BEHIND.has(member)) &&
+        !(delegation_chain.length > 0 && member === 'actor.delegation_chain'),
+    );
+    return {
+      actor: { ...told, ...(isProved ? actor : checked), delegation_chain: chain },
+      quality: Object.fromEntries(marks),
+    };
   }
 
   /** What a run is started with bounds it: a token, or the run that it is started in. Undefined: nothing does. */
@@ -79,6 +107,7 @@ export function runHandlers(
           hint: 'tally import brings records of other programs in; call the member otherwise',
         });
       }
+      await requireTenant(event, client);
       const claimed = event.actor?.agent_id;
       const identity = recorder.identify({
         ...(client.run_token === undefined ? {} : { run_token: client.run_token }),
@@ -90,14 +119,11 @@ export function runHandlers(
         });
       }
       const { decision: _decidedByTheClient, actor: _said, ...facts } = event;
-      const actor = reportedActor(client, event, identity);
+      const { actor, quality } = reportedActor(client, event, identity);
       const run = identity.run_id === undefined ? {} : { run_id: identity.run_id };
       // An end that says nothing of its actor repeats the actor of its beginning.
       const who = event.phase === 'post_exec' && event.actor === undefined ? {} : { actor };
-      return recorder.record(
-        { ...facts, ...run, ...who, quality: said(client, event, identity) },
-        reportedBy(client),
-      );
+      return recorder.record({ ...facts, ...run, ...who, quality }, reportedBy(client));
     },
     async 'run.start'(params, client) {
       const { agent_token, ...wanted } = params;

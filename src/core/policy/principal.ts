@@ -65,10 +65,11 @@ export function scopesHeld(
   ];
 }
 
-/** The strongest of the built-in roles that somebody has. Absent: none of them. */
+/** The strongest of the built-in roles that somebody has; whoever the policy lists is at least a member. */
 export function roleOf(policy: CompiledPolicy, principal: Principal | undefined): Role | undefined {
   const held = rolesOf(policy, principal);
-  return ROLES.find((role) => held.includes(role));
+  const listed = principal !== undefined && userOf(policy, principal.id) !== undefined;
+  return ROLES.find((role) => held.includes(role)) ?? (listed ? 'member' : undefined);
 }
 
 export type CalledBy = Pick<
