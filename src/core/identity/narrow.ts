@@ -8,21 +8,30 @@ import type { Contract } from '../policy/compiled.ts';
 /** Undefined: everything. */
 export type Scopes = readonly string[] | undefined;
 
-/** Whether everything that `narrow` stands for is among what `wide` stands for. */
-type Covers = (wide: string, narrow: string) => boolean;
+/** What two entries of a list both stand for; undefined: nothing. */
+type Meet = (a: string, b: string) => string | undefined;
 
 /** Names may end in "*". */
-const nameCovers: Covers = (wide, narrow) =>
-  wide === narrow || (wide.endsWith('*') && narrow.startsWith(wide.slice(0, -1)));
+const meetNames: Meet = (a, b) => {
+  if (a === b || beginsWith(a, b)) return b;
+  return beginsWith(b, a) ? a : undefined;
+};
+
+const beginsWith = (wide: string, name: string): boolean =>
+  wide.endsWith('*') && name.startsWith(wide.slice(0, -1));
 
 /** "*.example.com" stands for every name below example.com, and a host without a port for every port. */
-const hostCovers: Covers = (wide, narrow) => {
-  if (wide === '*' || wide === narrow) return true;
-  const [host, port] = hostAndPort(narrow);
-  const [held, only] = hostAndPort(wide);
-  if (only !== undefined && only !== port) return false;
-  return held === host || (held.startsWith('*.') && host.endsWith(held.slice(1)));
+const meetHosts: Meet = (a, b) => {
+  const [hostA, portA] = hostAndPort(a);
+  const [hostB, portB] = hostAndPort(b);
+  if (portA !== undefined && portB !== undefined && portA !== portB) return undefined;
+  const host = hostA === hostB || isBelow(hostB, hostA) ? hostB : isBelow(hostA, hostB) ? hostA : undefined;
+  const port = portA ?? portB;
+  return host === undefined || port === undefined ? host : `${host}:${port}`;
 };
+
+const isBelow = (host: string, wide: string): boolean =>
+  wide.startsWith('*.') && host.endsWith(wide.slice(1));
 
 /** Of the form that `formatHostPort` gives. */
 function hostAndPort(text: string): readonly [host: string, port: string | undefined] {
@@ -32,12 +41,10 @@ function hostAndPort(text: string): readonly [host: string, port: string | undef
 
 type List = readonly string[] | undefined;
 
-function meetLists(a: List, b: List, covers: Covers): List {
+function meetLists(a: List, b: List, meet: Meet): List {
   if (a === undefined) return b;
   if (b === undefined) return a;
-  const left = b.filter((name) => a.some((wide) => covers(wide, name)));
-  const right = a.filter((name) => b.some((wide) => covers(wide, name)));
-  return [...new Set([...left, ...right])];
+  return [...new Set(b.flatMap((name) => a.flatMap((other) => meet(other, name) ?? [])))];
 }
 
 /** Scopes are compared whole. */
@@ -63,27 +70,27 @@ const withList = <K extends string>(key: K, list: List): { readonly [P in K]?: r
 export function meetContracts(a: Contract | undefined, b: Contract | undefined): Contract | undefined {
   if (a === undefined) return b;
   if (b === undefined) return a;
-  const allow = meetLists(a.credentials?.allow, b.credentials?.allow, nameCovers);
+  const allow = meetLists(a.credentials?.allow, b.credentials?.allow, meetNames);
   const deny = union(a.credentials?.deny, b.credentials?.deny);
   return {
     ...(allow === undefined && deny === undefined
       ? {}
       : { credentials: { ...withList('allow', allow), ...withList('deny', deny) } }),
-    ...withList('tools', meetLists(a.tools, b.tools, nameCovers)),
-    ...withList('hosts', meetLists(a.hosts, b.hosts, hostCovers)),
+    ...withList('tools', meetLists(a.tools, b.tools, meetNames)),
+    ...withList('hosts', meetLists(a.hosts, b.hosts, meetHosts)),
   };
 }
 
 /** The names in `asked` that are beyond `held`. A list that is not asked for is taken over as it is held. */
 export function contractBeyond(asked: Contract | undefined, held: Contract | undefined): readonly string[] {
   if (asked === undefined || held === undefined) return [];
-  const beyond = (what: string, want: List, have: List, covers: Covers): readonly string[] =>
+  const beyond = (what: string, want: List, have: List, meet: Meet): readonly string[] =>
     (want ?? [])
-      .filter((name) => have !== undefined && !have.some((wide) => covers(wide, name)))
+      .filter((name) => have !== undefined && !have.some((wide) => meet(wide, name) === name))
       .map((name) => `${what} ${name}`);
   return [
-    ...beyond('tool', asked.tools, held.tools, nameCovers),
-    ...beyond('host', asked.hosts, held.hosts, hostCovers),
-    ...beyond('credential', asked.credentials?.allow, held.credentials?.allow, nameCovers),
+    ...beyond('tool', asked.tools, held.tools, meetNames),
+    ...beyond('host', asked.hosts, held.hosts, meetHosts),
+    ...beyond('credential', asked.credentials?.allow, held.credentials?.allow, meetNames),
   ];
 }
