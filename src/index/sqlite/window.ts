@@ -61,23 +61,41 @@ export function createExtremes(database: DatabaseSync, lookup: Pick<Lookup, 'sin
   };
 }
 
+/** Of the times of one part. All of them are read once: readers keep their view. */
+interface Span {
+  readonly part: number;
+  readonly low: number | undefined;
+  readonly high: number | undefined;
+  readonly rest: number;
+}
+
 export function createWindows(database: DatabaseSync, lookup: Pick<Lookup, 'single'>) {
-  const everyBlock = database.prepare(`SELECT DISTINCT part / ${PARTS} AS block FROM span ORDER BY block`);
-  const someBlocks = database.prepare(
-    `SELECT DISTINCT part / ${PARTS} AS block FROM span WHERE (high >= ? AND low < ?) OR rest = ${REST.odd} ORDER BY block`,
-  );
-  const spans = database.prepare(
-    'SELECT part, low, high, rest FROM span WHERE part >= ? AND part < ? ORDER BY part',
-  );
   const timesOf = database.prepare('SELECT data FROM times WHERE part = ?');
-  const numbers = (rows: readonly Record<string, unknown>[]): number[] =>
-    rows.map(({ block }) => Number(block));
+  let known: ReadonlyMap<number, readonly Span[]> | undefined;
+
+  function spans(): ReadonlyMap<number, readonly Span[]> {
+    if (known !== undefined) return known;
+    const blocks = new Map<number, Span[]>();
+    const number = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined);
+    for (const row of database.prepare('SELECT part, low, high, rest FROM span ORDER BY part').all()) {
+      const part = Number(row.part);
+      const block = Math.floor(part / PARTS);
+      const span = { part, low: number(row.low), high: number(row.high), rest: Number(row.rest) };
+      const held = blocks.get(block);
+      if (held === undefined) blocks.set(block, [span]);
+      else held.push(span);
+    }
+    known = blocks;
+    return blocks;
+  }
 
   return ({ since, until }: Window): Windowed => {
-    if (since === undefined && until === undefined)
-      return { blocks: numbers(everyBlock.all()), bits: () => 'all' };
+    const blocks = spans();
+    if (since === undefined && until === undefined) return { blocks: [...blocks.keys()], bits: () => 'all' };
     const from = since === undefined ? Number.NEGATIVE_INFINITY : firstNotBefore(since);
     const to = until === undefined ? Number.POSITIVE_INFINITY : firstNotBefore(until);
+    const mayHold = ({ low, high, rest }: Span): boolean =>
+      rest === REST.odd || (low !== undefined && high !== undefined && high >= from && low < to);
 
     function inWindow(index: number): boolean {
       const ts = lookup.single(index)?.ts;
@@ -102,21 +120,20 @@ export function createWindows(database: DatabaseSync, lookup: Pick<Lookup, 'sing
     }
 
     return {
-      blocks: numbers(someBlocks.all(from, to)),
+      blocks: [...blocks].filter(([, held]) => held.some(mayHold)).map(([block]) => block),
       bits(block) {
         const bits = noBits();
         let any = false;
         let all = true;
-        for (const { part, low, high, rest } of spans.all(block * PARTS, (block + 1) * PARTS)) {
-          const isIn = low !== null && Number(low) >= from && Number(high) < to && rest === REST.none;
-          const start = (Number(part) % PARTS) * PART_ENTRIES;
-          if (isIn) setRange(bits, start, start + PART_ENTRIES);
-          else if (rest === REST.odd || (low !== null && Number(high) >= from && Number(low) < to)) {
-            all = false;
-            if (!look(bits, Number(part), Number(low))) continue;
+        for (const span of blocks.get(block) ?? []) {
+          const { part, low, high, rest } = span;
+          const isIn = low !== undefined && high !== undefined && low >= from && high < to;
+          if (isIn && rest === REST.none) {
+            const start = (part % PARTS) * PART_ENTRIES;
+            setRange(bits, start, start + PART_ENTRIES);
           } else {
             all = false;
-            continue;
+            if (!mayHold(span) || !look(bits, part, low ?? 0)) continue;
           }
           any = true;
         }
