@@ -19,10 +19,26 @@ import {
   RetentionSettingSchema,
 } from '../core/retention/setting.ts';
 import { createQuorum } from '../core/tlog/quorum.ts';
-import { type AlertSettings, AlertSettingsSchema, DESTINATION_KEYS } from '../sink/setting.ts';
+import {
+  type AlertSettings,
+  AlertSettingsSchema,
+  type ApprovalSettings,
+  ApprovalSettingsSchema,
+  DESTINATION_KEYS,
+} from '../sink/setting.ts';
 
 export const READS = ['running', 'always', 'never'] as const;
 export type Reads = (typeof READS)[number];
+
+const mode = z.enum(['closed', 'open']);
+/** Of `tally secrets`: see `secrets`. The API of decisions has none: it answers, or it does not. */
+export const FailureModesSchema = z.strictObject({
+  /** Calls through the broker: `tally call`, and those of a run. */
+  proxy: mode.optional(),
+  /** Whether `tally run` starts its command. */
+  run: mode.optional(),
+});
+export type FailureModes = z.infer<typeof FailureModesSchema>;
 
 const ConfigSchema = z.strictObject({
   /** A policy with `mode: observe` takes effect; otherwise it decides as if it said `enforce`. */
@@ -48,6 +64,10 @@ const ConfigSchema = z.strictObject({
   witness_quorum: z.int().min(1).max(LIMITS.anchors).optional(),
   /** Where alerts go, and whether anything looks for them (docs/alerts.md). */
   alerts: AlertSettingsSchema.optional(),
+  /** Who is told of requests for approval, by a link of their own (docs/decisions.md). */
+  approvals: ApprovalSettingsSchema.optional(),
+  /** What holds for a surface when nothing can be recorded: nothing is done, or it goes on (docs/decisions.md). */
+  failure_modes: FailureModesSchema.optional(),
   /** What is kept of payloads, per type and class (spec/entry.md section 11). */
   payloads: PayloadSettingSchema.optional(),
   /** How long entries and payloads are kept (docs/retention.md). */
@@ -63,6 +83,8 @@ export interface MachineConfig extends AnchorSettings {
   readonly port?: number;
   readonly tiles?: boolean;
   readonly alerts?: AlertSettings;
+  readonly approvals?: ApprovalSettings;
+  readonly failureModes?: FailureModes;
   readonly reads?: Reads;
   readonly payloads?: PayloadSetting;
   readonly retention?: RetentionSetting;
@@ -78,13 +100,15 @@ const ANCHOR_KEYS = [...new Set(AnchorSettingSchema.options.flatMap(({ shape }) 
 const KEYS_IN: Readonly<Record<string, readonly string[]>> = {
   anchors: ANCHOR_KEYS,
   alerts: [...Object.keys(AlertSettingsSchema.shape), ...DESTINATION_KEYS],
+  approvals: [...Object.keys(ApprovalSettingsSchema.shape), 'destination', 'approver'],
+  failure_modes: Object.keys(FailureModesSchema.shape),
   payloads: Object.keys(PayloadSettingSchema.shape),
   retention: [...Object.keys(RetentionSettingSchema.shape), 'days', 'bytes', 'at_least_days'],
   secrets: Object.keys(SecretsSettingSchema.shape),
   audit: Object.keys(AuditAliasSchema.shape),
 };
 /** Settings of the design that this version does not carry out. */
-const NOT_YET = ['failure_modes', 'sinks', 'webhooks'];
+const NOT_YET = ['sinks', 'webhooks'];
 
 /** Throws BAD_CONFIG with the place of the first problem (details.line, details.column). */
 export function parseConfig(text: string, path: string): MachineConfig {
@@ -103,6 +127,8 @@ export function parseConfig(text: string, path: string): MachineConfig {
   if (!parsed.success) throw firstProblem(path, doc, parsed.error.issues[0]);
   const {
     allow_observe = false,
+    approvals,
+    failure_modes,
     port,
     tiles,
     reads,
@@ -132,6 +158,8 @@ export function parseConfig(text: string, path: string): MachineConfig {
     ...(alerts === undefined
       ? {}
       : { alerts: { enabled: alerts.enabled ?? true, destinations: alerts.destinations ?? [] } }),
+    ...(approvals === undefined ? {} : { approvals }),
+    ...(failure_modes === undefined ? {} : { failureModes: failure_modes }),
     ...(witness_quorum === undefined ? {} : { witness_quorum }),
     ...(payloads === undefined ? {} : { payloads }),
     ...(secrets === undefined ? {} : { secrets }),

@@ -1,5 +1,6 @@
 /** The log over HTTP on 127.0.0.1: its tiles, and, beside a recorder, its live tail and the API of decisions. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type LinkOptions, linkResource } from './api/link.ts';
 import { apiResource } from './api/resource.ts';
 import { type ApiOptions, apiRoutes } from './api/routes.ts';
 import { type HttpOptions, type Resource, serveHttp } from './http.ts';
@@ -23,13 +24,16 @@ export async function serveTiles(
       /** The log that is recorded in this process. */
       readonly live?: LiveLog;
       readonly api?: ApiOptions;
+      /** Approvals by links. */
+      readonly links?: LinkOptions;
     },
 ): Promise<TileServer> {
-  const { live, api } = options;
+  const { live, api, links } = options;
   const server = await serveHttp({
     ...options,
     resources: (hosts) => [
       ...(live === undefined ? [] : [liveResource(live, hosts, options.onError)]),
+      ...(links === undefined ? [] : [linkResource(links, hosts, options.onError)]),
       ...(api === undefined
         ? []
         : [apiResource({ routes: apiRoutes(api), hosts, onError: options.onError })]),

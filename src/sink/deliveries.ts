@@ -87,9 +87,12 @@ export function createDeliveries(host: DeliveryHost, loaded: OutboxState): Deliv
 
   function enqueue(message: Message): readonly string[] {
     const { about } = message;
-    const alert = 'raised' in about ? about.raised : about.closed;
-    const wanted = { ...alert, closes: 'closed' in about };
-    const to = configured.filter(({ setting }) => goesTo(setting, wanted)).map(({ setting }) => setting.name);
+    const isWanted = (setting: DestinationSetting): boolean => {
+      if ('asked' in about) return about.asked.to.has(setting.name);
+      const alert = 'raised' in about ? about.raised : about.closed;
+      return goesTo(setting, { ...alert, closes: 'closed' in about });
+    };
+    const to = configured.filter(({ setting }) => isWanted(setting)).map(({ setting }) => setting.name);
     const { id, index } = message;
     const now = host.now();
     // It is there already when it could not be kept the last time.

@@ -12,7 +12,26 @@ export interface Message {
   readonly ts: string;
   /** Name of the log. */
   readonly log: string;
-  readonly about: { readonly raised: Raised } | { readonly closed: Closed };
+  readonly about: { readonly raised: Raised } | { readonly closed: Closed } | { readonly asked: AskedFor };
+}
+
+/** Somebody waits for a person's yes. */
+export interface AskedFor {
+  readonly action: string;
+  readonly agent?: string;
+  readonly user?: string;
+  /** The caller's stated purpose. */
+  readonly reason?: string;
+  /** Why a person is asked. */
+  readonly message?: string;
+  readonly rule?: string;
+  readonly target?: string;
+  /** Canonical JSON, redacted, perhaps only its beginning. */
+  readonly arguments?: string;
+  readonly hidden?: number;
+  readonly expires_at: string;
+  /** By destination: whom it is for, and the link that is theirs alone. */
+  readonly to: ReadonlyMap<string, { readonly approver: string; readonly url: string }>;
 }
 
 export interface Destination {

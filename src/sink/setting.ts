@@ -66,6 +66,34 @@ export interface AlertSettings {
   readonly destinations: readonly DestinationSetting[];
 }
 
+/** Who is told of requests for approval, and where: each gets a link of their own. */
+export const ApprovalSettingsSchema = z.strictObject({
+  /** What links begin with; this machine's own address when absent, which opens on this machine alone. */
+  url: WebUrlSchema.optional(),
+  notify: z
+    .array(
+      z.strictObject({
+        /** One of `alerts.destinations`. */
+        destination: z.string(),
+        /** A user of the policy. The link is theirs: whoever has it answers in their name. */
+        approver: z.string().min(1).max(LIMITS.idChars),
+      }),
+    )
+    .max(LIMITS.approvalNotices)
+    .superRefine((all, context) => {
+      all.forEach(({ destination }, at) => {
+        if (all.findIndex((other) => other.destination === destination) === at) return;
+        context.addIssue({
+          code: 'custom',
+          path: [at, 'destination'],
+          message: `a second approver for ${destination}: a link is for one person`,
+        });
+      });
+    })
+    .optional(),
+});
+export type ApprovalSettings = z.infer<typeof ApprovalSettingsSchema>;
+
 /** When the configuration says nothing. */
 export const NO_DESTINATIONS: AlertSettings = { enabled: true, destinations: [] };
 

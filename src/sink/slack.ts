@@ -6,7 +6,7 @@ import { clip } from '../core/alert/event.ts';
 import type { Severity } from '../core/alert/rule.ts';
 import { encodeUtf8 } from '../core/bytes.ts';
 import type { Clock } from '../core/ports.ts';
-import type { Destination, Message } from './driver.ts';
+import type { AskedFor, Destination, Message } from './driver.ts';
 import { post, type ReadSecret, urlNamed } from './endpoint.ts';
 import type { DestinationSetting } from './setting.ts';
 
@@ -22,7 +22,7 @@ export function createSlack(
       await post({
         who: `the Slack-compatible webhook ${name}`,
         url: urlNamed(read, setting.url_secret),
-        body: encodeUtf8(JSON.stringify(slackBody(message))),
+        body: encodeUtf8(JSON.stringify(slackBody(message, name))),
         headers: { 'content-type': 'application/json' },
         now,
         signal,
@@ -61,8 +61,8 @@ interface Told {
   readonly detail: string;
 }
 
-export function slackBody(message: Message): Readonly<Record<string, unknown>> {
-  const { text, detail } = tell(message);
+export function slackBody(message: Message, destination: string): Readonly<Record<string, unknown>> {
+  const { text, detail } = tell(message, destination);
   return {
     text,
     // Nothing in it is fetched by whoever shows it, and no name is made a link or a mention.
@@ -77,7 +77,20 @@ export function slackBody(message: Message): Readonly<Record<string, unknown>> {
 
 const SIGNS: Readonly<Record<Severity, string>> = { info: '🔵', warning: '🟠', critical: '🔴' };
 
-function tell({ about, log, id }: Message): Told {
+/** The link is ours, and the only one in it. */
+function tellAsked(asked: AskedFor, { log, id }: Message, destination: string): Told {
+  const { action, agent, user, message, rule, arguments: args } = asked;
+  const own = asked.to.get(destination);
+  const who = [agent, user === undefined ? undefined : `for ${user}`].filter((one) => one !== undefined);
+  const why = [message, rule === undefined ? undefined : `rule ${rule}`].filter((one) => one !== undefined);
+  const words = `✋ ${own?.approver ?? ''}: ${who.join(' ') || 'somebody'} asks for ${action}${args === undefined ? '' : ` ${args}`}${why.length === 0 ? '' : ` (${why.join(', ')})`}`;
+  const link = own === undefined ? '' : `\n<${own.url}|Look at it, and answer> until ${asked.expires_at}`;
+  return { text: `${safeText(words)}${link}`, detail: clip(`${log} · ${id}`, TEXT_CHARS) };
+}
+
+function tell(whole: Message, destination: string): Told {
+  const { about, log, id } = whole;
+  if ('asked' in about) return tellAsked(about.asked, whole, destination);
   if ('closed' in about) {
     const { severity: _severity, rule, subject, why, reason } = about.closed;
     const words = `✅ closed (${why}): ${rule}, ${subject}${reason === undefined ? '' : `: ${reason}`}`;

@@ -17,7 +17,7 @@ export function createWebhook(
     type: 'webhook',
     async deliver(message, signal) {
       const url = url_secret === undefined ? (plain ?? '') : urlNamed(read, url_secret);
-      const body = encodeUtf8(bodyOf(message));
+      const body = encodeUtf8(bodyOf(message, name));
       const { id } = message;
       const seconds = String(Math.floor(now() / 1000));
       const secrets = signing.map((one) => secretNamed(read, one, 'which this webhook is signed with'));
@@ -42,7 +42,16 @@ export function createWebhook(
 }
 
 /** `{"type","timestamp","data"}`: the form that the specification recommends. spec/alerts.md has the members. */
-export function bodyOf({ id, index, ts, log, about }: Message): string {
+export function bodyOf({ id, index, ts, log, about }: Message, destination: string): string {
+  if ('asked' in about) {
+    const { to, ...asked } = about.asked;
+    const own = to.get(destination);
+    return JSON.stringify({
+      type: 'approval.request',
+      timestamp: ts,
+      data: { log, id, index, ...asked, ...own },
+    });
+  }
   if ('raised' in about) {
     const { id: _id, index: _index, ts: _ts, destinations: _names, ...alert } = about.raised;
     return JSON.stringify({ type: 'alert.raise', timestamp: ts, data: { log, id, index, ...alert } });

@@ -64,7 +64,7 @@ test('an unknown key is refused with its line and what was probably meant', () =
 });
 
 test('a setting that this version does not carry out is refused, not ignored', () => {
-  assert.match(failure('failure_modes: { proxy: open }\n').message, /not carried out/);
+  assert.match(failure('sinks: { all: true }\n').message, /not carried out/);
 });
 
 test('a value of the wrong kind is refused where it stands', () => {

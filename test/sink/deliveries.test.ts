@@ -238,7 +238,7 @@ test('a Slack-compatible one gets text and blocks in which nothing of the log me
 
 test('what agents are called can neither mention everybody, nor hide a link, nor begin a line of its own', () => {
   const hostile = '@channel x@y.example [safe](https://evil.example)\n🔴 critical\u202egnp.exe @all';
-  const body = slackBody(message(4, { message: hostile })) as {
+  const body = slackBody(message(4, { message: hostile }), 'chat') as {
     text: string;
     unfurl_links: boolean;
     unfurl_media: boolean;

@@ -18,6 +18,12 @@ export const API_LIMITS = {
   apiOpenDecisions: 50_000,
   /** Outcomes that were reported, to tell whoever reports one twice. */
   apiRememberedOutcomes: 10_000,
+  /** The form of an approval page: two members, one of them a sentence. */
+  apiFormBytes: 8_192,
+  /** Refused approval links that are put on record one by one in a minute: guessing costs nothing. */
+  apiRefusedLinks: 60,
+  /** People who are told of requests for approval, each at one destination. */
+  approvalNotices: 32,
   /** Different differences that a replay against another policy tells apart; the rest is counted together. */
   replayRows: 1_000,
   /** Decisions that did not replay and are named one by one; all are counted. */

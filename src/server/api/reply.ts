@@ -1,6 +1,6 @@
 /** What the API answers: JSON, always; a failure as `{error: {code, message, hint}}`. */
 import type { ServerResponse } from 'node:http';
-import { type ErrorCode, isTallyError, type TallyError } from '../../core/error.ts';
+import { type ErrorCode, isTallyError } from '../../core/error.ts';
 
 export interface Reply {
   readonly status: number;
@@ -61,7 +61,7 @@ const UNAVAILABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'RECORDER_UNAVAILABLE',
 ]);
 
-export function isUnavailable(error: unknown): error is TallyError {
+export function isUnavailable(error: unknown): boolean {
   return isTallyError(error) && UNAVAILABLE.has(error.code);
 }
 
@@ -74,7 +74,7 @@ export function errorReply(error: unknown): Reply | undefined {
     const { status, code, message, hint, headers, beside } = error;
     return { status, headers, body: { error: { code, message, hint }, ...beside } };
   }
-  if (isUnavailable(error)) {
+  if (isTallyError(error) && isUnavailable(error)) {
     const message = `nothing was decided, because it could not be recorded: ${error.message}`;
     const hint = 'a 5xx is no permission: do not act, and ask again; `tally status` tells what is wrong';
     return {

@@ -20,6 +20,10 @@ export function alertsOf(context: Context): Pick<AlertOptions, 'write' | 'verify
 /** `14:02:11 ALERT warning new-host: bot used the host evil.example for the first time (tally log show 812)` */
 export function alertLine({ about, ts }: Message, now: number, style: Style): string {
   const at = style.dim(formatRecent(ts, now, { utc: false }).slice(0, 8));
+  if ('asked' in about) {
+    const { action, agent = 'somebody' } = about.asked;
+    return `${at} ${style.yellow('APPROVAL')} ${safe(agent)} asks for ${safe(action)}${style.dim(' (tally approvals list)')}`;
+  }
   if ('closed' in about) {
     const { rule, subject, why } = about.closed;
     return `${at} ${style.dim(`alert over (${why}): ${safe(rule)}, ${safe(subject)}`)}`;

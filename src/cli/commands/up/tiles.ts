@@ -1,6 +1,7 @@
 /** The log over HTTP beside the recorder: tiles (C2SP tlog-tiles) and the live tail, for programs on this machine. */
 import { TallyError } from '../../../core/error.ts';
 import { operatorGate } from '../../../home.ts';
+import { openLinkSigner } from '../../../open/approval-links.ts';
 import { loadConfig } from '../../../open/config.ts';
 import type { Session } from '../../../open.ts';
 import { serveTiles, type TileServer } from '../../../server/tiles-http.ts';
@@ -30,6 +31,7 @@ export async function openTiles(
   if (!wanted || loadConfig(context.paths.configFile).tiles === false) return undefined;
   const port = choosePort(context);
   const { name, reader, directory } = await context.openReader();
+  const self = await selfOf(context);
   let told = false;
   try {
     return await serveTiles({
@@ -55,8 +57,15 @@ export async function openTiles(
               recorder,
               handle,
               version: context.version,
-              self: await selfOf(context),
+              self,
               checkOperator: operatorGate(context.paths).check,
+            },
+            links: {
+              recorder,
+              handle,
+              self,
+              signer: await openLinkSigner(context.paths),
+              origin: () => approvalsOf(context)?.url,
             },
           }),
       onError(error) {
@@ -82,4 +91,13 @@ export async function openTiles(
 async function selfOf(context: Context): Promise<{ readonly user?: string; readonly uid?: number }> {
   const { user, uid } = await context.client('cli', { operator: false });
   return { ...(user === undefined ? {} : { user }), ...(uid === undefined ? {} : { uid }) };
+}
+
+/** A configuration that cannot be read is told where it is needed; until it is mended nothing but this machine's own names is let in. */
+function approvalsOf({ paths }: Context) {
+  try {
+    return loadConfig(paths.configFile).approvals;
+  } catch {
+    return undefined;
+  }
 }

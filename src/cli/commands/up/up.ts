@@ -12,6 +12,7 @@ import { askRunning } from '../../running.ts';
 import { firstStartNote, setUp } from '../../setup.ts';
 import { alertsOf } from './alerts.ts';
 import { announce } from './announce.ts';
+import { openNotices } from './notices.ts';
 import { openTiles } from './tiles.ts';
 import { watchPolicy } from './watch.ts';
 
@@ -59,11 +60,13 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
     const policy = options.watch ? watchPolicy(context, session) : undefined;
     const { paths } = context;
     const { directory } = await context.openReader();
+    const notices = await openNotices(context, session, tiles?.api);
     const index = startFeeder({ paths, directory, onWarning: context.warn });
     try {
       why = await untilStopped(session, stop);
     } finally {
       policy?.close();
+      await notices?.close();
       await index.close();
     }
   } finally {
