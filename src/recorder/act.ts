@@ -84,7 +84,8 @@ export function createAct(options: ActOptions): Actor {
   function decideNow(request: DecisionRequest, ask: Ask): Decision {
     const policy = options.policy();
     // Read from the policy in force in this very turn: it may have changed while this call waited for its turn.
-    const facts = readFacts(policy.compiled, ask.facts_from ?? ask.args);
+    const facts =
+      policy.compiled.facts === undefined ? undefined : readFacts(policy.compiled, factsFrom(ask));
     return decide(request, policy, inputsOf(request, ask, facts));
   }
 
@@ -103,7 +104,7 @@ export function createAct(options: ActOptions): Actor {
     const waits = waitingFor(state, decision, request, nowMs);
     if (waits !== undefined) return { approval: { id: waits.id, expires_at: waits.expires_at } };
     if (!mayAskForMore(state, decision)) return undefined;
-    const shown = showArguments(ask.shown ?? ask.facts_from ?? ask.args, options.redactor);
+    const shown = showArguments(made(ask.shown) ?? factsFrom(ask), options.redactor);
     const wanted = approvalRequest(event, decision, preId, nowMs, shown);
     const { receipt, done } = options.sequence(wanted, options.own, undefined, print);
     options.asked();
@@ -159,6 +160,11 @@ export function createAct(options: ActOptions): Actor {
     },
   };
 }
+
+const made = (value: unknown): unknown => (typeof value === 'function' ? value() : value);
+
+const factsFrom = ({ facts_from, args }: Ask): unknown =>
+  facts_from === undefined ? args : made(facts_from);
 
 function withPrint(request: DecisionRequest, { key, args_hash }: ActionPrint): DecisionRequest {
   const { key: _key, args_hash: _hash, ...action } = request.action;

@@ -5,7 +5,7 @@
  */
 import type { Assurance, Event, PayloadData, Surface } from '../core/entry.ts';
 import type { PolicyInForce } from '../core/policy/compiled.ts';
-import type { Decision, DecisionRequest, Identity, Principal } from '../core/policy/types.ts';
+import type { Decision, DecisionRequest, GrantRead, Identity, Principal } from '../core/policy/types.ts';
 
 /** Who speaks: set by our own code, never taken from a client. */
 export interface Producer {
@@ -56,13 +56,15 @@ export interface Ask {
   readonly args?: unknown;
   /** Appended to `args_hash_alg`: what the hash does not cover. */
   readonly args_note?: string;
-  /** What the policy's facts are read from. Absent: `args`. */
+  /** What the policy's facts are read from; a function is called only when there are any. Absent: `args`. */
   readonly facts_from?: unknown;
-  /** What a person who is asked for an approval gets to see, redacted. Absent: `facts_from`. */
+  /** What a person who is asked for an approval gets to see, redacted; or what makes it then. Absent: `facts_from`. */
   readonly shown?: unknown;
   /** Of the event that will be built, and its type: keys are made before the turn begins. */
   readonly payload?: { readonly type: string; readonly data: PayloadData };
 }
+
+export type ApprovalState = GrantRead['status'];
 
 /** What was decided, and the entry that holds it. */
 export interface Acted {
@@ -105,6 +107,16 @@ export interface Recorder extends Recording {
     event: (decision: Decision, request: DecisionRequest) => Event,
     producer: Producer,
   ): Promise<Acted>;
+  /**
+   * Resolves when a request for approval is settled and that is durable, or after `ms` with what it is then. Undefined:
+   * nobody asked for it.
+   */
+  waitForApproval(id: string, ms: number, signal?: AbortSignal): Promise<ApprovalState | undefined>;
+  /**
+   * `listener` is told the scope of each kill switch that is thrown, once it is on record, and answers how many calls it
+   * ended. Returns what takes it away again.
+   */
+  onKill(listener: (scope: string) => number): () => void;
   /** Exact values that must never reach an entry, with the name that replaces them ("[REDACTED:NAME]"). */
   readonly secrets: { set(name: string, value: string): void; delete(name: string): void };
   /** Milliseconds since the epoch: surfaces take time from the recorder, so tests can fix it. */

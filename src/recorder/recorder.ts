@@ -250,6 +250,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     reader: store,
     onFailure: (error) => committer.fail(asTallyError(error)),
   });
+  const kills = createKills(() => registry.governance.kill);
   let closing: Promise<void> | undefined;
   const endings = createEndings({
     pending,
@@ -418,7 +419,9 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     decide,
     act,
     approvals,
-    kills: createKills(() => registry.governance.kill),
+    kills,
+    waitForApproval: approvals.wait,
+    onKill: kills.onSwitch,
     secrets: { set: redactor.setSecret, delete: redactor.deleteSecret },
     now,
     size: () => sequencer.position.next,

@@ -2,18 +2,21 @@
  * The broker: an HTTP server on 127.0.0.1 that makes calls for agents with credentials they never hold, and records
  * every one of them. This file is the server and its life; one call is call.ts.
  */
+// reason for length: the server, and what all of its calls share
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Event } from '../../core/entry.ts';
+import type { Decision, Event } from '../../core/entry.ts';
 import { isTallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { loopbackHosts, webRefusal } from '../../core/loopback.ts';
-import type { Recorder } from '../../recorder/api.ts';
+import type { Ask, Recorder } from '../../recorder/api.ts';
 import type { Vault } from '../secrets/vault.ts';
-import { type CallDeps, factsOf, handleCall } from './call.ts';
+import { type ActedOn, type CallDeps, factsOf, handleCall } from './call.ts';
 import { PROXY } from './events.ts';
 import { codeOf } from './failure.ts';
+import { createFlights } from './flight.ts';
 import { type Health, sendHealth } from './health.ts';
+import { createHolds } from './hold.ts';
 import { createListener, HOST, listenOn } from './listener.ts';
 import { block, type Recorded } from './refuse.ts';
 import {
@@ -59,6 +62,7 @@ export type BrokerLimits = {
     | 'upstreamHeadersMs'
     | 'upstreamIdleMs'
     | 'parsedBodyBytes'
+    | 'heldCalls'
     | 'brokerDrainMs']: number;
 };
 
@@ -147,8 +151,35 @@ export function createBroker(options: BrokerOptions): Broker {
     return settled;
   }
 
+  /** As `append`; what is decided and what is recorded are one. */
+  async function decideOn(ask: Ask, event: (decision: Decision) => Event): Promise<ActedOn> {
+    try {
+      const acted = await recorder.act(ask, event, PROXY);
+      logFailing = false;
+      return acted;
+    } catch (error) {
+      const refused = isRefusal(error);
+      if (refused) onError(error);
+      else logFailing = true;
+      lostEntries++;
+      return { unrecorded: refused ? ENTRY_REFUSED : LOG_UNAVAILABLE };
+    }
+  }
+
+  function act(ask: Ask, event: (decision: Decision) => Event): Promise<ActedOn> {
+    const settled = decideOn(ask, event).finally(() => entries.delete(settled));
+    entries.add(settled);
+    return settled;
+  }
+
+  const flights = createFlights();
+  const stopKilling = recorder.onKill((scope) => flights.kill(scope, recorder.policy().compiled));
+
   const deps: CallDeps = {
     recorder,
+    act,
+    flights,
+    holds: createHolds(limits.heldCalls),
     vault,
     upstreams,
     scrubbers,
@@ -259,6 +290,7 @@ export function createBroker(options: BrokerOptions): Broker {
     while (entries.size > 0) await Promise.all(entries);
     await upstreams.close();
     stopListening();
+    stopKilling();
     scrubbers.clear();
     url = undefined;
   }

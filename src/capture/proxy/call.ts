@@ -1,19 +1,23 @@
 /**
  * One header-addressed call, in the order that everything rests on:
  *
- *     parse → identify → decide → resolve once → decide with the addresses → pre_exec durable
+ *     parse → identify → decide → resolve once → decide with the addresses, and pre_exec durable
  *           → fetch the credential → inject → connect to a checked address → stream, scrubbed → post_exec
  *
  * Nothing leaves and no credential is read before the pre_exec is durable; a log that cannot be written stops every
- * call. Whatever happens afterwards ends in exactly one post_exec.
+ * call. Whatever happens afterwards ends in exactly one post_exec. A call that wants an approval ends as pending; when a
+ * person grants it while the caller is held, it is decided anew and is another call in the log.
  */
 import type { IncomingMessage } from 'node:http';
-import type { Decision } from '../../core/entry.ts';
+import type { Decision, Event } from '../../core/entry.ts';
+import { actorFor, actorQuality } from '../../core/policy/principal.ts';
 import type { DecisionRequest } from '../../core/policy/types.ts';
-import type { Recorder } from '../../recorder/api.ts';
-import { type BodyLimits, readBefore } from './before.ts';
+import type { Acted, Ask, Recorder } from '../../recorder/api.ts';
+import { readArguments, shownCall } from './arguments.ts';
+import { type BodyBefore, type BodyLimits, readBefore } from './before.ts';
 import { type AllowedCall, type CarryDeps, carry, failBefore } from './carry.ts';
 import {
+  argsOf,
   type CallFacts,
   callMetadata,
   type Durations,
@@ -21,35 +25,68 @@ import {
   postExec,
   preExec,
 } from './events.ts';
-import { codeOf, type Failure } from './failure.ts';
+import { CHANGED, codeOf, type Failure } from './failure.ts';
+import type { Flights } from './flight.ts';
 import { parseControl } from './headers.ts';
+import { type Holds, hold } from './hold.ts';
 import { refuseBad } from './refuse.ts';
-import { type Exchange, elapsed, sendReply } from './reply.ts';
+import { type Exchange, elapsed, type Reply, sendReply } from './reply.ts';
 import type { AddressBook } from './resolve.ts';
-import { proceeds, stopOutcome, stopReply } from './stop.ts';
+import { PENDING, proceeds, stopOutcome, stopReply } from './stop.ts';
 import type { TargetUrl } from './target.ts';
 
+/** Decided and durable, or what the caller is told when it is not. */
+export type ActedOn = Acted | { readonly unrecorded: Reply };
+
 export interface CallDeps extends CarryDeps, BodyLimits {
-  readonly recorder: Pick<Recorder, 'identify' | 'decide' | 'tenant'>;
+  readonly recorder: Pick<
+    Recorder,
+    'identify' | 'decide' | 'tenant' | 'policy' | 'principal' | 'waitForApproval'
+  >;
+  /** Never rejects, as `record`. */
+  readonly act: (ask: Ask, event: (decision: Decision) => Event) => Promise<ActedOn>;
   readonly book: AddressBook;
+  readonly flights: Flights;
+  readonly holds: Holds;
   readonly project: string | undefined;
   readonly environment: string | undefined;
 }
 
 export function factsOf(deps: CallDeps, request: IncomingMessage): CallFacts {
+  const { recorder } = deps;
   const control = parseControl(request.rawHeaders, request.method ?? 'GET');
+  const identity = recorder.identify(control.claims);
+  const principal = recorder.principal(identity);
   return {
     control,
-    identity: deps.recorder.identify(control.claims),
-    tenant: deps.recorder.tenant,
+    identity,
+    actor: actorFor(recorder.policy().compiled, identity, principal),
+    quality: actorQuality(identity, principal),
+    tenant: recorder.tenant,
     project: deps.project,
     environment: deps.environment,
   };
 }
 
-interface Decided {
-  readonly decision: Decision;
-  readonly addresses: readonly string[];
+/** The same for as long as the call lasts. */
+function askOf(facts: CallFacts, before: BodyBefore, request: DecisionRequest): Ask {
+  const { control, identity } = facts;
+  let body: { readonly value: unknown } | undefined;
+  const read = (): unknown => {
+    body ??= { value: readArguments(control, before) };
+    return body.value;
+  };
+  return {
+    request,
+    identity,
+    ...argsOf(control, before.args),
+    facts_from: () => read() ?? {},
+    shown: () => shownCall(control, before, read()),
+  };
+}
+
+interface Resolved {
+  readonly addresses?: readonly string[];
   /** The decision allows it, but the name has no addresses. */
   readonly unresolved?: Failure;
 }
@@ -58,33 +95,29 @@ interface Decided {
  * A stop without addresses comes first: a name that may not be called must not be looked up either, because a lookup
  * carries what is written in the name to whoever answers it.
  */
-function decideCall(deps: CallDeps, facts: CallFacts, target: TargetUrl): Decided | Promise<Decided> {
-  const { identity } = facts;
-  const request = decisionRequest(facts);
-  const known = deps.book.known(target.host);
-  const first = deps.recorder.decide(
-    request,
-    known === undefined ? { identity } : { identity, addresses: known },
-  );
-  if (known !== undefined || !proceeds(first)) return { decision: first, addresses: known ?? [] };
-  return decideAgain(deps, facts, target, request, first);
+function resolveFor(deps: CallDeps, ask: Ask, target: TargetUrl): Resolved | Promise<Resolved> {
+  const addresses = deps.book.known(target.host);
+  if (addresses !== undefined) return { addresses };
+  const { request, ...read } = ask;
+  return proceeds(deps.recorder.decide(request, read)) ? lookUp(deps, target) : {};
 }
 
-async function decideAgain(
-  deps: CallDeps,
-  { identity }: CallFacts,
-  target: TargetUrl,
-  request: DecisionRequest,
-  first: Decision,
-): Promise<Decided> {
-  let addresses: readonly string[];
+async function lookUp(deps: CallDeps, target: TargetUrl): Promise<Resolved> {
   try {
-    addresses = await deps.book.resolve(target.host);
+    return { addresses: await deps.book.resolve(target.host) };
   } catch (error) {
     const text = `upstream ${target.host} has no address that could be found (${codeOf(error)})`;
-    return { decision: first, addresses: [], unresolved: { status: 'error', kind: 'dns_failed', text } };
+    return { unresolved: { status: 'error', kind: 'dns_failed', text } };
   }
-  return { decision: deps.recorder.decide(request, { identity, addresses }), addresses };
+}
+
+/** What a call is made of, once its body is read. */
+interface Call {
+  readonly exchange: Exchange;
+  readonly facts: CallFacts;
+  readonly target: TargetUrl;
+  readonly before: BodyBefore;
+  readonly ask: Ask;
 }
 
 /** Resolves when the call is settled or handed to its stream. Never rejects but for a bug. */
@@ -97,38 +130,71 @@ export async function handleCall(deps: CallDeps, exchange: Exchange): Promise<vo
   const before = reading instanceof Promise ? await reading : reading;
   if (before === undefined) return;
 
-  const decideStart = performance.now();
-  const deciding = decideCall(deps, facts, target);
-  const decided = deciding instanceof Promise ? await deciding : deciding;
-  const auditStart = performance.now();
-  const receipt = await deps.record(preExec(facts, before.args, decided.decision));
-  if ('unrecorded' in receipt) {
-    sendReply(exchange, receipt.unrecorded);
-    return;
+  const request = decisionRequest(facts, before.args);
+  const call: Call = { exchange, facts, target, before, ask: askOf(facts, before, request) };
+  for (let held = false; ; held = true) {
+    const waits = await attempt(deps, call, held);
+    if (waits === undefined || !(await waits())) return;
   }
+}
+
+/** Undefined: it is over, or on its way. Otherwise what waits for a person, and resolves to whether to try again. */
+async function attempt(
+  deps: CallDeps,
+  call: Call,
+  held: boolean,
+): Promise<(() => Promise<boolean>) | undefined> {
+  const { exchange, facts, target, before } = call;
+  const flight = deps.flights.begin(call.ask.request, facts.identity);
+  exchange.response.once('close', flight.land);
+  const decideStart = performance.now();
+  const resolving = resolveFor(deps, call.ask, target);
+  const { addresses, unresolved } = resolving instanceof Promise ? await resolving : resolving;
+  const ask = addresses === undefined ? call.ask : { ...call.ask, addresses };
+  const auditStart = performance.now();
+  const acted = await deps.act(ask, (decision) => preExec(facts, decision));
+  if ('unrecorded' in acted) {
+    sendReply(exchange, acted.unrecorded);
+    return undefined;
+  }
+  const { decision, receipt } = acted;
   const durations: Durations = {
     decision: (auditStart - decideStart) * 1000,
     audit: (performance.now() - auditStart) * 1000,
     upstream: 0,
   };
-  const { decision, addresses, unresolved } = decided;
-  if (!proceeds(decision)) return stop(deps, exchange, facts, target, receipt.id, decision, durations);
-  const call: AllowedCall = { exchange, facts, target, before, preId: receipt.id, addresses, durations };
-  if (unresolved === undefined) carry(deps, call);
-  else failBefore(deps, call, unresolved);
-}
-
-async function stop(
-  deps: CallDeps,
-  exchange: Exchange,
-  facts: CallFacts,
-  target: TargetUrl,
-  preId: string,
-  decision: Decision,
-  durations: Durations,
-): Promise<void> {
-  const reply = stopReply(decision, facts.identity, target.host);
-  const outcome = { ...stopOutcome(decision, reply), duration_ms: elapsed(exchange) };
-  const post = await deps.record(postExec(preId, outcome, callMetadata(durations, undefined, undefined)));
-  sendReply(exchange, 'unrecorded' in post ? post.unrecorded : reply, preId);
+  if (proceeds(decision)) {
+    const allowed: AllowedCall = {
+      exchange,
+      facts,
+      target,
+      before,
+      preId: receipt.id,
+      addresses: addresses ?? [],
+      durations,
+      flight,
+    };
+    const failure = unresolved ?? flight.failure() ?? (addresses === undefined ? CHANGED : undefined);
+    if (failure === undefined) carry(deps, allowed);
+    else failBefore(deps, allowed, failure);
+    return undefined;
+  }
+  flight.land();
+  const reply = stopReply(decision, facts.identity, target.host, acted.approval);
+  const pending = decision.outcome === 'approval_required';
+  const outcome = pending ? { ...PENDING } : stopOutcome(reply);
+  outcome.duration_ms = elapsed(exchange);
+  const post = await deps.record(
+    postExec(receipt.id, outcome, callMetadata(durations, undefined, undefined)),
+  );
+  if ('unrecorded' in post) {
+    sendReply(exchange, post.unrecorded);
+    return undefined;
+  }
+  if (acted.approval === undefined || held) {
+    sendReply(exchange, reply, receipt.id);
+    return undefined;
+  }
+  const { approval } = acted;
+  return () => hold(deps, exchange, approval, reply, receipt.id);
 }

@@ -8,7 +8,8 @@ import type { BodyBefore } from './before.ts';
 import { type Upload, uploadOf } from './body.ts';
 import { fetchCredentials, wipe } from './credentials.ts';
 import { type CallFacts, callMetadata, type Durations, postExec } from './events.ts';
-import { ABORTED, BROKEN, CLOSING, type Failure, UPLOAD_SILENT } from './failure.ts';
+import { ABORTED, BROKEN, CLOSING, type Failure, isKilled, UPLOAD_SILENT } from './failure.ts';
+import type { Flight } from './flight.ts';
 import { inject, type WireRequest } from './inject.ts';
 import type { Journal } from './refuse.ts';
 import { createRelay, type RelayEnd } from './relay.ts';
@@ -38,6 +39,7 @@ export interface AllowedCall {
   /** Checked. */
   readonly addresses: readonly string[];
   readonly durations: Durations;
+  readonly flight: Flight;
 }
 
 /** A recorder that is dead or closed says so within this many microtasks; a live one has sequenced the entry at once. */
@@ -72,9 +74,10 @@ function settle(
   return post;
 }
 
-/** 502 whatever went wrong on the way to the upstream; 500 is ours alone. */
-function replyStatus({ kind }: Failure): number {
-  return kind === BROKEN.kind ? 500 : 502;
+/** 502 whatever went wrong on the way to the upstream; 500 is ours alone, and 403 the operator's word. */
+function replyStatus(failure: Failure): number {
+  if (isKilled(failure)) return 403;
+  return failure.kind === BROKEN.kind ? 500 : 502;
 }
 
 function failureReply(failure: Failure, domain: string): Reply {
@@ -202,6 +205,7 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
     },
     async onEnd(end) {
       leave();
+      call.flight.land();
       response.off('close', onClose);
       durations.upstream = (performance.now() - sent) * 1000;
       const metadata = callMetadata(durations, peer, redirectOf(end, target));
@@ -229,6 +233,7 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
     },
   });
 
+  call.flight.onKill((failure) => relay.fail(failure));
   const length = facts.control.contentLength;
   const framed = upload !== undefined && length !== undefined ? ['content-length', String(length)] : [];
   try {

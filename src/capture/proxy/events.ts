@@ -1,6 +1,7 @@
 /** What the broker says happened: the events of one call. No query, body, header or token value is in any of them. */
-import type { Actor, CredentialUse, Decision, Event, Outcome, Target } from '../../core/entry.ts';
+import type { CredentialUse, Decision, Event, Outcome, Target } from '../../core/entry.ts';
 import { LIMITS } from '../../core/limits.ts';
+import type { CalledBy } from '../../core/policy/principal.ts';
 import type { DecisionRequest, Identity } from '../../core/policy/types.ts';
 import type { Producer } from '../../recorder/api.ts';
 import type { ControlHeaders } from './headers.ts';
@@ -16,6 +17,9 @@ const ACTION = 'http.call';
 export interface CallFacts {
   readonly control: ControlHeaders;
   readonly identity: Identity;
+  /** Who calls and on whose behalf, and what of that was not checked for this call. */
+  readonly actor: CalledBy;
+  readonly quality: NonNullable<Event['quality']>;
   readonly tenant: string;
   readonly project: string | undefined;
   readonly environment: string | undefined;
@@ -36,17 +40,12 @@ function place({ identity, project, environment }: CallFacts): { project_id?: st
   };
 }
 
-function who({ identity }: CallFacts): Pick<Event, 'actor' | 'run_id' | 'quality'> {
-  const { level, agent_id, token_id, run_id } = identity;
-  const actor: Actor = {
-    identity_level: level,
-    ...(agent_id === undefined ? {} : { agent_id }),
-    ...(token_id === undefined ? {} : { agent_token_id: token_id }),
-  };
+function who({ identity, actor, quality }: CallFacts): Pick<Event, 'actor' | 'run_id' | 'quality'> {
+  const { run_id } = identity;
   return {
     actor,
     ...(run_id === undefined ? {} : { run_id }),
-    ...(agent_id === undefined || level === 'issued' ? {} : { quality: { 'actor.agent_id': 'asserted' } }),
+    ...(Object.keys(quality).length === 0 ? {} : { quality }),
   };
 }
 
@@ -54,13 +53,14 @@ function targetOf({ target, method }: ControlHeaders): { target?: Target } {
   return target === undefined ? {} : { target: recordedTarget(target, method) };
 }
 
-export function decisionRequest(facts: CallFacts): DecisionRequest {
+export function decisionRequest(facts: CallFacts, body: ArgsBody): DecisionRequest {
   const { control, identity } = facts;
   return {
     tenant_id: facts.tenant,
     ...place(facts),
     ...(identity.run_id === undefined ? {} : { run_id: identity.run_id }),
     action: { name: ACTION, ...targetOf(control) },
+    args: body.kind === 'streamed' ? 'streamed' : 'whole',
     credentials: control.injections.map(({ ref, style }) => ({ ref, injection_style: style })),
   };
 }
@@ -79,21 +79,21 @@ function credentialsOf(control: ControlHeaders): Pick<Event, 'credentials'> {
  * The arguments that args_hash covers. The body is there by its hash, not as parsed JSON: texts that parse alike
  * (doubled keys, 2^53 + 1) can mean different things upstream, and an approval binds to this value.
  */
-function argsOf(control: ControlHeaders, body: ArgsBody): { args: unknown; args_note?: string } {
+export function argsOf(control: ControlHeaders, body: ArgsBody): { args: unknown; args_note?: string } {
   const { target, method } = control;
   const url = target === undefined ? '' : `${target.origin}${target.path}${target.search}`;
   if (body.kind === 'streamed') return { args: { method, url }, args_note: 'body=streamed' };
   return { args: { method, url, ...(body.kind === 'whole' ? { body_sha256: body.sha256 } : {}) } };
 }
 
-export function preExec(facts: CallFacts, body: ArgsBody, decision: Decision): Event {
+/** Its action and hashes are those that were decided on: the recorder puts them in. */
+export function preExec(facts: CallFacts, decision: Decision): Event {
   const { control } = facts;
   return {
     type: 'http.call',
     phase: 'pre_exec',
     ...place(facts),
     ...who(facts),
-    action: { name: ACTION, ...targetOf(control), ...argsOf(control, body) },
     ...credentialsOf(control),
     decision,
   };

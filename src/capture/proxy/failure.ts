@@ -21,6 +21,20 @@ export const CLOSING: Failure = {
   kind: 'broker_closing',
   text: 'the broker is closing',
 };
+/** Stopped a moment before, and so not looked up; allowed when it was decided, and none of its addresses is checked. */
+export const CHANGED: Failure = {
+  status: 'error',
+  kind: 'not_resolved',
+  text: 'what is allowed changed while the call was decided; nothing was sent, try again',
+};
+const KILLED = 'killed';
+/** A kill switch was thrown while the call was under way. */
+export const killed = (scope: string): Failure => ({
+  status: 'aborted',
+  kind: KILLED,
+  text: `switched off while it was under way (${scope}); tally kill status shows why`,
+});
+export const isKilled = ({ kind }: Failure): boolean => kind === KILLED;
 export const UPLOAD_SILENT: Failure = {
   status: 'timeout',
   kind: 'client_timeout',

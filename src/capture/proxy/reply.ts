@@ -10,6 +10,9 @@ export interface Reply {
     /** A reason code of the policy, or the error_kind of the entry. */
     readonly reason: string;
     readonly domain?: string;
+    /** The request that waits for a person, and until when. */
+    readonly approval_id?: string;
+    readonly expires_at?: string;
   };
   readonly retryAfterS?: number;
 }

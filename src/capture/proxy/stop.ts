@@ -1,9 +1,9 @@
 /** How a decision that stops a call is told to the caller. */
 import type { Decision, Outcome } from '../../core/entry.ts';
 import type { Identity } from '../../core/policy/types.ts';
+import type { Acted } from '../../recorder/api.ts';
 import type { Reply } from './reply.ts';
 
-const RETRY_S = 1;
 const LIMITED = /^(rate_limited_.*|burst_limited)$/;
 
 function statusOf(decision: Decision, identity: Identity): number {
@@ -15,8 +15,18 @@ export function proceeds({ outcome, enforced }: Decision): boolean {
   return outcome === 'allow' || enforced === false;
 }
 
-/** `domain`: the host the caller named. */
-export function stopReply(decision: Decision, identity: Identity, domain: string): Reply {
+/** Whole seconds, and never too early: who comes back at that time is let through. */
+function retryAfterS({ retry_after_ms = 1_000 }: Decision): number {
+  return Math.max(1, Math.ceil(retry_after_ms / 1000));
+}
+
+/** `domain`: the host the caller named. `approval`: where a person is asked. */
+export function stopReply(
+  decision: Decision,
+  identity: Identity,
+  domain: string,
+  approval?: Acted['approval'],
+): Reply {
   const reason =
     decision.outcome === 'approval_required'
       ? 'policy_approval_required'
@@ -27,16 +37,29 @@ export function stopReply(decision: Decision, identity: Identity, domain: string
   const error = status === 403 ? reason : message;
   return {
     status,
-    body: { error, domain, message, reason },
-    ...(status === 429 ? { retryAfterS: RETRY_S } : {}),
+    body: {
+      error,
+      domain,
+      message,
+      reason,
+      ...(approval === undefined ? {} : { approval_id: approval.id, expires_at: approval.expires_at }),
+    },
+    ...(status === 429 ? { retryAfterS: retryAfterS(decision) } : {}),
   };
 }
 
-export function stopOutcome(decision: Decision, reply: Reply): Outcome {
-  const pending = decision.outcome === 'approval_required';
+/** For a caller that asked for it (RFC 7240): others would take a 202 for the upstream's success. */
+export function acceptedReply(reply: Reply): Reply {
+  return { ...reply, status: 202 };
+}
+
+export function stopOutcome(reply: Reply): Outcome {
   return {
-    status: pending ? 'pending' : 'blocked',
+    status: 'blocked',
     status_code: reply.status,
     error_kind: reply.body.reason,
   };
 }
+
+/** Without a status: the caller may be held, and what it is told is not known yet. */
+export const PENDING: Outcome = { status: 'pending', error_kind: 'policy_approval_required' };

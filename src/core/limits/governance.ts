@@ -18,6 +18,10 @@ export const GOVERNANCE_LIMITS = {
   approvalsOfOne: 100,
   /** A request for approval that nothing says more of: a person who looks at the screen now and then sees it. */
   approvalTtlMs: 10 * 60_000,
+  /** A caller is held this long for a person who sits in front of it, unless the policy says otherwise. */
+  approvalHoldMs: 30_000,
+  /** Calls that the broker holds for a person at once, each with its body of at most `parsedBodyBytes`. */
+  heldCalls: 128,
   /** Between two looks at what has run out: timers of Node end after 24 days, and clocks are set. */
   approvalLookMs: 60_000,
   /** Settled approvals that are still listed; all of them are in the log. */

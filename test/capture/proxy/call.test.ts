@@ -124,7 +124,11 @@ test('a call is two entries that say what went out and what came back, without a
     query_hash: sha256('q=needle'),
   });
   assert.match(pre.action?.args_hash ?? '', /^[0-9a-f]{64}$/);
-  assert.deepEqual(pre.actor, { agent_id: 'billing-tool', identity_level: 'declared' });
+  assert.deepEqual(pre.actor, {
+    agent_id: 'billing-tool',
+    identity_level: 'declared',
+    delegation_chain: [],
+  });
   assert.deepEqual(pre.quality, { 'actor.agent_id': 'asserted' });
   assert.deepEqual(pre.credentials, [{ ref: 'KEY', injection_style: 'bearer', provider: 'vault' }]);
   assert.equal(pre.decision?.outcome, 'allow');
@@ -256,6 +260,7 @@ test('an issued token and a run token make the identity, the run and the agent o
     assert.deepEqual(entry.actor, {
       agent_id: 'billing-tool',
       identity_level: 'issued',
+      delegation_chain: [],
       agent_token_id: agent.id,
     });
     assert.equal(entry.run_id, run.id);

@@ -16,6 +16,11 @@ for (const phase of ['pre_exec', 'post_exec', 'point'])
           if (refusing && itself) throw new TallyError('ENTRY_TOO_LARGE', 'the entry is too large');
           return recorder.record(event, producer);
         },
+        async act(ask, event, producer) {
+          if (refusing && phase === 'pre_exec')
+            throw new TallyError('ENTRY_TOO_LARGE', 'the entry is too large');
+          return recorder.act(ask, event, producer);
+        },
       }),
     });
     const up = await s.upstream(echo);

@@ -1,0 +1,268 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import type { RequestListener } from 'node:http';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Entry } from '../../../src/core/entry.ts';
+import { aboutApproval } from '../../../src/recorder/approvals.ts';
+import { entriesOf } from '../../support/recorder.ts';
+import { type Answer, type Stage, type StageOptions, stage, type Upstream } from './stage.ts';
+
+const echo: RequestListener = (_request, response) => response.end('done');
+
+interface Scene extends Stage {
+  readonly up: Upstream;
+  post(body: string, headers?: Record<string, string>, type?: string): Promise<Answer>;
+}
+
+/** An upstream behind a policy: `rest` goes after its allowlist. */
+async function scene(
+  t: TestContext,
+  rest: string,
+  options: StageOptions = {},
+  handler = echo,
+): Promise<Scene> {
+  const s = await stage(t, options);
+  const up = await s.upstream(handler);
+  await s.vault.set('KEY', randomBytes(18).toString('base64url'));
+  await s.policy(`version: "2"
+identity: { anonymous: allow, declared: allow }
+allowlist: [{ host: 127.0.0.1, port: ${up.port}, http: true, internal: true }]
+${rest}`);
+  return {
+    ...s,
+    up,
+    post: (body, headers = {}, type = 'application/json') =>
+      s.call({
+        method: 'POST',
+        body,
+        headers: {
+          'X-AS-Target-URL': `${up.origin}/refunds?for=42`,
+          'X-AS-Inject-Bearer': 'KEY',
+          'X-AS-Agent-ID': 'billing',
+          'content-type': type,
+          ...headers,
+        },
+      }),
+  };
+}
+
+const RULES = `facts: { amount: args.amount }
+rules:
+  - { id: big, when: 'action.name == "http.call" && facts.amount > 100.0', decision: approval_required, reason: refund_over_limit }
+approvals: { ttl: 10m, hold: 5s }
+`;
+
+/** A person answers; durable when it resolves. */
+function answer(s: Scene, id: string, type: 'approval.grant' | 'approval.deny') {
+  return s.recorder.approvals.answer(
+    id,
+    (approval) => ({
+      ...aboutApproval(type, approval),
+      metadata: {
+        approval: id,
+        approver: 'ada',
+        expires_at: new Date(s.recorder.now() + approval.ttl_ms).toISOString(),
+      },
+    }),
+    { surface: 'cli', assurance: 'enforced' },
+  );
+}
+
+async function waiting(s: Scene): Promise<string> {
+  for (;;) {
+    const found = s.recorder.approvals.list().find((one) => s.recorder.approvals.status(one) === 'pending');
+    if (found !== undefined) return found.id;
+    await pause(5);
+  }
+}
+
+const typesOf = (entries: readonly Entry[]): readonly string[] =>
+  entries
+    .filter(({ type }) => type === 'http.call' || type.startsWith('approval.'))
+    .map(({ type, phase, outcome, decision }) =>
+      [type, phase, decision?.outcome, outcome?.status].filter((part) => part !== undefined).join(' '),
+    );
+
+test('a call that wants an approval is held, and made when a person grants it', async (t) => {
+  const s = await scene(t, RULES);
+  const call = s.post('{"amount":250,"card":"4111111111111111"}');
+  const id = await waiting(s);
+  assert.equal(s.up.count(), 0);
+  await answer(s, id, 'approval.grant');
+  assert.equal((await call).status, 200);
+  assert.equal(s.up.count(), 1);
+  await s.quiet();
+  assert.deepEqual(typesOf(entriesOf(s.box.disk)), [
+    'http.call pre_exec approval_required',
+    'approval.request point pending',
+    'http.call post_exec pending',
+    'approval.grant point',
+    'http.call pre_exec allow',
+    'http.call post_exec ok',
+  ]);
+  const [first, request, , , second] = entriesOf(s.box.disk).filter(({ type }) =>
+    /^(http|approval)/.test(type),
+  );
+  assert.equal(first?.decision?.reason, 'refund_over_limit');
+  assert.deepEqual(first?.decision?.inputs?.facts, { amount: 250 });
+  assert.equal(second?.parent_id, id);
+  assert.equal(second?.decision?.approval?.id, id);
+  assert.equal(second?.decision?.approval?.approver, 'ada');
+  assert.equal(second?.action?.args_hash, first?.action?.args_hash);
+  const shown = String(request?.metadata?.arguments);
+  assert.match(shown, /"amount":250/);
+  assert.match(shown, /"query":\{"for":"42"\}/);
+  assert.doesNotMatch(shown, /4111/);
+  const again = s.post('{"amount":250,"card":"4111111111111111"}');
+  assert.notEqual(await waiting(s), id, 'a grant is used once');
+  await answer(s, await waiting(s), 'approval.deny');
+  const denied = await again;
+  assert.deepEqual([denied.status, denied.json().reason], [403, 'policy_approval_denied']);
+  assert.equal(s.up.count(), 1);
+});
+
+test('a caller that was held long enough is told where the approval is, and comes back with it', async (t) => {
+  const s = await scene(t, RULES.replace('5s', '1s'));
+  const told = await s.post('{"amount":250}');
+  assert.equal(told.status, 403);
+  const { error, approval_id, expires_at } = told.json();
+  assert.equal(error, 'policy_approval_required');
+  assert.equal(approval_id, await waiting(s));
+  assert.match(String(expires_at), /^\d{4}-.*Z$/);
+  await answer(s, String(approval_id), 'approval.grant');
+  assert.equal((await s.post('{"amount":251}')).status, 403, 'another amount is another call');
+  assert.equal((await s.post('{"amount":250}')).status, 200);
+  assert.equal((await s.post('{"amount":250}')).status, 403);
+  assert.equal(s.up.count(), 1);
+  const async = await s.post('{"amount":252}', { Prefer: 'respond-async' });
+  assert.deepEqual([async.status, async.json().reason], [202, 'policy_approval_required']);
+});
+
+test('a caller that goes away while it is held leaves the request, and no call is made for it', async (t) => {
+  const s = await scene(t, RULES);
+  const gone = new AbortController();
+  const call = fetch(`${s.url}/proxy`, {
+    method: 'POST',
+    signal: gone.signal,
+    body: '{"amount":250}',
+    headers: {
+      'X-AS-Target-URL': `${s.up.origin}/refunds`,
+      'X-AS-Inject-Bearer': 'KEY',
+      'content-type': 'application/json',
+    },
+  }).catch(() => 'gone');
+  const id = await waiting(s);
+  gone.abort();
+  assert.equal(await call, 'gone');
+  await pause(50);
+  await answer(s, id, 'approval.grant');
+  await pause(50);
+  assert.equal(s.up.count(), 0);
+});
+
+test('facts come from JSON and forms that can be read in one way only, and never from what streams past', async (t) => {
+  const s = await scene(t, RULES.replace('approval_required', 'stop'));
+  const reason = async (body: string, type?: string): Promise<unknown> => {
+    const { status, json } = await s.post(body, {}, type);
+    return status === 200 ? 'allow' : json().reason;
+  };
+  assert.equal(await reason('{"amount":100}'), 'allow');
+  assert.equal(await reason('{"amount":100.5}'), 'refund_over_limit');
+  assert.notEqual(await reason('{"amount":1e400}'), 'allow');
+  for (const body of [
+    '{"amount":1,"amount":99999}',
+    '{"amount":1,"\\u0061mount":99999}',
+    '{"amount":99999999999999999999}',
+    '{"other":1}',
+    'nonsense',
+    '[1]',
+    '',
+  ])
+    assert.equal(await reason(body), 'rule_error', body);
+  assert.equal(
+    await reason('amount=1', 'application/x-www-form-urlencoded'),
+    'rule_error',
+    'a text is no number',
+  );
+  assert.equal(await reason('{"amount":1}', 'text/plain'), 'args_unavailable');
+  assert.equal(s.up.count(), 1);
+});
+
+test('a rate limit is a 429 that says when to come back', async (t) => {
+  const s = await scene(t, 'limits: { per_agent: 2/10s }\n');
+  assert.equal((await s.post('{}')).status, 200);
+  s.box.clock.ms += 3_500;
+  assert.equal((await s.post('{}')).status, 200);
+  const limited = await s.post('{}');
+  assert.deepEqual([limited.status, limited.headers['retry-after']], [429, '7']);
+  assert.equal(limited.json().reason, 'rate_limited_agent');
+  s.box.clock.ms += 7_000;
+  assert.equal((await s.post('{}')).status, 200);
+});
+
+test('a credential that is missing is said in the record of the call', async (t) => {
+  const s = await scene(t, '');
+  const missing = await s.post('{}', { 'X-AS-Inject-Bearer': 'NOBODY' });
+  assert.equal(missing.status, 502);
+  await s.quiet();
+  const { pre, post } = s.pair();
+  assert.equal(pre.decision?.outcome, 'allow');
+  assert.deepEqual([post.outcome?.status, post.outcome?.error_kind], ['error', 'credential_missing']);
+  assert.equal(s.up.count(), 0);
+});
+
+test('under load, no call begins at the upstream after a kill switch is thrown', async (t) => {
+  let began = 0;
+  let killedAt = Number.POSITIVE_INFINITY;
+  let late = 0;
+  const s = await scene(t, '', {}, (_request, response) => {
+    began++;
+    if (performance.now() > killedAt) late++;
+    // Some are under way whenever the switch is thrown.
+    setTimeout(() => response.end('done'), 20);
+  });
+  let running = true;
+  const answers = new Map<string, number>();
+  const callers = Array.from({ length: 40 }, async () => {
+    while (running) {
+      const { status, json } = await s.post('{}');
+      const what = status === 200 ? 'ok' : String(json().reason);
+      answers.set(what, (answers.get(what) ?? 0) + 1);
+    }
+  });
+  await pause(300);
+  const { id } = await s.recorder.record(
+    {
+      type: 'killswitch.change',
+      phase: 'point',
+      metadata: { scope: 'agent:billing', on: true },
+      outcome: { status: 'ok' },
+    },
+    { surface: 'cli', assurance: 'enforced' },
+  );
+  const aborted = s.recorder.kills.tell('agent:billing');
+  const before = began;
+  // What the kernel holds of a call that was sent before reaches the upstream in this time.
+  await pause(20);
+  const inFlight = began - before;
+  killedAt = performance.now();
+  await pause(300);
+  running = false;
+  await Promise.all(callers);
+  await s.quiet();
+  assert.equal(late, 0, 'calls that began after the switch was thrown');
+  assert.ok(before > 10, `${before} calls before`);
+  assert.ok(aborted > 0 && aborted <= 40, `${aborted} calls ended`);
+  assert.ok(inFlight <= 40, `${inFlight} were on their way`);
+  assert.ok((answers.get('killed_agent') ?? 0) > 0);
+  const ended = s.entries('http.call').filter(({ outcome }) => outcome?.error_kind === 'killed');
+  // One that was not decided yet was found too, and is stopped by its decision.
+  assert.ok(ended.length > 0 && ended.length <= aborted, `${ended.length} of ${aborted} ended`);
+  for (const { outcome } of ended) assert.equal(outcome?.status, 'aborted');
+  const stopped = s.entries('http.call').find(({ decision }) => decision?.reason === 'killed_agent');
+  assert.deepEqual(stopped?.decision?.inputs?.kill, [{ scope: 'agent:billing', id }]);
+  t.diagnostic(
+    `${before} began before, ${inFlight} were on their way, ${aborted} ended, ${late} began after`,
+  );
+});
