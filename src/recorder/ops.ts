@@ -5,10 +5,11 @@
 import { z } from 'zod';
 import type { AlertState, AlertTest } from '../core/alert/state.ts';
 import type { AnchorRun, AnchorState } from '../core/anchor-state.ts';
-import { EventSchema, OutcomeSchema } from '../core/entry.ts';
+import { type Decision, EventSchema, OutcomeSchema } from '../core/entry.ts';
 import type { KillSwitch } from '../core/governance/kill.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { CalledBy } from '../core/policy/principal.ts';
+import { SupposedCallSchema } from '../core/policy/supposed.ts';
 import type { Identity, Principal } from '../core/policy/types.ts';
 import { AGENT_OPS, type AgentResults, contract, name, scopes } from './agent-ops.ts';
 import { GOVERNANCE_OPS, type GovernanceResults } from './governance-ops.ts';
@@ -75,6 +76,8 @@ export const OPS = {
   'run.end': z.object({ run_id: id, run_token: z.string().max(512), outcome: OutcomeSchema }),
   ...AGENT_OPS,
   'policy.set': z.object({ text: z.string().max(LIMITS.policyBytes), reason }),
+  /** What would be decided of a call that nobody made. Nothing is recorded or counted. */
+  'policy.explain': z.object({ call: SupposedCallSchema }),
   /** A credential in the vault is about to be set or deleted; the vault is changed after this is durable. */
   'secret.change': z.object({ operation: z.enum(['set', 'delete']), key: id, reason }),
   /** The passphrase of the operator is about to change; `unlock`: somebody who may not is trying to give it. */
@@ -243,6 +246,10 @@ export interface OpResults extends GovernanceResults, AgentResults, RetentionRes
   /** Without `id` the run had ended before: a lost answer may be asked for again. */
   'run.end': { readonly id?: string };
   'policy.set': { readonly version: string; readonly hash: string; readonly changed: boolean };
+  'policy.explain': {
+    readonly decision: Decision;
+    readonly policy: { readonly version: string; readonly hash: string };
+  };
   'secret.change': { readonly id: string };
   'operator.change': { readonly id: string };
   'anchor.run': { readonly runs: readonly AnchorRun[] };

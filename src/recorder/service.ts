@@ -4,7 +4,6 @@
  * said.
  */
 import { invariant, TallyError } from '../core/error.ts';
-import { compilePolicy } from '../core/policy/load.ts';
 import type { Random } from '../core/ports.ts';
 import { agentHandlers } from './agents.ts';
 import { type AlertsPort, alertHandlers } from './alerts.ts';
@@ -30,24 +29,20 @@ import {
   type RecorderStatus,
   type TailAddress,
 } from './ops.ts';
+import { type PolicyPort, policyHandlers } from './policy.ts';
 import type { LocalRecorder } from './recorder.ts';
 import { type RetentionPort, retentionHandlers } from './retention.ts';
 import { runHandlers } from './runs.ts';
 import { secretHandlers } from './secrets.ts';
-import type { InTurn } from './turns.ts';
 
-export interface ServiceOptions {
+export interface ServiceOptions extends PolicyPort {
   readonly recorder: LocalRecorder;
   readonly random: Random;
   readonly version: string;
   readonly pid: number;
   /** Where the broker listens, when it runs, and where the log is followed. */
   readonly broker: () => BrokerAddress & TailAddress;
-  /** Replaces the policy file. Called after the change is on record. */
-  readonly writePolicy: (text: string) => Promise<void>;
   readonly operator: OperatorGate;
-  /** Changes of the policy come one after the other: on record, written and in force in the same order. */
-  readonly policyTurn: InTurn;
   /** What knows how long things are kept. */
   readonly retention?: RetentionPort;
   /** What shows checkpoints to the outside, where anything is configured to. */
@@ -104,28 +99,13 @@ export function createService(options: ServiceOptions): Handle {
     ...importHandlers(recorder),
     ...approvalHandlers(recorder),
     ...killHandlers(recorder, guard),
+    ...policyHandlers(recorder, options),
     ...secretHandlers(recorder, guard),
     hello: status,
     status,
     async checkpoint() {
       return { size: await recorder.checkpoint() };
     },
-    'policy.set': ({ text, reason }, client) =>
-      options.policyTurn(async () => {
-        const before = recorder.policy();
-        const policy = compilePolicy(text, { id: recorder.tenant });
-        const { version } = policy.compiled;
-        if (policy.hash === before.hash && before.unreadable === undefined)
-          return { version, hash: policy.hash, changed: false };
-        const event = operatorEvent('policy.change', client, {
-          before: { version: before.compiled.version, hash: before.hash },
-          after: { version, hash: policy.hash },
-        });
-        await recorder.record(reason === undefined ? event : { ...event, reason }, doneFor(client));
-        await options.writePolicy(text);
-        await recorder.usePolicy(policy);
-        return { version, hash: policy.hash, changed: true };
-      }),
     async 'secret.change'({ operation, key, reason }, client) {
       const event = { type: 'secret.access', phase: 'pre_exec', ...secretEvent(operation, key) } as const;
       // Reported: it is the client that writes the vault, right after this.

@@ -24,6 +24,8 @@ export const RIGHTS = {
   hello: ALL,               status: ALL,              'agent.list': ALL,
   'log.read': ALL,          'export.start': ALL,      'export.end': ALL,
   'retain.plan': ALL,       'hold.list': ALL,         'approval.list': ALL,     'kill.list': ALL,
+  /** Tells what the policy says of others, and how much they called. */
+  'policy.explain': ['owner', 'admin', 'auditor'],
   /** Signs what is there, which changes nothing of it. */
   checkpoint: ALL,
 

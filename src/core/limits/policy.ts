@@ -29,6 +29,12 @@ export const POLICY_LIMITS = {
   policyFacts: 32,
   /** Methods or paths on one line of the allowlist; each path is held against every call to the host. */
   allowlistParts: 64,
+  /** Rows of a policy's table of expected decisions; each is decided in some ten microseconds. */
+  policyTests: 10_000,
+  /** Names in one list of a call that is only asked about. */
+  supposedNames: 64,
+  /** The URL of a call that is only asked about: no server takes a longer one. */
+  supposedUrlChars: 8_192,
   /** Those who may approve, in one list: a message to more is read by none. */
   approvers: 32,
   /** The longest time that an approval is waited for, or kept: after a week nobody knows what was asked. */

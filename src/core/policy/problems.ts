@@ -54,7 +54,9 @@ const FORMS: Readonly<Record<string, string>> = {
   hold: DURATION,
 };
 
-function unknownKey(path: Path, key: string, place: Place, value: unknown): Problem {
+type KnownKeys = (path: Path, value: unknown) => readonly string[];
+
+function unknownKey(path: Path, key: string, place: Place, known: readonly string[]): Problem {
   const where = path.length === 0 ? '' : ` in ${pathText(path)}`;
   const elsewhere = path.length === 0 && Object.hasOwn(NOT_YET, key) ? NOT_YET[key] : undefined;
   if (elsewhere !== undefined)
@@ -63,7 +65,6 @@ function unknownKey(path: Path, key: string, place: Place, value: unknown): Prob
       message: `${shown(key)} is not enforced by this version, and ignoring it would be unsafe`,
       hint: elsewhere,
     };
-  const known = keysAt(path, value);
   return {
     ...place,
     message: `unknown key ${shown(key)}${where}`,
@@ -164,12 +165,23 @@ function kindProblem(where: string, got: unknown): { message: string; hint?: str
 }
 
 /** At most `policyProblems`: one issue may be of as many keys as there are. */
-export function issueProblems(issues: readonly Issue[], doc: PolicyDocument): readonly Problem[] {
+export function issueProblems(
+  issues: readonly Issue[],
+  doc: PolicyDocument,
+  keys: KnownKeys = keysAt,
+): readonly Problem[] {
   const problems: Problem[] = [];
   for (const issue of issues.flatMap(unfold)) {
     if (issue.code === 'unrecognized_keys')
       for (const key of issue.keys.slice(0, LIMITS.policyProblems))
-        problems.push(unknownKey(issue.path, key, doc.locate(issue.path, key), at(doc.value, issue.path)));
+        problems.push(
+          unknownKey(
+            issue.path,
+            key,
+            doc.locate(issue.path, key),
+            keys(issue.path, at(doc.value, issue.path)),
+          ),
+        );
     else problems.push({ ...doc.locate(issue.path), ...describeIssue(issue, doc.value) });
   }
   return problems;

@@ -115,12 +115,18 @@ function below(schema: unknown, step: PropertyKey): unknown {
   return undefined;
 }
 
-/** The keys that may stand at a place, for "did you mean". `value`: what stands there. */
-export function keysAt(at: readonly PropertyKey[], value?: unknown): readonly string[] {
-  if (at[0] === 'alerts') return alertKeysAt(at, (value as { kind?: unknown } | undefined)?.kind);
-  let here: unknown = PolicyFileSchema;
+/** The keys that may stand at a place of what a schema describes. */
+export function keysIn(schema: z.ZodType, at: readonly PropertyKey[]): readonly string[] {
+  let here: unknown = schema;
   for (const step of at) here = below(inner(here), step);
   here = inner(here);
   if (here instanceof z.ZodUnion) here = here.options.map(inner).find((one) => one instanceof z.ZodObject);
   return here instanceof z.ZodObject ? Object.keys(here.shape) : [];
+}
+
+/** Of the policy file, for "did you mean". `value`: what stands there. */
+export function keysAt(at: readonly PropertyKey[], value?: unknown): readonly string[] {
+  return at[0] === 'alerts'
+    ? alertKeysAt(at, (value as { kind?: unknown } | undefined)?.kind)
+    : keysIn(PolicyFileSchema, at);
 }
