@@ -30,11 +30,15 @@ export function createSnapshots(options: {
   /** Reflects entries that may not be durable yet: a snapshot ahead of its log would be thrown away. */
   let taken: { readonly size: number; readonly bytes: Uint8Array } | undefined;
   let writing: Promise<void> = Promise.resolve();
+  /** Entries between two of them: a large one is not written for every few. */
+  let apart: number = LIMITS.snapshotEntries;
 
   function take(): { readonly size: number; readonly bytes: Uint8Array } {
     const size = options.size();
     const open = options.pending.list().map(({ index }) => index);
-    return { size, bytes: options.registry.snapshot(size, open) };
+    const bytes = options.registry.snapshot(size, open);
+    apart = Math.max(LIMITS.snapshotEntries, Math.ceil(bytes.length / LIMITS.snapshotBytesAnEntry));
+    return { size, bytes };
   }
 
   function warn(error: unknown): void {
@@ -48,7 +52,7 @@ export function createSnapshots(options: {
         saved = taken.size;
         taken = undefined;
         writing = writing.then(() => options.put(bytes)).catch(warn);
-      } else if (taken === undefined && options.size() - saved >= LIMITS.snapshotEntries) taken = take();
+      } else if (taken === undefined && options.size() - saved >= apart) taken = take();
     },
     async save() {
       await writing;

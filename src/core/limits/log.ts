@@ -27,6 +27,8 @@ export const LOG_LIMITS = {
   clockStepMs: 2_000,
   /** Entries between two snapshots of the registry: what a start after a crash folds again, some 5 µs each. */
   snapshotEntries: 8_192,
+  /** Of a snapshot, what is written for each entry at most: with 100,000 tokens it has 35 MB, a second's worth of folding. */
+  snapshotBytesAnEntry: 256,
   /** Between two looks at whether the open segment still lies under its name: what was deleted takes no more than this. */
   segmentLookMs: 50,
   /** After a start, before old segments are sealed: most commands that write one entry are over by then. */
