@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { ListedApproval } from '../../recorder/governance-ops.ts';
 
-const STYLE = `:root{color-scheme:light dark;--line:#8884;--dim:#767676}
+const STYLE = `:root{color-scheme:light dark;--line:#8884;--dim:color-mix(in srgb,CanvasText 68%,Canvas)}
 *{box-sizing:border-box}body{margin:0;font:16px/1.45 system-ui,sans-serif;background:Canvas;color:CanvasText}
 main{max-width:40rem;margin:0 auto;padding:1.25rem 1rem 2rem}h1{font-size:1.3rem;margin:0 0 .25rem;overflow-wrap:anywhere}
 p{margin:.4rem 0}.dim{color:var(--dim);font-size:.875rem}
@@ -67,6 +67,11 @@ function pretty(text: string): string {
   }
 }
 
+/** `2026-11-21 14:02:11 UTC` */
+export function time(ts: string): string {
+  return ts.replace(/^(\S+)T(\d\d:\d\d:\d\d)\.\d+Z$/, '$1 $2 UTC');
+}
+
 function argumentsOf({ arguments: text, hidden = 0, left_out }: ListedApproval): string {
   const notes = [
     ...(hidden > 0 ? [`${hidden} ${hidden === 1 ? 'value is' : 'values are'} hidden`] : []),
@@ -85,7 +90,7 @@ export function askPage(approval: ListedApproval, approver: string): string {
     .join(' ');
   return page(
     `Approve ${action}?`,
-    `<p class="dim">${shownText(approver)}, you are asked for an approval</p><h1>${shownText(action)}</h1><dl>${row('Who asks', who === '' ? 'somebody without a name' : who)}${row('Purpose, as they state it', reason)}${row('Where it goes', target)}${row('With the credentials', credentials?.join(', '))}${argumentsOf(approval)}${row('Why you are asked', [message, rule === undefined ? undefined : `rule ${rule}`].filter((part) => part !== undefined).join(' · '))}${row('Asked', requested_at)}${row('Until', expires_at)}</dl><form method="post"><label for="reason">Your reason, for the record (optional)</label><input id="reason" name="reason" maxlength="500" autocomplete="off"><div class="row"><button class="no" name="decision" value="deny">Deny</button><button class="yes" name="decision" value="grant">Approve</button></div></form><p class="dim">It is for these arguments alone, and can be used once. Your answer is recorded under your name.</p>`,
+    `<p class="dim">${shownText(approver)}, you are asked for an approval</p><h1>${shownText(action)}</h1><dl>${row('Who asks', who === '' ? 'somebody without a name' : who)}${row('Purpose, as they state it', reason)}${row('Where it goes', target)}${row('With the credentials', credentials?.join(', '))}${argumentsOf(approval)}${row('Why you are asked', message ?? rule)}${row('Asked', time(requested_at))}${row('Until', time(expires_at))}</dl><form method="post"><label for="reason">Your reason, for the record (optional)</label><input id="reason" name="reason" maxlength="500" autocomplete="off"><div class="row"><button class="no" name="decision" value="deny">Deny</button><button class="yes" name="decision" value="grant">Approve</button></div></form><p class="dim">It is for these arguments alone, and can be used once. Your answer is recorded under your name.</p>`,
   );
 }
 

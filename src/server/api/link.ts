@@ -17,7 +17,7 @@ import type { Handle } from '../../recorder/service.ts';
 import { recordStop, stopDecision } from '../../recorder/stopped.ts';
 import type { Resource } from '../http.ts';
 import { createBodies } from './body.ts';
-import { askPage, PAGE_HEADERS, tellPage } from './link-page.ts';
+import { askPage, PAGE_HEADERS, tellPage, time } from './link-page.ts';
 import { ApiError, isUnavailable } from './reply.ts';
 
 export const LINK_PATH = '/a/';
@@ -177,7 +177,7 @@ export function linkResource(
       return decision === 'grant'
         ? {
             status: 200,
-            html: tellPage('Approved', `By ${approver}. It can be used once, until ${expires_at}.`),
+            html: tellPage('Approved', `By ${approver}. It can be used once, until ${time(expires_at)}.`),
           }
         : { status: 200, html: tellPage('Denied', `By ${approver}. Whoever asked is told.`) };
     } catch (error) {
