@@ -39,8 +39,9 @@ class Actor implements Defined<CelActor> {
   readonly roles: readonly string[];
   readonly delegation_chain: readonly string[];
   readonly #effective: Effective;
+  readonly #named: readonly string[];
 
-  constructor({ request, policy, inputs, user, scopes }: LayerContext) {
+  constructor({ request, policy, inputs, user, scopes, index }: LayerContext) {
     const { identity, principal } = inputs;
     const { delegation } = identity;
     this.tenant_id = request.tenant_id;
@@ -55,11 +56,12 @@ class Actor implements Defined<CelActor> {
     this.delegation_chain =
       delegation === undefined || delegation.length === 0 ? NONE : delegation.map((hand) => hand.agent_id);
     this.#effective = scopes;
+    this.#named = index.rules.scopes;
   }
 
   /** Those that are left after the delegation. Few rules read them, and few calls are put to these. */
   get scopes(): readonly string[] {
-    return listEffective(this.#effective);
+    return listEffective(this.#effective, this.#named);
   }
 }
 

@@ -18,9 +18,26 @@ export interface RuleIndex {
   readonly count: number;
   readonly everywhere: readonly IndexedRule[];
   readonly byAction: ReadonlyMap<string, readonly IndexedRule[]>;
+  /** Every scope that the policy names, in its rules too. */
+  readonly scopes: readonly string[];
 }
 
-export function indexRules({ rules = [], facts }: CompiledPolicy): RuleIndex {
+/** Text in quotes. That it may be something else than a scope harms nothing: it is held by who holds everything. */
+const QUOTED = /"([^"\\\n]*)"|'([^'\\\n]*)'/g;
+
+function scopesOf({ roles = {}, tools = {}, rules = [] }: CompiledPolicy): readonly string[] {
+  const named = new Set<string>();
+  for (const { scopes } of Object.values(roles)) for (const scope of scopes) named.add(scope);
+  for (const { required_scopes = [] } of Object.values(tools))
+    for (const scope of required_scopes) named.add(scope);
+  for (const { when } of rules)
+    if (when.includes('scopes'))
+      for (const [, double, single] of when.matchAll(QUOTED)) named.add(double ?? single ?? '');
+  return [...named];
+}
+
+export function indexRules(policy: CompiledPolicy): RuleIndex {
+  const { rules = [], facts } = policy;
   const known = new Set(Object.keys(facts ?? {}));
   const everywhere: IndexedRule[] = [];
   const byAction = new Map<string, IndexedRule[]>();
@@ -39,7 +56,7 @@ export function indexRules({ rules = [], facts }: CompiledPolicy): RuleIndex {
       else about.push(indexed);
     }
   }
-  return { count: rules.length, everywhere, byAction };
+  return { count: rules.length, everywhere, byAction, scopes: scopesOf(policy) };
 }
 
 const NONE: readonly IndexedRule[] = [];

@@ -33,11 +33,11 @@ export function exceeded(
   return undefined;
 }
 
-/** Written out, for a rule to read. "*": everything. */
-export function listEffective(effective: Effective): readonly string[] {
-  const { held, passedOn } = effective;
-  const [first] = passedOn;
-  const from = held?.flat() ?? first;
-  if (from === undefined) return ['*'];
+/**
+ * Written out, for a rule to read. Of whoever holds everything, those that the policy names (`named`): a list that grew
+ * when it is narrowed would let a delegate do what nobody before it may.
+ */
+export function listEffective(effective: Effective, named: readonly string[]): readonly string[] {
+  const from = effective.held?.flat() ?? named;
   return [...new Set(from)].filter((scope) => isEffective(effective, scope));
 }
