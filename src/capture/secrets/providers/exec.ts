@@ -15,6 +15,8 @@ export interface ExecOptions {
   /** A manifest may name the manager, not where its store is. */
   readonly trusted: boolean;
   readonly where: Where | undefined;
+  /** Of a command that the configuration describes. */
+  readonly name?: string;
 }
 
 const PLACEHOLDER = /\{(item|field|vault|section|version|user)\}/g;
@@ -79,7 +81,7 @@ export function execProvider(preset: CommandPreset, spec: string, options: ExecO
 
   const { set, delete: remove, list } = preset;
   return {
-    uri: uriOf(address, preset),
+    uri: options.name === undefined ? uriOf(address, preset) : `exec://${options.name}`,
     address: (name, ref) => `${program}, ${values(name, ref).item ?? name}`,
     async get(name, ref) {
       const result = await run(preset.get, name, ref);

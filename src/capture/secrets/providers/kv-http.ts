@@ -27,7 +27,7 @@ const UNREACHABLE = /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREA
 
 export async function kvRequest(
   server: KvServer,
-  method: 'GET' | 'POST' | 'LIST' | 'DELETE',
+  method: 'GET' | 'POST' | 'DELETE',
   path: string,
   { token, body }: { readonly token?: string | undefined; readonly body?: unknown } = {},
 ): Promise<KvReply> {

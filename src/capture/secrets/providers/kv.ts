@@ -62,8 +62,9 @@ export function kvProvider(spec: string, options: KvOptions): Provider {
     address: (name, ref) =>
       `${place.uri}, ${ref === undefined ? `${item(options.where, name)}` : `${ref.item}`}`,
     async get(name, ref) {
+      const field = fieldOf(ref);
       const fields = await read(ref === undefined ? item(options.where, name) : refItem(ref));
-      const value = fields?.[fieldOf(ref)];
+      const value = fields !== undefined && Object.hasOwn(fields, field) ? fields[field] : undefined;
       if (value === undefined || value === null) return undefined;
       const bytes = Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
       requireSize(bytes, name);
@@ -90,7 +91,10 @@ export function kvProvider(spec: string, options: KvOptions): Provider {
       return true;
     },
     async list() {
-      const reply = await ask('LIST', url('metadata', item(options.where, '').replace(/\/$/, '')));
+      const reply = await ask(
+        'GET',
+        `${url('metadata', item(options.where, '').replace(/\/$/, ''))}?list=true`,
+      );
       if (reply.status === 404 && said(reply) === undefined) return [];
       if (reply.status !== 200) throw refusal(place, reply);
       const keys = member(member(reply.body, 'data'), 'keys');

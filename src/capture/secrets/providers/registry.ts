@@ -121,9 +121,10 @@ export function createProviders(options: ProvidersOptions): Providers {
   async function exec({ spec, trusted }: Leaf, where: Where | undefined): Promise<Provider> {
     const { execProvider } = await import('./exec.ts');
     const { parseAddress } = await import('./uri.ts');
-    const name = parseAddress(spec, []).host;
+    const { host: name, path } = parseAddress(spec, []);
     const found = options.commands?.get(name);
-    if (found !== undefined) return execProvider(found, spec, { env: options.env, trusted, where });
+    if (found !== undefined)
+      return execProvider(found, `exec://${path}`, { env: options.env, trusted, where, name });
     throw providerError(
       trusted ? 'provider_unknown' : 'provider_untrusted',
       `no command ${name === '' ? '' : `"${name}" `}is described on this machine`,
