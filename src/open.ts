@@ -7,11 +7,10 @@ import type { Vault } from './capture/secrets/vault.ts';
 import { TallyError } from './core/error.ts';
 import { ulidSource } from './core/ulid.ts';
 import { makeHome } from './home.ts';
-import { lockPath, random } from './open/log.ts';
+import { lockPath, random } from './open/lock.ts';
 import type { SessionOptions } from './open/options.ts';
-import { reloadPolicy } from './open/policy-file.ts';
 import { vaultOf } from './open/vault.ts';
-import { openWriter, type Writer } from './open/writer.ts';
+import type { Writer } from './open/writer.ts';
 import type { Ask, Op, OpParams, OpResults } from './recorder/ops.ts';
 import type { LocalRecorder } from './recorder/recorder.ts';
 import type { Handle } from './recorder/service.ts';
@@ -94,7 +93,9 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     setTailUrl: (url) => link.writer?.setTailUrl(url),
     async reloadPolicy() {
       const { writer } = link;
-      return writer === undefined ? false : writer.policyTurn(() => reloadPolicy(paths, writer.recorder));
+      if (writer === undefined) return false;
+      const { reloadPolicy } = await import('./open/policy-file.ts');
+      return writer.policyTurn(() => reloadPolicy(paths, writer.recorder));
     },
     async close(reason = 'end of the command') {
       await link.close(reason);
@@ -119,6 +120,8 @@ async function connect(options: SessionOptions, vault: Vault): Promise<Link> {
   for (;;) {
     const lock = options.require === 'client' ? undefined : tryLock(lockPath(paths));
     if (lock !== undefined) {
+      // Not loaded by those who find a recorder that runs.
+      const openWriter = await load(lock);
       const writer = await openWriter(options, vault, () => lock.release());
       return {
         writer,
@@ -132,6 +135,15 @@ async function connect(options: SessionOptions, vault: Vault): Promise<Link> {
     }
     if (performance.now() > deadline) throw await unavailable(options);
     await pause();
+  }
+}
+
+async function load(lock: { release(): void }): Promise<typeof import('./open/writer.ts').openWriter> {
+  try {
+    return (await import('./open/writer.ts')).openWriter;
+  } catch (error) {
+    lock.release();
+    throw error;
   }
 }
 

@@ -1,11 +1,10 @@
 /** A session of this machine's log, with what a first start makes and what the machine's configuration says. */
 
-import { loadConfig } from '../open/config.ts';
+import { machineConfig } from '../open/machine.ts';
 import type { AlertOptions, SessionOptions } from '../open/options.ts';
 import { openSession, type Session } from '../open.ts';
 import type { Paths } from '../paths.ts';
 import type { Client } from '../recorder/ops.ts';
-import { NO_DESTINATIONS } from '../sink/setting.ts';
 import type { Output } from './output/stream.ts';
 import { firstStartNote, setUp } from './setup.ts';
 
@@ -29,20 +28,14 @@ export async function openConfiguredSession(
     readonly alertsWith?: Pick<AlertOptions, 'write' | 'verify' | 'drift'>;
   },
 ): Promise<Session> {
-  const config = loadConfig(paths.configFile);
+  const config = await machineConfig(paths.configFile);
   const { first } = setUp(paths);
   const session = await openSession({
     paths,
     client,
     onWarning: warn,
     allowObserve: config.allow_observe,
-    anchors: { settings: () => loadConfig(paths.configFile), background },
-    alerts: {
-      settings: () => loadConfig(paths.configFile).alerts ?? NO_DESTINATIONS,
-      background,
-      ...alertsWith,
-    },
-    retention: { settings: () => loadConfig(paths.configFile).retention ?? {}, background },
+    ...(options.brief === true ? {} : await lasting(paths, background, alertsWith)),
     ...(config.redactFields === undefined ? {} : { redactFields: config.redactFields }),
     ...(config.payloads === undefined ? {} : { payloads: config.payloads }),
     ...options,
@@ -50,4 +43,21 @@ export async function openConfiguredSession(
   // A program reads our standard error too; it is told only by the commands that start the recorder.
   if (first && note && stderr.isTTY) firstStartNote({ paths, stderr });
   return session;
+}
+
+/** What is read anew whenever it is asked, by a recorder that may live for long. */
+async function lasting(
+  { configFile }: Paths,
+  background: boolean,
+  alertsWith: Pick<AlertOptions, 'write' | 'verify' | 'drift'>,
+): Promise<Pick<SessionOptions, 'anchors' | 'alerts' | 'retention'>> {
+  const [{ loadConfig }, { NO_DESTINATIONS }] = await Promise.all([
+    import('../open/config.ts'),
+    import('../sink/setting.ts'),
+  ]);
+  return {
+    anchors: { settings: () => loadConfig(configFile), background },
+    alerts: { settings: () => loadConfig(configFile).alerts ?? NO_DESTINATIONS, background, ...alertsWith },
+    retention: { settings: () => loadConfig(configFile).retention ?? {}, background },
+  };
 }

@@ -14,7 +14,7 @@ import { openReader } from '../reader.ts';
 import type { LocalRecorder } from '../recorder/recorder.ts';
 import { errno } from '../store/file/fs.ts';
 import { fileObjects } from '../store/file/objects.ts';
-import { random } from './log.ts';
+import { random } from './lock.ts';
 import type { AnchorOptions } from './options.ts';
 
 /** The newest receipt of an anchor in a log's directory, and when it was stored. */

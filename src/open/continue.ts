@@ -6,7 +6,8 @@ import type { Paths } from '../paths.ts';
 import { openReader } from '../reader.ts';
 import type { Client } from '../recorder/ops.ts';
 import { tryLock } from '../store/file/lock.ts';
-import { lockPath, openLog, originOf } from './log.ts';
+import { lockPath } from './lock.ts';
+import { openLog, originOf } from './log.ts';
 
 /** After an honest restore: a new log whose first entry cites the old head and the loss. The old one stays as it is. */
 export async function continueLog(

@@ -1,5 +1,4 @@
 /** Opens the log of an epoch with its drivers and keys, making it when it is new; refuses one that lost a part. */
-import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { TallyError } from '../core/error.ts';
@@ -8,7 +7,7 @@ import { payloadPolicy } from '../core/payload/policy.ts';
 import type { LogReader, ObjectStore } from '../core/ports.ts';
 import { createRedactor } from '../core/redact/redact.ts';
 import { dataKeysDirectory, logName, MASTER_KEY_ANEW, masterKey, signingKey, signingKeys } from '../home.ts';
-import { type Paths, TENANT } from '../paths.ts';
+import { TENANT } from '../paths.ts';
 import { createLog } from '../recorder/create.ts';
 import { type LocalRecorder, openRecorder } from '../recorder/recorder.ts';
 import { fileDataKeys } from '../store/file/data-keys.ts';
@@ -17,16 +16,12 @@ import { filePacks } from '../store/file/packs.ts';
 import { openFileStore } from '../store/file/store.ts';
 import { packageVersion } from '../version.ts';
 import { ALERTS_MARK } from './alerts/mark.ts';
+import { random } from './lock.ts';
 import type { WriterOptions } from './options.ts';
 import { loadPolicy } from './policy-file.ts';
 import { machineOwner } from './whoami.ts';
 
 export const VERSION = packageVersion();
-export const random = (size: number): Uint8Array => randomBytes(size);
-
-export function lockPath(paths: Paths): string {
-  return join(paths.state, `${TENANT}.lock.sqlite`);
-}
 
 /** Key names have no white space and no "+"; a machine may be called anything. */
 export function originOf(epoch: number): string {

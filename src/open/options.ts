@@ -55,6 +55,8 @@ export interface WriterOptions {
   readonly alerts?: AlertOptions;
   /** How long entries and payloads are kept; without it, for ever. */
   readonly retention?: RetentionOptions;
+  /** It ends with one access to a secret: what a lasting recorder has besides is not loaded, and asked for it says so. */
+  readonly brief?: boolean;
   /** Names of members whose values are redacted besides the built-in ones. */
   readonly redactFields?: readonly string[];
   /** Which payloads are kept; also from the machine's configuration. */

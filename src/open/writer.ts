@@ -2,18 +2,19 @@
 import { join } from 'node:path';
 import type { AnchorRunner } from '../anchor/runner.ts';
 import type { Vault } from '../capture/secrets/vault.ts';
+import { TallyError } from '../core/error.ts';
 import { currentEpoch, logName, operatorGate } from '../home.ts';
 import type { BrokerAddress, TailAddress } from '../recorder/ops.ts';
 import type { LocalRecorder } from '../recorder/recorder.ts';
 import { createService, type Handle } from '../recorder/service.ts';
 import { createTurns, type InTurn } from '../recorder/turns.ts';
 import { type Handover, serveHandover } from '../server/handover.ts';
-import { type OpenedAlerts, openAlertService } from './alerts.ts';
-import { lastReceipt, openAnchors } from './anchors.ts';
-import { openLog, random, VERSION } from './log.ts';
+import type { OpenedAlerts } from './alerts.ts';
+import { random } from './lock.ts';
+import { openLog, VERSION } from './log.ts';
 import type { WriterOptions } from './options.ts';
 import { writePolicy } from './policy-file.ts';
-import { openRetention, type Retention } from './retention.ts';
+import type { Retention } from './retention.ts';
 
 export interface Writer {
   readonly recorder: LocalRecorder;
@@ -47,10 +48,14 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
     let broker: BrokerAddress = {};
     let tail: TailAddress = {};
     const policyTurn = createTurns();
-    if (options.anchors !== undefined)
+    // Each is loaded only where it is wanted: together they are more than all the rest, and somebody waits for a secret.
+    if (options.anchors !== undefined) {
+      const { openAnchors } = await import('./anchors.ts');
       anchors = openAnchors({ paths, anchors: options.anchors, recorder, vault, onWarning });
+    }
     const runner = anchors;
-    if (options.retention !== undefined)
+    if (options.retention !== undefined) {
+      const { openRetention } = await import('./retention.ts');
       retention = openRetention({
         recorder,
         ...options.retention,
@@ -58,9 +63,12 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
         now: Date.now,
         onWarning,
       });
+    }
     const kept = retention;
-    if (options.alerts !== undefined)
+    if (options.alerts !== undefined) {
+      const { openAlertService } = await import('./alerts.ts');
       alerts = await openAlertService({ paths, alerts: options.alerts, recorder, vault, onWarning });
+    }
     const told = alerts;
     const service = createService({
       recorder,
@@ -78,6 +86,7 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
     const handle: Handle = (op, params, client) => {
       // Another process may have set a secret: from this request on it must not reach an entry.
       vault.list();
+      if (options.brief === true && LASTING.test(op)) throw brief(op);
       return service(op, params, client);
     };
     handover = await serveHandover({
@@ -121,10 +130,20 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
   }
 }
 
+/** What a writer that lives for one access to a secret has not loaded. */
+const LASTING = /^(anchor|alert|retain)\./;
+
+function brief(op: string): TallyError {
+  return new TallyError('RECORDER_UNAVAILABLE', `${op}: the recorder that runs just now ends in a moment`, {
+    hint: 'ask again',
+  });
+}
+
 /** Entries that every configured anchor has seen; undefined when none is configured. */
 async function anchoredSize({ paths, anchors }: WriterOptions): Promise<number | undefined> {
   const configured = anchors?.settings().anchors ?? [];
   if (configured.length === 0) return undefined;
+  const { lastReceipt } = await import('./anchors.ts');
   const directory = join(paths.logs, logName(currentEpoch(paths)));
   const sizes = await Promise.all(
     configured.map(async ({ name }) => (await lastReceipt(directory, name))?.size ?? 0),

@@ -1,5 +1,4 @@
 /** Requests about the policy: putting a file in force, and saying what would be decided of a call that nobody made. */
-import { compilePolicy } from '../core/policy/load.ts';
 import { identityOf, requestOf, supposedArgs } from '../core/policy/suppose.ts';
 import { doneFor, operatorEvent } from './asked.ts';
 import type { Handlers } from './ops.ts';
@@ -21,6 +20,8 @@ export function policyHandlers(
     'policy.set': ({ text, reason }, client) =>
       port.policyTurn(async () => {
         const before = recorder.policy();
+        // Reading a policy file loads much that recording does not need.
+        const { compilePolicy } = await import('../core/policy/load.ts');
         const policy = compilePolicy(text, { id: recorder.tenant });
         const { version } = policy.compiled;
         if (policy.hash === before.hash && before.unreadable === undefined)
