@@ -2,7 +2,9 @@ import { Command } from 'commander';
 import { TallyError } from '../../core/error.ts';
 import type { Context } from '../context.ts';
 import { examples } from '../help.ts';
+import { accessOptions } from '../secrets.ts';
 import { remove } from './secrets/delete.ts';
+import type { GetOptions } from './secrets/get.ts';
 import { list } from './secrets/list.ts';
 import { set } from './secrets/set.ts';
 
@@ -29,6 +31,19 @@ export function build(context: Context): Command {
       refuseArgument(key, rest);
       return set(context, key, options);
     });
+  accessOptions(
+    command
+      .command('get')
+      .description(
+        'Prints a value: to a pipe as it is, to a terminal only with --reveal. Recorded before it is read.',
+      )
+      .argument('<key>'),
+  )
+    .option('--reveal', 'on a terminal too')
+    .option('--json', 'one JSON document')
+    .action(async (key: string, options: GetOptions) =>
+      (await import('./secrets/get.ts')).get(context, key, options),
+    );
   command
     .command('list')
     .description('Names, when they were set, and how long the values are (as a class).')
