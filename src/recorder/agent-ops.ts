@@ -69,7 +69,15 @@ export const AGENT_OPS = {
     contract,
   }),
   'token.revoke': z.object({ token_id: id, reason }),
-  'agent.list': z.object({}),
+  /** Agents first, then tokens; as many as one message holds. */
+  'agent.list': z.object({
+    /** An agent, or the id of a token: only what belongs to it. */
+    name: id.optional(),
+    /** Only tokens that are good now. */
+    live: z.literal(true).optional(),
+    /** Rows that were seen before: `next` of the answer before. */
+    after: z.int().nonnegative().optional(),
+  }),
 } as const;
 
 export interface AgentResults {
@@ -89,5 +97,10 @@ export interface AgentResults {
     readonly id: string;
   };
   'token.revoke': { readonly token_id: string; readonly id: string };
-  'agent.list': { readonly agents: readonly ListedAgent[]; readonly tokens: readonly ListedToken[] };
+  'agent.list': {
+    readonly agents: readonly ListedAgent[];
+    readonly tokens: readonly ListedToken[];
+    /** There are more: ask with it as `after`. */
+    readonly next?: number;
+  };
 }

@@ -1,7 +1,7 @@
 /** Requests about agents and their tokens. All but the listing are the operator's: the caller has checked that. */
 import { TallyError } from '../core/error.ts';
 import { recordedBytes } from '../core/identity/delegation.ts';
-import { listAgents, listTokens } from '../core/identity/list.ts';
+import { listPage, listRows } from '../core/identity/list.ts';
 import { mintToken, TOKEN_RANDOM_BYTES } from '../core/identity/token.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { CompiledPolicy } from '../core/policy/compiled.ts';
@@ -62,13 +62,9 @@ export function agentHandlers(
       );
       return { token_id, id };
     },
-    async 'agent.list'() {
-      const state = recorder.registry.current();
-      const now = recorder.now();
-      return {
-        agents: listAgents(state, now),
-        tokens: listTokens(state, now).filter(({ kind }) => kind === 'agent'),
-      };
+    async 'agent.list'({ after, ...wanted }) {
+      const rows = listRows(recorder.registry.current(), recorder.now(), wanted, after);
+      return listPage(rows, LIMITS.listedBytes);
     },
   };
 }

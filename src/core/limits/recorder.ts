@@ -19,6 +19,8 @@ export const RECORDER_LIMITS = {
 
   /** One message on the hand-over socket: the largest entry, escaped, with room for its envelope. */
   socketMessageBytes: 1024 * 1024,
+  /** Rows of one answer that lists agents and tokens: half a message, so that the rest fits too. */
+  listedBytes: 512 * 1024,
   /** Requests of one client under way at once; beyond it the writer stops reading from that client. */
   socketRequests: 1_024,
   /** Clients of the hand-over socket at once. */

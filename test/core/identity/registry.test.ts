@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Entry } from '../../../src/core/entry.ts';
-import { listAgents, listTokens } from '../../../src/core/identity/list.ts';
+import { listPage, listRows } from '../../../src/core/identity/list.ts';
 import { applyEntry, emptyRegistry } from '../../../src/core/identity/registry.ts';
 import type { MintedToken } from '../../../src/core/identity/token.ts';
 import { LIMITS } from '../../../src/core/limits.ts';
@@ -93,11 +93,16 @@ describe('the registry', () => {
       ['token.revoke', { metadata: { token_id: old.id } }],
       ['token.issue', issue('ghost', mint('agent'), { expires_at: '2000-01-01T00:00:00.000Z' })],
     );
-    assert.deepEqual(listAgents(state, T0), [
-      { agent_id: 'billing', description: 'pays', registered_at: '2026-11-20T10:00:00.000Z', live_tokens: 1 },
+    const { agents, tokens } = listPage(listRows(state, T0));
+    assert.deepEqual(agents, [
+      {
+        agent_id: 'billing',
+        description: 'pays',
+        registered_at: '2026-11-20T10:00:00.000Z',
+        live_tokens: 1,
+      },
       { agent_id: 'ghost', live_tokens: 0 },
     ]);
-    const tokens = listTokens(state, T0);
     assert.deepEqual(
       tokens.map((t) => t.status),
       ['live', 'revoked', 'expired'],
@@ -112,5 +117,34 @@ describe('the registry', () => {
       status: 'live',
     });
     assert.ok(!JSON.stringify(tokens).includes(token.hash));
+  });
+
+  it('lists page by page what it lists as a whole, and a row that is larger than a page', () => {
+    const steps = Array.from({ length: 40 }, (_, i): [string, Partial<Entry>] =>
+      i % 3 === 0
+        ? ['agent.register', { metadata: { agent_id: `agent-${i}`, description: 'é'.repeat(i * 20) } }]
+        : ['token.issue', issue(`agent-${i}`, mint('agent'), { label: 'é'.repeat(i * 5) })],
+    );
+    const state = after(...steps);
+    const whole = listPage(listRows(state, T0));
+    assert.equal(whole.next, undefined);
+    for (const bytes of [1, 500, 4_000]) {
+      const agents: unknown[] = [];
+      const tokens: unknown[] = [];
+      for (let from: number | undefined = 0; from !== undefined; ) {
+        const page: ReturnType<typeof listPage> = listPage(listRows(state, T0, {}, from), bytes);
+        const size = Buffer.byteLength(JSON.stringify(page));
+        assert.ok(size <= bytes + 200 || page.agents.length + page.tokens.length === 1, `${size} bytes`);
+        agents.push(...page.agents);
+        tokens.push(...page.tokens);
+        from = page.next;
+      }
+      assert.deepEqual({ agents, tokens }, whole);
+    }
+    const [first] = whole.tokens;
+    assert.deepEqual(listPage(listRows(state, T0, { name: first?.token_id ?? '' })), {
+      agents: whole.agents.filter(({ agent_id }) => agent_id === first?.agent_id),
+      tokens: [first],
+    });
   });
 });

@@ -13,8 +13,7 @@ export interface ListOptions {
 }
 
 export async function list(context: Context, options: ListOptions): Promise<void> {
-  const { agents, tokens: all } = await readListed(context);
-  const tokens = options.live === true ? all.filter(({ status }) => status === 'live') : all;
+  const { agents, tokens } = await readListed(context, { live: options.live });
   if (options.json === true) {
     await context.stdout.line(toJson(options.tokens === true ? { tokens } : { agents, tokens }));
     return;

@@ -13,11 +13,7 @@ export interface ShowOptions {
 export async function show(context: Context, wanted: string, options: ShowOptions): Promise<void> {
   // Somebody pasted the whole token: what follows its id is not wanted on the screen.
   const name = wanted.startsWith('agt_') ? (wanted.split('.')[0] ?? '') : wanted;
-  const listed = await readListed(context);
-  const tokens = listed.tokens.filter(({ agent_id, token_id }) => agent_id === name || token_id === name);
-  const agents = listed.agents.filter(
-    ({ agent_id }) => agent_id === name || tokens.some((token) => token.agent_id === agent_id),
-  );
+  const { agents, tokens } = await readListed(context, { name });
   if (agents.length === 0 && tokens.length === 0) {
     throw new TallyError('NOT_FOUND', `nothing is known of an agent or a token ${safe(name)}`, {
       hint: 'tally agent list',
