@@ -20,7 +20,7 @@ export function rowColumns(raw: boolean): readonly Column[] {
     { header: 'WHO', shrinkTo: 8, weight: 4, cut: 'middle', optional: 1 },
     ...(raw ? [{ header: 'PHASE', optional: 2 }] : []),
     { header: 'WHAT', shrinkTo: 26, weight: 3, cut: 'middle' },
-    { header: 'DECISION', shrinkTo: 8 },
+    { header: 'DECISION', shrinkTo: 8, cut: 'words' },
     { header: 'STATUS' },
     { header: 'TOOK', align: 'right', optional: 3 },
   ];

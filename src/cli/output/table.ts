@@ -1,11 +1,11 @@
 import { type Paint, plainText } from './style.ts';
-import { fit, textWidth } from './width.ts';
+import { type Cut, fit, textWidth } from './width.ts';
 
 export interface Column {
   readonly header: string;
   readonly align?: 'left' | 'right';
   /** Where a text that is too long is cut. */
-  readonly cut?: 'end' | 'middle';
+  readonly cut?: Cut;
   /** Columns it may shrink to when the terminal is narrow; absent: it never shrinks. */
   readonly shrinkTo?: number;
   /** How much of the room that is left it keeps, against the others that shrink. 1 when absent. */
@@ -38,7 +38,7 @@ export function layOut(
   const natural = columns.map((column, i) =>
     rows.reduce((most, row) => Math.max(most, textWidth(row[i]?.text ?? '')), textWidth(column.header)),
   );
-  const shown = choose(columns, natural, width);
+  const shown = withoutWaste(columns, natural, rows, width);
 
   function line(cellAt: (at: number) => Cell): string {
     const texts = shown.map(({ at, width: most }) => {
@@ -58,6 +58,25 @@ export function layOut(
     header: (paint) => line((at) => ({ text: columns[at]?.header ?? '', paint })),
     row: (cells) => line((at) => cells[at] ?? { text: '' }),
   };
+}
+
+/** What whole words leave empty in their columns is given to the others. */
+function withoutWaste(
+  columns: readonly Column[],
+  natural: readonly number[],
+  rows: readonly (readonly Cell[])[],
+  width: number | undefined,
+) {
+  const shown = choose(columns, natural, width);
+  if (width === undefined) return shown;
+  const used = [...natural];
+  for (const { at, width: most } of shown) {
+    const column = columns[at];
+    if (column?.cut !== 'words' || most === natural[at]) continue;
+    const widths = rows.map((row) => textWidth(fit(row[at]?.text ?? '', most, 'words')));
+    used[at] = Math.max(textWidth(column.header), ...widths);
+  }
+  return choose(columns, used, width);
 }
 
 function choose(columns: readonly Column[], natural: readonly number[], width: number | undefined) {

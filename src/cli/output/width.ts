@@ -19,14 +19,39 @@ export function textWidth(text: string): number {
   return width;
 }
 
-/** At most `width` columns; what is cut off shows as "…". `from: 'middle'` keeps the end too (paths, ids). */
-export function fit(text: string, width: number, from: 'end' | 'middle' = 'end'): string {
+/** Where a text is cut: `middle` keeps the end too (paths, ids), `words` the first words that fit, whole, and no "…". */
+export type Cut = 'end' | 'middle' | 'words';
+
+/** At most `width` columns; what is cut off shows as "…". */
+export function fit(text: string, width: number, from: Cut = 'end'): string {
   if (textWidth(text) <= width) return text;
   if (width <= 1) return width === 1 ? '…' : '';
+  if (from === 'words') {
+    const first = wrap(text, width)[0] ?? '';
+    if (textWidth(first) <= width) return first;
+  }
   const graphemes = [...GRAPHEMES.segment(text)].map(({ segment }) => segment);
-  const tail = from === 'middle' ? takeColumns(graphemes.toReversed(), Math.floor((width - 1) / 3)) : [];
+  const tail = from === 'middle' ? tailOf(graphemes, width) : [];
   const head = takeColumns(graphemes, width - 1 - columns(tail));
-  return `${head.join('')}…${tail.toReversed().join('')}`;
+  return `${head.join('')}…${tail.join('')}`;
+}
+
+/** In the order of how well a text is cut before them. */
+const SEAMS: readonly string[] = ['/', '.', '-', '_', ' ', ':', '@'];
+
+/** The end of a text that is cut in the middle: from a seam on when there is one, so that its last name stays whole. */
+function tailOf(graphemes: readonly string[], width: number): string[] {
+  const last = (columns: number): string[] => takeColumns(graphemes.toReversed(), columns).toReversed();
+  const usual = last(Math.floor(((width - 1) * 2) / 5));
+  const most = last(Math.floor((width - 1) / 2));
+  for (const seam of SEAMS) {
+    const at = usual.indexOf(seam);
+    // A seam at the very end would leave nothing of the end.
+    if (at !== -1 && at < usual.length - 1) return usual.slice(at);
+    const longer = most.lastIndexOf(seam);
+    if (longer !== -1 && longer < most.length - 1) return most.slice(longer);
+  }
+  return takeColumns(graphemes.toReversed(), Math.floor((width - 1) / 3)).toReversed();
 }
 
 function columns(graphemes: readonly string[]): number {
@@ -52,13 +77,18 @@ export function pad(text: string, width: number, align: 'left' | 'right' = 'left
 // biome-ignore lint/suspicious/noControlCharactersInRegex: our own colours are what is looked for
 const COLOURS = /\u001b\[\d+m/g;
 
+/** Of a text that may hold colours. */
+export function shownWidth(text: string): number {
+  return textWidth(text.replace(COLOURS, ''));
+}
+
 /** Lines of at most `width` columns, broken at spaces; a longer word stays whole, to be copied. May hold colours. */
 export function wrap(text: string, width: number | undefined): string[] {
   if (width === undefined) return [text];
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(/(?<= )/)) {
-    if (line !== '' && textWidth((line + word).replace(COLOURS, '').trimEnd()) > width) {
+    if (line !== '' && shownWidth((line + word).trimEnd()) > width) {
       lines.push(line.trimEnd());
       line = '';
     }

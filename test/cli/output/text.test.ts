@@ -75,7 +75,7 @@ describe('width', () => {
       fc.property(
         hostile.map(safe),
         fc.nat(40),
-        fc.constantFrom('end' as const, 'middle' as const),
+        fc.constantFrom('end' as const, 'middle' as const, 'words' as const),
         (text, width, from) => {
           assert.ok(textWidth(fit(text, width, from)) <= width);
           assert.ok(textWidth(pad(fit(text, width, from), width)) >= width);
@@ -85,7 +85,16 @@ describe('width', () => {
   });
 
   it('keeps both ends when it cuts in the middle', () => {
-    assert.equal(fit('api.example.com/v1/charges/17', 16, 'middle'), 'api.exampl…es/17');
+    assert.equal(fit('api.example.com/v1/charges/17', 20, 'middle'), 'api.example.com/…/17');
+    assert.equal(fit('api.example.com/v1/charges/17', 26, 'middle'), 'api.example.com/v1/cha…/17');
+    assert.equal(fit('api.example.com/v1/deployments', 26, 'middle'), 'api.example.c…/deployments');
+    assert.equal(fit('abcdefghijklmnopqrstuvwxyz', 16, 'middle'), 'abcdefghij…vwxyz');
+  });
+
+  it('leaves whole words alone, where it is told to', () => {
+    assert.equal(fit('stop method_not_allowed', 12, 'words'), 'stop');
+    assert.equal(fit('stop now please', 12, 'words'), 'stop now');
+    assert.equal(fit('method_not_allowed', 8, 'words'), 'method_…');
   });
 
   it('wraps at spaces and keeps long words whole', () => {
