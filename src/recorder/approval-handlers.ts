@@ -3,14 +3,12 @@ import type { Event } from '../core/entry.ts';
 import { TallyError } from '../core/error.ts';
 import type { Approval } from '../core/governance/approvals.ts';
 import { approverRefusal } from '../core/governance/approvers.ts';
-import type { JsonObject } from '../core/json.ts';
 import type { ReasonCode } from '../core/policy/reasons.ts';
 import type { Principal } from '../core/policy/types.ts';
-import { listAt, numberAt, textAt } from '../core/query/fields.ts';
 import type { Producer, Receipt } from './api.ts';
+import { listedApproval } from './approval-listed.ts';
 import { aboutApproval } from './approvals.ts';
 import { doneFor, operatorEvent } from './asked.ts';
-import type { ListedApproval } from './governance-ops.ts';
 import type { Client, Handlers } from './ops.ts';
 import type { LocalRecorder } from './recorder.ts';
 import { recordStop, stopDecision } from './stopped.ts';
@@ -141,10 +139,9 @@ export function approvalHandlers(
         });
       const entries = await approvals.entries(asked);
       return {
-        approvals: asked.map((one) => ({
-          ...summary(one, approvals.status(one)),
-          ...said(entries.get(one.id), id !== undefined),
-        })),
+        approvals: asked.map((one) =>
+          listedApproval(one, approvals.status(one), entries.get(one.id), id !== undefined),
+        ),
       };
     },
     async 'approval.grant'(params, client) {
@@ -156,47 +153,4 @@ export function approvalHandlers(
       return { id: answered.id, approver: answered.approver };
     },
   };
-}
-
-function summary(approval: Approval, status: Approval['status']): ListedApproval {
-  const {
-    args_hash: _hash,
-    args_hash_alg: _alg,
-    policy_hash: _policy,
-    parent_id: _parent,
-    ...rest
-  } = approval;
-  const { ttl_ms: _ttl, expires: _expires, told: _told, ...listed } = rest;
-  return { ...listed, status };
-}
-
-/** What only the entry has. `whole`: the arguments too. */
-function said(entry: JsonObject | undefined, whole: boolean): Partial<ListedApproval> {
-  if (entry === undefined) return {};
-  const about = (name: string): string | undefined => textAt(entry, 'metadata', name);
-  const credentials = listAt(entry, 'credentials').flatMap((one) => textAt(one, 'ref') ?? []);
-  const found = {
-    target: targetOf(entry),
-    asked: about('asked'),
-    rule: about('rule'),
-    message: about('message'),
-    reason: textAt(entry, 'reason'),
-    user: textAt(entry, 'actor', 'user', 'id'),
-    hidden: numberAt(entry, 'metadata', 'hidden'),
-    left_out: numberAt(entry, 'metadata', 'left_out'),
-    ...(whole ? { arguments: about('arguments') } : {}),
-    ...(credentials.length === 0 ? {} : { credentials }),
-  };
-  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
-}
-
-/** "POST https://host/path": without a query, which is recorded by its hash. */
-function targetOf(entry: JsonObject): string | undefined {
-  const at = (name: string): string | undefined => textAt(entry, 'action', 'target', name);
-  const host = at('host');
-  if (host === undefined) return undefined;
-  const scheme = at('scheme') ?? 'https';
-  const port = numberAt(entry, 'action', 'target', 'port');
-  const usual = port === undefined || port === (scheme === 'http' ? 80 : 443);
-  return `${at('method') ?? 'CALL'} ${scheme}://${host}${usual ? '' : `:${port}`}${at('path') ?? ''}`;
 }

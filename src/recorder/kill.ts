@@ -1,6 +1,6 @@
-/** Kill switches: switching them, who is told, and the runs that they refuse. */
+/** Requests about kill switches, and the runs that they refuse. */
 import { TallyError } from '../core/error.ts';
-import { KILL_CHANGE, type KillSwitch } from '../core/governance/kill.ts';
+import { KILL_CHANGE } from '../core/governance/kill.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { ReasonCode } from '../core/policy/reasons.ts';
 import { doneFor, operatorEvent } from './asked.ts';
@@ -8,29 +8,6 @@ import type { Guard } from './guard.ts';
 import type { Client, Handlers, OpParams } from './ops.ts';
 import type { LocalRecorder } from './recorder.ts';
 import { recordStop, stopDecision } from './stopped.ts';
-
-/** Told when a switch is on record, with its scope; answers how many calls it ended. */
-export type OnKill = (scope: string) => number;
-
-export interface Kills {
-  list(): readonly KillSwitch[];
-  /** Whoever has calls under way ends those that the scope concerns. Returns what takes the listener away again. */
-  onSwitch(listener: OnKill): () => void;
-  /** Tells all of them. */
-  tell(scope: string): number;
-}
-
-export function createKills(state: () => ReadonlyMap<string, KillSwitch>): Kills {
-  const listeners = new Set<OnKill>();
-  return {
-    list: () => [...state().values()],
-    onSwitch(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    tell: (scope) => [...listeners].reduce((ended, listener) => ended + listener(scope), 0),
-  };
-}
 
 export function killHandlers(
   recorder: LocalRecorder,

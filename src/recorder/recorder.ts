@@ -27,7 +27,7 @@ import { idMemory } from './ids.ts';
 import { inOrder, type Recorded } from './in-order.ts';
 import { readKeys } from './key-start.ts';
 import { createKeys, planKeys, type Rotated } from './keys.ts';
-import { createKills, type Kills } from './kill.ts';
+import { createKills, type Kills } from './kills.ts';
 import { type RecorderOptions, segmentEntriesOf } from './options.ts';
 import { createPayloads, type PreparedPayload } from './payloads.ts';
 import { createPending } from './pending.ts';

@@ -237,13 +237,26 @@ export async function loadRegistry(
   name: string,
   log: LogReader,
 ): Promise<RegistryState> {
+  return (await loadFold(objects, name, log)).state;
+}
+
+/** Switches and approvals likewise. Of windows only what the last recorder kept. */
+export async function loadGovernance(
+  objects: ObjectStore,
+  name: string,
+  log: LogReader,
+): Promise<GovernanceState> {
+  return (await loadFold(objects, name, log)).governance;
+}
+
+async function loadFold(objects: ObjectStore, name: string, log: LogReader): Promise<Fold> {
   const saved = await loadSaved(objects, name);
   const first = (await log.segments())[0]?.first ?? 0;
   const bases = saved.state.size < first ? await carriedBases(log, first) : [{ sha256: undefined, saved }];
   for (const { sha256, saved: from } of bases) {
     const fold = createFold(from, false);
     await readInto(fold, log, fold.from, Number.POSITIVE_INFINITY);
-    if (sha256 === undefined || isCited(fold, { sha256, saved: from })) return fold.state;
+    if (sha256 === undefined || isCited(fold, { sha256, saved: from })) return fold;
   }
   throw nothingCarried(first);
 }

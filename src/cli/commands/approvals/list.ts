@@ -1,0 +1,166 @@
+import type { ListedApproval } from '../../../recorder/governance-ops.ts';
+import type { Context } from '../../context.ts';
+import { counted, type Fact, factLines } from '../../facts.ts';
+import { safe, toJson } from '../../output/safe.ts';
+import type { Style } from '../../output/style.ts';
+import { layOut } from '../../output/table.ts';
+import { formatRecent, formatTime } from '../../output/time.ts';
+import { wrap } from '../../output/width.ts';
+import { approvals, idOf } from './find.ts';
+
+export interface ListOptions {
+  readonly all?: boolean;
+  readonly json?: boolean;
+  readonly utc?: boolean;
+}
+
+type Status = ListedApproval['status'];
+
+const WORDS: Readonly<Record<Status, string>> = {
+  pending: 'waits',
+  granted: 'approved',
+  denied: 'denied',
+  expired: 'ran out',
+  used: 'used',
+};
+
+const paintOf = (status: Status, style: Style) =>
+  ({
+    pending: style.yellow,
+    granted: style.green,
+    denied: style.red,
+    expired: style.dim,
+    used: style.green,
+  })[status];
+
+/** Of 26 characters the last eight are told apart; `tally approvals show` takes them. */
+const END_CHARS = 8;
+
+export async function list(context: Context, { all, json, utc = false }: ListOptions): Promise<void> {
+  const { stdout, stderr, now } = context;
+  const found = await approvals(context, all === true ? { all } : {});
+  const waiting = found.filter(({ status }) => status === 'pending').length;
+  if (json === true) return stdout.line(toJson({ waiting, approvals: found }));
+  if (found.length === 0)
+    return stderr.line(all === true ? 'Nobody has asked for an approval.' : 'Nothing waits for an approval.');
+  const rows = found.map((one) => [
+    { text: one.id.slice(-END_CHARS) },
+    { text: WORDS[one.status], paint: paintOf(one.status, stdout.style) },
+    { text: safe(whoAsks(one)) },
+    { text: safe(whatIsAsked(one)) },
+    { text: until(one, now(), utc) },
+  ]);
+  const layout = layOut(
+    [
+      { header: 'ID' },
+      { header: 'STATE', optional: 2 },
+      { header: 'WHO', shrinkTo: 6, optional: 1 },
+      { header: 'WHAT', shrinkTo: 12, cut: 'middle', weight: 2 },
+      { header: 'UNTIL' },
+    ],
+    rows,
+    stdout.width,
+  );
+  await stdout.line(layout.header(stdout.style.dim));
+  for (const row of rows) await stdout.line(layout.row(row));
+  if (waiting > 0)
+    await stderr.line(stderr.style.dim('Look, then answer: tally approvals show ID, approve ID, deny ID'));
+}
+
+function until({ status, expires_at }: ListedApproval, nowMs: number, utc: boolean): string {
+  if (status === 'pending' || status === 'granted') {
+    const left = Math.max(0, Date.parse(expires_at) - nowMs);
+    return left < 60_000 ? `${Math.ceil(left / 1000)} s left` : `${Math.ceil(left / 60_000)} min left`;
+  }
+  return formatRecent(expires_at, nowMs, { utc }).slice(0, 8);
+}
+
+/** "billing-tool for ada", as far as anybody is known. */
+function whoAsks({ requester, user }: ListedApproval): string {
+  const person = requester.user_id ?? user;
+  if (requester.agent_id === undefined) return person ?? 'nobody known';
+  return person === undefined ? requester.agent_id : `${requester.agent_id} for ${person}`;
+}
+
+/** For a call its address; for a tool its name. */
+function whatIsAsked({ action, target }: ListedApproval): string {
+  if (target === undefined) return action;
+  return action === 'http.call' ? target : `${action} (${target})`;
+}
+
+export async function show(
+  context: Context,
+  named: string,
+  { json, utc = false }: { readonly json?: boolean; readonly utc?: boolean },
+): Promise<void> {
+  const { stdout, stderr, now } = context;
+  const id = await idOf(context, named);
+  const [found] = await approvals(context, { id });
+  if (found === undefined) return void (await idOf(context, 'log_'));
+  if (json === true) return stdout.line(toJson(found));
+  const { width, style } = stdout;
+  for (const line of wrap(`${safe(whoAsks(found))} asks for ${safe(whatIsAsked(found))}`, width))
+    await stdout.line(style.bold(line));
+  for (const line of factLines(facts(found, now(), utc, style), stdout))
+    for (const part of wrap(line, width)) await stdout.line(part);
+  await stdout.line('');
+  for (const line of argumentLines(found, width)) await stdout.line(line);
+  if (found.status === 'pending')
+    await stderr.line(
+      stderr.style.dim(
+        `Answer it: tally approvals approve ${id.slice(-END_CHARS)}, or: tally approvals deny ${id.slice(-END_CHARS)}`,
+      ),
+    );
+}
+
+function facts(one: ListedApproval, nowMs: number, utc: boolean, style: Style): readonly Fact[] {
+  const { status, approver, approved_at, rule, asked, message, credentials, run_id } = one;
+  const answered =
+    approver === undefined ? '' : ` by ${safe(approver)}, ${formatTime(approved_at ?? '', { utc })}`;
+  return [
+    ['state', `${paintOf(status, style)(WORDS[status])}${answered}`],
+    ['until', `${formatTime(one.expires_at, { utc })} (${until(one, nowMs, utc)})`],
+    ['asked', formatTime(one.requested_at, { utc })],
+    [
+      'why',
+      safe([message, rule === undefined ? undefined : `rule ${rule}`, asked].filter(isSaid).join(', ')),
+    ],
+    ['says', one.reason === undefined ? undefined : safe(one.reason)],
+    ['with', credentials === undefined ? undefined : safe(credentials.join(', '))],
+    ['run', run_id === undefined ? undefined : safe(run_id)],
+    ['may answer', safe(one.approvers.join(', '))],
+    ['request', `${one.id} (entry ${one.index})`],
+  ];
+}
+
+const isSaid = (text: string | undefined): text is string => text !== undefined && text !== '';
+
+/** What is shown may be only the beginning; a person has to see that it is. */
+function argumentLines(one: ListedApproval, width: number | undefined): readonly string[] {
+  const { arguments: text, hidden = 0, left_out } = one;
+  if (text === undefined)
+    return [one.hidden === undefined ? 'It was asked without arguments.' : 'Its arguments cannot be shown.'];
+  const more = [
+    hidden === 0 ? undefined : `${counted(hidden, 'value')} hidden`,
+    left_out === undefined
+      ? undefined
+      : `${left_out.toLocaleString('en-US')} more characters or values not shown`,
+  ].filter(isSaid);
+  return [
+    more.length === 0 ? 'Arguments:' : `Arguments (${more.join(', ')}):`,
+    // Wrapped and never cut: what is approved is all of it.
+    ...pretty(text).flatMap((line) =>
+      wrap(line, width === undefined ? undefined : Math.max(10, width - 2)).map((part) => `  ${part}`),
+    ),
+  ];
+}
+
+/** Canonical JSON under each other; its beginning as it is. */
+function pretty(text: string): readonly string[] {
+  try {
+    return JSON.stringify(JSON.parse(text), undefined, 2).split('\n').map(safe);
+  } catch {
+    // It was cut: what is there is shown as it stands.
+    return [safe(text)];
+  }
+}
