@@ -13,21 +13,28 @@ export interface Served {
   readonly written: string[];
 }
 
+export interface Operator {
+  readonly protected?: boolean;
+  readonly token?: string;
+  readonly writeMs?: number;
+}
+
 /** The requests of clients, over a recorder in memory. */
 export async function serve(
   box: Machine,
-  operator: {
-    protected?: boolean;
-    token?: string;
-    writeMs?: number;
-    policy?: string;
-    owner?: { readonly id: string };
-  } = {},
+  operator: Operator & { readonly policy?: string; readonly owner?: { readonly id: string } } = {},
 ): Promise<Served> {
   const recorder = await box.open({
     ...(operator.policy === undefined ? {} : { policy: operator.policy }),
     ...(operator.owner === undefined ? {} : { owner: operator.owner }),
   });
+  return { box, recorder, ...serviceOf(recorder, operator) };
+}
+
+export function serviceOf(
+  recorder: LocalRecorder,
+  operator: Operator = {},
+): Pick<Served, 'handle' | 'written'> {
   const written: string[] = [];
   const handle = createService({
     recorder,
@@ -45,5 +52,5 @@ export async function serve(
     },
     policyTurn: createTurns(),
   });
-  return { box, recorder, handle, written };
+  return { handle, written };
 }
