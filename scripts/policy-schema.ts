@@ -1,6 +1,6 @@
 /**
  * Writes what is generated from the policy's code: the JSON Schema for editors (spec/policy.schema.json) and the table
- * of reason codes in docs/policy.md. A test fails when either is out of date: `node scripts/policy-schema.ts`.
+ * of reason codes in docs/policy.md and spec/policy.md. A test fails when either is out of date: `node scripts/policy-schema.ts`.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
@@ -9,6 +9,7 @@ import { PolicyFileSchema } from '../src/core/policy/schema.ts';
 
 export const SCHEMA_FILE = new URL('../spec/policy.schema.json', import.meta.url);
 export const DOCS_FILE = new URL('../docs/policy.md', import.meta.url);
+export const SPEC_FILE = new URL('../spec/policy.md', import.meta.url);
 
 /** Draft 7 is what YAML editors read. */
 export function policySchemaText(): string {
@@ -23,7 +24,7 @@ const END = '<!-- end of reason codes -->';
 export function withReasonTable(docs: string): string {
   const from = docs.indexOf(BEGIN);
   const to = docs.indexOf(END);
-  if (from === -1 || to < from) throw new Error('docs/policy.md has lost the marks around its reason codes');
+  if (from === -1 || to < from) throw new Error('a document has lost the marks around its reason codes');
   const rows = Object.entries(REASONS).map(
     ([code, { means }]) => `| \`${code}\` | ${layersOf(code as ReasonCode).join(', ')} | ${means} |`,
   );
@@ -33,5 +34,5 @@ export function withReasonTable(docs: string): string {
 
 if (import.meta.main) {
   writeFileSync(SCHEMA_FILE, policySchemaText());
-  writeFileSync(DOCS_FILE, withReasonTable(readFileSync(DOCS_FILE, 'utf8')));
+  for (const file of [DOCS_FILE, SPEC_FILE]) writeFileSync(file, withReasonTable(readFileSync(file, 'utf8')));
 }
