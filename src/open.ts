@@ -9,6 +9,7 @@ import { ulidSource } from './core/ulid.ts';
 import { makeHome } from './home.ts';
 import { lockPath, random } from './open/lock.ts';
 import type { SessionOptions } from './open/options.ts';
+import type { Reload } from './open/policy-file.ts';
 import { vaultOf } from './open/vault.ts';
 import type { Writer } from './open/writer.ts';
 import type { Ask, Op, OpParams, OpResults } from './recorder/ops.ts';
@@ -41,6 +42,7 @@ const REPEATABLE: ReadonlySet<Op> = new Set([
   'agent.list',
   'record',
   'run.end',
+  'gap.report',
   'export.start',
   'export.end',
   'import.begin',
@@ -57,6 +59,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const vault = vaultOf(paths);
   const ulid = ulidSource(random);
   let link = await connect(options, vault);
+  let reload: Reload | undefined;
 
   /** Asked again after a lost answer: harmless for reads, and for events because they carry an id. */
   async function ask<O extends Op>(op: O, params: OpParams<O>): Promise<OpResults[O]> {
@@ -94,8 +97,9 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     async reloadPolicy() {
       const { writer } = link;
       if (writer === undefined) return false;
-      const { reloadPolicy } = await import('./open/policy-file.ts');
-      return writer.policyTurn(() => reloadPolicy(paths, writer.recorder));
+      reload ??= (await import('./open/policy-file.ts')).policyReloader();
+      const take = reload;
+      return writer.policyTurn(() => take(paths, writer.recorder));
     },
     async close(reason = 'end of the command') {
       await link.close(reason);

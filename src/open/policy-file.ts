@@ -1,6 +1,9 @@
 /** The policy file of this machine: read, replaced, and taken up again when a person edited it. */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Event } from '../core/entry.ts';
+import { isTallyError } from '../core/error.ts';
+import { sha256Hex } from '../core/hash.ts';
 import type { PolicyInForce } from '../core/policy/compiled.ts';
 import { defaultPolicyText } from '../core/policy/default.ts';
 import { compilePolicy, unreadablePolicy } from '../core/policy/load.ts';
@@ -34,23 +37,72 @@ export async function writePolicy(paths: Paths, text: string): Promise<void> {
   await syncDirectory(directory);
 }
 
-/** Takes up an edit of the file. In turn with other changes: a file that is being replaced is no edit. */
-export async function reloadPolicy(paths: Paths, recorder: LocalRecorder): Promise<boolean> {
-  const policy = compilePolicy(await readPolicy(paths), { id: TENANT });
-  const before = recorder.policy();
-  if (policy.hash === before.hash) return false;
-  await recorder.record(
-    {
-      type: 'policy.change',
-      phase: 'point',
-      metadata: {
-        before: { version: before.compiled.version, hash: before.hash },
-        after: { version: policy.compiled.version, hash: policy.hash },
-        file_edited: true,
+const EDITED = { surface: 'server', assurance: 'observed' } as const;
+/** Of what is wrong with a file, what its entry holds: the first problems. */
+const TOLD_CHARS = 500;
+
+/** Whose the file is: as near as one comes to who edited it. */
+async function editedBy(paths: Paths): Promise<Pick<Event, 'actor' | 'quality'>> {
+  const { uid } = await stat(paths.policyFile);
+  return { actor: { identity_level: 'anonymous', os: { uid } }, quality: { 'actor.os': 'inferred' } };
+}
+
+export type Reload = (paths: Paths, recorder: LocalRecorder) => Promise<boolean>;
+
+/**
+ * Takes up edits of the file. In turn with other changes: a file that is being replaced is no edit. One that does not
+ * compile is refused with POLICY_INVALID, the one in force stays, and that is recorded once for each such text.
+ */
+export function policyReloader(): Reload {
+  let refused: string | undefined;
+
+  async function refuse(paths: Paths, recorder: LocalRecorder, text: string, error: unknown): Promise<void> {
+    const hash = sha256Hex(text);
+    if (!isTallyError(error) || hash === refused) return;
+    const { compiled, hash: inForce } = recorder.policy();
+    await recorder.record(
+      {
+        type: 'policy.change',
+        phase: 'point',
+        ...(await editedBy(paths)),
+        outcome: { status: 'error', error_kind: error.code, error: error.message.slice(0, TOLD_CHARS) },
+        metadata: {
+          before: { version: compiled.version, hash: inForce },
+          refused: { source_hash: hash },
+          file_edited: true,
+        },
       },
-    },
-    { surface: 'server', assurance: 'observed' },
-  );
-  await recorder.usePolicy(policy);
-  return true;
+      EDITED,
+    );
+    refused = hash;
+  }
+
+  return async (paths, recorder) => {
+    const text = await readPolicy(paths);
+    let policy: PolicyInForce;
+    try {
+      policy = compilePolicy(text, { id: TENANT });
+    } catch (error) {
+      await refuse(paths, recorder, text, error);
+      throw error;
+    }
+    refused = undefined;
+    const before = recorder.policy();
+    if (policy.hash === before.hash) return false;
+    await recorder.record(
+      {
+        type: 'policy.change',
+        phase: 'point',
+        ...(await editedBy(paths)),
+        metadata: {
+          before: { version: before.compiled.version, hash: before.hash },
+          after: { version: policy.compiled.version, hash: policy.hash },
+          file_edited: true,
+        },
+      },
+      EDITED,
+    );
+    await recorder.usePolicy(policy);
+    return true;
+  };
 }
