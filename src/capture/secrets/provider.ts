@@ -31,8 +31,11 @@ export interface Provider {
   address(name: string, ref?: Ref): string;
   /** undefined: the store answered that it has none. Everything else that is not a value rejects. */
   get(name: string, ref?: Ref): Promise<Buffer | undefined>;
-  /** Durable, as far as the store is, when it resolves. `value` is not kept. Absent: read-only. */
-  set?(name: string, value: Uint8Array, ref?: Ref): Promise<void>;
+  /**
+   * Durable, as far as the store is, when it resolves. `value` is not kept. Absent: read-only. true: there was none
+   * before; undefined: the store does not say.
+   */
+  set?(name: string, value: Uint8Array, ref?: Ref): Promise<boolean | undefined>;
   /** false when there was none. */
   delete?(name: string, ref?: Ref): Promise<boolean>;
   /** Names that it keeps for this project and profile, sorted. */

@@ -1,7 +1,8 @@
 /**
  * From the name of a secret to its value: the alternatives in their order, and a record of who was asked and what
  * served it. A store that failed is never taken for one that has nothing: with an error on the way and no value from
- * anywhere, the error is the answer, not `missing` and not the default.
+ * anywhere, the error is the answer, not `missing` and not the default; but for optional secrets that another store
+ * does not have.
  */
 import { isTallyError, TallyError } from '../../core/error.ts';
 import { didYouMean } from '../../core/policy/suggest.ts';
@@ -99,7 +100,10 @@ export async function resolveSecret(
     }
     failure ??= answer.failure;
   }
-  if (failure !== undefined) {
+  // Without an optional one a program goes on by its own account; somebody has to have said that there is none.
+  const dispensable = secret !== undefined && !secret.required && secret.default === undefined;
+  const denied = tried.some(({ result }) => result === 'missing');
+  if (failure !== undefined && !(dispensable && denied)) {
     if (typeof failure === 'object' && failure !== null) FAILED.set(failure, tried);
     throw failure;
   }

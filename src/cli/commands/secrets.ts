@@ -3,33 +3,46 @@ import { TallyError } from '../../core/error.ts';
 import type { Context } from '../context.ts';
 import { examples } from '../help.ts';
 import { accessOptions } from '../secrets.ts';
-import { remove } from './secrets/delete.ts';
+import type { ExportOptions } from './secrets/export.ts';
+import type { CheckOptions } from './secrets/check.ts';
 import type { GetOptions } from './secrets/get.ts';
-import { list } from './secrets/list.ts';
-import { set } from './secrets/set.ts';
+import type { SecretsRunOptions } from './secrets/run.ts';
+import type { ScanOptions } from './secrets/scan.ts';
+import type { ImportOptions } from './secrets/import.ts';
+import type { ListOptions } from './secrets/list.ts';
+import type { WriteOptions } from './secrets/record.ts';
+
+const GLOBAL = 'the machine’s own secrets, whatever manifest is here';
 
 export function build(context: Context): Command {
   const command = examples(
     new Command('secrets').description(
-      'Credentials that the broker injects. Agents name them and never see them.',
+      'Secrets of this machine and of projects: each access is recorded. The broker injects them for agents.',
     ),
     [
       ['tally secrets set STRIPE_KEY', 'hidden prompt, asked twice'],
       ['tally secrets set STRIPE_KEY < FILE', 'from standard input'],
+      ['tally secrets get DATABASE_URL --reason "backup"', 'one value, to a pipe'],
+      ['tally secrets check', 'what is missing'],
+      ['tally secrets run -- npm start', 'a command with the secrets of its project'],
       ['tally secrets list', 'names, never values'],
+      ['tally secrets import --from dotenv', 'out of .env, into the vault'],
+      ['tally secrets export --format json', 'all of a profile, to a pipe'],
       ['tally secrets delete STRIPE_KEY', 'gone from the next call on'],
     ],
   );
-  command
-    .command('set')
-    .description('Stores a value, read from a hidden prompt or from standard input. Recorded.')
-    .argument('<key>')
-    .argument('[never...]', 'nothing: a value never comes as an argument')
-    .option('--reason <text>', 'recorded with it')
+  accessOptions(
+    command
+      .command('set')
+      .description('Stores a value, read from a hidden prompt or from standard input. Recorded.')
+      .argument('<key>')
+      .argument('[never...]', 'nothing: a value never comes as an argument'),
+  )
+    .option('-g, --global', GLOBAL)
     .option('--json', 'one JSON document')
-    .action((key: string, rest: readonly string[], options: Parameters<typeof set>[2]) => {
+    .action(async (key: string, rest: readonly string[], options: WriteOptions) => {
       refuseArgument(key, rest);
-      return set(context, key, options);
+      await (await import('./secrets/set.ts')).set(context, key, options);
     });
   accessOptions(
     command
@@ -39,24 +52,89 @@ export function build(context: Context): Command {
       )
       .argument('<key>'),
   )
+    .option('-g, --global', GLOBAL)
     .option('--reveal', 'on a terminal too')
     .option('--json', 'one JSON document')
     .action(async (key: string, options: GetOptions) =>
       (await import('./secrets/get.ts')).get(context, key, options),
     );
-  command
-    .command('list')
-    .description('Names, when they were set, and how long the values are (as a class).')
+  accessOptions(
+    command
+      .command('list')
+      .description('What the project declares and where it is looked for; elsewhere what the vault holds.'),
+  )
+    .option('-g, --global', GLOBAL)
     .option('--json', 'one JSON document')
     .option('--utc', 'times in UTC, not in the local zone')
-    .action((options: Parameters<typeof list>[1]) => list(context, options));
-  command
-    .command('delete')
-    .description('Removes a value. Recorded.')
-    .argument('<key>')
-    .option('--reason <text>', 'recorded with it')
+    .action(async (options: ListOptions) => (await import('./secrets/list.ts')).list(context, options));
+  accessOptions(command.command('delete').description('Removes a value. Recorded.').argument('<key>'))
+    .option('-g, --global', GLOBAL)
     .option('--json', 'one JSON document')
-    .action((key: string, options: Parameters<typeof remove>[2]) => remove(context, key, options));
+    .action(async (key: string, options: WriteOptions) =>
+      (await import('./secrets/delete.ts')).remove(context, key, options),
+    );
+  accessOptions(
+    command
+      .command('import')
+      .description(
+        'Brings values from elsewhere to where they are kept. What is there already stays. Recorded.',
+      )
+      .argument('[keys...]', 'only these; else all that the manifest declares, or that a .env file holds'),
+  )
+    .requiredOption('--from <provider>', 'dotenv, dotenv:PATH, env, or any other provider')
+    .option('--overwrite', 'replace what is there')
+    .option('-g, --global', GLOBAL)
+    .option('--json', 'one JSON document')
+    .action(async (keys: readonly string[], options: ImportOptions) =>
+      (await import('./secrets/import.ts')).importSecrets(context, keys, options),
+    );
+  accessOptions(
+    command
+      .command('export')
+      .description('All values of a profile, for a shell, a file or a program. Recorded.'),
+  )
+    .option('--format <name>', 'shell, dotenv or json', 'shell')
+    .option('-S, --scope <name>', 'only those of a scope of the manifest')
+    .option('--reveal', 'on a terminal too')
+    .action(async (options: ExportOptions) =>
+      (await import('./secrets/export.ts')).exportSecrets(context, options),
+    );
+  accessOptions(
+    command
+      .command('check')
+      .description('Says which secrets of a profile are there, and asks for those that are missing. Recorded.'),
+  )
+    .option('-S, --scope <name>', 'only those of a scope of the manifest')
+    .option('-n, --no-prompt', 'ask for nothing')
+    .option('--json', 'one JSON document')
+    .action(async (options: CheckOptions) => (await import('./secrets/check.ts')).check(context, options));
+  accessOptions(
+    command
+      .command('run')
+      .description(
+        'Runs a command with the secrets of a profile in its environment, as one recorded run. Its exit code is passed on; our own failures are 125, 126 and 127.',
+      )
+      .argument('[command...]', 'after "--": the command and its arguments'),
+  )
+    .option('-S, --scope <name>', 'only those of a scope of the manifest')
+    .option('--agent <name>', 'the agent that runs, as you say it')
+    .option('--env <name>', 'the environment: recorded with every call')
+    .option('--no-mask', 'leave the values in what it prints to a pipe')
+    .passThroughOptions()
+    .action(async (words: readonly string[], options: SecretsRunOptions) =>
+      (await import('./secrets/run.ts')).runWithSecrets(context, words, options),
+    );
+  command
+    .command('scan')
+    .description(
+      'Looks for values that the vault knows in files, such as the sessions of agents, and says where. Recorded.',
+    )
+    .argument('[paths...]', 'files and directories; else where agents keep their sessions')
+    .option('--reason <text>', 'what it is for; recorded. Else TALLY_REASON')
+    .option('--json', 'one JSON document')
+    .action(async (paths: readonly string[], options: ScanOptions) =>
+      (await import('./secrets/scan.ts')).scan(context, paths, options),
+    );
   return command;
 }
 

@@ -75,7 +75,7 @@ export function dotenvProvider(spec: string, { directory, home, locks, trusted }
           `a .env file cannot hold ${value.includes(0) ? 'a value with a NUL byte' : 'such a name'}`,
           'keep it in the local vault: --provider tally',
         );
-      await change(key, value);
+      return !(await change(key, value));
     },
     delete: (name, ref) => change(itemOf(ref, 'a .env file') ?? name, undefined),
     list: async () => [...new Set(entries().map(({ key }) => key))].sort(),

@@ -99,6 +99,7 @@ export function execProvider(preset: CommandPreset, spec: string, options: ExecO
             if (result === 'missing')
               throw providerError('provider_failed', `${program} has no place for ${name}`, 'make it there');
             result.stdout.fill(0);
+            return undefined;
           },
         }),
     ...(remove === undefined

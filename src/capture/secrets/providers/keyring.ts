@@ -133,6 +133,7 @@ export function keyringProvider(spec: string, where: Where | undefined): Provide
     async set(name, value, ref) {
       requireSize(value, name);
       await entry(name, ref).set(value);
+      return undefined;
     },
     delete: (name, ref) => entry(name, ref).delete(),
   };

@@ -81,6 +81,7 @@ export function kvProvider(spec: string, options: KvOptions): Provider {
         version === 1 ? fields : { data: fields },
       );
       if (reply.status !== 200 && reply.status !== 204) throw refusal(place, reply);
+      return undefined;
     },
     async delete(name, ref) {
       if (ref !== undefined) throw readOnly(ref);

@@ -26,7 +26,7 @@ export function localProvider(vault: Vault, where: Where | undefined): Provider 
     address: (name, ref) => `the local vault, as ${ref?.item ?? `${prefix}${name}`}`,
     get: async (name, ref) => vault.get(nameOf(name, ref))?.value,
     async set(name, value, ref) {
-      await vault.set(nameOf(name, ref), value);
+      return (await vault.set(nameOf(name, ref), value)).created;
     },
     delete: (name, ref) => vault.delete(nameOf(name, ref)),
     list: async () =>

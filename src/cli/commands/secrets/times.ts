@@ -1,7 +1,17 @@
+import { vaultPrefix } from '../../../capture/secrets/providers/local.ts';
 import { field, textAt } from '../../../core/query/fields.ts';
 import { parseLine } from '../../../core/query/line.ts';
 import { scanLines } from '../../../recorder/lines.ts';
 import type { Context } from '../../context.ts';
+
+/** A secret of a project is kept under its project and profile. */
+function vaultNameIn(entry: Parameters<typeof textAt>[0]): string | undefined {
+  const key = textAt(entry, 'secret', 'key');
+  const project = textAt(entry, 'project_id');
+  const profile = textAt(entry, 'secret', 'profile');
+  if (key === undefined || project === undefined || profile === undefined) return key;
+  return `${vaultPrefix({ project, profile })}${key}`;
+}
 
 const MARK = '"type":"secret.access"';
 
@@ -25,7 +35,7 @@ export async function setTimes(
       const parsed = parseLine(bytes);
       if ('malformed' in parsed) return true;
       const { entry } = parsed;
-      const key = textAt(entry, 'secret', 'key');
+      const key = vaultNameIn(entry);
       const ts = textAt(entry, 'ts');
       if (field(entry, 'secret', 'found') !== 'written' || key === undefined || ts === undefined) return true;
       if (names.has(key)) here.set(key, ts);
