@@ -72,7 +72,7 @@ export function judgeDecision(entry: JsonObject, policy: PolicyInForce): Replaye
     return { kind: 'differs', members: [engine === undefined ? 'engine' : 'inputs'] };
 
   const again = decideAs(engine, requestOf(entry), policy, inputs) as JsonObject;
-  const members = [...differing(recorded, again), ...contradicted(entry, field(recorded, 'inputs'))];
+  const members = [...differing(recorded, again), ...contradicted(entry, recorded)];
   if (members.length === 0) return { kind: 'agrees' };
   return isRedacted(entry) ? { kind: 'undecidable', why: 'redacted' } : { kind: 'differs', members };
 }
@@ -107,7 +107,10 @@ function comparable(name: string, value: Json | undefined): Json | undefined {
 }
 
 /** What an entry says twice: of who asked, and of the run. */
-function contradicted(entry: JsonObject, inputs: Json | undefined): string[] {
+function contradicted(entry: JsonObject, decision: JsonObject): string[] {
+  const inputs = field(decision, 'inputs');
+  // A token of another run than the call's is what such a call was stopped for.
+  const elsewhere = textAt(decision, 'reason') === 'token_invalid';
   const pairs = [
     ['actor.agent_id', textAt(entry, 'actor', 'agent_id'), textAt(inputs, 'identity', 'agent_id')],
     ['actor.identity_level', textAt(entry, 'actor', 'identity_level'), textAt(inputs, 'identity', 'level')],
@@ -116,7 +119,7 @@ function contradicted(entry: JsonObject, inputs: Json | undefined): string[] {
       textAt(entry, 'actor', 'agent_token_id'),
       textAt(inputs, 'identity', 'token_id'),
     ],
-    ['run_id', textAt(entry, 'run_id'), textAt(inputs, 'identity', 'run_id')],
+    ['run_id', textAt(entry, 'run_id'), elsewhere ? undefined : textAt(inputs, 'identity', 'run_id')],
   ] as const;
   return pairs
     .filter(([, said, read]) => read !== undefined && said !== read && !mentionsRedaction(said))

@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { DecisionSchema, TIERS } from '../../../src/core/entry.ts';
+import type { JsonObject } from '../../../src/core/json.ts';
 import { decide } from '../../../src/core/policy/decide.ts';
 import { readInputs, recordInputs } from '../../../src/core/policy/inputs.ts';
 import { unreadablePolicy } from '../../../src/core/policy/load.ts';
 import { isReasonCode, layersOf, REASONS, type ReasonCode } from '../../../src/core/policy/reasons.ts';
-import type { DecisionRequest } from '../../../src/core/policy/types.ts';
-import { askedOf } from './table/base.ts';
+import { runOf } from '../../../src/core/policy/subject.ts';
+import type { Decision, DecisionRequest } from '../../../src/core/policy/types.ts';
+import { judgeDecision } from '../../../src/core/replay/judge.ts';
+import { type Asked, askedOf } from './table/base.ts';
 import { type Case, decisionOf, LAYERS } from './table/case.ts';
 import { MAY } from './table/may.ts';
 import { SAID } from './table/said.ts';
@@ -34,6 +37,25 @@ const BEFORE_LAYERS: { readonly [code in ReasonCode]?: () => ReturnType<typeof d
     }),
 };
 
+/** What of an entry its decision is made again from (spec/entry.md). */
+function entryOf({ request, inputs }: Asked, decision: Decision) {
+  const { tenant_id, action, credentials, args, reason_given, run_id: _, ...place } = request;
+  const { agent_id, level, token_id } = inputs.identity;
+  const alg = args === 'streamed' ? 'hmac-sha256:k;body=streamed' : 'hmac-sha256:k';
+  const run_id = runOf(request, inputs.identity);
+  return {
+    ...place,
+    ...(run_id === undefined ? {} : { run_id }),
+    tenant_id: 'local',
+    actor: { agent_id, identity_level: level, agent_token_id: token_id },
+    action: { ...action, ...(args === undefined ? {} : { args_hash_alg: alg }) },
+    credentials,
+    ...(reason_given === true ? { reason: 'asked for by the customer' } : {}),
+    ...(tenant_id === 'local' ? {} : { metadata: { tenant_named: tenant_id } }),
+    decision,
+  };
+}
+
 describe('the decision table', () => {
   for (const layer of LAYERS)
     describe(layer, () => {
@@ -48,6 +70,8 @@ describe('the decision table', () => {
           assert.ok(read !== undefined);
           assert.deepEqual(decide(asked.request, asked.policy, read), decision);
           assert.deepEqual(readInputs(recordInputs(read, undefined)), read);
+          const entry = JSON.parse(JSON.stringify(entryOf(asked, decision))) as JsonObject;
+          assert.deepEqual(judgeDecision(entry, asked.policy), { kind: 'agrees' });
         });
     });
 
