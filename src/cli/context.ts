@@ -102,7 +102,10 @@ export async function createContext(argv: readonly string[], version: string): P
     client,
     async openSession({ client: who, ...options } = {}) {
       const { openConfiguredSession } = await import('./session.ts');
-      return openConfiguredSession({ paths, stderr, warn }, who ?? (await client()), options);
+      const session = await openConfiguredSession({ paths, stderr, warn }, who ?? (await client()), options);
+      const { tellUngoverned } = await import('./ungoverned-told.ts');
+      await tellUngoverned({ paths, warn, now: Date.now }, session);
+      return session;
     },
     async openReader(options = {}) {
       const module = await import('../reader.ts');

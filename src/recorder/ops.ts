@@ -12,6 +12,7 @@ import type { CalledBy } from '../core/policy/principal.ts';
 import { SupposedCallSchema } from '../core/policy/supposed.ts';
 import type { Identity, Principal } from '../core/policy/types.ts';
 import { AGENT_OPS, type AgentResults, contract, name, scopes } from './agent-ops.ts';
+import { GAP_OPS, type GapResults } from './gap-ops.ts';
 import { GOVERNANCE_OPS, type GovernanceResults } from './governance-ops.ts';
 import { RETENTION_OPS, type RetentionResults, type RetentionState } from './retention-ops.ts';
 import { SECRET_OPS, type SecretResults } from './secret-ops.ts';
@@ -160,6 +161,7 @@ export const OPS = {
   'alert.retry': z.object({ destination: id.optional() }),
   ...RETENTION_OPS,
   ...GOVERNANCE_OPS,
+  ...GAP_OPS,
   ...SECRET_OPS,
   /** A person has looked at a torn tail that recovery set aside. */
   'log.acknowledge': z.object({ name: id, reason: z.string().min(1).max(LIMITS.reasonBytes) }),
@@ -237,7 +239,7 @@ export interface TailAddress {
   readonly tail_url?: string;
 }
 
-export interface OpResults extends GovernanceResults, AgentResults, RetentionResults, SecretResults {
+export interface OpResults extends GapResults, GovernanceResults, AgentResults, RetentionResults, SecretResults {
   hello: RecorderStatus & BrokerAddress & TailAddress;
   status: RecorderStatus & BrokerAddress & TailAddress;
   checkpoint: { readonly size: number };

@@ -13,6 +13,7 @@ import { actorOf, doneFor, operatorEvent, reportedBy, said, secretEvent } from '
 import { asking } from './asking.ts';
 import { delegateHandlers } from './delegate.ts';
 import { disclosureHandlers } from './disclosures.ts';
+import { gapHandlers } from './gaps.ts';
 import { createGuard, type OperatorGate } from './guard.ts';
 import { importHandlers } from './imports.ts';
 import { keyHandlers } from './key-handlers.ts';
@@ -98,6 +99,7 @@ export function createService(options: ServiceOptions): Handle {
     ...alertHandlers(recorder, options.alerts),
     ...importHandlers(recorder),
     ...approvalHandlers(recorder),
+    ...gapHandlers(recorder),
     ...killHandlers(recorder, guard),
     ...policyHandlers(recorder, options),
     ...secretHandlers(recorder, guard),

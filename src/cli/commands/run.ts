@@ -39,7 +39,10 @@ export function build(context: Context): Command {
       .action(async (words: readonly string[], options: RunOptions) => {
         try {
           const [command, ...args] = commandOf(words);
-          await run(context, command, args, options);
+          await run(context, command, args, options).catch(async (cause: unknown) => {
+            const { runUngoverned } = await import('./run/ungoverned.ts');
+            await runUngoverned(context, command, args, options, cause);
+          });
         } catch (error) {
           const debug = (context.env.TALLY_DEBUG ?? '') !== '';
           printFailure(error, context.stderr, { json: context.json, debug });

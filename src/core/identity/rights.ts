@@ -30,7 +30,8 @@ export const RIGHTS = {
   checkpoint: ALL,
 
   // working
-  'secret.access': WORKING, 'secret.gap': WORKING,
+  'secret.access': WORKING, 'secret.gap': WORKING,   'gap.report': WORKING,
+ 
   record: WORKING,          'run.start': WORKING,     'run.end': WORKING,       'token.delegate': WORKING,
 
   // answering: who may approve what is for the policy to say

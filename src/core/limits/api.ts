@@ -24,6 +24,8 @@ export const API_LIMITS = {
   apiRefusedLinks: 60,
   /** People who are told of requests for approval, each at one destination. */
   approvalNotices: 32,
+  /** The file of what ran while nothing could be recorded: some ten thousand lines. When it is full nothing goes on. */
+  noteFileBytes: 1024 * 1024,
   /** Different differences that a replay against another policy tells apart; the rest is counted together. */
   replayRows: 1_000,
   /** Decisions that did not replay and are named one by one; all are counted. */

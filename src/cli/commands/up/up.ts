@@ -14,6 +14,7 @@ import { alertsOf } from './alerts.ts';
 import { announce } from './announce.ts';
 import { openNotices } from './notices.ts';
 import { openTiles } from './tiles.ts';
+import { tellUngovernedLater } from './told.ts';
 import { watchPolicy } from './watch.ts';
 
 export interface UpOptions {
@@ -60,12 +61,14 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
     const policy = options.watch ? watchPolicy(context, session) : undefined;
     const { paths } = context;
     const { directory } = await context.openReader();
+    const told = tellUngovernedLater(context, session);
     const notices = await openNotices(context, session, tiles?.api);
     const index = startFeeder({ paths, directory, onWarning: context.warn });
     try {
       why = await untilStopped(session, stop);
     } finally {
       policy?.close();
+      told.close();
       await notices?.close();
       await index.close();
     }

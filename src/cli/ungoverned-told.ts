@@ -1,0 +1,30 @@
+/** What ran while nothing could be recorded, said in the log as soon as it can be. */
+import { ulidSource } from '../core/ulid.ts';
+import { random } from '../open/lock.ts';
+import { hasNotes, placesOf, tellNotes } from '../open/notes.ts';
+import type { Session } from '../open.ts';
+import type { Context } from './context.ts';
+import { counted } from './facts.ts';
+
+/** Says in the log what ran without it. Never throws: it is tried again by the next command, and by `tally up`. */
+export async function tellUngoverned(
+  { paths, warn, now }: Pick<Context, 'paths' | 'warn' | 'now'>,
+  session: Pick<Session, 'ask'>,
+): Promise<void> {
+  const places = placesOf(paths);
+  if (!hasNotes(places)) return;
+  const ulid = ulidSource(random);
+  try {
+    const count = await tellNotes(
+      places,
+      () => `log_${ulid(now())}`,
+      (gap) => session.ask('gap.report', gap),
+    );
+    if (count > 0)
+      warn(
+        `${counted(count, 'action')} ran while nothing could be recorded; the log tells of it now: tally log list --type log.gap`,
+      );
+  } catch (error) {
+    warn(`an earlier gap is not in the log yet: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
