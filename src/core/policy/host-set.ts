@@ -25,7 +25,7 @@ export function hostSet(entries: readonly string[]): HostSet {
   if (listed.has('*')) return { has: () => true };
   const wild = entries.some(isWild);
   const either = (host: string, port: number | undefined): boolean =>
-    listed.has(host.includes(':') ? formatHostPort(host) : host) || listed.has(formatHostPort(host, port));
+    listed.has(host) || listed.has(formatHostPort(host)) || listed.has(formatHostPort(host, port));
   return {
     has(host, port) {
       if (either(host, port)) return true;
