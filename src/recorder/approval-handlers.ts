@@ -30,6 +30,10 @@ export interface Refusal {
   readonly why: string;
 }
 
+const BEFORE: { readonly [status in Approval['status']]?: string } = {
+  granted: 'approved',
+  used: 'approved and used',
+};
 const VERB: Readonly<Record<Answer, string>> = { grant: 'approved', deny: 'denied' };
 
 /**
@@ -90,7 +94,7 @@ export async function answerApproval(
         why:
           status === 'expired'
             ? 'it ran out before it was answered'
-            : `it was ${status === 'used' ? 'approved and used' : status} before; it cannot be ${VERB[answer]} again`,
+            : `it was ${BEFORE[status] ?? status} before; it cannot be ${VERB[answer]} again`,
       },
       'the caller has to ask again',
       now,

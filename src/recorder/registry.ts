@@ -3,34 +3,22 @@
  * snapshot beside the log saves reading it all at every start; it names the size that it reflects, and deleting it loses
  * nothing.
  */
-import { type Entry, EntrySchema } from '../core/entry.ts';
-import { TallyError } from '../core/error.ts';
+import type { Entry } from '../core/entry.ts';
 import { covers, joinNeeds, type Needs, noNeeds } from '../core/governance/needs.ts';
-import {
-  emptyGovernance,
-  foldEntry,
-  GOVERNED_MENTIONS,
-  type GovernanceState,
-  isGovernedType,
-  takeWindows,
-} from '../core/governance/state.ts';
+import { emptyGovernance, foldEntry, type GovernanceState, takeWindows } from '../core/governance/state.ts';
 import { identify } from '../core/identity/identify.ts';
 import { applyEntry, emptyRegistry } from '../core/identity/registry.ts';
 import { parseRegistry, type Saved, serializeRegistry } from '../core/identity/saved.ts';
 import type { RegistryState } from '../core/identity/state.ts';
 import type { JsonObject } from '../core/json.ts';
-import { parseJson } from '../core/parse.ts';
 import type { Identity } from '../core/policy/types.ts';
 import type { LogReader, ObjectStore } from '../core/ports.ts';
-import { isObject } from '../core/query/fields.ts';
-import { parseCarried } from '../core/retention/carried.ts';
-import { LOG_ERASE } from '../core/retention/erase-entry.ts';
-import { HOLD_ADD, HOLD_RELEASE } from '../core/retention/hold.ts';
-import { foldPrunes, LOG_PRUNE, type PruneFold } from '../core/retention/prune-entry.ts';
+import { foldPrunes, type PruneFold } from '../core/retention/prune-entry.ts';
 import type { Claims } from './api.ts';
-import { type Line, lineMentions, lineText, lineType, scanEntries, scanEntriesAt } from './lines.ts';
-import { foldActions } from './orphans.ts';
+import { type Base, carriedBases, nothingCarried } from './carried-bases.ts';
+import { type Line, lineType, scanEntries, scanEntriesAt } from './lines.ts';
 import type { OpenAction } from './pending.ts';
+import { createFold, type Fold } from './registry-fold.ts';
 
 export interface RegistryHolder {
   /** Takes note of an entry as it is sequenced: a revocation is effective at once. */
@@ -65,57 +53,6 @@ export interface Projection {
     readonly saved: number;
   }>;
 }
-
-const REGISTRY_TYPES: ReadonlySet<string> = new Set([
-  'agent.register',
-  'token.issue',
-  'token.revoke',
-  'run.start',
-  'run.end',
-  HOLD_ADD,
-  HOLD_RELEASE,
-  LOG_PRUNE,
-  LOG_ERASE,
-]);
-
-function createFold({ state, open, governance }: Saved, withActions = true) {
-  const before = new Set(withActions ? open : []);
-  const from = state.size;
-  const actions = foldActions();
-  return {
-    state,
-    governance,
-    actions,
-    from,
-    before,
-    see(line: Line, index: number, type: string): void {
-      if (index < from && !before.has(index)) return;
-      if (withActions) actions.see(line, type);
-      if (index < from) return;
-      if (isGoverned(line, type)) foldEntry(governance, objectOf(line));
-      if (!REGISTRY_TYPES.has(type)) return;
-      const entry = entryOf(lineText(line));
-      if (entry !== undefined) applyEntry(state, entry);
-    },
-  };
-}
-
-/** A nested field can say the same: the fold looks closely. */
-function isGoverned(line: Line, type: string): boolean {
-  return isGovernedType(type) || GOVERNED_MENTIONS.some((text) => lineMentions(line, text));
-}
-
-function objectOf(line: Line): JsonObject {
-  try {
-    const value = parseJson(lineText(line));
-    return isObject(value) ? value : {};
-  } catch {
-    // Not JSON: nothing that any recorder wrote, and for verification to name.
-    return {};
-  }
-}
-
-type Fold = ReturnType<typeof createFold>;
 
 /** Whatever is wrong with a snapshot, the log tells the same. */
 async function loadSaved(objects: ObjectStore, name: string): Promise<Saved> {
@@ -193,41 +130,10 @@ export async function loadProjection(
   };
 }
 
-interface Base {
-  /** In the name of the object, and of its bytes. */
-  readonly sha256: string;
-  readonly saved: Saved;
-}
-
-/** What prunes carried on, of those that reach as far as entry `first`; the one that reaches furthest first. */
-async function carriedBases(log: LogReader, first: number): Promise<Base[]> {
-  if (first === 0) return [];
-  const bases: Base[] = [];
-  for (const name of await log.objects.list('pruned/')) {
-    const sha256 = /^pruned\/([0-9a-f]{64})\.json$/.exec(name)?.[1];
-    const carried = sha256 === undefined ? undefined : parseCarried(await log.objects.get(name), sha256);
-    const saved = carried === undefined ? undefined : parseRegistry(carried.registry, { carried: true });
-    if (sha256 !== undefined && saved !== undefined && saved.state.size >= first)
-      bases.push({ sha256, saved });
-  }
-  return bases.sort((a, b) => b.saved.state.size - a.saved.state.size);
-}
-
 /** Nobody has to trust the object: an entry of the log says what its hash is. */
 function isCited(fold: Fold, base: Base | undefined): boolean {
   return (
     base === undefined || fold.state.prunes.some((note) => 'carried' in note && note.carried === base.sha256)
-  );
-}
-
-function nothingCarried(first: number): TallyError {
-  return new TallyError(
-    'LOG_DAMAGED',
-    `the log begins at entry ${first}, and what its pruning carried on is gone or is another one`,
-    {
-      hint: 'restore logs/<log>/pruned from a backup; `tally verify` tells what else is missing. After an honest loss, `tally log continue --reason …` starts a new log that cites this one',
-      details: { index: first },
-    },
   );
 }
 
@@ -336,14 +242,5 @@ function noteUse(state: RegistryState, { agent_token, run_token }: Claims, nowMs
   for (const presented of [agent_token, run_token]) {
     const id = presented?.split('.', 1)[0];
     if (id !== undefined && state.tokens.has(id)) state.used.set(id, nowMs);
-  }
-}
-
-function entryOf(text: string): Entry | undefined {
-  try {
-    return EntrySchema.safeParse(parseJson(text)).data;
-  } catch {
-    // Not JSON: nothing that any recorder wrote, and for verification to name.
-    return undefined;
   }
 }

@@ -10,6 +10,7 @@ import { LIMITS } from '../core/limits.ts';
 import type { Redactor } from '../core/redact/redact.ts';
 import type { Producer, Receipt } from './api.ts';
 import { type Batch, createBatch } from './batch.ts';
+import { checkParts } from './entry-bounds.ts';
 import { toOpenAction } from './orphans.ts';
 import { createPackPlaces } from './pack-places.ts';
 import type { PreparedPayload } from './payloads.ts';
@@ -277,27 +278,4 @@ function withoutSecrets(error: unknown, redactor: Redactor): unknown {
   const { value, count } = redactor.redactText(error.message);
   if (count === 0) return error;
   return new TallyError(error.code, value, error.hint === undefined ? {} : { hint: error.hint });
-}
-
-/** Parts with bounds of their own. An entry smaller than a bound cannot break it, so most entries pay one comparison. */
-function checkParts(entry: Entry, size: number): void {
-  if (entry.reason !== undefined) checkBytes('reason', entry.reason, LIMITS.reasonBytes);
-  if (size > LIMITS.decisionInputsBytes && entry.decision?.inputs !== undefined) {
-    checkBytes('decision.inputs', JSON.stringify(entry.decision.inputs), LIMITS.decisionInputsBytes);
-  }
-  if (size > LIMITS.freeObjectBytes) {
-    if (entry.metadata !== undefined)
-      checkBytes('metadata', JSON.stringify(entry.metadata), LIMITS.freeObjectBytes);
-    if (entry.risk !== undefined) checkBytes('risk', JSON.stringify(entry.risk), LIMITS.freeObjectBytes);
-  }
-}
-
-function checkBytes(name: string, text: string, most: number): void {
-  if (text.length * 3 <= most) return;
-  const bytes = Buffer.byteLength(text);
-  if (bytes > most) {
-    throw new TallyError('ENTRY_TOO_LARGE', `${name} has ${bytes} bytes; at most ${most} are kept`, {
-      hint: `shorten ${name}; nothing was recorded for this event`,
-    });
-  }
 }

@@ -19,6 +19,7 @@ import { fail, skip } from './doctor/check.ts';
 import { checkFiles } from './doctor/files.ts';
 import { checkIndex } from './doctor/index.ts';
 import { checkMasterKey, checkOperator, checkSigningKey, checkVault } from './doctor/keys.ts';
+import { checkKill } from './doctor/kill.ts';
 import { type AnchoredHeads, checkHead, checkRecovery } from './doctor/log.ts';
 import { checkKeyHistory, checkRetiredKeys } from './doctor/rotation.ts';
 import { checkConfig, checkPolicy } from './doctor/settings.ts';
@@ -87,6 +88,7 @@ async function examine(context: Context): Promise<readonly Check[]> {
     await checkAlerts(context, running),
     await checkIndex(paths, opened.directory, running !== undefined),
     await checkPolicy(context, running),
+    await checkKill(context, running),
     checkRetention(await retentionStatus(context, running), running !== undefined),
     ...(await checkBroker(running)),
   ];

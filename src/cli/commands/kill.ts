@@ -1,14 +1,13 @@
 import { Command } from 'commander';
-import type { KillSwitch } from '../../core/governance/kill.ts';
 import type { Context } from '../context.ts';
 import { counted } from '../facts.ts';
 import { examples, readingOptions } from '../help.ts';
+import { killSwitches } from '../kill.ts';
 import { unlockIfAsked } from '../operator/prompt.ts';
 import { safe, toJson } from '../output/safe.ts';
 import { layOut } from '../output/table.ts';
 import { formatRecent } from '../output/time.ts';
 import { wrap } from '../output/width.ts';
-import { askRunning } from '../running.ts';
 
 interface SetOptions {
   readonly scope: string;
@@ -69,12 +68,6 @@ async function set(context: Context, on: boolean, { scope, reason, json }: SetOp
   } finally {
     await session.close();
   }
-}
-
-export async function killSwitches(context: Context): Promise<readonly KillSwitch[]> {
-  const told = await askRunning(context, (ask) => ask('kill.list', {}));
-  if (told !== undefined) return told.switches;
-  return (await import('../../open/governance-look.ts')).killWithoutRecorder(context.paths);
 }
 
 async function status(

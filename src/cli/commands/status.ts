@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { counted, type Fact, factLines, formatBytes, oneLine } from '../facts.ts';
 import { examples } from '../help.ts';
+import { killText } from '../kill.ts';
 import { safe, toJson } from '../output/safe.ts';
 import type { Style } from '../output/style.ts';
 import { formatDuration } from '../output/time.ts';
@@ -41,6 +42,20 @@ function statusFacts(status: Status, style: Style): readonly Fact[] {
         (recorder.running ? style.yellow('none: this recorder was started without one') : 'not running'),
     ],
     ['live', status.tail.url],
+    [
+      'kill',
+      status.kill === undefined || status.kill.length === 0
+        ? undefined
+        : style.red(`switched off: ${killText(status.kill)}; tally kill status`),
+    ],
+    [
+      'approvals',
+      status.approvals_waiting === undefined
+        ? undefined
+        : style.yellow(
+            `${counted(status.approvals_waiting, 'call')} waiting for a person: tally approvals list`,
+          ),
+    ],
     ...(log === undefined ? [] : logFacts(log, style)),
     [
       'sealing',

@@ -121,16 +121,20 @@ function facts(one: ListedApproval, nowMs: number, utc: boolean, style: Style): 
     ['state', `${paintOf(status, style)(WORDS[status])}${answered}`],
     ['until', `${formatTime(one.expires_at, { utc })} (${until(one, nowMs, utc)})`],
     ['asked', formatTime(one.requested_at, { utc })],
-    [
-      'why',
-      safe([message, rule === undefined ? undefined : `rule ${rule}`, asked].filter(isSaid).join(', ')),
-    ],
+    ['why', safe(whyAsked(message, rule, asked))],
     ['says', one.reason === undefined ? undefined : safe(one.reason)],
     ['with', credentials === undefined ? undefined : safe(credentials.join(', '))],
     ['run', run_id === undefined ? undefined : safe(run_id)],
     ['may answer', safe(one.approvers.join(', '))],
     ['request', `${one.id} (entry ${one.index})`],
   ];
+}
+
+/** The message names the rule already where there is one. */
+function whyAsked(message: string | undefined, rule: string | undefined, asked: string | undefined): string {
+  const named = rule !== undefined && message?.includes(rule) === false ? `rule ${rule}` : undefined;
+  const words = [message, named].filter(isSaid).join(', ');
+  return asked === undefined ? words : `${words} (${asked})`.trimStart();
 }
 
 const isSaid = (text: string | undefined): text is string => text !== undefined && text !== '';

@@ -3,6 +3,7 @@ import { readdir, readFile, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AlertState } from '../../../core/alert/state.ts';
 import { isTallyError } from '../../../core/error.ts';
+import type { KillSwitch } from '../../../core/governance/kill.ts';
 import type { LogInfo } from '../../../core/loginfo.ts';
 import { compilePolicy } from '../../../core/policy/load.ts';
 import { openCheckpoint } from '../../../core/tlog/checkpoint.ts';
@@ -13,6 +14,7 @@ import type { OpResults } from '../../../recorder/ops.ts';
 import { readBackwards } from '../../../store/file/backwards.ts';
 import { errno } from '../../../store/file/fs.ts';
 import type { Context } from '../../context.ts';
+import { killSwitches } from '../../kill.ts';
 import { entriesPresent } from '../../present.ts';
 import { askRunning } from '../../running.ts';
 import { readPolicyText } from '../policy/file.ts';
@@ -34,6 +36,10 @@ export interface Status {
   readonly log?: LogStatus;
   /** Known to a running recorder only. */
   readonly open_actions?: number;
+  /** What is switched off; absent before the first start, and when nobody can tell. */
+  readonly kill?: readonly KillSwitch[];
+  /** Requests for approval that wait; known to a running recorder only. */
+  readonly approvals_waiting?: number;
   /** What is configured, in the order of the file. */
   readonly anchors: readonly AnchorStatus[];
   /** Why nobody can tell what is configured. */
@@ -101,12 +107,28 @@ export async function gatherStatus(context: Context): Promise<Status> {
     tail: running?.tail_url === undefined ? {} : { url: running.tail_url },
     ...(log === undefined ? {} : { log }),
     ...(running === undefined ? {} : { open_actions: running.open_actions }),
+    ...(info === undefined ? {} : await switchedOff(context, running)),
+    ...(running?.approvals_waiting === undefined ? {} : { approvals_waiting: running.approvals_waiting }),
     ...(await configuredAnchors(context, { directory, signed: log?.signed ?? 0 }, running)),
     ...(log === undefined ? {} : await alerts(context, running)),
     policy: await policyStatus(context, running),
     ...(retention === undefined ? {} : { retention }),
     disk: await diskStatus(context.paths),
   };
+}
+
+/** What is wrong with the log is told by what reads it, and by `tally verify`. */
+async function switchedOff(
+  context: Context,
+  running: OpResults['status'] | undefined,
+): Promise<Pick<Status, 'kill'>> {
+  if (running !== undefined) return { kill: running.kill ?? [] };
+  try {
+    return { kill: await killSwitches(context) };
+  } catch (error) {
+    if (!isTallyError(error)) throw error;
+    return {};
+  }
 }
 
 /** As with anchors: what is wrong with the configuration is told there. */
