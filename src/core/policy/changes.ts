@@ -44,8 +44,9 @@ function byName(section: string, before: Members, after: Members, deep: boolean)
   return out;
 }
 
+/** A rate is one value: half of one says nothing. */
 const isMembers = (value: unknown): value is Members =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !('window_ms' in value);
 
 function lines(before: readonly AllowedHost[], after: readonly AllowedHost[]): PolicyDifference[] {
   const had = new Set(before.map(text));

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { durationText } from '../../../core/alert/duration.ts';
 import { TallyError } from '../../../core/error.ts';
 import { type PolicyDifference, policyChanges } from '../../../core/policy/changes.ts';
 import type { CompiledPolicy } from '../../../core/policy/compiled.ts';
@@ -8,6 +9,7 @@ import { TENANT } from '../../../paths.ts';
 import type { Context } from '../../context.ts';
 import { counted } from '../../facts.ts';
 import { safe, safeJsonText, toJson } from '../../output/safe.ts';
+import { wrap } from '../../output/width.ts';
 import { readPolicy } from '../../snapshot.ts';
 import { readPolicyText } from './file.ts';
 import { type DiffLine, diffLines, hunks } from './text-diff.ts';
@@ -47,6 +49,10 @@ async function fromLog(context: Context, asked: string, dir: string | undefined)
         asked === NOW || one.version === asked || (asked.length >= 6 && one.after.startsWith(asked));
       if (isIt) found = one;
     }
+    if (found?.after === undefined && asked === NOW)
+      throw new TallyError('NOT_FOUND', 'the log tells of no policy that was in force', {
+        hint: 'name two files: tally policy diff old.yaml new.yaml',
+      });
     if (found?.after === undefined)
       throw new TallyError('NOT_FOUND', `there is no file ${asked}, and the log tells of no such version`, {
         hint: '`tally policy history` lists versions; name one, or the first letters of its hash',
@@ -119,7 +125,9 @@ async function printChanges(
     section = change.section;
     const paint =
       change.what === 'added' ? style.green : change.what === 'removed' ? style.red : style.yellow;
-    await stdout.line(`  ${paint(MARKS[change.what])} ${changeText(change)}`);
+    const lines = wrap(changeText(change), stdout.width === undefined ? undefined : stdout.width - 4);
+    for (const [i, line] of lines.entries())
+      await stdout.line(i === 0 ? `  ${paint(MARKS[change.what])} ${line}` : `    ${line}`);
   }
   if (changes.length > SHOWN)
     await stdout.line(
@@ -127,14 +135,23 @@ async function printChanges(
     );
 }
 
-const value = (json: unknown): string =>
-  safe(safeJsonText(typeof json === 'string' ? json : JSON.stringify(json)));
+/** Rates and times as the file has them: 6/10s, 15m. */
+function asWritten(key: string, json: unknown): unknown {
+  if (key.endsWith('_ms') && typeof json === 'number') return durationText(json);
+  if (typeof json !== 'object' || json === null || !('window_ms' in json) || !('count' in json)) return json;
+  return `${String(json.count)}/${durationText(Number(json.window_ms)).replace(/^1(?=[smhd]$)/, '')}`;
+}
+
+function value(json: unknown, name = ''): string {
+  const written = asWritten(name, json);
+  return safe(safeJsonText(typeof written === 'string' ? written : JSON.stringify(written, asWritten)));
+}
 
 function changeText({ section, what, name, before, after }: PolicyDifference): string {
   const named = name === undefined ? '' : safe(name);
   if (what === 'moved') return `${named}: place ${value(before)} → ${value(after)}`;
   if (what === 'changed')
-    return `${named === '' ? '' : `${named}: `}${value(before ?? 'nothing')} → ${value(after ?? 'nothing')}`;
+    return `${named === '' ? '' : `${named}: `}${value(before ?? 'nothing', name)} → ${value(after ?? 'nothing', name)}`;
   if (named === '')
     return what === 'added'
       ? 'only those listed are members now'

@@ -1,3 +1,4 @@
+import { durationText } from '../../../core/alert/duration.ts';
 import type { Decision } from '../../../core/entry.ts';
 import { compilePolicy } from '../../../core/policy/load.ts';
 import { suppose } from '../../../core/policy/suppose.ts';
@@ -84,7 +85,7 @@ async function print(
   await stdout.line();
   if (wanted !== undefined)
     await stdout.line(
-      `who may approve: ${wanted.approvers.map(safe).join(', ')}; for ${Math.round(wanted.ttl_ms / 1000)} s`,
+      `who may approve: ${wanted.approvers.map(safe).join(', ')}; within ${durationText(wanted.ttl_ms)}`,
     );
   if (retry_after_ms !== undefined) await stdout.line(`one more fits in ${retry_after_ms} ms`);
   if (decision.enforced === false)

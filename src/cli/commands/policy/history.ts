@@ -2,7 +2,7 @@ import type { Context } from '../../context.ts';
 import { counted } from '../../facts.ts';
 import { safe, toJson } from '../../output/safe.ts';
 import { type Cell, type Column, layOut } from '../../output/table.ts';
-import { formatTime } from '../../output/time.ts';
+import { formatRecent } from '../../output/time.ts';
 import { recordRead } from '../../record-read.ts';
 import { type PolicyVersion, policyVersions } from './versions.ts';
 
@@ -18,13 +18,13 @@ const HASH_SHOWN = 12;
 
 const COLUMNS: readonly Column[] = [
   { header: '#', align: 'right' },
-  { header: 'WHEN', shrinkTo: 10 },
-  { header: 'VERSION', shrinkTo: 8 },
+  { header: 'WHEN' },
+  { header: 'VERSION', shrinkTo: 8, weight: 4 },
   { header: 'HOW' },
   { header: 'WHO', shrinkTo: 6, optional: 2 },
   { header: 'BEFORE', optional: 4 },
   { header: 'AFTER', optional: 3 },
-  { header: 'WHY', shrinkTo: 8, optional: 1 },
+  { header: 'WHY', shrinkTo: 16, optional: 1 },
 ];
 
 export async function history(context: Context, options: HistoryOptions): Promise<void> {
@@ -45,18 +45,23 @@ export async function history(context: Context, options: HistoryOptions): Promis
   }
   if (options.json === true) return context.stdout.line(toJson({ versions, left_out: left }));
   if (versions.length === 0) return context.stderr.line('The log tells of no policy yet.');
-  await print(context, versions, options.utc === true);
+  await print(context, versions, options.utc === true, context.now());
   if (left > 0) await context.stderr.line(`${counted(left, 'older one')}: --all`);
 }
 
 const hash = (text: string | undefined): string => (text === undefined ? '-' : text.slice(0, HASH_SHOWN));
 
-async function print({ stdout }: Context, versions: readonly PolicyVersion[], utc: boolean): Promise<void> {
+async function print(
+  { stdout }: Context,
+  versions: readonly PolicyVersion[],
+  utc: boolean,
+  nowMs: number,
+): Promise<void> {
   const { style } = stdout;
   const bad = (how: PolicyVersion['how']): boolean => how === 'refused' || how === 'denied';
   const cells = versions.map((one): readonly Cell[] => [
     { text: String(one.index), paint: style.dim },
-    { text: safe(formatTime(one.ts, { utc })), paint: style.dim },
+    { text: safe(formatRecent(one.ts, nowMs, { utc })), paint: style.dim },
     { text: safe(one.version ?? '-') },
     { text: one.how, ...(bad(one.how) ? { paint: style.red } : {}) },
     { text: safe(one.who ?? '-') },

@@ -1,7 +1,7 @@
 /** Which policies were in force, as the log tells it: changes, starts with another file, and attempts that failed. */
 import type { JsonObject } from '../../../core/json.ts';
 import { present } from '../../../core/policy/compile/complain.ts';
-import { booleanAt, field, textAt } from '../../../core/query/fields.ts';
+import { booleanAt, field, numberAt, textAt } from '../../../core/query/fields.ts';
 import type { OpenedQuery } from '../../../open/query.ts';
 import { readRows } from '../../asking.ts';
 
@@ -22,10 +22,12 @@ export interface PolicyVersion {
 }
 
 function who(entry: JsonObject): { readonly who?: string; readonly email?: string } {
+  const uid = numberAt(entry, 'actor', 'os', 'uid');
   const id =
     textAt(entry, 'actor', 'user', 'id') ??
     textAt(entry, 'actor', 'os', 'user') ??
-    textAt(entry, 'actor', 'agent_id');
+    textAt(entry, 'actor', 'agent_id') ??
+    (uid === undefined ? undefined : `uid ${uid}`);
   return present({ who: id, email: textAt(entry, 'actor', 'user', 'email') });
 }
 
