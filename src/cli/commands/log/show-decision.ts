@@ -4,7 +4,7 @@ import { isReasonCode, REASONS } from '../../../core/policy/reasons.ts';
 import { field, isObject, listAt, numberAt, textAt } from '../../../core/query/fields.ts';
 import { safe, toJsonLine } from '../../output/safe.ts';
 import type { Style } from '../../output/style.ts';
-import { formatTime } from '../../output/time.ts';
+import { formatDuration, formatTime } from '../../output/time.ts';
 import type { ShownSnapshot } from '../../snapshot.ts';
 import { block, join, type Line, named, type TextOptions } from './show-lines.ts';
 
@@ -25,7 +25,6 @@ export function decisionLines(entry: JsonObject, style: Style): Line[] {
     named('rule', textAt(decision, 'rule')),
     named('engine', textAt(decision, 'engine')),
   ]);
-  const approval = textAt(decision, 'approval', 'id');
   const layers = listAt(decision, 'layers').map((layer) => layerText(layer, style));
   return [
     [
@@ -34,14 +33,28 @@ export function decisionLines(entry: JsonObject, style: Style): Line[] {
     ],
     ...block(
       '',
-      [
-        means === undefined ? '' : safe(means),
-        policy,
-        approval === undefined ? '' : `approval ${safe(approval)}`,
-      ].filter((text) => text !== ''),
+      [means === undefined ? '' : safe(means), policy, ...personLines(decision)].filter(
+        (text) => text !== '',
+      ),
     ),
     ...block('layers', layers),
     ...block('read', inputTexts(field(decision, 'inputs'))),
+  ];
+}
+
+/** What a person has to say, or said, and when it can be tried again. */
+function personLines(decision: Json): string[] {
+  const approvers = listAt(decision, 'wanted', 'approvers').filter((name) => typeof name === 'string');
+  const ttl = numberAt(decision, 'wanted', 'ttl_ms');
+  const approval = textAt(decision, 'approval', 'id');
+  const approver = textAt(decision, 'approval', 'approver');
+  const retry = numberAt(decision, 'retry_after_ms');
+  const within = ttl === undefined ? '' : ` within ${formatDuration(ttl)}`;
+  const by = approver === undefined ? '' : ` by ${safe(approver)}`;
+  return [
+    approvers.length === 0 ? '' : `to be approved by ${approvers.map(safe).join(' or ')}${within}`,
+    approval === undefined ? '' : `approval ${safe(approval)}${by}`,
+    retry === undefined ? '' : `one more fits in ${formatDuration(retry)}`,
   ];
 }
 
@@ -49,9 +62,12 @@ function layerText(layer: Json, style: Style): string {
   const result = textAt(layer, 'result');
   const mark = result === 'pass' ? style.green('✓') : result === 'fail' ? style.red('✗') : style.dim('–');
   const us = numberAt(layer, 'us');
+  const reason = textAt(layer, 'reason');
+  // A layer that passes and gives a reason has passed on the condition that somebody approves.
+  const asks = result === 'pass' ? 'wants an approval: ' : '';
   return join([
     `${mark} ${safe(textAt(layer, 'layer') ?? '?')}`,
-    textAt(layer, 'reason') === undefined ? undefined : safe(textAt(layer, 'reason') ?? ''),
+    reason === undefined ? undefined : `${asks}${safe(reason)}`,
     us === undefined ? undefined : style.dim(`${us} µs`),
   ]);
 }
