@@ -159,6 +159,30 @@ describe('what tokens are derived from', () => {
     assert.equal(who(state, { run_token: nested.token }).level, 'declared');
   });
 
+  it('ends in an answer on any saved state that is read, however it was damaged', () => {
+    const good = (list: readonly Step[]) => serializeRegistry({ state: after(...list), open: [] });
+    const damage = fc.record({ at: fc.nat(), length: fc.nat(40), text: fc.oneof(fc.string(), fc.json()) });
+    const other = fc.oneof(fc.nat(10).map(idOf), fc.json());
+    fc.assert(
+      fc.property(steps, fc.array(damage, { maxLength: 3 }), fc.nat(10), other, (list, damages, from, to) => {
+        let text = good(list);
+        for (const { at, length, text: put } of damages) {
+          const start = at % (text.length + 1);
+          text = text.slice(0, start) + put + text.slice(start + length);
+        }
+        // One token's id for another's: what it was derived from, or something that never was.
+        for (const saved of [text, good(list).replaceAll(idOf(from), to)]) {
+          const parsed = parseRegistry(saved);
+          for (const claim of parsed === undefined ? [] : claims) {
+            const { level, failure } = who(parsed?.state ?? emptyRegistry(), claim);
+            assert.ok(level !== 'issued' || failure === undefined);
+          }
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
   it('is refused in a saved state where it goes in circles or forwards', () => {
     const [a, b] = tokens as [MintedToken, MintedToken];
     const state = after(['token.issue', issue('a', a)], ['token.issue', issue('b', b, { parent: a.id })]);
