@@ -2,10 +2,12 @@
 import { z } from 'zod';
 import { LIMITS } from '../../core/limits.ts';
 import {
+  ApprovalRefShape,
   DecisionAnswerShape,
   DecisionBatchAnswerShape,
   DecisionBatchShape,
   DecisionRequestShape,
+  DecisionShape,
   ErrorShape,
   OutcomeAnswerShape,
   OutcomeBatchAnswerShape,
@@ -152,7 +154,8 @@ const OPERATIONS: readonly Operation[] = [
 
 export function openApi(version: string): object {
   const paths: Record<string, Record<string, object>> = {};
-  const shapes = new Set<z.ZodType>([ErrorShape]);
+  // Those that others are made of have names of their own.
+  const shapes = new Set<z.ZodType>([ErrorShape, DecisionShape, ApprovalRefShape]);
   for (const { method, path, id, summary, request, answer, also, parameters, security } of OPERATIONS) {
     for (const shape of [request, answer]) if (shape !== undefined) shapes.add(shape);
     const operation = {
@@ -166,7 +169,7 @@ export function openApi(version: string): object {
         ...Object.fromEntries(
           [...also]
             .sort((a, b) => a - b)
-            .map((status) => [status, { description: ALSO[status], content: json(ErrorShape) }]),
+            .map((status) => [status, { $ref: `#/components/responses/${status}` }]),
         ),
       },
     };
@@ -195,6 +198,12 @@ export function openApi(version: string): object {
           description: 'agt_… of an agent, run_… of a run; opr_… for what is the operator’s.',
         },
       },
+      responses: Object.fromEntries(
+        Object.entries(ALSO).map(([status, description]) => [
+          status,
+          { description, content: json(ErrorShape) },
+        ]),
+      ),
       schemas: schemasOf([...shapes]),
     },
   };
