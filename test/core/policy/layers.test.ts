@@ -106,9 +106,21 @@ describe('the allowlist layer', () => {
       'http://api.example/': /https only; .*: tally policy allow api\.example --http$/,
       'https://10.0.0.9/': /a private address; .*: tally policy allow 10\.0\.0\.9 --internal$/,
       'http://169.254.169.254/': /nothing in the policy can allow it$/,
+      'http://x.localhost:9/': /tally policy allow x\.localhost:9 --http --internal$/,
     };
     for (const [url, message] of Object.entries(messages))
       assert.match(ask(requestTo(url)).message ?? '', message);
+  });
+
+  it('offers no command for an address that nothing opens, on a line that opens all others', () => {
+    const { message } = ask(requestTo('http://localhost:9000/'), { addresses: ['169.254.169.254'] });
+    assert.match(message ?? '', /nothing in the policy can allow it$/);
+  });
+
+  it('names no host where the call names none', () => {
+    const call = { tenant_id: 'local', action: { name: 'http.call' }, credentials: [] };
+    const { message } = decide(call, policyOf('allowlist: []'), inputsOf());
+    assert.equal(message, 'the allowlist is empty, so every call is stopped');
   });
 
   it('never puts text of the caller into a command', () => {

@@ -28,8 +28,9 @@ export const limitsLayer: Layer = {
         return fail('inputs_missing', `what was counted for ${window.key} was not read for this call`);
       if (read.count < window.rate.count) continue;
       full ??= window;
-      // A call fits when the last of them has room.
-      freeIn = Math.max(freeIn, read.free_in_ms ?? window.rate.window_ms);
+      // A call fits when the last of them has room, and no window is full for longer than it is.
+      const { window_ms } = window.rate;
+      freeIn = Math.max(freeIn, Math.min(Math.ceil(read.free_in_ms ?? window_ms), window_ms));
     }
     if (full === undefined) return PASS;
     const { rate, reason } = full;

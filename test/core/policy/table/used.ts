@@ -89,6 +89,18 @@ const windows: readonly Case[] = [
     }),
   },
   {
+    what: 'a time that is longer than the window, or no whole number, is brought to what it can be',
+    layer: 'limits',
+    says: 'fail',
+    reason: 'rate_limited_user',
+    message: 'too many calls of this user: 6 in 10 s are the most; one more fits in 10 s',
+    retry_after_ms: 10_000,
+    inputs: full({
+      'user:u_17:interactive/10000': { count: 7, free_in_ms: 1e300 },
+      'tenant:local/60000': { count: 100, free_in_ms: 0.5 },
+    }),
+  },
+  {
     what: 'a window that was not read',
     layer: 'limits',
     says: 'fail',
