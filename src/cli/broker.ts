@@ -3,6 +3,7 @@ import { createBroker } from '../capture/proxy/broker.ts';
 import { systemResolve } from '../capture/proxy/resolve.ts';
 import { isTallyError, TallyError } from '../core/error.ts';
 import type { Session } from '../open.ts';
+import type { Client } from '../recorder/ops.ts';
 import type { Context } from './context.ts';
 import { askRunning } from './running.ts';
 
@@ -50,10 +51,11 @@ export async function startBroker(context: Context, session: Session, port: numb
  */
 export async function openBroker(
   context: Context,
-  options: { readonly advertise: boolean },
+  options: { readonly advertise: boolean; readonly client?: Client },
 ): Promise<BrokerHandle> {
+  const as = options.client === undefined ? {} : { client: options.client };
   for (let silent = 0; ; ) {
-    const session = await context.openSession();
+    const session = await context.openSession(as);
     const { proxy_url: url, proxy_of: of, pid } = await session.ask('hello', {});
     if (url !== undefined) {
       return { url, session, own: false, ofRun: of === 'run', close: () => session.close() };
@@ -62,7 +64,11 @@ export async function openBroker(
     // A command that writes ends in a moment; anything else that records without a broker stays.
     await session.close();
     try {
-      return await ownBroker(context, await context.openSession({ require: 'writer' }), options.advertise);
+      return await ownBroker(
+        context,
+        await context.openSession({ ...as, require: 'writer' }),
+        options.advertise,
+      );
     } catch (error) {
       if (!isTallyError(error) || error.code !== 'LOG_LOCKED') throw error;
       const now = await askRunning(context, (ask) => ask('hello', {}));

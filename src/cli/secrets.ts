@@ -12,6 +12,8 @@ export interface AccessOptions {
   readonly profile?: string;
   readonly provider?: string;
   readonly reason?: string;
+  /** The machine's own secrets, whatever manifest is here. */
+  readonly global?: boolean;
 }
 
 export function accessOptions(command: Command): Command {
@@ -32,6 +34,7 @@ export async function openContextSecrets(context: Context, options: AccessOption
     home: homedir(),
     directory: process.cwd(),
     file: options.file,
+    global: options.global === true,
     profile: options.profile,
     client,
     setting: secrets,

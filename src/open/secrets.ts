@@ -10,6 +10,7 @@ import type { Manifest, RequireReason } from '../capture/secrets/manifest/types.
 import type { Providers } from '../capture/secrets/provider.ts';
 import { createProviders } from '../capture/secrets/providers/registry.ts';
 import { failureMode, reasonRule, type SecretsSetting } from '../capture/secrets/setting.ts';
+import type { Vault } from '../capture/secrets/vault.ts';
 import { TallyError } from '../core/error.ts';
 import type { Session } from '../open.ts';
 import type { Paths } from '../paths.ts';
@@ -24,6 +25,8 @@ export interface SecretsOptions {
   /** The manifest; absent: looked for here and above. */
   readonly file?: string | undefined;
   readonly profile?: string | undefined;
+  /** The machine's own secrets: no manifest is read. */
+  readonly global?: boolean;
   readonly client: Client;
   readonly setting: SecretsSetting;
   /** False: nothing is recorded; only the machine's own configuration says so. */
@@ -39,8 +42,12 @@ export interface OpenedSecrets {
   readonly project: string | undefined;
   readonly profile: string | undefined;
   readonly providers: Providers;
+  /** The local vault. */
+  vault(): Promise<Vault>;
   readonly door: Door;
   readonly requireReason: RequireReason;
+  /** False: the machine's configuration says that nothing is recorded. */
+  readonly audited: boolean;
   /** Once the door was opened, and only when it could be. */
   session(): Session | undefined;
   close(): Promise<void>;
@@ -87,12 +94,18 @@ export async function openSecrets(options: SecretsOptions): Promise<OpenedSecret
         ),
   };
 
+  let own: Vault | undefined;
+  const vault = async (): Promise<Vault> => {
+    if (session !== undefined) return session.vault;
+    own ??= await (await import('./vault.ts')).readyVault(paths, options.warn);
+    return own;
+  };
   const providers = createProviders({
     env,
     home,
     directory,
     locks: paths.runtime,
-    vault: async () => session?.vault ?? (await import('./vault.ts')).vaultOf(paths),
+    vault,
   });
 
   return {
@@ -100,11 +113,14 @@ export async function openSecrets(options: SecretsOptions): Promise<OpenedSecret
     project: manifest?.project,
     profile,
     providers,
+    vault,
     door,
+    audited: options.audited,
     requireReason: reasonRule(setting, profile, manifest?.requireReason),
     session: () => session,
     async close() {
       providers.close();
+      own?.close();
       await session?.close();
     },
   };
@@ -113,7 +129,8 @@ export async function openSecrets(options: SecretsOptions): Promise<OpenedSecret
 const set = (value: string | undefined): string | undefined => (value === '' ? undefined : value);
 
 /** The reader of manifests is loaded only where there is one: most machines' own secrets need none. */
-async function manifestOf({ file, env, directory }: SecretsOptions): Promise<Manifest | undefined> {
+async function manifestOf({ file, env, directory, global }: SecretsOptions): Promise<Manifest | undefined> {
+  if (global === true) return undefined;
   const named = file ?? set(env.TALLY_SECRETS_FILE) ?? set(env.SECRETSPEC_FILE);
   const path = named ?? findManifest(directory);
   if (path === undefined) return undefined;

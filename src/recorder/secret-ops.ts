@@ -25,6 +25,8 @@ export const SECRET_OPS = {
     /** argv[0] only: arguments carry secrets. */
     command: z.string().max(1_024).optional(),
     reason: z.string().max(LIMITS.reasonBytes).optional(),
+    /** Of a run that the client has just started, and that the secrets are for. */
+    run_token: z.string().max(512).optional(),
     /** The program that asks, where it is not the command line. */
     caller: z.string().max(LIMITS.idChars).optional(),
     /** Refused already, where the request was made: it is recorded, and not decided on. */

@@ -3,8 +3,8 @@
  *
  * The policy is about agents. A credential that it names is the broker's: a program that runs inside a recorded run, that
  * brings a token, or that a coding agent started gets its value only where the policy puts it into environments
- * (`styles: [env_inject]`). What the policy does not name is the machine's own, and a person's own hand is not bound by
- * either; kill switches, membership, rules and limits are for everybody.
+ * (`styles: [env_inject]`). The same holds for what a person puts into a program's environment. What the policy does not
+ * name is the machine's own, and a person may look at everything; kill switches, membership, rules and limits are for everybody.
  */
 import type { Actor, Event, SecretAccess } from '../core/entry.ts';
 import { actorFor, actorQuality } from '../core/policy/principal.ts';
@@ -56,7 +56,8 @@ export function secretHandlers(
   };
 }
 
-function claimsOf({ project_id, environment }: Wanted, { run_token, agent_token }: Client) {
+function claimsOf(wanted: Wanted, { agent_token, ...client }: Client) {
+  const { project_id, environment, run_token = client.run_token } = wanted;
   return {
     ...(run_token === undefined ? {} : { run_token }),
     ...(agent_token === undefined ? {} : { agent_token }),
@@ -123,8 +124,8 @@ function requestOf(
   const { compiled } = recorder.policy();
   const named = [...(wanted.key === undefined ? [] : [wanted.key]), ...(wanted.keys ?? [])];
   const isAgent = client.detected !== undefined || identity.level !== 'anonymous';
-  // A check hands out nothing.
-  const bound = isAgent && wanted.operation !== 'check';
+  // A check hands out nothing, and what is put into a program's environment is bound whoever does it.
+  const bound = wanted.operation === 'run' || (isAgent && wanted.operation !== 'check');
   return {
     tenant_id: recorder.tenant,
     ...placeOf(identity, wanted),

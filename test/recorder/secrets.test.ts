@@ -78,6 +78,7 @@ test('a credential that the policy names is handed to an agent only where the po
   assert.equal((await access({ operation: 'get', key: 'HANDED' }, AGENT)).outcome, 'allow');
   assert.equal((await access({ operation: 'check', keys: ['BROKERED'] }, AGENT)).outcome, 'allow');
   assert.equal((await access({ operation: 'get', key: 'BROKERED' }, PERSON)).outcome, 'allow');
+  assert.equal((await access({ operation: 'run', keys: ['BROKERED'] }, PERSON)).outcome, 'stop');
   const [pre, post] = entries();
   assert.deepEqual(
     [pre?.decision?.outcome, pre?.decision?.layer, post?.phase, post?.parent_id],

@@ -43,6 +43,8 @@ export interface Wanted {
   readonly command?: string | undefined;
   readonly reason?: string | undefined;
   readonly requireReason: RequireReason;
+  /** Of a run that was just started for it. */
+  readonly runToken?: string | undefined;
   /** The program that asks, where it is not the command line. */
   readonly caller?: string | undefined;
 }
@@ -130,7 +132,8 @@ async function begin(door: Door, params: OpParams<'secret.access'>): Promise<Beg
 
 const askFor = (ask: Ask, params: OpParams<'secret.access'>) => ask('secret.access', params);
 
-function unrecorded(door: Door, error: unknown): undefined {
+/** Throws unless `door` lets a person go on without a record; then that is told, and remembered. */
+export function unrecorded(door: Door, error: unknown): undefined {
   if (!isTallyError(error) || !UNAVAILABLE.has(error.code)) throw error;
   if (door.mode === 'closed' || door.isAgent) {
     const whose =
@@ -216,7 +219,7 @@ function fitting(keys: readonly string[]): readonly string[] {
 }
 
 function paramsOf(wanted: Wanted, reason: string | undefined, missing: boolean): OpParams<'secret.access'> {
-  const { operation, key, keys, project, environment, profile, provider, command, caller } = wanted;
+  const { operation, key, keys, project, environment, profile, provider, command, caller, runToken } = wanted;
   const told = keys === undefined ? undefined : fitting(keys);
   return {
     operation,
@@ -230,6 +233,7 @@ function paramsOf(wanted: Wanted, reason: string | undefined, missing: boolean):
     ...(command === undefined ? {} : { command }),
     ...(reason === undefined ? {} : { reason }),
     ...(caller === undefined ? {} : { caller }),
+    ...(runToken === undefined ? {} : { run_token: runToken }),
     ...(missing ? { refused: 'reason_required' } : {}),
   };
 }

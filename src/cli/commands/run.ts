@@ -10,6 +10,11 @@ import { run } from './run/run.ts';
 /** env(1): 125 is a failure of the program that starts the command, and not the command's own. */
 const OWN_FAILURE = 125;
 
+interface RunFlags extends RunOptions {
+  readonly envInject?: readonly string[];
+  readonly mask?: boolean;
+}
+
 export function build(context: Context): Command {
   return (
     examples(
@@ -25,34 +30,55 @@ export function build(context: Context): Command {
           .option('--project <id>', 'recorded with every call')
           .option('--env <name>', 'the environment: recorded with every call'),
       )
+        .option('--env-inject <key...>', 'put the value of a secret into its environment; recorded')
+        .option('--no-mask', 'leave these values in what it prints to a pipe')
         .option('--verify-exit', 'when the closing verification finds trouble, exit with its code')
         .option('-q, --quiet', 'no closing summary'),
       [
         ['tally run -- ./agent.py', 'record an agent'],
         ['tally run --agent billing-tool --reason "monthly invoices" -- node agent.js', 'say who and why'],
+        [
+          'tally run --env-inject API_KEY --reason "smoke test" -- ./test.sh',
+          'with a secret in its environment',
+        ],
         ['tally run --user u_17 --scope crm.read --tool "crm.*" -- ./agent.py', 'keep the run to less'],
       ],
     )
       // What follows the command belongs to it; an unknown option before it is told by us, with env(1)'s exit code.
       .passThroughOptions()
       .allowUnknownOption()
-      .action(async (words: readonly string[], options: RunOptions) => {
+      .action(async (words: readonly string[], options: RunFlags) => {
         try {
           const [command, ...args] = commandOf(words);
-          await run(context, command, args, options).catch(async (cause: unknown) => {
+          const wanted = withSecrets(options);
+          await run(context, command, args, wanted).catch(async (cause: unknown) => {
             const { runUngoverned } = await import('./run/ungoverned.ts');
-            await runUngoverned(context, command, args, options, cause);
+            await runUngoverned(context, command, args, wanted, cause);
           });
         } catch (error) {
-          const debug = (context.env.TALLY_DEBUG ?? '') !== '';
-          printFailure(error, context.stderr, { json: context.json, debug });
-          context.exit(OWN_FAILURE);
+          failRun(context, error);
         }
       })
   );
 }
 
-function commandOf(words: readonly string[]): readonly [string, ...string[]] {
+function withSecrets(options: RunFlags): RunOptions {
+  const { envInject, mask, reason } = options;
+  if (envInject === undefined) return options;
+  return {
+    ...options,
+    inject: { keys: envInject, mask: mask !== false, ...(reason === undefined ? {} : { reason }) },
+  };
+}
+
+/** What was ours to do and failed: not the command's own exit code. */
+export function failRun(context: Context, error: unknown): void {
+  const debug = (context.env.TALLY_DEBUG ?? '') !== '';
+  printFailure(error, context.stderr, { json: context.json, debug });
+  context.exit(OWN_FAILURE);
+}
+
+export function commandOf(words: readonly string[]): readonly [string, ...string[]] {
   const [command, ...args] = words;
   if (command === undefined) {
     throw new TallyError('USAGE', 'no command is given', { hint: 'tally run -- COMMAND ARGUMENTS' });

@@ -3,22 +3,25 @@ import { TallyError } from '../../core/error.ts';
 import type { Context } from '../context.ts';
 import { examples } from '../help.ts';
 import { accessOptions } from '../secrets.ts';
-import type { ExportOptions } from './secrets/export.ts';
 import type { CheckOptions } from './secrets/check.ts';
+import type { ExportOptions } from './secrets/export.ts';
 import type { GetOptions } from './secrets/get.ts';
-import type { SecretsRunOptions } from './secrets/run.ts';
-import type { ScanOptions } from './secrets/scan.ts';
 import type { ImportOptions } from './secrets/import.ts';
 import type { ListOptions } from './secrets/list.ts';
+import type { ProtectOptions } from './secrets/lock.ts';
 import type { WriteOptions } from './secrets/record.ts';
+import type { SecretsRunOptions } from './secrets/run.ts';
+import type { ScanOptions } from './secrets/scan.ts';
 
 const GLOBAL = 'the machine’s own secrets, whatever manifest is here';
 
 export function build(context: Context): Command {
   const command = examples(
-    new Command('secrets').description(
-      'Secrets of this machine and of projects: each access is recorded. The broker injects them for agents.',
-    ),
+    new Command('secrets')
+      .enablePositionalOptions()
+      .description(
+        'Secrets of this machine and of projects: each access is recorded. The broker injects them for agents.',
+      ),
     [
       ['tally secrets set STRIPE_KEY', 'hidden prompt, asked twice'],
       ['tally secrets set STRIPE_KEY < FILE', 'from standard input'],
@@ -102,7 +105,9 @@ export function build(context: Context): Command {
   accessOptions(
     command
       .command('check')
-      .description('Says which secrets of a profile are there, and asks for those that are missing. Recorded.'),
+      .description(
+        'Says which secrets of a profile are there, and asks for those that are missing. Recorded.',
+      ),
   )
     .option('-S, --scope <name>', 'only those of a scope of the manifest')
     .option('-n, --no-prompt', 'ask for nothing')
@@ -135,6 +140,20 @@ export function build(context: Context): Command {
     .action(async (paths: readonly string[], options: ScanOptions) =>
       (await import('./secrets/scan.ts')).scan(context, paths, options),
     );
+  command
+    .command('protect')
+    .description('Puts the vault under a passphrase, or its key into the OS keyring. Recorded.')
+    .option('--keyring', 'the key goes into the OS keyring')
+    .option('--key-file', 'the key goes back into a file')
+    .action(async (options: ProtectOptions) => (await import('./secrets/lock.ts')).protect(context, options));
+  command
+    .command('unlock')
+    .description('Takes the passphrase of the vault (hidden prompt or standard input), for eight hours.')
+    .action(async () => (await import('./secrets/lock.ts')).unlock(context));
+  command
+    .command('lock')
+    .description('Ends that, also for programs that run.')
+    .action(async () => (await import('./secrets/lock.ts')).lock(context));
   return command;
 }
 

@@ -6,4 +6,12 @@ export const SECRET_LIMITS = {
   accessKeys: 256,
   /** What is remembered of accesses without a record: 60 bytes each. Beyond it nothing is remembered, and the warning says so. */
   gapFileBytes: 1024 * 1024,
+  /** Files that one scan looks at; years of an agent's sessions are some thousand. Of more the rest is told. */
+  scanFiles: 200_000,
+  /** Directories inside of each other that a scan goes into. */
+  scanDepth: 32,
+  /** Read of a file at a time; what may be the beginning of a value at its end is looked at again with the next. */
+  scanChunkBytes: 1024 * 1024,
+  /** Places that are told of one secret in one file; all are counted. */
+  scanPlaces: 5,
 } as const;

@@ -1,6 +1,8 @@
 /** The recorded command itself: started as env(1) would, signals passed on, its end told exactly. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import type { Matcher } from '../../../core/redact/matcher.ts';
+import { maskInto } from './mask.ts';
 
 export type ChildEnd =
   | { readonly kind: 'exit'; readonly code: number }
@@ -24,13 +26,22 @@ const FROM_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT'];
 export function startChild(
   command: string,
   args: readonly string[],
-  options: { readonly env: NodeJS.ProcessEnv; readonly onTerminal: boolean },
+  options: {
+    readonly env: NodeJS.ProcessEnv;
+    readonly onTerminal: boolean;
+    /** Values that are taken out of what the command prints, where that goes to no terminal. */
+    readonly mask?: Matcher;
+  },
 ): Child {
   let child: ChildProcess | undefined;
   const pass = (signal: NodeJS.Signals): void => void child?.kill(signal);
   const hold = (): void => undefined;
   for (const signal of PASSED) process.on(signal, pass);
   for (const signal of FROM_TERMINAL) process.on(signal, options.onTerminal ? hold : pass);
+
+  // On a terminal the command has it for itself: behind a pipe it would show no colours and no prompts.
+  const masked = [process.stdout, process.stderr].map((to) => options.mask !== undefined && !to.isTTY);
+  const outputs = masked.map((through) => (through ? 'pipe' : 'inherit'));
 
   const ended = new Promise<ChildEnd>((resolve) => {
     const failed = (error: NodeJS.ErrnoException): void => {
@@ -39,7 +50,7 @@ export function startChild(
       resolve({ kind: 'unstartable', code, message: describe(command, error) });
     };
     try {
-      child = spawn(command, [...args], { stdio: 'inherit', env: options.env });
+      child = spawn(command, [...args], { stdio: ['inherit', ...outputs], env: options.env });
     } catch (error) {
       // Arguments that no system call takes, for example one with a NUL byte.
       failed(error instanceof Error ? error : new Error(String(error)));
@@ -49,7 +60,13 @@ export function startChild(
       // Also told when a signal could not be sent; only a child that never ran ends here.
       if (child?.pid === undefined) failed(error);
     });
-    child.on('exit', (code, signal) => {
+    const done = [
+      maskInto(child.stdout, process.stdout, options.mask),
+      maskInto(child.stderr, process.stderr, options.mask),
+    ];
+    child.on('exit', async (code, signal) => {
+      // Until all that holds its output has ended, as a pipe in a shell would wait.
+      await Promise.all(done);
       resolve(signal === null ? { kind: 'exit', code: code ?? 0 } : { kind: 'signal', signal });
     });
   });

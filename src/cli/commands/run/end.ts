@@ -1,4 +1,5 @@
 import type { Outcome } from '../../../core/entry.ts';
+import { secretErrorKind } from '../../../core/secret-errors.ts';
 import type { Session } from '../../../open.ts';
 import type { Ran } from './ran.ts';
 
@@ -19,4 +20,11 @@ function outcomeOf({ end, durationMs: duration_ms }: Ran): Outcome {
       return { status: 'error', duration_ms, exit_code: end.code, error_kind };
     }
   }
+}
+
+/** How a run ends whose command was never started. */
+export function notStarted(error: unknown): { status: 'error' | 'blocked'; error_kind: string } {
+  const kind = secretErrorKind(error);
+  const blocked = kind === 'reason_required' || kind === 'stopped' || kind === 'approval_required';
+  return { status: blocked ? 'blocked' : 'error', error_kind: kind };
 }

@@ -1,6 +1,7 @@
 import type { OpResults } from '../../../recorder/ops.ts';
 import type { BoundOptions } from '../../bounds.ts';
 import type { ChildEnd } from './child.ts';
+import type { InjectOptions } from './inject.ts';
 
 export interface RunOptions extends BoundOptions {
   readonly user?: string;
@@ -10,6 +11,10 @@ export interface RunOptions extends BoundOptions {
   readonly env?: string;
   readonly verifyExit?: boolean;
   readonly quiet?: boolean;
+  /** Secrets for the command. */
+  readonly inject?: InjectOptions;
+  /** Without a log that can be written a person's command runs all the same, where the machine says so. */
+  readonly unrecorded?: boolean;
 }
 
 /** A command that has ended, or could not start. */

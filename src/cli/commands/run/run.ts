@@ -1,12 +1,15 @@
 /** One recorded run: start, command, end, summary. The end is recorded whatever ends the command. */
 import { basename } from 'node:path';
+import type { Ask } from '../../../recorder/ops.ts';
 import { boundsOf } from '../../bounds.ts';
 import { type BrokerHandle, openBroker } from '../../broker.ts';
 import type { Context } from '../../context.ts';
 import { unlockIfAsked } from '../../operator/prompt.ts';
 import { printFailure } from '../../output/failure.ts';
+import { safe } from '../../output/safe.ts';
 import { exitCodeOf, startChild } from './child.ts';
-import { recordEnd } from './end.ts';
+import { notStarted, recordEnd } from './end.ts';
+import type { Given, Injection } from './inject.ts';
 import { keepBroker } from './keep.ts';
 import type { Ran, RunOptions } from './ran.ts';
 import { summarise } from './summary.ts';
@@ -24,10 +27,13 @@ export async function run(
   let ran: Ran | undefined;
   try {
     if (options.user !== undefined) await unlockIfAsked(context);
-    const broker = await openBroker(context, { advertise: true });
+    const injection = await injectionFor(context, options);
+    const broker = await openFor(context, injection, options);
+    if (broker === undefined) return await runAlone(context, command, args, injection);
     const keeper = keepBroker(context, broker);
     try {
-      ran = await runCommand(context, broker, command, args, options);
+      const ask: Ask = (op, params) => (keeper.session() ?? broker.session).ask(op, params);
+      ran = await runCommand(context, broker, command, args, options, injection, ask);
       context.exit(exitCodeOf(ran.end));
       await recordEnd(keeper.session() ?? broker.session, ran);
       await summarise(context, keeper.session() ?? broker.session, ran, options);
@@ -49,6 +55,8 @@ async function runCommand(
   command: string,
   args: readonly string[],
   options: RunOptions,
+  injection: Injection | undefined,
+  ask: Ask,
 ): Promise<Ran> {
   const since = new Date(context.now()).toISOString();
   const started = await broker.session.ask('run.start', {
@@ -62,13 +70,69 @@ async function runCommand(
     ...(options.project === undefined ? {} : { project_id: options.project }),
     ...(options.env === undefined ? {} : { environment: options.env }),
   });
-  const from = performance.now();
-  const child = startChild(command, args, {
-    env: childEnvironment(context, broker.url, started),
-    onTerminal: context.stdin.isTTY === true,
-  });
-  const end = await child.ended;
-  return { started, end, durationMs: Math.round(performance.now() - from), since };
+  const { recorder } = broker.session;
+  async function start(given?: Given): Promise<Ran> {
+    // Whatever is recorded from here on must not show them, answers to calls included.
+    for (const [name, value] of Object.entries(given?.env ?? {})) recorder?.secrets.set(name, value);
+    const from = performance.now();
+    const child = startChild(command, args, {
+      env: { ...childEnvironment(context, broker.url, started), ...given?.env },
+      onTerminal: context.stdin.isTTY === true,
+      ...(given?.mask === undefined ? {} : { mask: given.mask }),
+    });
+    const end = await child.ended;
+    return { started, end, durationMs: Math.round(performance.now() - from), since };
+  }
+  if (injection === undefined) return start();
+  try {
+    return await injection.use({ ask, command: basename(command), token: started.token }, start);
+  } catch (error) {
+    const outcome = { ...notStarted(error), duration_ms: 0 };
+    await ask('run.end', { run_id: started.run_id, run_token: started.token, outcome });
+    throw error;
+  }
+}
+
+async function injectionFor(context: Context, { inject }: RunOptions): Promise<Injection | undefined> {
+  if (inject === undefined) return undefined;
+  const { prepareInjection } = await import('./inject.ts');
+  return prepareInjection(context, inject);
+}
+
+/** Undefined: the command runs without a record, which only a person's own access to secrets may (spec/secrets.md). */
+async function openFor(
+  context: Context,
+  injection: Injection | undefined,
+  { unrecorded: may }: RunOptions,
+): Promise<BrokerHandle | undefined> {
+  if (may === true && injection?.opened.audited === false) return undefined;
+  try {
+    return await openBroker(context, {
+      advertise: true,
+      ...(injection === undefined ? {} : { client: injection.client }),
+    });
+  } catch (error) {
+    if (may !== true || injection === undefined) throw error;
+    const { unrecorded } = await import('../../../capture/secrets/access.ts');
+    return unrecorded(injection.opened.door, error);
+  }
+}
+
+async function runAlone(
+  context: Context,
+  command: string,
+  args: readonly string[],
+  injection: Injection | undefined,
+): Promise<void> {
+  const onTerminal = context.stdin.isTTY === true;
+  const start = async (given?: Given) => {
+    const mask = given?.mask === undefined ? {} : { mask: given.mask };
+    const child = startChild(command, args, { env: { ...context.env, ...given?.env }, onTerminal, ...mask });
+    return { end: await child.ended };
+  };
+  const { end } = await (injection?.use({ ask: undefined, command: basename(command) }, start) ?? start());
+  if (end.kind === 'unstartable') await context.stderr.line(`tally: ${safe(end.message)}`);
+  context.exit(exitCodeOf(end));
 }
 
 /** No HTTP(S)_PROXY: this broker takes calls that are addressed to it, and would refuse all others. */

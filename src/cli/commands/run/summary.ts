@@ -19,6 +19,7 @@ export async function summarise(
   const { dim, green, red } = stderr.style;
   const run = started.run_id;
   if (end.kind === 'unstartable') return stderr.line(`tally: ${safe(end.message)} (recorded as ${run})`);
+  if (options.unrecorded === true) return;
   await session.ask('checkpoint', {});
   const counts = await countRun(context, run, since);
   const { exit_code } = await verifyOwn(context);
