@@ -43,7 +43,10 @@ function edits(command: Command, context: Context): void {
     .description(
       'Adds a host to the allowlist; every other byte of the file stays. In force with the next call.',
     )
-    .argument('<host[:port]>', 'exact name or address; without a port the default one of the scheme')
+    .argument(
+      '<host[:port]>',
+      'name or address, or "*.example.com" for every name below it; without a port the default one of the scheme',
+    )
     .option('--http', 'plain http too')
     .option('--internal', 'it may be a loopback, private or otherwise internal address')
     .option('--reason <text>', 'recorded with the change')

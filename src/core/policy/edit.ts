@@ -13,10 +13,13 @@ import {
   type YAMLMap,
   type YAMLSeq,
 } from 'yaml';
+import { canonicalize } from '../canonical.ts';
 import { invariant, isTallyError, TallyError } from '../error.ts';
+import { LIMITS } from '../limits.ts';
 import type { AllowedHost } from './compiled.ts';
 import { YAML_OPTIONS } from './document.ts';
-import { formatHostPort, normalizeHost } from './hosts.ts';
+import { parseHostPattern } from './host-pattern.ts';
+import { formatHostPort } from './hosts.ts';
 import { compilePolicy } from './load.ts';
 
 export interface EditedPolicy {
@@ -40,7 +43,12 @@ const scalarText = (host: string): string =>
     ? host
     : JSON.stringify(host);
 
-function lineText(line: AllowedHost): string {
+/** A file that is JSON stays JSON. */
+const isJson = (text: string): boolean => text.trimStart().startsWith('{');
+
+function lineText(line: AllowedHost, json = false): string {
+  if (json)
+    return JSON.stringify(FLAGS.some((flag) => line[flag]) ? line : formatHostPort(line.host, line.port));
   const flags = FLAGS.filter((flag) => line[flag] === true).map((flag) => `${flag}: true`);
   if (flags.length === 0) return scalarText(formatHostPort(line.host, line.port));
   const port = line.port === undefined ? [] : [`port: ${line.port}`];
@@ -72,13 +80,14 @@ function appendItem(text: string, seq: YAMLSeq, line: AllowedHost): readonly Spl
   const last = seq.items.at(-1);
   if (last === undefined) {
     // "[]" becomes a block list below its key; what stands between the brackets (a comment) is not ours to drop.
+    if (isJson(text)) return [{ from: start + 1, to: start + 1, text: lineText(line, true) }];
     if (text.slice(start + 1, end - 1).trim() !== '')
       return [{ from: start + 1, to: start + 1, text: ` ${lineText(line)},` }];
     const before = text.slice(0, start).trimEnd().length;
     return [{ from: before, to: end, text: '' }, newLine(text, end, 2, `- ${lineText(line)}`)];
   }
   const [, lastEnd] = rangeOf(last);
-  if (seq.flow === true) return [{ from: lastEnd, to: lastEnd, text: `, ${lineText(line)}` }];
+  if (seq.flow === true) return [{ from: lastEnd, to: lastEnd, text: `, ${lineText(line, isJson(text))}` }];
   return [newLine(text, lastEnd, columnOf(text, start), `- ${lineText(line)}`)];
 }
 
@@ -86,7 +95,7 @@ function appendItem(text: string, seq: YAMLSeq, line: AllowedHost): readonly Spl
 function raiseFlags(text: string, item: unknown, had: AllowedHost, line: AllowedHost): readonly Splice[] {
   if (!isMap(item)) {
     const [from, to] = rangeOf(item);
-    return [{ from, to, text: lineText(line) }];
+    return [{ from, to, text: lineText(line, isJson(text)) }];
   }
   const splices: Splice[] = [];
   const [, lastEnd] = rangeOf(item.items.at(-1)?.value);
@@ -95,7 +104,12 @@ function raiseFlags(text: string, item: unknown, had: AllowedHost, line: Allowed
     const pair = pairOf(item, flag);
     const [from, to] = rangeOf(pair?.value);
     if (pair !== undefined) splices.push({ from, to, text: 'true' });
-    else if (item.flow === true) splices.push({ from: lastEnd, to: lastEnd, text: `, ${flag}: true` });
+    else if (item.flow === true)
+      splices.push({
+        from: lastEnd,
+        to: lastEnd,
+        text: isJson(text) ? `,"${flag}":true` : `, ${flag}: true`,
+      });
     else splices.push(newLine(text, lastEnd, columnOf(text, rangeOf(item)[0]), `${flag}: true`));
   }
   return splices;
@@ -131,9 +145,19 @@ function applySplices(text: string, splices: readonly Splice[]): string {
   return out;
 }
 
-function sameLines(a: readonly AllowedHost[], b: readonly AllowedHost[]): boolean {
-  const texts = (lines: readonly AllowedHost[]): string => lines.map(lineText).join('\n');
-  return texts(a) === texts(b);
+const sameLines = (a: readonly AllowedHost[], b: readonly AllowedHost[]): boolean =>
+  canonicalize(a) === canonicalize(b);
+
+const isNarrowed = ({ methods, paths, projects, environments }: AllowedHost): boolean =>
+  [methods, paths, projects, environments].some((list) => list !== undefined);
+
+/** A line that says which calls to a host are meant is not widened behind its author's back. */
+function refuseNarrowed(lines: readonly AllowedHost[], at: number, host: string): void {
+  if (at !== -1 || !lines.some((line) => isNarrowed(line) && formatHostPort(line.host, line.port) === host))
+    return;
+  throw new TallyError('POLICY_INVALID', `the policy allows ${host} for certain calls only`, {
+    hint: 'change its line by hand: methods, paths, projects and environments there say which',
+  });
 }
 
 function compiles(text: string, lines: readonly AllowedHost[], version: string): boolean {
@@ -163,14 +187,23 @@ export function allowHost(
 ): EditedPolicy {
   invariant(/^\d{4}-\d\d-\d\d$/.test(today), 'today is a date');
   const { compiled } = compilePolicy(text, { id: 'edited' });
-  const named = normalizeHost(grant.host);
+  if (text.length > LIMITS.policyYamlBytes)
+    throw new TallyError('POLICY_INVALID', 'this policy file is too large to be edited here', {
+      hint: 'add the line to its allowlist with the program that writes it',
+    });
+  const named = parseHostPattern(
+    grant.host.includes(':') && !grant.host.startsWith('[') ? `[${grant.host}]` : grant.host,
+  );
   if ('problem' in named)
     throw new TallyError('USAGE', named.problem, named.hint === undefined ? {} : { hint: named.hint });
   const { port } = grant;
   if (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= 65_535))
     throw new TallyError('USAGE', `${port} is not a port`, { hint: 'a port is between 1 and 65535' });
 
-  const at = compiled.allowlist.findIndex((line) => line.host === named.host && line.port === port);
+  const at = compiled.allowlist.findIndex(
+    (line) => line.host === named.host && line.port === port && !isNarrowed(line),
+  );
+  refuseNarrowed(compiled.allowlist, at, formatHostPort(named.host, port));
   const had = compiled.allowlist[at];
   const line: AllowedHost = {
     host: named.host,

@@ -155,3 +155,35 @@ describe('allowing a host', () => {
     );
   });
 });
+
+describe('hosts that a file narrows, or that stand for many', () => {
+  const edit = (text: string, host: string): string => allowHost(text, { host }, TODAY).text;
+
+  it('adds a wildcard in quotes', () => {
+    assert.match(
+      edit('version: "1"\nallowlist:\n  - a.example\n', '*.b.example'),
+      /^ {2}- "\*\.b\.example"$/m,
+    );
+    assert.throws(() => edit('version: "1"', '*.com'), { code: 'USAGE' });
+  });
+
+  it('does not widen a line that says which calls are meant', () => {
+    const text = 'version: "1"\nallowlist: [{ host: a.example, methods: [GET] }]';
+    assert.throws(() => edit(text, 'a.example'), { code: 'POLICY_INVALID', hint: /by hand/ });
+    assert.match(edit(text, 'b.example'), /methods: \[GET\] \}, b\.example\]/);
+  });
+
+  it('leaves JSON what it is', () => {
+    for (const list of ['[]', '["a.example"]', '[{"host":"a.example","port":1}]']) {
+      const edited = allowHost(
+        `{"version":"1","allowlist":${list}}`,
+        { host: 'b.example', http: true },
+        TODAY,
+      ).text;
+      assert.deepEqual(
+        (JSON.parse(edited) as { allowlist: unknown[] }).allowlist.length,
+        list === '[]' ? 1 : 2,
+      );
+    }
+  });
+});

@@ -107,6 +107,20 @@ agents:
     assert.deepEqual(compiled(defaultPolicyText()).allowlist, []);
     assert.equal(compiled(defaultPolicyText('2026-11-20.1')).version, '2026-11-20.1');
   });
+
+  it('of `tally init` has examples that compile when their marks are taken away', () => {
+    const text = defaultPolicyText();
+    const above = text.slice(0, text.indexOf('allowlist: []'));
+    const lines = [...above.matchAll(/^# {3}(- .*)$/gm)].map(([, line]) => `  ${line}`);
+    assert.equal(compiled(`version: "1"\nallowlist:\n${lines.join('\n')}`).allowlist.length, 4);
+    const sections = text.slice(text.indexOf('# Who may do what'));
+    const bare = sections.replaceAll(
+      /^# ((?:roles|users|tools|defaults|facts|rules|limits|budgets|approvals):| {2,}\S)/gm,
+      '$1',
+    );
+    const { rules, users, limits, budgets, approvals } = compiled(`version: "1"\n${bare}`);
+    assert.ok(rules?.length === 1 && users?.u_17 !== undefined && limits && budgets && approvals);
+  });
 });
 
 /** What is refused: the text, where, and the words. */

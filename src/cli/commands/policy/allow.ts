@@ -6,7 +6,8 @@ import {
   parseAddress,
 } from '../../../core/policy/address.ts';
 import { allowHost } from '../../../core/policy/edit.ts';
-import { formatHostPort, parseHostPort } from '../../../core/policy/hosts.ts';
+import { parseHostPattern } from '../../../core/policy/host-pattern.ts';
+import { formatHostPort } from '../../../core/policy/hosts.ts';
 import type { Context } from '../../context.ts';
 import { asOperator } from '../../operator/prompt.ts';
 import { toJson } from '../../output/safe.ts';
@@ -38,7 +39,7 @@ function warnInternal({ warn }: Context, address: string, internal: boolean): vo
 
 /** Idempotent: a host that is allowed already changes nothing and is no error. */
 export async function allow(context: Context, text: string, options: AllowOptions): Promise<void> {
-  const host = parseHostPort(text);
+  const host = parseHostPattern(text);
   if ('problem' in host) {
     throw new TallyError('USAGE', host.problem, host.hint === undefined ? {} : { hint: host.hint });
   }
