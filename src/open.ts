@@ -10,7 +10,7 @@ import { makeHome } from './home.ts';
 import { lockPath, random } from './open/lock.ts';
 import type { SessionOptions } from './open/options.ts';
 import type { Reload } from './open/policy-file.ts';
-import { vaultOf } from './open/vault.ts';
+import { readyVault } from './open/vault.ts';
 import type { Writer } from './open/writer.ts';
 import type { Ask, Op, OpParams, OpResults } from './recorder/ops.ts';
 import type { LocalRecorder } from './recorder/recorder.ts';
@@ -56,7 +56,7 @@ const RETRY_MS = 25;
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { paths } = options;
   await makeHome(paths);
-  const vault = vaultOf(paths);
+  const vault = await readyVault(paths, options.onWarning);
   const ulid = ulidSource(random);
   let link = await connect(options, vault);
   let reload: Reload | undefined;

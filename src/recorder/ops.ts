@@ -82,7 +82,9 @@ export const OPS = {
   /** A credential in the vault is about to be set or deleted; the vault is changed after this is durable. */
   'secret.change': z.object({ operation: z.enum(['set', 'delete']), key: id, reason }),
   /** The passphrase of the operator is about to change; `unlock`: somebody who may not is trying to give it. */
-  'operator.change': z.object({ change: z.enum(['protect', 'unprotect', 'unlock']) }),
+  'operator.change': z.object({
+    change: z.enum(['protect', 'unprotect', 'unlock', 'vault.protect', 'vault.unprotect']),
+  }),
   /** Another key signs from now on, and the old private key is erased. */
   'key.rotate': z.object({ reason }),
   /** Shows the newest checkpoint to all anchors or one. Asked again, what still runs is waited for. */
@@ -239,7 +241,12 @@ export interface TailAddress {
   readonly tail_url?: string;
 }
 
-export interface OpResults extends GapResults, GovernanceResults, AgentResults, RetentionResults, SecretResults {
+export interface OpResults
+  extends GapResults,
+    GovernanceResults,
+    AgentResults,
+    RetentionResults,
+    SecretResults {
   hello: RecorderStatus & BrokerAddress & TailAddress;
   status: RecorderStatus & BrokerAddress & TailAddress;
   checkpoint: { readonly size: number };

@@ -24,10 +24,8 @@ export interface Door {
   /** Inside a recorded run, with a token, or started by a coding agent as far as can be told. */
   readonly isAgent: boolean;
   readonly warn: (line: string) => void;
-  /** An access went on without a record: remembered until it can be said in the log. Never throws. */
-  readonly missed: (why: string) => void;
-  /** Says in the log what was missed before. */
-  readonly tell: (ask: Ask) => Promise<void>;
+  /** An access goes on without a record: remembered until it can be said in the log. Never throws. */
+  readonly missed: (what: string, why: string) => void;
 }
 
 export interface Wanted {
@@ -123,9 +121,9 @@ async function begin(door: Door, params: OpParams<'secret.access'>): Promise<Beg
     if (link === undefined) return undefined;
     answer = await askFor(link.ask, params);
   } catch (error) {
-    return unrecorded(door, error);
+    const { operation, key, keys } = params;
+    return unrecorded(door, `secret.${operation} ${key ?? keys?.join(',') ?? ''}`.trim(), error);
   }
-  await door.tell(link.ask);
   if (answer.outcome === 'allow' || params.refused !== undefined) return { ask: link.ask, id: answer.id };
   throw stopped(answer);
 }
@@ -133,7 +131,7 @@ async function begin(door: Door, params: OpParams<'secret.access'>): Promise<Beg
 const askFor = (ask: Ask, params: OpParams<'secret.access'>) => ask('secret.access', params);
 
 /** Throws unless `door` lets a person go on without a record; then that is told, and remembered. */
-export function unrecorded(door: Door, error: unknown): undefined {
+export function unrecorded(door: Door, what: string, error: unknown): undefined {
   if (!isTallyError(error) || !UNAVAILABLE.has(error.code)) throw error;
   if (door.mode === 'closed' || door.isAgent) {
     const whose =
@@ -145,9 +143,9 @@ export function unrecorded(door: Door, error: unknown): undefined {
     });
   }
   door.warn(
-    `this access is not recorded: ${error.message}. A gap will be noted when the log can be written again`,
+    `NOT RECORDED: ${error.message}. A person’s own secrets are handed out all the same (secrets.failure is open); the log will tell of it as soon as it can be written`,
   );
-  door.missed(error.code);
+  door.missed(what.slice(0, LIMITS.idChars), error.code);
   return undefined;
 }
 

@@ -125,7 +125,7 @@ export const SESSION_PLACES: readonly string[] = [
   '.cursor/chats', '.cursor/projects',
   '.copilot/session-state', '.copilot/logs',
   '.local/share/opencode', '.local/share/goose/sessions', '.local/state/goose', '.local/share/amp', '.local/share/crush',
-  '.aider.chat.history.md', '.aider.input.history',
+  '.aider.input.history',
   '.continue/sessions', '.openhands', '.factory/sessions', '.augment/sessions',
   '.bash_history', '.zsh_history', '.local/share/fish/fish_history', '.python_history', '.node_repl_history',
 ];

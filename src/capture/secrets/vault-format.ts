@@ -50,6 +50,8 @@ export interface VaultRecord {
 export interface VaultContent {
   /** Counts writes: a writer that read generation n writes n + 1. */
   readonly generation: number;
+  /** What it was sealed with; undefined before the first write. */
+  readonly keyId?: string;
   readonly records: ReadonlyMap<string, VaultRecord>;
 }
 
@@ -149,8 +151,14 @@ function parse(bytes: Uint8Array): unknown {
   }
 }
 
-/** Checks the seal over the whole file; values stay encrypted. Hostile bytes give a fault, never an exception. */
-export function decodeVault(key: VaultKey, bytes: Uint8Array): VaultContent | { readonly fault: VaultFault } {
+/**
+ * Checks the seal over the whole file; values stay encrypted. Hostile bytes give a fault, never an exception. `keyOf` is
+ * asked for the key that the file names.
+ */
+export function decodeVault(
+  keyOf: (id: string) => VaultKey | undefined,
+  bytes: Uint8Array,
+): VaultContent | { readonly fault: VaultFault } {
   const file = parse(bytes);
   if (!isObject(file) || typeof file.format !== 'string' || !file.format.startsWith('tallystick-vault/'))
     return { fault: 'not a vault file' };
@@ -159,7 +167,8 @@ export function decodeVault(key: VaultKey, bytes: Uint8Array): VaultContent | { 
   if (!Array.isArray(list) || !isObject(seal)) return { fault: 'not a vault file' };
   if (typeof generation !== 'number' || !Number.isSafeInteger(generation) || generation < 0)
     return { fault: 'not a vault file' };
-  if (keyId !== key.id) return { fault: 'sealed with another key' };
+  const key = typeof keyId === 'string' ? keyOf(keyId) : undefined;
+  if (typeof keyId !== 'string' || key?.id !== keyId) return { fault: 'sealed with another key' };
 
   const records = new Map<string, VaultRecord>();
   for (const item of list) {
@@ -178,5 +187,5 @@ export function decodeVault(key: VaultKey, bytes: Uint8Array): VaultContent | { 
   } catch {
     return { fault: 'altered' };
   }
-  return { generation, records };
+  return { generation, records, keyId };
 }

@@ -6,13 +6,11 @@
  *
  * Values leave only as fresh buffers that the caller wipes (`buffer.fill(0)`). No error quotes one.
  */
-import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { invariant, TallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
 import {
-  createPrivate,
   makePrivateDirectory,
   readPrivate,
   replacePrivate,
@@ -27,19 +25,18 @@ import {
   encodeVault,
   encryptValue,
   isVaultName,
-  VAULT_KEY_BYTES,
   type VaultContent,
   type VaultFault,
   type VaultKey,
   type VaultRecord,
-  vaultKey,
 } from './vault-format.ts';
+import { checkedKey, createVaultKeys, type KeyPlace, lockedError, type VaultKeys } from './vault-keys.ts';
 
 export interface VaultOptions {
   /** The file. It and its directory are made at the first `set`. */
   readonly path: string;
-  /** Where the key lies (32 raw bytes), made at the first `set`; or the key itself, which is copied. */
-  readonly key: { readonly path: string } | { readonly bytes: Uint8Array };
+  /** Where the key lies, made at the first `set`; or the key itself, which is copied. */
+  readonly key: KeyPlace | { readonly bytes: Uint8Array };
 }
 
 /** `value` is undefined when the name was deleted. The listener must not keep the buffer: it is wiped afterwards. */
@@ -47,9 +44,12 @@ export type VaultListener = (name: string, value: Buffer | undefined) => void;
 
 /**
  * Every method sees what other processes wrote before it was called (one stat; the file is read again only when it
- * changed). All throw `VAULT_UNREADABLE` for a wrong key, an altered file, a wrong owner or mode.
+ * changed). All throw `VAULT_UNREADABLE` for a wrong key, an altered file, a wrong owner or mode. While it is locked,
+ * `list` and `entries` know of nothing that is new, and the others throw `VAULT_LOCKED`.
  */
 export interface Vault {
+  /** A passphrase or a keyring stands before it. */
+  locked(): boolean;
   /** Sorted. */
   list(): readonly string[];
   /** `version` changes with every write of the value. */
@@ -67,6 +67,8 @@ export interface Vault {
   ): Promise<{ readonly created: boolean; readonly short: boolean }>;
   /** false when there was none. */
   delete(name: string): Promise<boolean>;
+  /** Encrypts every value with another key, which is copied. `placed` puts the key where it is found from then on. */
+  rekey(bytes: Uint8Array, placed: () => void): Promise<void>;
   /** Called for every name whose value is new or gone, as soon as any method notices. Returns the way to stop. */
   onChange(listener: VaultListener): () => void;
   /** Forgets key and content. */
@@ -85,9 +87,11 @@ const ABSENT = 'absent';
 export function openVault(options: VaultOptions): Vault {
   const { path } = options;
   const listeners = new Set<VaultListener>();
-  let key: VaultKey | undefined = 'bytes' in options.key ? checkedKey(options.key.bytes) : undefined;
+  const keys: VaultKeys = 'bytes' in options.key ? fixedKey(options.key.bytes) : createVaultKeys(options.key);
+  let key: VaultKey | undefined;
   let content: VaultContent = EMPTY_VAULT;
-  let seen = ABSENT;
+  let seen = '';
+  let isLocked = false;
   let open = true;
 
   function requireOpen(): void {
@@ -96,41 +100,26 @@ export function openVault(options: VaultOptions): Vault {
 
   function fingerprint(): string {
     const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-    return stat === undefined ? ABSENT : `${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.uid} ${stat.mode}`;
+    const file =
+      stat === undefined ? ABSENT : `${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.uid} ${stat.mode}`;
+    return `${file} ${keys.fingerprint()}`;
   }
 
-  function loadKey(): VaultKey | undefined {
-    requireOpen();
-    if (key === undefined && 'path' in options.key) {
-      requirePrivateDirectory(dirname(options.key.path));
-      const bytes = readPrivate(options.key.path, VAULT_KEY_BYTES);
-      if (bytes !== undefined) key = checkedKey(bytes);
-      bytes?.fill(0);
-    }
-    return key;
-  }
-
-  function makeKey(): VaultKey {
-    const present = loadKey();
-    if (present !== undefined) return present;
-    invariant('path' in options.key, 'a key that was handed in is there until close');
-    makePrivateDirectory(dirname(options.key.path));
-    const fresh = randomBytes(VAULT_KEY_BYTES);
-    createPrivate(options.key.path, fresh);
-    fresh.fill(0);
-    // Read back: another process may have been first, and its key is then the one.
-    const made = loadKey();
-    if (made === undefined) throw vaultError(`the key of ${path} vanished`, 'try again');
-    return made;
-  }
-
-  function refresh(): VaultContent {
+  /** What is there, or as much as is known while it is locked. */
+  function look(): VaultContent {
     requireOpen();
     const now = fingerprint();
-    if (now === seen) return content;
+    // An unlock ends by time too, without a change of any file.
+    if (now === seen && !isLocked && (key === undefined || keys.find(key.id) === key || stillThere(key)))
+      return content;
     requirePrivateDirectory(dirname(path));
     const bytes = readPrivate(path, LIMITS.vaultBytes);
     const next = bytes === undefined ? EMPTY_VAULT : decode(bytes);
+    isLocked = next === undefined;
+    if (next === undefined) {
+      key = undefined;
+      return content;
+    }
     const before = content;
     content = next;
     seen = now;
@@ -138,13 +127,33 @@ export function openVault(options: VaultOptions): Vault {
     return content;
   }
 
-  function decode(bytes: Uint8Array): VaultContent {
-    const usable = loadKey();
-    if (usable === undefined)
+  function stillThere({ id }: VaultKey): boolean {
+    const found = keys.find(id);
+    return found !== undefined && found !== 'locked';
+  }
+
+  function refresh(): VaultContent {
+    const found = look();
+    if (isLocked) throw keys.refusal();
+    return found;
+  }
+
+  /** undefined: locked. */
+  function decode(bytes: Buffer): VaultContent | undefined {
+    let sawLocked = false;
+    let asked = false;
+    const decoded = decodeVault((id) => {
+      const found = keys.find(id);
+      asked = true;
+      sawLocked = found === 'locked';
+      key = found === 'locked' ? undefined : found;
+      return key;
+    }, bytes);
+    if (!('fault' in decoded)) return decoded;
+    if (sawLocked) return undefined;
+    if (decoded.fault === 'sealed with another key' && asked && keys.missing())
       throw vaultError(`the key of ${path} is missing`, 'restore the key file from a backup');
-    const decoded = decodeVault(usable, bytes);
-    if ('fault' in decoded) throw vaultError(`${path} is ${decoded.fault}`, FAULT_HINTS[decoded.fault]);
-    return decoded;
+    throw vaultError(`${path} is ${decoded.fault}`, FAULT_HINTS[decoded.fault]);
   }
 
   function decrypted(record: VaultRecord): Buffer {
@@ -168,25 +177,39 @@ export function openVault(options: VaultOptions): Vault {
 
   function write(records: ReadonlyMap<string, VaultRecord>): void {
     const { generation } = content;
-    replacePrivate(path, encodeVault(makeKey(), { generation: generation + 1, records }));
+    replacePrivate(path, encodeVault(writingKey(), { generation: generation + 1, records }));
     refresh();
   }
 
+  /** What is there stays under the key that it has. */
+  function writingKey(): VaultKey {
+    key ??= keys.make();
+    return key;
+  }
+
   return {
-    list: () => [...refresh().records.keys()].sort(),
+    locked() {
+      look();
+      return isLocked;
+    },
+    list: () => [...look().records.keys()].sort(),
     get(name) {
       const record = refresh().records.get(name);
       return record === undefined ? undefined : { value: decrypted(record), version: record.nonce };
     },
-    entries: () =>
-      [...refresh().records.values()].map((record) => ({ name: record.name, value: decrypted(record) })),
+    entries() {
+      const { records } = look();
+      return isLocked
+        ? []
+        : [...records.values()].map((record) => ({ name: record.name, value: decrypted(record) }));
+    },
     async set(name, value) {
       const bytes = checkedValue(name, value);
       makePrivateDirectory(dirname(path));
       requirePrivateDirectory(dirname(path));
       const created = await withWriterLock(path, () => {
         const { records } = refresh();
-        write(new Map(records).set(name, encryptValue(makeKey(), name, bytes)));
+        write(new Map(records).set(name, encryptValue(writingKey(), name, bytes)));
         return !records.has(name);
       });
       const short = bytes.length < LIMITS.secretMinBytes;
@@ -202,6 +225,26 @@ export function openVault(options: VaultOptions): Vault {
         return true;
       });
     },
+    async rekey(bytes, placed) {
+      const fresh = checkedKey(bytes);
+      makePrivateDirectory(dirname(path));
+      await withWriterLock(path, () => {
+        const { generation, records } = refresh();
+        const next = new Map<string, VaultRecord>();
+        for (const [name, record] of records) {
+          const value = decrypted(record);
+          next.set(name, encryptValue(fresh, name, value));
+          value.fill(0);
+        }
+        placed();
+        if (records.size > 0 || generation > 0)
+          replacePrivate(path, encodeVault(fresh, { generation: generation + 1, records: next }));
+        keys.forget();
+        key = fresh;
+        content = { generation: generation + 1, records: next };
+        seen = fingerprint();
+      });
+    },
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -209,16 +252,24 @@ export function openVault(options: VaultOptions): Vault {
     close() {
       open = false;
       key = undefined;
+      keys.forget();
       content = EMPTY_VAULT;
       listeners.clear();
     },
   };
 }
 
-function checkedKey(bytes: Uint8Array): VaultKey {
-  if (bytes.length !== VAULT_KEY_BYTES)
-    throw vaultError(`a vault key has ${VAULT_KEY_BYTES} bytes, not ${bytes.length}`, 'restore the key file');
-  return vaultKey(bytes);
+/** One key that was handed in, until close. */
+function fixedKey(bytes: Uint8Array): VaultKeys {
+  const key = checkedKey(bytes);
+  return {
+    find: (id) => (key.id === id ? key : undefined),
+    make: () => key,
+    refusal: () => lockedError('keyring'),
+    missing: () => false,
+    fingerprint: () => '',
+    forget: () => undefined,
+  };
 }
 
 function checkedValue(name: string, value: Uint8Array | string): Buffer {

@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { freshKdf, isBoundedKdf } from '../../capture/secrets/seal.ts';
 import {
   createPrivate,
   makePrivateDirectory,
@@ -15,7 +16,7 @@ import {
 import { TallyError } from '../../core/error.ts';
 import { sha256Hex } from '../../core/hash.ts';
 import { LIMITS } from '../../core/limits.ts';
-import { freshKdf, isBoundedKdf, sealToken } from './seal.ts';
+import { sealToken } from './seal.ts';
 
 export const OPERATOR_FORMAT = 'tallystick-operator/1';
 

@@ -30,4 +30,10 @@ export const PROVIDER_LIMITS = {
   providerReplyBytes: 1024 * 1024,
   /** Of the words of a server that says no. */
   providerWordsChars: 160,
+  /** The vault's passphrase is asked for again after this: a working day, not a forgotten night. */
+  vaultUnlockMs: 8 * 60 * 60_000,
+  /** Wrong passphrases before the next one has to wait: everybody mistypes. */
+  passphraseFreeTries: 3,
+  /** The longest such wait; from the first it doubles each time. */
+  passphraseWaitMs: 5 * 60_000,
 } as const;

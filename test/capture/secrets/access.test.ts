@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import fc from 'fast-check';
 import { accessed, type Door, type Wanted } from '../../../src/capture/secrets/access.ts';
-import { type Gap, openGaps } from '../../../src/capture/secrets/gaps.ts';
 import { statedReason, strictest } from '../../../src/capture/secrets/reason.ts';
 import { TallyError } from '../../../src/core/error.ts';
 import type { Ask, Client } from '../../../src/recorder/ops.ts';
@@ -24,8 +20,7 @@ async function opened(over: Partial<Door> = {}, policy?: string) {
     mode: 'open',
     isAgent: false,
     warn: (line) => told.push(line),
-    missed: (why) => missed.push(why),
-    tell: async () => undefined,
+    missed: (what, why) => missed.push(`${what}: ${why}`),
     ...over,
   };
   return {
@@ -145,7 +140,7 @@ test('a log that cannot be written: a person goes on with one warning and a gap,
   const person = await opened({ open: full });
   assert.equal(await accessed(person.door, GET, async () => FOUND), 'v');
   assert.equal(person.told.length, 1);
-  assert.deepEqual(person.missed, ['LOG_FULL']);
+  assert.deepEqual(person.missed, ['secret.get KEY: LOG_FULL']);
   for (const over of [{ isAgent: true }, { mode: 'closed' as const }]) {
     const { door, missed, told } = await opened({ open: full, ...over });
     await assert.rejects(
@@ -187,46 +182,4 @@ test('of thousands of names those that fit are told, and their number', async ()
   const { secret } = entries()[0] ?? {};
   assert.equal(secret?.key_count, 5_000);
   assert.ok((secret?.keys?.length ?? 0) > 100);
-});
-
-function folder(t: TestContext): string {
-  const path = mkdtempSync(join(tmpdir(), 'tally-gaps-'));
-  t.after(() => {
-    chmodSync(path, 0o700);
-    rmSync(path, { recursive: true, force: true });
-  });
-  return path;
-}
-
-test('gaps are remembered in the first place that can be written, told together, and then forgotten', async (t) => {
-  const [missing, here] = [join(folder(t), 'not', 'there'), folder(t)];
-  const gaps = openGaps([missing, here]);
-  assert.equal(gaps.note('2026-01-01T00:00:05.000Z', 'LOG_FULL'), true);
-  assert.equal(gaps.note('2026-01-01T00:00:01.000Z', 'LOG_READ_ONLY'), true);
-  const told: Gap[] = [];
-  await gaps.tell(async (gap) => void told.push(gap));
-  assert.deepEqual(told, [
-    {
-      from: '2026-01-01T00:00:01.000Z',
-      to: '2026-01-01T00:00:05.000Z',
-      count: 2,
-      why: 'LOG_FULL LOG_READ_ONLY',
-    },
-  ]);
-  await gaps.tell(() => assert.fail('it was told twice'));
-  assert.deepEqual(readdirSync(here), []);
-  assert.equal(openGaps([missing]).note('2026-01-01T00:00:01.000Z', 'LOG_FULL'), false);
-});
-
-test('a gap that could not be told is told the next time; what is no gap in its file is nothing', async (t) => {
-  const here = folder(t);
-  const gaps = openGaps([here]);
-  gaps.note('2026-01-01T00:00:05.000Z', 'LOG_FULL');
-  await assert.rejects(gaps.tell(full));
-  const told: Gap[] = [];
-  await gaps.tell(async (gap) => void told.push(gap));
-  assert.equal(told.length, 1);
-  writeFileSync(join(here, 'secret-gaps.jsonl'), '\0\n{"at":"9999","why":"X"}\n{}\n');
-  await gaps.tell(() => assert.fail('that is no gap'));
-  assert.equal(existsSync(join(here, 'secret-gaps.jsonl')), false);
 });

@@ -126,7 +126,7 @@ export const fileTargets: readonly Target[] = [
     assert.ok(reread !== undefined && serializeRegistry(reread) === again, 'it does not read as what it was');
   }),
   target('vault: what opens is what was sealed', nearly(vaults), ({ bytes }) => {
-    const content = decodeVault(key, bytes);
+    const content = decodeVault(() => key, bytes);
     if ('fault' in content) return;
     const n = generations.indexOf(content.generation);
     assert.ok(n !== -1, 'a generation that nobody sealed');

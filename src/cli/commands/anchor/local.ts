@@ -1,11 +1,10 @@
 /** What a new anchor needs on this machine: looked at before it is added, so that nobody waits for one that cannot work. */
 import { X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { gitIn } from '../../../anchor/git/cli.ts';
 import type { AnchorSetting } from '../../../anchor/setting.ts';
-import { openVault } from '../../../capture/secrets/vault.ts';
 import { isTallyError, TallyError } from '../../../core/error.ts';
+import { vaultOf } from '../../../open/vault.ts';
 import { errno } from '../../../store/file/fs.ts';
 import type { Context } from '../../context.ts';
 
@@ -72,10 +71,7 @@ async function requireCertificate(path: string): Promise<void> {
 }
 
 function requireSecret({ paths }: Context, name: string): void {
-  const vault = openVault({
-    path: join(paths.vault, 'secrets.vault'),
-    key: { path: join(paths.keys, 'vault.key') },
-  });
+  const vault = vaultOf(paths);
   try {
     if (vault.list().includes(name)) return;
   } finally {

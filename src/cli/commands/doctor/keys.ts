@@ -1,10 +1,10 @@
 /** Keys: they parse, and they are the ones of this log. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openVault } from '../../../capture/secrets/vault.ts';
 import { isTallyError } from '../../../core/error.ts';
 import type { LogInfo } from '../../../core/loginfo.ts';
 import { signerFromSkey } from '../../../core/tlog/key.ts';
+import { vaultOf } from '../../../open/vault.ts';
 import type { Paths } from '../../../paths.ts';
 import { counted } from '../../facts.ts';
 import { openOperator } from '../../operator.ts';
@@ -50,8 +50,10 @@ export async function checkMasterKey(paths: Paths, tenant: string, anew: string 
 
 export function checkVault(paths: Paths): Check {
   const path = join(paths.vault, 'secrets.vault');
-  const vault = openVault({ path, key: { path: join(paths.keys, 'vault.key') } });
+  const vault = vaultOf(paths);
   try {
+    if (vault.locked())
+      return ok('secrets', 'the vault is locked: its key is under a passphrase, or in the OS keyring');
     return ok('secrets', `${counted(vault.list().length, 'secret')}, the file is sealed and whole`);
   } catch (error) {
     return fail('secrets', why(error), hint(error) ?? `restore ${quoted(path)} and its key from a backup`);

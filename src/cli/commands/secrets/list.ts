@@ -1,9 +1,10 @@
 import type { Manifest, SecretDeclaration } from '../../../capture/secrets/manifest/types.ts';
 import { secretsOf } from '../../../capture/secrets/resolve.ts';
 import { routeOf } from '../../../capture/secrets/route.ts';
+import { TallyError } from '../../../core/error.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import type { OpenedSecrets } from '../../../open/secrets.ts';
-import { vaultOf } from '../../../open/vault.ts';
+import { readyVault } from '../../../open/vault.ts';
 import type { Context } from '../../context.ts';
 import { safe, toJson } from '../../output/safe.ts';
 import { type Column, layOut } from '../../output/table.ts';
@@ -87,7 +88,9 @@ function needOf({ required, default: fallback, groups, composed }: SecretDeclara
 
 async function listVault(context: Context, options: ListOptions): Promise<void> {
   const { paths, stdout, stderr } = context;
-  const vault = vaultOf(paths);
+  const vault = await readyVault(paths, context.warn);
+  if (vault.locked())
+    throw new TallyError('VAULT_LOCKED', 'the vault is locked', { hint: 'tally secrets unlock' });
   const found = vault.entries().map(({ name, value }) => {
     const length = lengthClass(value.length);
     value.fill(0);
