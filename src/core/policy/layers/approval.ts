@@ -34,10 +34,9 @@ function ask({ reason, message, approvers, ttl_ms }: Want, { policy }: LayerCont
   };
 }
 
-function use({ id, approver, approved_at, expires_at, args_hash }: GrantRead, want: Want): LayerAnswer {
+function use({ id, approver, approved_at, expires_at, args_hash }: GrantRead): LayerAnswer {
   return {
     result: 'pass',
-    ...(want.rule === undefined ? {} : { rule: want.rule }),
     approval: {
       id,
       ...(approver === undefined ? {} : { approver }),
@@ -48,6 +47,8 @@ function use({ id, approver, approved_at, expires_at, args_hash }: GrantRead, wa
   };
 }
 
+const STREAMED =
+  'an approval is for certain arguments, and these were streamed past; a body is read before when it is JSON or a form, and short';
 const NOT_USED = 'it was approved, and the approval was not used in time';
 const NOT_ANSWERED = 'a person was asked, and nobody answered in time';
 
@@ -56,7 +57,7 @@ function answer(grant: GrantRead, want: Want, context: LayerContext): LayerAnswe
   const over = context.inputs.decided_at >= grant.expires_at;
   switch (grant.status) {
     case 'granted':
-      return over ? fail('approval_expired', NOT_USED) : use(grant, want);
+      return over ? fail('approval_expired', NOT_USED) : use(grant);
     case 'denied':
       return over ? ask(want, context) : fail('policy_approval_denied', 'a person was asked, and said no');
     case 'expired':
@@ -76,7 +77,7 @@ export const approvalLayer: Layer = {
     const { grant } = inputs;
     const said =
       request.args === 'streamed'
-        ? fail('args_unavailable', 'an approval is for certain arguments, and these were streamed past')
+        ? fail('args_unavailable', STREAMED)
         : grant === undefined || !isAboutThis(grant, context)
           ? ask(want, context)
           : answer(grant, want, context);

@@ -154,7 +154,7 @@ const run: readonly Case[] = [
   spent('max_seconds', 'the run has used its 60 seconds', { elapsed_ms: 60_000 }),
   spent('max_tool_calls', 'the run has used its 12 tool calls', { tool_calls: 12 }),
   spent('max_usd', 'the run has used its 1 US dollars', { usd: 1 }),
-  spent('loop_detected', 'the run has done this very action 4 times, and 3 are the most', { repeats: 4 }),
+  spent('loop_detected', 'the run has done this very action 3 times, and 3 are the most', { repeats: 3 }),
   {
     what: 'a run of which nothing was read',
     layer: 'budgets',
@@ -280,7 +280,8 @@ const approval: readonly Case[] = [
     layer: 'approval',
     says: 'fail',
     reason: 'args_unavailable',
-    message: 'an approval is for certain arguments, and these were streamed past',
+    message:
+      'an approval is for certain arguments, and these were streamed past; a body is read before when it is JSON or a form, and short',
     policy: ruleless,
     request: (request) => ({ ...subagent(request), args: 'streamed' }),
     others: { permission: { wants: 'policy_approval_required' }, rules: 'pass' },
