@@ -86,6 +86,8 @@ export interface AgentResults {
     readonly token_id: string;
     readonly token: string;
     readonly expires_at?: string;
+    /** The policy names users and the token none: alone it stops every call. */
+    readonly no_user?: true;
     readonly id: string;
   };
   'token.delegate': {

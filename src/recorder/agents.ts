@@ -49,7 +49,14 @@ export function agentHandlers(
         ...expires,
       };
       const { id } = await recorder.record(operatorEvent('token.issue', client, metadata), doneFor(client));
-      return { token_id: token.id, token: token.token, ...expires, id };
+      const noUser = params.user_id === undefined && recorder.policy().compiled.users !== undefined;
+      return {
+        token_id: token.id,
+        token: token.token,
+        ...expires,
+        ...(noUser ? { no_user: true } : {}),
+        id,
+      };
     },
     async 'token.revoke'({ token_id, reason }, client) {
       if (!recorder.registry.current().tokens.has(token_id)) {

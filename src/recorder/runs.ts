@@ -136,7 +136,9 @@ export function runHandlers(
           hint: 'tally agent list shows which are good; unset TALLY_AGENT_TOKEN to run without one',
         });
       }
-      const { agent_id, command, reason, user_id, scopes, contract, ...rest } = wanted;
+      const { agent_id: named, command, reason, user_id, scopes, contract, ...rest } = wanted;
+      // Who starts a run with an agent's token is that agent.
+      const agent_id = named ?? (agent_token === undefined ? undefined : holder?.agent_id);
       const isOwn = agent_token !== undefined && holder?.level === 'issued' && holder.agent_id === agent_id;
       if (user_id !== undefined || (agent_id !== undefined && !isOwn && isGuarded(agent_id)))
         await guard.require('run.start', params, client);

@@ -109,3 +109,19 @@ test('a run is kept to a user and to less than the user may, and says so in the 
   const late = await home.tally(['agent', 'token', 'delegate', 'helper'], { stdin: done.stdout });
   assert.deepEqual([late.code, late.error().code], [4, 'STOPPED'], 'the run is over, and so is its token');
 });
+
+test('a run that is kept to less is not handed the token that has more', async (t) => {
+  const home = makeHome(t);
+  await home.tally(['init']);
+  await home.tally(['agent', 'register', 'coder']);
+  const issued = await home.tally(['agent', 'token', 'issue', 'coder', '--json']);
+  const env = { TALLY_AGENT_TOKEN: (issued.json() as { token: string }).token };
+  const script = join(home.directory, 'agent.sh');
+  writeFileSync(script, 'test -z "$TALLY_AGENT_TOKEN" && printf less || printf all');
+  const all = await home.tally(['run', '-q', '--', 'sh', script], { env });
+  const less = await home.tally(['run', '-q', '--scope', 'crm.read', '--', 'sh', script], { env });
+  assert.deepEqual([all.stdout, less.stdout], ['all', 'less']);
+  const [first, second] = home.entries('run.start') as unknown as { actor: Record<string, unknown> }[];
+  for (const run of [first, second])
+    assert.deepEqual([run?.actor.agent_id, run?.actor.identity_level], ['coder', 'issued']);
+});

@@ -238,7 +238,8 @@ describe('a run', () => {
       code: 'STOPPED',
       message: /scope crm\.write/,
     });
-    const run = await w.handle('run.start', { agent_token: a.token, agent_id: 'coder' }, PERSON);
+    const run = await w.handle('run.start', { agent_token: a.token }, PERSON);
+    assert.equal(w.last().actor?.agent_id, 'coder', 'who starts a run with an agent’s token is that agent');
     const identity = w.recorder.identify({ run_token: run.token });
     assert.deepEqual([identity.level, identity.user_id, identity.scopes], ['issued', 'u_17', ['crm.read']]);
     await w.handle('token.revoke', { token_id: a.token_id }, PERSON);

@@ -82,4 +82,8 @@ async function tell(
   await context.stderr.line(
     context.stderr.style.dim('The token is shown this once. An agent presents it as X-AS-Agent-Token.'),
   );
+  if (done.no_user === true)
+    await context.stderr.line(
+      'The policy names users and this token is for none: alone it stops every call. Issue one with --user.',
+    );
 }

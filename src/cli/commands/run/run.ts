@@ -114,7 +114,7 @@ async function openFor(
   } catch (error) {
     if (may !== true || injection === undefined) throw error;
     const { unrecorded } = await import('../../../capture/secrets/access.ts');
-    return unrecorded(injection.opened.door, error);
+    return unrecorded(injection.opened.door, 'secret.run', error);
   }
 }
 
@@ -135,11 +135,19 @@ async function runAlone(
   context.exit(exitCodeOf(end));
 }
 
+function isBounded(options: RunOptions): boolean {
+  return Object.keys(boundsOf(options)).length > 0;
+}
+
 /** No HTTP(S)_PROXY: this broker takes calls that are addressed to it, and would refuse all others. */
 function childEnvironment(
   { env }: Context,
   url: string,
   { run_id, token }: Ran['started'],
+  bounded: boolean,
 ): NodeJS.ProcessEnv {
-  return { ...env, TALLY_PROXY_URL: `${url}/proxy`, TALLY_RUN_TOKEN: token, TALLY_RUN_ID: run_id };
+  // A run that is kept to less is not handed the token that has more: the run's own proves the same name.
+  const { TALLY_AGENT_TOKEN: wider, ...others } = env;
+  const given = bounded || wider === undefined ? others : { ...others, TALLY_AGENT_TOKEN: wider };
+  return { ...given, TALLY_PROXY_URL: `${url}/proxy`, TALLY_RUN_TOKEN: token, TALLY_RUN_ID: run_id };
 }
