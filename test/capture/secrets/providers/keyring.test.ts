@@ -33,9 +33,7 @@ function inSession(home: string, before: string, suite: string): { status: numbe
   return { status: run.status, output: `${run.stdout}${run.stderr}` };
 }
 
-const skip = missing.length === 0 ? false : `${missing.join(' and ')} not installed`;
-
-describe('the OS keyring', { skip }, () => {
+describe('the OS keyring', { skip: missing.length > 0 && `needs ${missing.join(' and ')}` }, () => {
   it('keeps the suite of all providers, with gnome-keyring unlocked', () => {
     const unlock = 'printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1';
     const { status, output } = inSession(
