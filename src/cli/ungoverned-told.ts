@@ -3,12 +3,19 @@ import { ulidSource } from '../core/ulid.ts';
 import { random } from '../open/lock.ts';
 import { hasNotes, placesOf, tellNotes } from '../open/notes.ts';
 import type { Session } from '../open.ts';
-import type { Context } from './context.ts';
+import type { Paths } from '../paths.ts';
+
 import { counted } from './facts.ts';
+
+export interface Teller {
+  readonly paths: Paths;
+  warn(line: string): void;
+  now(): number;
+}
 
 /** Says in the log what ran without it. Never throws: it is tried again by the next command, and by `tally up`. */
 export async function tellUngoverned(
-  { paths, warn, now }: Pick<Context, 'paths' | 'warn' | 'now'>,
+  { paths, warn, now }: Teller,
   session: Pick<Session, 'ask'>,
 ): Promise<void> {
   const places = placesOf(paths);

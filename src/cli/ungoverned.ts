@@ -11,7 +11,7 @@ import { machineConfig } from '../open/machine.ts';
 import { type Note, placesOf, remember } from '../open/notes.ts';
 import type { Context } from './context.ts';
 
-type Surface = Note['surface'];
+type Surface = Exclude<Note['surface'], 'secrets'>;
 
 /** Nobody records. A log that was tampered with is no outage: nothing goes on beside it. */
 const UNAVAILABLE: ReadonlySet<string> = new Set([

@@ -170,15 +170,32 @@ export async function recordDecisions(
   }
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: an entry of any shape is what is altered
-type Loose = any;
+/** An entry with a decision, to be altered. */
+export interface Alterable {
+  readonly index: number;
+  readonly action: { target?: { host?: string } };
+  readonly decision: {
+    outcome: string;
+    reason?: string;
+    enforced?: boolean;
+    layers: readonly { readonly layer: string; readonly result: string }[];
+    readonly inputs: {
+      decided_at: string;
+      readonly identity: { agent_id?: string };
+      readonly facts?: { amount?: number };
+      readonly windows?: { [key: string]: { count: number; free_in_ms?: number } };
+    };
+    readonly policy: { hash: string };
+    readonly snapshot: { hash: string };
+  };
+}
 
 const OUTCOMES = ['allow', 'stop', 'approval_required'];
 
 /** What somebody might alter of a decision; each gives whether there was something to alter. */
-export const ALTERATIONS: { readonly [name: string]: (entry: Loose) => boolean } = {
+export const ALTERATIONS: { readonly [name: string]: (entry: Alterable) => boolean } = {
   outcome({ decision }) {
-    decision.outcome = OUTCOMES[(OUTCOMES.indexOf(decision.outcome) + 1) % OUTCOMES.length];
+    decision.outcome = OUTCOMES[(OUTCOMES.indexOf(decision.outcome) + 1) % OUTCOMES.length] ?? '';
     return true;
   },
   reason({ decision }) {
@@ -207,10 +224,10 @@ export const ALTERATIONS: { readonly [name: string]: (entry: Loose) => boolean }
     return true;
   },
   counts({ decision }) {
-    const [key] = Object.keys(decision.inputs.windows ?? {});
+    const { windows = {} } = decision.inputs;
+    const [key] = Object.keys(windows);
     if (key === undefined || !reached(decision, 'limits')) return false;
-    const window = decision.inputs.windows[key];
-    decision.inputs.windows[key] = window.count >= 2000 ? { count: 0 } : { count: 2000, free_in_ms: 1 };
+    windows[key] = (windows[key]?.count ?? 0) >= 2000 ? { count: 0 } : { count: 2000, free_in_ms: 1 };
     return true;
   },
   asked({ action, decision }) {
@@ -228,6 +245,6 @@ export const ALTERATIONS: { readonly [name: string]: (entry: Loose) => boolean }
   },
 };
 
-function reached(decision: Loose, layer: string): boolean {
-  return decision.layers.some((one: Loose) => one.layer === layer && one.result !== 'skip');
+function reached({ layers }: Alterable['decision'], layer: string): boolean {
+  return layers.some((one) => one.layer === layer && one.result !== 'skip');
 }

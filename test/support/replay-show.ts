@@ -10,7 +10,7 @@ import { compilePolicy } from '../../src/core/policy/load.ts';
 import { openSession } from '../../src/open.ts';
 import { locate, type Paths } from '../../src/paths.ts';
 import { openReader } from '../../src/reader.ts';
-import { ALTERATIONS, POLICY, recordDecisions, STRICTER } from './decisions.ts';
+import { ALTERATIONS, type Alterable, POLICY, recordDecisions, STRICTER } from './decisions.ts';
 import { chained, readEntries, writeEntries } from './forge.ts';
 
 const SEGMENT = 65_536;
@@ -122,7 +122,7 @@ function alter(lines: readonly string[], count: number) {
   for (let n = 0; n * step < decided.length && indices.size < count; n++) {
     // Now here, now there: what comes in turns must not be passed over.
     const at = decided[n * step + (n % Math.min(6, step))] ?? 0;
-    const entry = JSON.parse(lines[at] ?? '');
+    const entry = JSON.parse(lines[at] ?? '') as Alterable;
     // Of those that fit this decision, the kind that was made least often.
     for (const [name, change] of kinds.toSorted(([a], [b]) => (made.get(a) ?? 0) - (made.get(b) ?? 0))) {
       if (!change(entry)) continue;

@@ -7,7 +7,7 @@ import { changeOf } from '../../../src/core/replay/change.ts';
 import { countDifferences } from '../../../src/core/replay/differences.ts';
 import { isUnrecordable, judgeDecision, kindOf } from '../../../src/core/replay/judge.ts';
 import { otherwise } from '../../../src/core/replay/otherwise.ts';
-import { ALTERATIONS, POLICY, recordDecision, STRICTER } from '../../support/decisions.ts';
+import { ALTERATIONS, type Alterable, POLICY, recordDecision, STRICTER } from '../../support/decisions.ts';
 import { entriesOf, machine } from '../../support/recorder.ts';
 import { showReplay } from '../../support/replay-show.ts';
 
@@ -40,7 +40,7 @@ describe('replay', () => {
       assert.deepEqual(judgeDecision(entry, policy), { kind: 'agrees' });
       for (const [name, alter] of Object.entries(ALTERATIONS)) {
         const copy = structuredClone(entry);
-        if (!alter(copy)) continue;
+        if (!alter(copy as unknown as Alterable)) continue;
         seen.add(name);
         const replayed = judgeDecision(copy, policy);
         assert.equal(replayed.kind, 'differs', `${name} of entry ${entry.index}`);

@@ -8,10 +8,35 @@ import type { Peer } from '../../../src/server/peer.ts';
 import { entriesOf, type Machine, machine } from '../../support/recorder.ts';
 import { PERSON, type Served, serve } from '../../support/serve.ts';
 
+/** What any of the answers has, as far as tests look at it; what an answer does not have is undefined. */
+export interface Body {
+  readonly id: string;
+  readonly index: number;
+  readonly proceed: boolean;
+  readonly known: boolean;
+  readonly late: boolean;
+  readonly status: string;
+  readonly arguments: string;
+  readonly approver: string;
+  readonly changed: boolean;
+  readonly approval_id: string;
+  readonly decision: {
+    readonly outcome: string;
+    readonly reason?: string;
+    readonly approval: { readonly id: string };
+    readonly inputs: { readonly identity: { readonly run_id?: string } };
+  };
+  readonly error: { readonly code: string; readonly message: string };
+  readonly closed_by: { readonly id: string };
+  readonly results: readonly { readonly status: number; readonly body: Body }[];
+  readonly approvals: readonly { readonly id: string }[];
+  readonly switches: readonly { readonly scope: string }[];
+  readonly paths: unknown;
+}
+
 export interface Answer {
   readonly status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: what the API answers is what is tested
-  readonly body: any;
+  readonly body: Body;
   readonly headers: Headers;
 }
 
@@ -82,7 +107,7 @@ export async function stage(t: TestContext, options: StageOptions = {}): Promise
         headers: { ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
         ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       });
-      return { status: response.status, body: await response.json(), headers: response.headers };
+      return { status: response.status, body: (await response.json()) as Body, headers: response.headers };
     },
     entries: (type) => entriesOf(box.disk).filter((entry) => type === undefined || entry.type === type),
     async token(agent, more = {}) {
