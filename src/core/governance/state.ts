@@ -80,15 +80,19 @@ export const isGovernedType = (type: string): boolean => OWN_TYPES.has(type);
 
 /** Entries are handed in by rising index; one that was seen already changes nothing. Others may be left out. */
 export function foldEntry(state: GovernanceState, entry: JsonObject): void {
+  const type = textAt(entry, 'type') ?? '';
+  const own = OWN_TYPES.has(type);
+  const decided = Object.hasOwn(entry, 'decision');
+  const cost = Object.hasOwn(entry, 'outcome') && field(entry, 'outcome', 'usage', 'cost_usd') !== undefined;
+  // Most entries say nothing of this, and every one comes by here.
+  if (!own && !decided && !cost) return;
   const index = numberAt(entry, 'index');
   const ms = Date.parse(textAt(entry, 'ts') ?? '');
   if (index === undefined || index < state.size || Number.isNaN(ms)) return;
   state.size = index + 1;
-  const type = textAt(entry, 'type') ?? '';
-  if (OWN_TYPES.has(type)) foldOwn(state, type, entry, ms);
-  foldDecision(state, entry, ms);
-  const imported = field(entry, 'metadata', 'imported') !== undefined;
-  if (!imported && field(entry, 'outcome', 'usage', 'cost_usd') !== undefined)
+  if (own) foldOwn(state, type, entry, ms);
+  if (decided) foldDecision(state, entry, ms);
+  if (cost && field(entry, 'metadata', 'imported') === undefined)
     foldCost(state.budgets, entry, passTime(state.time, ms));
 }
 

@@ -4,8 +4,8 @@ export const GOVERNANCE_LIMITS = {
   factTextBytes: 64,
   /** Users, agents or tools with calls in a window at once, some 200 bytes each; those beyond share one count. */
   windowSubjects: 250_000,
-  /** Calls of windows in one snapshot beside the log: some 50 ms of writing. Of more, the next start reads the log. */
-  savedCalls: 500_000,
+  /** Calls of windows in one snapshot beside the log: 0.2 s of writing. Of more, the next start reads the log. */
+  savedCalls: 2_000_000,
   /** Kill switches that are on at once: each is a person's doing, and all are looked through by hand. */
   killSwitches: 1_024,
   /** Runs whose budgets are kept; the one that was silent for longest is forgotten first. */
