@@ -16,6 +16,7 @@ export interface Mutant {
 
 const CRASH = 'test/recorder/crash.test.ts';
 const PAIRS = 'test/fault/pairs.test.ts';
+const TABLE = 'test/core/policy/table.test.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -193,5 +194,54 @@ export const MUTANTS: readonly Mutant[] = [
     to: '"(\\s*:)?/g',
     tests: ['test/core/parse.test.ts'],
     named: 'costs no more',
+  },
+  {
+    name: 'takes an approval for one that is for other arguments',
+    file: 'src/core/policy/layers/approval.ts',
+    from: '    grant.args_hash === args_hash &&\n',
+    to: '    args_hash !== undefined &&\n',
+    tests: [TABLE],
+  },
+  {
+    name: 'gives a delegate what its delegator does not have',
+    file: 'src/core/policy/scopes.ts',
+    from: 'for (let i = 0; i < hands; i++)',
+    to: 'for (let i = hands - 1; i >= 0 && i < hands - 1; i++)',
+    tests: [TABLE],
+  },
+  {
+    name: 'lets a call pass for which a rule failed',
+    file: 'src/core/policy/layers/rules.ts',
+    from: "      if ('error' in said) {\n",
+    to: "      if ('error' in said && program !== program) {\n",
+    tests: [TABLE],
+  },
+  {
+    name: 'lets a rule that wants an approval stand before one that says stop',
+    file: 'src/core/policy/layers/rules.ts',
+    from: "if (rule.decision === 'stop') return stoppedBy(rule);",
+    to: "if (rule.decision === 'stop' && wanting === undefined) return stoppedBy(rule);",
+    tests: [TABLE],
+  },
+  {
+    name: 'lets one call more through than a window has room for',
+    file: 'src/core/policy/layers/limits.ts',
+    from: 'if (read.count < window.rate.count) continue;',
+    to: 'if (read.count <= window.rate.count) continue;',
+    tests: [TABLE],
+  },
+  {
+    name: 'lets an agent pass that was switched off, when another one acts for it',
+    file: 'src/core/policy/kill-scopes.ts',
+    from: 'identity.delegation ?? []',
+    to: '[] as { agent_id: string }[]',
+    tests: [TABLE],
+  },
+  {
+    name: 'reads a path in one way only, where a server may read it in another',
+    file: 'src/core/policy/path-pattern.ts',
+    from: '    readings.push(next);\n',
+    to: '',
+    tests: [TABLE],
   },
 ];

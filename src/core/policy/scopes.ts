@@ -25,11 +25,9 @@ export const isEffective = (effective: Effective, scope: string): boolean =>
   isLeft(effective, scope, effective.passedOn.length);
 
 /** The first scope that a hand passed on and did not have. */
-export function exceeded(
-  effective: Effective,
-): { readonly hand: number; readonly scope: string } | undefined {
+export function exceeded(effective: Effective): string | undefined {
   for (const [hand, list] of effective.passedOn.entries())
-    for (const scope of list) if (!isLeft(effective, scope, hand)) return { hand, scope };
+    for (const scope of list) if (!isLeft(effective, scope, hand)) return scope;
   return undefined;
 }
 

@@ -17,9 +17,6 @@ export const delegationLayer: Layer = {
       );
     const beyond = exceeded(scopes);
     if (beyond === undefined) return PASS;
-    return fail(
-      'delegation_exceeded',
-      `the scope ${shown(beyond.scope)} was passed on by a hand that lacks it`,
-    );
+    return fail('delegation_exceeded', `the scope ${shown(beyond)} was passed on by a hand that lacks it`);
   },
 };
