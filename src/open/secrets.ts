@@ -4,7 +4,6 @@
  */
 import { isAgentClient } from '../capture/agent/who.ts';
 import type { Door } from '../capture/secrets/access.ts';
-import { openGaps } from '../capture/secrets/gaps.ts';
 import { findManifest } from '../capture/secrets/manifest/find.ts';
 import type { Manifest, RequireReason } from '../capture/secrets/manifest/types.ts';
 import type { Providers } from '../capture/secrets/provider.ts';
@@ -15,6 +14,7 @@ import { TallyError } from '../core/error.ts';
 import type { Session } from '../open.ts';
 import type { Paths } from '../paths.ts';
 import type { Client } from '../recorder/ops.ts';
+import { placesOf, remember } from './notes.ts';
 
 export interface SecretsOptions {
   readonly paths: Paths;
@@ -68,7 +68,6 @@ export async function openSecrets(options: SecretsOptions): Promise<OpenedSecret
       hint: 'name the manifest with --file, or leave the profile out',
       details: { kind: 'manifest_missing' },
     });
-  const gaps = openGaps([paths.state, paths.runtime]);
   let session: Session | undefined;
 
   const door: Door = {
@@ -80,18 +79,11 @@ export async function openSecrets(options: SecretsOptions): Promise<OpenedSecret
       return session;
     },
     warn: options.warn,
-    missed(why) {
-      if (gaps.note(new Date(options.now()).toISOString(), why)) return;
+    missed(what, why) {
+      const at = new Date(options.now()).toISOString();
+      if (remember(placesOf(paths), { at, surface: 'secrets', what, why })) return;
       options.warn('that it was not recorded cannot be noted anywhere either: the log will not tell of it');
     },
-    tell: (ask) =>
-      gaps
-        .tell((gap) => ask('secret.gap', gap))
-        .catch((error: unknown) =>
-          options.warn(
-            `an earlier gap is not in the log yet: ${error instanceof Error ? error.message : String(error)}`,
-          ),
-        ),
   };
 
   let own: Vault | undefined;

@@ -32,14 +32,6 @@ export const SECRET_OPS = {
     /** Refused already, where the request was made: it is recorded, and not decided on. */
     refused: z.enum(kinds).optional(),
   }),
-  /** Nothing could be recorded for a while; it can now. */
-  'secret.gap': z.object({
-    from: z.iso.datetime(),
-    to: z.iso.datetime(),
-    /** Accesses that went on without a record. */
-    count: z.int().positive(),
-    why: z.string().max(LIMITS.reasonBytes),
-  }),
 } as const;
 
 export interface SecretResults {
@@ -54,5 +46,4 @@ export interface SecretResults {
     readonly approval?: string;
     readonly retry_after_ms?: number;
   };
-  'secret.gap': { readonly id: string };
 }

@@ -21,10 +21,7 @@ type Wanted = OpParams<'secret.access'>;
 /** They change what others will get, so they are the operator's. */
 const WRITES: ReadonlySet<Wanted['operation']> = new Set(['set', 'delete', 'import']);
 
-export function secretHandlers(
-  recorder: LocalRecorder,
-  guard: Guard,
-): Pick<Handlers, 'secret.access' | 'secret.gap'> {
+export function secretHandlers(recorder: LocalRecorder, guard: Guard): Pick<Handlers, 'secret.access'> {
   return {
     async 'secret.access'(wanted, client) {
       const identity = recorder.identify(claimsOf(wanted, client));
@@ -39,19 +36,6 @@ export function secretHandlers(
       }
       const request = requestOf(recorder, identity, wanted, client);
       return decide(recorder, request, identity, event, { ...producer, assurance: 'observed' });
-    },
-    async 'secret.gap'({ from, to, count, why }, client) {
-      const { id } = await recorder.record(
-        {
-          type: 'log.gap',
-          phase: 'point',
-          actor: actorOf(client),
-          quality: { ...said(client), 'metadata.from': 'asserted', 'metadata.to': 'asserted' },
-          metadata: { from, to, count, what: 'secret.access', why },
-        },
-        { surface: client.surface, assurance: 'self_reported' },
-      );
-      return { id };
     },
   };
 }

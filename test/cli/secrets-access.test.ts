@@ -10,7 +10,6 @@ import { type Home, makeHome, type StoredEntry } from './home.ts';
 
 /** Whoever runs these tests from inside an agent is taken for one, rightly. */
 const underAgent = ancestryOf(process.ppid).agent;
-const skip = underAgent !== undefined && `run by ${underAgent}`;
 
 const MANIFEST = `[project]
 name = "shop"
@@ -73,7 +72,7 @@ const told = ({ phase, secret, outcome }: StoredEntry) => [
 ];
 
 test('get prints a value to the byte, whatever is in it, and both entries say so without it', {
-  skip,
+  skip: underAgent !== undefined && 'run below a coding agent',
 }, async (t) => {
   const odd = Buffer.concat([Buffer.from([0, 255, 10, 27]), randomBytes(40), Buffer.from('\r\n\n')]);
   const { home, tally } = await project(t, { 'shop/default/CERT': odd });
@@ -105,7 +104,7 @@ test('get prints a value to the byte, whatever is in it, and both entries say so
 });
 
 test('a secret that is nowhere, undeclared, or of a broken manifest has its own exit code, hint and record', {
-  skip,
+  skip: underAgent !== undefined && 'run below a coding agent',
 }, async (t) => {
   const { home, tally, file } = await project(t);
   const missing = await tally(['secrets', 'get', 'API_KEY', '--profile', 'production']);
@@ -131,7 +130,7 @@ test('a secret that is nowhere, undeclared, or of a broken manifest has its own 
 });
 
 test('a reason is required of agents, of everybody where the machine or the profile says so, and the refusal is on record', {
-  skip,
+  skip: underAgent !== undefined && 'run below a coding agent',
 }, async (t) => {
   const { home, tally, file } = await project(t);
   const get = (args: readonly string[] = [], env: Record<string, string> = {}) =>
@@ -172,7 +171,7 @@ test('a reason is required of agents, of everybody where the machine or the prof
 });
 
 test('run starts a command with all secrets of its profile, records two events, and leaves nothing behind', {
-  skip,
+  skip: underAgent !== undefined && 'run below a coding agent',
 }, async (t) => {
   const { home, tally, values } = await project(t, {
     'shop/default/CERT': Buffer.from('-----CERT-----\nabc\n'),
@@ -208,7 +207,7 @@ test('run starts a command with all secrets of its profile, records two events, 
 });
 
 test('run starts nothing without all that is required, without a command, or by an agent without a reason', {
-  skip,
+  skip: underAgent !== undefined && 'run below a coding agent',
 }, async (t) => {
   const { home, tally } = await project(t);
   const mark = join(home.directory, 'mark');
@@ -229,7 +228,7 @@ test('run starts nothing without all that is required, without a command, or by 
 });
 
 test('tally run puts single secrets into an environment by the same path; what the policy names only where it says so', {
-  skip,
+  skip: underAgent !== undefined && 'run below a coding agent',
 }, async (t) => {
   const { home, tally } = await project(t);
   await fill(home, { OWN: Buffer.from('value-of-our-own'), STRIPE: Buffer.from('value-for-the-broker') });
@@ -259,7 +258,9 @@ test('tally run puts single secrets into an environment by the same path; what t
   assert.equal(home.entries('run.end').at(-1)?.run_id, home.entries('run.start').at(-1)?.run_id);
 });
 
-test('check names what is missing, by exit code too, and records names alone', { skip }, async (t) => {
+test('check names what is missing, by exit code too, and records names alone', {
+  skip: underAgent !== undefined && 'run below a coding agent',
+}, async (t) => {
   const { home, tally } = await project(t);
   const good = await tally(['secrets', 'check', '--json']);
   assert.deepEqual([good.code, good.json().ok], [0, true]);
@@ -281,7 +282,9 @@ test('check names what is missing, by exit code too, and records names alone', {
   ]);
 });
 
-test('scan finds what leaked, in encodings too, tells where and prints no value', { skip }, async (t) => {
+test('scan finds what leaked, in encodings too, tells where and prints no value', {
+  skip: underAgent !== undefined && 'run below a coding agent',
+}, async (t) => {
   const { home, values, tally } = await project(t);
   const [name = '', value] = Object.entries(values)[1] ?? [];
   const session = join(home.directory, 'session');
@@ -310,7 +313,7 @@ test('scan finds what leaked, in encodings too, tells where and prints no value'
 });
 
 test('without a log a person gets the secret, one warning and later a gap; an agent, and mode closed, get nothing', {
-  skip,
+  skip: underAgent !== undefined && 'run below a coding agent',
 }, async (t) => {
   const { home, tally, values } = await project(t);
   const value = String(values['shop/default/API_KEY']);
@@ -339,7 +342,7 @@ test('without a log a person gets the secret, one warning and later a gap; an ag
 });
 
 test('only the user’s own configuration switches recording off: then nothing is opened, and nothing else changes', {
-  skip,
+  skip: underAgent !== undefined && 'run below a coding agent',
 }, async (t) => {
   const { home, tally, values } = await project(t);
   writeFileSync(join(home.directory, 'config.yaml'), 'audit: { enabled: false }\n', { mode: 0o600 });

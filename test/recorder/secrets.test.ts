@@ -27,7 +27,6 @@ async function opened(policy = POLICY) {
     handle,
     recorder,
     entries: () => entriesOf(box.disk).filter(({ type }) => type === 'secret.access'),
-    all: () => entriesOf(box.disk),
   };
 }
 
@@ -132,18 +131,4 @@ test('inside a run the access belongs to the run and to its agent', async () => 
   assert.deepEqual([entry?.run_id, entry?.actor?.agent_id], [run.run_id, 'nightly']);
   const bad = await access({ operation: 'get', key: 'A' }, { ...PERSON, run_token: `${run.token}x` });
   assert.deepEqual([bad.outcome, bad.reason], ['stop', 'token_invalid']);
-});
-
-test('a time without records is told when records are possible again', async () => {
-  const { handle, all } = await opened();
-  const gap = {
-    from: '2026-01-01T00:00:00.000Z',
-    to: '2026-01-01T00:05:00.000Z',
-    count: 3,
-    why: 'disk full',
-  };
-  await handle('secret.gap', gap, PERSON);
-  const entry = all().find(({ type }) => type === 'log.gap');
-  assert.deepEqual(entry?.metadata, { ...gap, what: 'secret.access' });
-  assert.equal(entry?.source.assurance, 'self_reported');
 });

@@ -30,7 +30,7 @@ export const RIGHTS = {
   checkpoint: ALL,
 
   // working
-  'secret.access': WORKING, 'secret.gap': WORKING,   'gap.report': WORKING,
+  'secret.access': WORKING, 'gap.report': WORKING,
  
   record: WORKING,          'run.start': WORKING,     'run.end': WORKING,       'token.delegate': WORKING,
 

@@ -4,8 +4,6 @@ export const SECRET_LIMITS = {
   ancestors: 16,
   /** Names in one record of many secrets; of more the number is told. */
   accessKeys: 256,
-  /** What is remembered of accesses without a record: 60 bytes each. Beyond it nothing is remembered, and the warning says so. */
-  gapFileBytes: 1024 * 1024,
   /** Files that one scan looks at; years of an agent's sessions are some thousand. Of more the rest is told. */
   scanFiles: 200_000,
   /** Directories inside of each other that a scan goes into. */
