@@ -52,16 +52,17 @@ export async function goOn(context: Context, surface: Surface, cause: unknown): 
         remember(placesOf(context.paths), { at, surface: on, what: what.slice(0, LIMITS.idChars), why: code })
       )
         return;
-      throw closed(
-        new TallyError(code, `${message}, and that it was not recorded cannot be noted anywhere`),
-        on,
-      );
+      const nowhere = `${message}, and that it was not recorded cannot be noted anywhere`;
+      throw closed({ code, message: nowhere, hint: undefined, details: undefined }, on);
     },
   });
   return of(surface);
 }
 
-function closed({ code, message, hint, details }: TallyError, surface: Surface): TallyError {
+function closed(
+  { code, message, hint, details }: Pick<TallyError, 'code' | 'message' | 'hint' | 'details'>,
+  surface: Surface,
+): TallyError {
   return new TallyError(code, `nothing was done, because it could not be recorded (${REASON}): ${message}`, {
     hint: hint ?? `\`tally doctor\` tells what is wrong; failure_modes.${surface} is closed`,
     details: { ...details, reason: REASON },

@@ -129,8 +129,8 @@ function gapsIn(path: string, id: string): readonly Gap[] {
     const times = own.map((note) => note.at).sort();
     const what = [...new Set(own.map((note) => note.what))];
     return {
-      // One file may tell of two surfaces: the second id follows from the first.
-      id: at === 0 ? id : nextId(id),
+      // One file may tell of several surfaces: the other ids follow from the first.
+      id: at === 0 ? id : otherId(id, at),
       surface,
       from: times[0] ?? '',
       to: times.at(-1) ?? '',
@@ -143,10 +143,10 @@ function gapsIn(path: string, id: string): readonly Gap[] {
 
 const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
-/** Another last digit: unlike any that is made, as far as 80 bits tell. */
-function nextId(id: string): string {
+/** Another last digit for each, the same whenever it is told again. */
+function otherId(id: string, at: number): string {
   const last = DIGITS.indexOf(id.at(-1) ?? '0');
-  return `${id.slice(0, -1)}${DIGITS[(last + 1) % DIGITS.length]}`;
+  return `${id.slice(0, -1)}${DIGITS[(last + at) % DIGITS.length]}`;
 }
 
 function readNotes(path: string): readonly Note[] {
