@@ -83,5 +83,7 @@ export const places = {
 
 /** Each has its bound, so that what looks through them ends. */
 export function recordOf<T extends z.ZodType>(key: z.ZodType<string, string>, value: T, most: number) {
-  return z.record(key, value).refine((all) => Object.keys(all).length <= most, `at most ${most} of them`);
+  return z
+    .record(key, value)
+    .refine((all) => Object.keys(all).length <= most, `a mapping of at most ${most}`);
 }
