@@ -76,7 +76,7 @@ async function runCommand(
     for (const [name, value] of Object.entries(given?.env ?? {})) recorder?.secrets.set(name, value);
     const from = performance.now();
     const child = startChild(command, args, {
-      env: { ...childEnvironment(context, broker.url, started), ...given?.env },
+      env: { ...childEnvironment(context, broker.url, started, isBounded(options)), ...given?.env },
       onTerminal: context.stdin.isTTY === true,
       ...(given?.mask === undefined ? {} : { mask: given.mask }),
     });
