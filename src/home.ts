@@ -203,3 +203,16 @@ export function operatorGate(paths: Paths): {
     check: async (token) => (await read())?.token_hash === sha256Hex(token),
   };
 }
+
+/** Logs in a directory, or in the `logs` of a state directory; none when it cannot be read. */
+export function logsNear(directory: string): readonly string[] {
+  return [join(directory, 'logs'), directory].flatMap((above) => {
+    try {
+      const names = readdirSync(above).sort();
+      return names.map((name) => join(above, name)).filter((inside) => existsSync(join(inside, 'log.json')));
+    } catch {
+      // Not there, or not for this user: there is nothing to tell of it.
+      return [];
+    }
+  });
+}

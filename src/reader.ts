@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { TallyError } from './core/error.ts';
 import { type LogInfo, parseLogInfo } from './core/loginfo.ts';
 import type { LogReader, ObjectStore, PackReader } from './core/ports.ts';
-import { currentEpoch, logName } from './home.ts';
+import { currentEpoch, logName, logsNear } from './home.ts';
 import type { Paths } from './paths.ts';
 import { fileObjects } from './store/file/objects.ts';
 import { filePackReader } from './store/file/packs.ts';
@@ -16,6 +16,16 @@ export interface OpenedReader {
   logInfo(): Promise<LogInfo>;
   readonly heads: ObjectStore;
   readonly packs: PackReader;
+}
+
+/** For somebody who named a directory: most often the one above. */
+function whereLogsAre(directory: string): string {
+  const [first, ...others] = logsNear(directory);
+  if (first === undefined)
+    return 'name a directory that holds log.json, what `tally log publish` wrote, or a bundle of `tally log export`';
+  return others.length === 0
+    ? `there is one in ${first}`
+    : `there is one in ${first}, and ${others.length} more beside it`;
 }
 
 /** Reads raw files without a lock. `log`: a log directory anywhere, the current log of this machine otherwise. */
@@ -33,7 +43,10 @@ export function openReader(paths: Paths, options: { readonly log?: string } = {}
       const bytes = await reader.objects.get('log.json');
       if (bytes !== undefined) return parseLogInfo(bytes);
       throw new TallyError('LOG_MISSING', `there is no log in ${directory}`, {
-        hint: 'record something first (`tally up`, `tally demo`), or name the directory that holds log.json',
+        hint:
+          options.log === undefined
+            ? 'record something first (`tally up`, `tally demo`)'
+            : whereLogsAre(directory),
       });
     },
   };

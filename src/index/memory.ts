@@ -9,7 +9,7 @@ import { type LogFilter, matches } from '../core/query/filter.ts';
 import { aloneOf, place, type Single, singleOf } from '../core/query/fold.ts';
 import type { Dimension, Query, RowsOptions, Summary } from '../core/query/port.ts';
 import type { Row } from '../core/query/row.ts';
-import { addTo, finishSums, newSums } from '../core/query/sums.ts';
+import { addTo, finishSums, newSums, valuesOf } from '../core/query/sums.ts';
 import { entryWords, wordsIn } from '../core/query/words.ts';
 
 interface Held {
@@ -100,6 +100,12 @@ export function memoryIndex(): MemoryIndex {
         const sums = newSums(by);
         for (const row of found(filter, { order: 'oldest' })) addTo(sums, row);
         return finishSums(sums, top);
+      },
+      async beginningWith(dimension, prefix, most) {
+        const values = new Set<string>();
+        for (const row of rows.values())
+          for (const value of valuesOf(row, dimension)) if (value.startsWith(prefix)) values.add(value);
+        return [...values].slice(0, most);
       },
       indexOf: async (id) => byId.get(id),
       children: async (id) => children.get(id) ?? [],

@@ -59,6 +59,7 @@ export function mending(opened: SqliteQuery, mend: () => Promise<SqliteQuery>): 
     rows,
     count: (filter) => answered(() => query.count(filter)),
     summary: (filter, by, top) => answered(() => query.summary(filter, by, top)),
+    beginningWith: (dimension, prefix, most) => answered(() => query.beginningWith(dimension, prefix, most)),
     indexOf: (id) => answered(() => query.indexOf(id)),
     children: (id) => answered(() => query.children(id)),
     rowOf: (index) => answered(() => query.rowOf(index)),

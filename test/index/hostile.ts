@@ -150,6 +150,7 @@ const wanted: fc.Arbitrary<Record<keyof LogFilter, unknown>> = fc.record({
   project: maybe('project'),
   environment: maybe('production'),
   types: maybe<readonly string[]>(['http.call'], ['http'], ['http.*', 'secret'], ['log.open'], []),
+  notTypes: maybe<readonly string[]>(['http.call'], ['log.read', 'tool.call'], ['http'], []),
   host: maybe(...HOSTS, '*.example.com', '*.com'),
   method: maybe(...METHODS),
   status: maybe<string | number>(...STATUSES, 404, 0, 99.5, 1e300),
@@ -178,7 +179,7 @@ const wanted: fc.Arbitrary<Record<keyof LogFilter, unknown>> = fc.record({
 
 /** One to three conditions at once, of all there are. */
 export const anyFilter: fc.Arbitrary<LogFilter> = fc
-  .tuple(wanted, fc.uniqueArray(fc.nat(29), { maxLength: 3 }))
+  .tuple(wanted, fc.uniqueArray(fc.nat(30), { maxLength: 3 }))
   .map(([all, picked]) => {
     const entries = Object.entries(all);
     const chosen = picked

@@ -74,6 +74,15 @@ export async function sameEntries(query: Query, expected: Query, first = 0): Pro
     );
   }
   if (first === 0) assert.deepEqual(await query.malformed(), await expected.malformed());
+  for (const dimension of ['agent', 'run', 'host', 'type'] as const)
+    for (const prefix of ['', 'b', 'run_', 'http', 'nobody', '\ud83d', '\uffff']) {
+      const [found, wanted] = [
+        await query.beginningWith(dimension, prefix, 1_000),
+        await expected.beginningWith(dimension, prefix, 1_000),
+      ];
+      assert.deepEqual(found.toSorted(), wanted.toSorted(), `${dimension} beginning with ${prefix}`);
+      assert.equal((await query.beginningWith(dimension, prefix, 1)).length, Math.min(1, wanted.length));
+    }
 }
 
 const at = (minutes: number): string => new Date(START_MS + minutes * 60_000).toISOString();

@@ -21,6 +21,7 @@ import { textAt } from '../../core/query/fields.ts';
 import type { LogFilter } from '../../core/query/filter.ts';
 import type { OpenedQuery } from '../../open/query.ts';
 import type { Context } from '../context.ts';
+import { withRunMeant } from '../meant.ts';
 import { createProgress } from '../output/progress.ts';
 import { openNewest, trustedKey } from '../prove.ts';
 import { snapshotName } from '../snapshot.ts';
@@ -43,7 +44,7 @@ export interface BundleOptions {
 export async function exportBundle(
   context: Context,
   target: string,
-  filter: LogFilter,
+  written: LogFilter,
   options: BundleOptions,
 ): Promise<void> {
   const signal = context.interrupted();
@@ -53,6 +54,7 @@ export async function exportBundle(
   let record: RecordedExport | undefined;
   try {
     if (opened.query.size === 0) await opened.opened.logInfo();
+    const filter = await withRunMeant(opened.query, written);
     files = await bundleFiles(target);
     const own = await isOwnLog(context, opened.opened);
     const start = {

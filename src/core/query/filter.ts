@@ -26,6 +26,8 @@ export interface LogFilter {
   readonly environment?: string;
   /** Exact types, or a family: `secret` or `secret.*`. Any of them. */
   readonly types?: readonly string[];
+  /** Exact types whose rows are left out. */
+  readonly notTypes?: readonly string[];
   /** Exact, or `*.example.com` for every host below it. */
   readonly host?: string;
   readonly method?: string;
@@ -80,6 +82,7 @@ export function matches(facts: Omit<Facts, 'index' | 'subject'>, filter: LogFilt
     same(filter.phase, facts.phase) &&
     (filter.credential === undefined || facts.credentials.includes(filter.credential)) &&
     (filter.types === undefined || filter.types.some((type) => isOfType(facts.type, type))) &&
+    (filter.notTypes === undefined || !filter.notTypes.includes(facts.type)) &&
     (filter.host === undefined || (facts.host !== undefined && isBelow(facts.host, filter.host))) &&
     hasStatus(facts, filter.status) &&
     (filter.statusClass === undefined || classOf(facts) === filter.statusClass) &&

@@ -67,6 +67,8 @@ export interface Query {
   count(filter: LogFilter): Promise<number>;
   /** `top`: values listed for each dimension. */
   summary(filter: LogFilter, by: readonly Dimension[], top: number): Promise<Summary>;
+  /** Values of a dimension that begin with `prefix`, at most `most` of them. */
+  beginningWith(dimension: Dimension, prefix: string, most: number): Promise<readonly string[]>;
   /** The index of the entry with that id, whatever row it is part of. */
   indexOf(id: string): Promise<number | undefined>;
   /** Indexes of the entries whose `parent_id` is `id`, oldest first. */

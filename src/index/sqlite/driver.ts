@@ -7,7 +7,7 @@ import type { Query, RowsOptions } from '../../core/query/port.ts';
 import type { Row } from '../../core/query/row.ts';
 import { IndexDamage } from './damage.ts';
 import { asDamage, guarded, openDatabase, readState, type State } from './database.ts';
-import { conditionsOf } from './keys.ts';
+import { conditionsOf, keyNumber } from './keys.ts';
 import { createLookup } from './lookup.ts';
 import type { Place } from './piece.ts';
 import { type Bits, BLOCK_ROWS, countBits, intersect, placesIn } from './positions.ts';
@@ -92,6 +92,8 @@ function queryOf(database: DatabaseSync, state: State): SqliteQuery {
     },
     summary: async (filter, by, top) =>
       guarded(() => summarize({ database, sets, lookup, windowed: windows(filter) }, filter, by, top)),
+    beginningWith: async (dimension, prefix, most) =>
+      guarded(() => sets.beginningWith(windows({}).blocks, keyNumber[dimension], prefix, most)),
     indexOf: async (id) => guarded(() => lookup.byId(id)?.index),
     children: async (id) => guarded(() => lookup.children(id)),
     rowOf: async (index) =>

@@ -68,7 +68,8 @@ export function eachKey(row: Row, see: (key: number, value: string) => void): vo
   if (row.statusCode !== undefined) see(keyNumber.statusCode, String(row.statusCode));
 }
 
-const ESCAPE = '\uffff';
+/** Values that begin with it are stored in another form. */
+export const ESCAPE = '\uffff';
 
 /** SQLite holds texts as UTF-8, in which half a surrogate pair has no form. */
 export function storable(value: string): string {
@@ -121,6 +122,8 @@ export function conditionsOf(filter: LogFilter): readonly Condition[] {
   const { types } = filter;
   if (types !== undefined)
     found.push({ key: keyNumber.type, test: (value) => types.some((type) => isOfType(value, type)) });
+  const { notTypes } = filter;
+  if (notTypes !== undefined) found.push({ key: keyNumber.type, test: (value) => !notTypes.includes(value) });
   if (filter.failed === true) found.push({ key: keyNumber.kind, values: ['failed', 'stopped'] });
   if (filter.blocked === true) found.push({ key: keyNumber.kind, values: ['stopped'] });
   if (filter.redacted === true) found.push({ key: keyNumber.redacted, values: [''] });

@@ -59,7 +59,11 @@ export function summarize(
   for (const statement of [tallies, data]) statement.setReturnArrays(true);
   const { since: _since, until: _until, ...rest } = filter;
   const conditions = conditionsOf(rest);
-  const unfiltered = conditions.length === 1 && conditions[0]?.key === keyNumber.all;
+  const { notTypes = [], ...wanted } = rest;
+  const isAll = conditionsOf(wanted).every(({ key }) => key === keyNumber.all);
+  /** What is left out is in few blocks, mostly: in the others every row counts. */
+  const isWhole = (block: number): boolean =>
+    isAll && !notTypes.some((type) => sets.get(block, keyNumber.type, storable(type)) !== undefined);
   const all = newTotals();
   const hours = new Map<string, Hour>();
   const values = new Map(by.map((dimension) => [dimension, new Map<string, Totals>()]));
@@ -83,7 +87,7 @@ export function summarize(
     const window = windowed.bits(block);
     if (window === undefined) continue;
     let within: Within | undefined;
-    if (window !== 'all' || !unfiltered) {
+    if (window !== 'all' || !isWhole(block)) {
       const met = sets.meeting(block, conditions);
       const bits = met === undefined || window === 'all' ? met : intersect(met, window);
       if (bits === undefined) continue;

@@ -34,12 +34,17 @@ export function runPrint(context: Context, options: PrintOptions): Printer {
 
   async function asText(answer: Answer): Promise<void> {
     const { stdout } = context;
-    await stdout.write(`HTTP ${answer.status}\n\n`);
+    await stdout.write(`HTTP ${answer.status}\n${answer.refused !== undefined && stdout.isTTY ? '' : '\n'}`);
     const kept: Buffer[] = [];
     let last: number | undefined;
     // A file or a program gets the bytes as they are; a terminal would obey what is in them.
     const decoder = stdout.isTTY ? new TextDecoder() : undefined;
     for await (const chunk of chunks(answer)) {
+      // The broker's own answer is for programs; a person is told the same below.
+      if (answer.refused !== undefined && stdout.isTTY) {
+        kept.push(chunk);
+        continue;
+      }
       // Streamed as it comes, so that server-sent events are seen when they happen.
       await stdout.write(decoder === undefined ? chunk : safeLines(decoder.decode(chunk, { stream: true })));
       last = chunk.at(-1);

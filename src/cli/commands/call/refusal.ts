@@ -16,11 +16,19 @@ export function refusalError(refusal: Refusal): TallyError {
   const told = message ?? error ?? `HTTP ${status}`;
   // Published clients look for the code and for the domain in single quotes.
   const about = domain === undefined ? '' : ` '${domain}'`;
-  const text = status === 403 ? `${reason}${about}: ${told}` : told;
   const mend = mendOf(reason, told);
+  const why = withoutCommand(told, mend?.command);
+  const text = status === 403 ? `${reason}${about}: ${why}` : why;
   const hint =
     mend?.operator === true && asAgent ? `ask the operator to run: ${mend.command}` : mend?.command;
   return new TallyError(codeOf(status, reason), text, hint === undefined ? {} : { hint });
+}
+
+/** What a hint says below need not be said here: "…; to let agents call it: COMMAND" loses its last part. */
+function withoutCommand(told: string, command: string | undefined): string {
+  if (command === undefined || !told.endsWith(command)) return told;
+  const part = told.lastIndexOf(';', told.length - command.length);
+  return part > 0 ? told.slice(0, part) : told;
 }
 
 function codeOf(status: number, reason: string): ErrorCode {

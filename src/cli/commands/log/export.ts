@@ -10,6 +10,8 @@ import { fileSink, outputSink, type Sink, type Written } from '../../export/sink
 import { type Exported, writeExport } from '../../export/write.ts';
 import { type FilterOptions, filterOptions, toFilter } from '../../filters.ts';
 import { examples } from '../../help.ts';
+import { withRunMeant } from '../../meant.ts';
+import { hintLine } from '../../output/failure.ts';
 import { createProgress } from '../../output/progress.ts';
 import { safeJsonText, safeLines } from '../../output/safe.ts';
 import { tellExport } from './export-told.ts';
@@ -74,10 +76,11 @@ async function exportLog(context: Context, options: ExportOptions): Promise<void
   try {
     if (opened.query.size === 0) await opened.opened.logInfo();
     const toStdout = options.out === '-';
+    const meant = await withRunMeant(opened.query, filter);
     const sink = toStdout
       ? outputSink(context.stdout, options.format === 'csv' ? safeLines : safeJsonLines)
       : await fileSink(options.out, options.force === true);
-    await run(context, { opened, options, filter, sink, signal, toStdout });
+    await run(context, { opened, options, filter: meant, sink, signal, toStdout });
   } finally {
     await opened.close();
   }
@@ -145,10 +148,17 @@ async function run(context: Context, what: Run): Promise<void> {
       recorded: record.id,
       json: options.json === true,
     });
+    if (done.rows === 0) await sayWhyEmpty(context, what);
   } finally {
     if (!finished) await sink.abort();
     await record?.close();
   }
+}
+
+/** An export of nothing is most often a misspelt question. */
+async function sayWhyEmpty({ stderr }: Context, { opened, filter }: Run): Promise<void> {
+  const { explainEmpty } = await import('../../empty.ts');
+  for (const hint of await explainEmpty(opened.query, filter)) await stderr.line(hintLine(hint, stderr));
 }
 
 /** undefined when the reader of the pipe has gone: whoever closed it has what they wanted. */

@@ -6,6 +6,7 @@ import { commandLine } from '../../command-line.ts';
 import type { Context } from '../../context.ts';
 import { type FilterOptions, filterOptions, toFilter } from '../../filters.ts';
 import { examples, readingOptions, wholeNumber } from '../../help.ts';
+import { leftOutLine } from '../../output/left-out.ts';
 import { grouped } from '../../output/progress.ts';
 import { safe, safeJsonText } from '../../output/safe.ts';
 import { recordRead } from '../../record-read.ts';
@@ -150,10 +151,7 @@ async function reportRest(
     await stderr.line(dim(`${grouped(rows)} of ${grouped(total)}`));
   if (total === undefined && older > 0)
     await stderr.line(dim(`up to ${grouped(older)} older entries were not looked at`));
-  if (leftOut > 0)
-    await stderr.line(
-      dim(`${grouped(leftOut)} ${leftOut === 1 ? 'reading' : 'readings'} of the log left out (--reads)`),
-    );
+  if (leftOut > 0) await stderr.line(leftOutLine(leftOut, stderr.style));
   if (next !== undefined) await stderr.line(dim(`next: ${safe(commandLine(command, { before: next }))}`));
 }
 

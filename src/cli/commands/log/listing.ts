@@ -8,6 +8,7 @@ import type { OpenedQuery } from '../../../open/query.ts';
 import { openAsked } from '../../ask.ts';
 import { askPage, type PageEnd } from '../../asking.ts';
 import type { Context } from '../../context.ts';
+import { withRunMeant } from '../../meant.ts';
 import { readLog } from '../../reading.ts';
 import { malformedIn } from './damage.ts';
 
@@ -56,7 +57,12 @@ export async function openListing(context: Context, options: ListingOptions): Pr
     context.warn(`the index cannot be used, so the files are read and nothing is counted: ${error.message}`);
     return fromFiles(context, options);
   }
-  return fromIndex(opened, options);
+  try {
+    return fromIndex(opened, { ...options, filter: await withRunMeant(opened.query, options.filter) });
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
 }
 
 function fromIndex(opened: OpenedQuery, { filter, limit, before, reads }: ListingOptions): Listing {

@@ -14,7 +14,10 @@ import { DEEPEST, type Flaw, type Step, type TreeLine, tookMs } from './run-tree
 export interface RunHead {
   readonly run: string;
   readonly agent: string | undefined;
+  /** What was checked of who acted: the most frequent level of its steps. */
   readonly identity: string | undefined;
+  /** All levels of its steps, the most frequent first. */
+  readonly identities: readonly string[];
   readonly user: string | undefined;
   readonly purpose: string | undefined;
   readonly command: string | undefined;
@@ -51,7 +54,8 @@ export function headLines(head: RunHead, { style, zone, width }: RunText): reado
       ? '?'
       : `${safe(formatTime(ts, zone))} ${style.dim(zoneName(Date.parse(ts) || 0, zone))}`;
   const who = head.agent ?? head.user;
-  const level = head.identity === undefined ? '' : ` (${safe(head.identity)})`;
+  const levels = head.identities.length > 1 ? head.identities.join(', ') : head.identity;
+  const level = levels === undefined ? '' : ` (${safe(levels)})`;
   const span = spanMs(start?.ts ?? head.from, end?.ts);
   const took = span === undefined ? '' : `  ${formatDuration(span)}`;
   const kinds = [

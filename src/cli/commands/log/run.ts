@@ -6,6 +6,7 @@ import { commandLine } from '../../command-line.ts';
 import type { Context } from '../../context.ts';
 import { similarValue } from '../../empty.ts';
 import { examples, readingOptions, wholeNumber } from '../../help.ts';
+import { runMeant } from '../../meant.ts';
 import { grouped } from '../../output/progress.ts';
 import { safe, toJson } from '../../output/safe.ts';
 import { recordRead } from '../../record-read.ts';
@@ -32,7 +33,7 @@ export function buildRun(context: Context): Command {
     .description(
       'One run as a tree of its steps, oldest first, with how long each took and when: a call is one step, below the step that its parent_id names, or below the agent that the work was handed to. What is open or missing is named.',
     )
-    .argument('<run>', 'its id: the run column of `tally log runs`')
+    .argument('<run>', 'its id, or the beginning of it: the run column of `tally log runs`')
     .option('-n, --limit <n>', 'steps', wholeNumber(1), DEFAULT_STEPS)
     .option('--after <index>', 'only steps above this index: the next page', wholeNumber(0))
     .option('--all', `every step, up to ${grouped(LIMITS.timelineSteps)}`)
@@ -46,19 +47,25 @@ export function buildRun(context: Context): Command {
 }
 
 const JSON_HELP = `
---json prints {"run","agent"?,"identity"?,"user"?,"purpose"?,"command"?,"start":
+--json prints {"run","agent"?,"identity"?,"identities":[…],"user"?,"purpose"?,"command"?,"start":
 {"index","ts"}|null,"end":{"index","ts","status"}|null,"from","to","totals":{…},
 "steps":[…],"next":n|null,"unfit":{…}}. Each step has "index","end" (of its
 post_exec)?,"id","ts","type","depth","under" (index of the step above)?,"agent"?,
 "delegation_chain"?,"subject","decision"?,"reason"?,"status"?,"status_code"?,
-"took_ms"? and "flaws": of "open","end_unknown","no_beginning","parent_missing".
+"took_ms"?, "run"? (of a run that was started in this one) and "flaws": of "open","end_unknown","no_beginning","parent_missing".
 Steps come in the order of the tree; "next" is the --after of the next page.`;
 
-async function showRun(context: Context, run: string, options: RunOptions, command: Command): Promise<void> {
+async function showRun(
+  context: Context,
+  written: string,
+  options: RunOptions,
+  command: Command,
+): Promise<void> {
   const { stdout, stderr } = context;
   const opened = await openAsked(context, options.dir);
-  await recordRead(context, 'run', { run }, options.dir);
+  await recordRead(context, 'run', { run: written }, options.dir);
   try {
+    const run = await runMeant(opened.query, written);
     const head = await readHead(opened, run);
     if (head === undefined) {
       const meant = await similarValue(opened.query, 'run', run);
@@ -109,7 +116,9 @@ export function runJson(head: RunHead, read: Steps, lines: readonly TreeLine[]):
     ...rest,
     start: start ?? null,
     end: end ?? null,
-    steps: lines.flatMap(({ item, depth }) => (item.kind === 'agent' ? [] : [stepJson(item, depth)])),
+    steps: lines.flatMap(({ item, depth }) =>
+      item.kind === 'agent' ? [] : [{ ...stepJson(item, depth), run: read.runs.get(item.step.index) }],
+    ),
     next: nextOf(read) ?? null,
     unfit: { count: read.unfit.count, entries: read.unfit.some },
   };

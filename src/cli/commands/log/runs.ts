@@ -16,6 +16,7 @@ import type { Style } from '../../output/style.ts';
 import { type Cell, type Column, layOut } from '../../output/table.ts';
 import { formatDuration, formatRecent, type Zone, zoneName } from '../../output/time.ts';
 import { recordRead } from '../../record-read.ts';
+import { runsWithoutStart } from '../../startless.ts';
 import { reportMalformed } from './damage.ts';
 
 interface RunsOptions extends Pick<FilterOptions, 'agent' | 'user' | 'project' | 'env' | 'since' | 'until'> {
@@ -32,7 +33,7 @@ export function buildRuns(context: Context): Command {
   const command = new Command('runs')
     .summary('runs, newest first, with their counts')
     .description(
-      'Runs that were started on the record, newest first: whose, how long, how many steps, and how they ended.',
+      'Runs, newest first: whose, how long, how many steps, and how they ended. Those without a run.start, such as imported ones, stand where their first entry does.',
     )
     .option('-n, --limit <n>', 'runs', wholeNumber(1), DEFAULT_ROWS)
     .option('--before <index>', 'only runs that started below this index: the next page', wholeNumber(0))
@@ -79,12 +80,30 @@ async function listRuns(context: Context, options: RunsOptions, command: Command
   try {
     const { limit, before } = options;
     const page = askPage(opened, { filter, limit, ...(before === undefined ? {} : { before }) });
-    const runs: ShownRun[] = [];
+    const started: ShownRun[] = [];
     for await (const asked of page.rows()) {
       const run = await runOf(opened, asked);
-      if (run !== undefined) runs.push(run);
+      if (run !== undefined) started.push(run);
     }
-    const { total, next, unfit } = await page.finish();
+    const { total: withStart, next: nextStart, unfit } = await page.finish();
+    const { types: _types, ...whose } = filter;
+    const startless = await runsWithoutStart(opened.query, whose);
+    if (startless === undefined)
+      context.warn('there are too many runs in this log: those without a run.start are not listed');
+    const total = withStart + (startless?.length ?? 0);
+    const older = (startless ?? []).filter(
+      ({ first }) =>
+        (before === undefined || first < before) && (nextStart === undefined || first > nextStart),
+    );
+    const others: ShownRun[] = [];
+    for (const { run, first } of older.slice(0, limit)) {
+      const found = await startlessRun(opened, run, first);
+      if (found !== undefined) others.push(found);
+    }
+    const all = [...started, ...others].sort((a, b) => b.index - a.index);
+    const runs = all.slice(0, limit);
+    const isCut = all.length > limit || older.length > limit;
+    const next = isCut ? runs.at(-1)?.index : nextStart;
     const { dim } = stderr.style;
     if (options.json === true) await stdout.line(toJson({ runs, total, next: next ?? null }));
     else if (runs.length > 0) {
@@ -122,6 +141,24 @@ async function runOf(opened: OpenedQuery, { row, call: { first } }: AskedRow): P
     agent: row.agent,
     user: row.user,
     purpose: textAt(first, 'reason'),
+    totals,
+  };
+}
+
+/** As far as its entries tell: imported ones, and runs whose start is not in this log (any more). */
+async function startlessRun(opened: OpenedQuery, run: string, first: number): Promise<ShownRun | undefined> {
+  const row = await opened.query.rowOf(first);
+  if (row === undefined) return undefined;
+  const { totals } = await opened.query.summary({ run }, [], 0);
+  const end = await oneRow(opened, { run, types: ['run.end'] });
+  return {
+    run,
+    index: first,
+    started: row.ts,
+    ended: end === undefined ? null : { index: end.index, ts: end.ts, status: end.status },
+    agent: row.agent,
+    user: row.user,
+    purpose: undefined,
     totals,
   };
 }

@@ -5,6 +5,8 @@ import type { Context } from '../../context.ts';
 import { type By, dimensionWord, parseBy } from '../../dimensions.ts';
 import { type FilterOptions, filterOptions, toFilter } from '../../filters.ts';
 import { examples, readingOptions, wholeNumber } from '../../help.ts';
+import { withRunMeant } from '../../meant.ts';
+import { leftOutLine } from '../../output/left-out.ts';
 import { toJson } from '../../output/safe.ts';
 import { recordRead } from '../../record-read.ts';
 import { reportMalformed } from './damage.ts';
@@ -13,6 +15,7 @@ import { summaryLines } from './summary-text.ts';
 interface SummaryOptions extends FilterOptions {
   readonly by?: readonly By[];
   readonly top: number;
+  readonly reads?: boolean;
   readonly json?: boolean;
   readonly utc?: boolean;
   readonly dir?: string;
@@ -33,6 +36,7 @@ export function buildSummary(context: Context): Command {
       parseBy,
     )
     .option('--top <n>', 'values of each', wholeNumber(1), DEFAULT_TOP)
+    .option('--reads', 'readings of the log, too')
     .option('--dir <directory>', 'another log directory');
   filterOptions(readingOptions(command)).addHelpText('after', JSON_HELP);
   return examples(command, [
@@ -43,33 +47,41 @@ export function buildSummary(context: Context): Command {
 }
 
 const JSON_HELP = `
---json prints {"size":n,"since"?,"until"?,"from"?,"to"?,"totals":{…},"by":{"agent":
+--json prints {"size":n,"reads":n,"since"?,"until"?,"from"?,"to"?,"totals":{…},"by":{"agent":
 {"distinct":n,"values":[{"value","first","last",…}]}},"hours":[{"hour",…}]}. Where …
 stands are "total","succeeded","failed","stopped","pending","noted" (of which every
 row is exactly one) and "redacted". "first" and "last" are indexes of rows, "from"
 and "to" the times of the oldest and the newest row; "size" is how many entries of
-the log the answer reflects. Hours are those of UTC.`;
+the log the answer reflects, "reads" how many readings of the log match and are not
+counted (--reads counts them). Hours are those of UTC.`;
+
+const READ = 'log.read';
 
 async function summarise(context: Context, options: SummaryOptions): Promise<void> {
   const { stdout } = context;
   const zone = { utc: options.utc === true };
   const nowMs = context.now();
-  const filter = toFilter(options, nowMs, zone);
+  const written = toFilter(options, nowMs, zone);
   const by = options.by ?? DEFAULT_BY;
   const opened = await openAsked(context, options.dir);
-  await recordRead(context, 'summary', filter, options.dir);
+  await recordRead(context, 'summary', written, options.dir);
   try {
     const { query } = opened;
+    const asked = await withRunMeant(query, written);
+    // Who looks around is not what the log is about, and would soon be most of it.
+    const without = options.reads !== true && asked.types === undefined;
+    const filter = without ? { ...asked, notTypes: [READ] } : asked;
+    const reads = without ? await query.count({ ...asked, types: [READ] }) : 0;
     const counted = by.filter((each): each is Dimension => each !== 'hour' && each !== 'day');
     const summary = await query.summary(filter, counted, options.top);
     if (options.json === true)
       await stdout.line(
-        toJson(summaryJson(summary, { size: query.size, since: filter.since, until: filter.until })),
+        toJson(summaryJson(summary, { size: query.size, reads, since: filter.since, until: filter.until })),
       );
     else if (summary.totals.total === 0) {
       const { explainEmpty } = await import('../../empty.ts');
       await context.stderr.line(context.stderr.style.dim('no entry matches'));
-      for (const hint of await explainEmpty(query, filter))
+      for (const hint of await explainEmpty(query, asked))
         await context.stderr.line(`${context.stderr.style.dim('hint:')}  ${hint}`);
     } else {
       const lines = summaryLines(summary, {
@@ -84,6 +96,8 @@ async function summarise(context: Context, options: SummaryOptions): Promise<voi
       });
       for (const line of lines) await stdout.line(line);
     }
+    if (reads > 0 && options.json !== true)
+      await context.stderr.line(leftOutLine(reads, context.stderr.style));
     await reportMalformed(context, opened);
   } finally {
     await opened.close();
@@ -92,7 +106,12 @@ async function summarise(context: Context, options: SummaryOptions): Promise<voi
 
 export function summaryJson(
   { totals, by, hours, from, to }: Summary,
-  asked: { readonly size: number; readonly since?: string | undefined; readonly until?: string | undefined },
+  asked: {
+    readonly size: number;
+    readonly reads: number;
+    readonly since?: string | undefined;
+    readonly until?: string | undefined;
+  },
 ): object {
   const counts = Object.entries(by).map(([dimension, { distinct, values }]) => [
     dimensionWord(dimension as Dimension),
