@@ -205,6 +205,25 @@ const credential: readonly Case[] = [
     request: target({ method: 'PUT' }),
     others: { credential: { wants: 'policy_approval_required' } },
   },
+  ...(
+    [
+      ['the first', ['PAY_KEY', 'PAY_FREE']],
+      ['the second', ['PAY_FREE', 'PAY_KEY']],
+    ] as const
+  ).map(
+    ([which, refs]): Case => ({
+      what: `of two credentials ${which} needs an approval`,
+      layer: 'credential',
+      says: 'pass',
+      policy: uncontracted,
+      request: (request) => ({
+        ...target({ method: 'PUT' })(request),
+        credentials: refs.map((ref) => ({ ref, injection_style: 'bearer' })),
+      }),
+      inputs: elsewhere,
+      others: { capability: 'skip', credential: { wants: 'policy_approval_required' } },
+    }),
+  ),
   withheld('another host', 'credential_not_allowed', `"PAY_KEY" may not be sent to ${API}:443`, {
     policy: rule({ hosts: ['pay.example', `${API}:8443`, `*.${API}`] }),
   }),
