@@ -2,13 +2,12 @@
  * A person's word, where one is wanted. A grant counts for this action with these arguments under this very policy, and
  * for as long as it says; anything else is as if there were none.
  */
+import { LIMITS } from '../../limits.ts';
 import { fail, type Layer, type LayerAnswer, type LayerContext, SKIP, type Want } from '../layer.ts';
 import type { GrantRead } from '../types.ts';
 
 /** Who approves where neither a rule nor the policy says it. */
 const APPROVERS: readonly string[] = ['role:owner', 'role:admin'];
-/** And for how long, where neither says it. */
-const TTL_MS = 10 * 60_000;
 
 /** Bound to what was asked: the action, its arguments, and the policy that asked. */
 function isAboutThis(grant: GrantRead, { request, inForce }: LayerContext): boolean {
@@ -29,7 +28,7 @@ function ask({ reason, message, approvers, ttl_ms }: Want, { policy }: LayerCont
     message,
     wanted: {
       approvers: [...(approvers ?? policy.approvals?.approvers ?? APPROVERS)],
-      ttl_ms: ttl_ms ?? policy.approvals?.ttl_ms ?? TTL_MS,
+      ttl_ms: ttl_ms ?? policy.approvals?.ttl_ms ?? LIMITS.approvalTtlMs,
     },
   };
 }
