@@ -78,6 +78,10 @@ export function domainsOf(policy: JsonObject): readonly string[] {
   return listAt(policy, 'allowlist').map((line) => {
     const port = numberAt(line, 'port');
     const marks = ['http', 'internal'].filter((mark) => booleanAt(line, mark) === true);
+    for (const part of ['methods', 'paths', 'projects', 'environments']) {
+      const names = listAt(line, part);
+      if (names.length > 0) marks.push(`${part} ${names.map(String).join(' ')}`);
+    }
     return `${textAt(line, 'host') ?? '?'}${port === undefined ? '' : `:${port}`}${marks.map((mark) => ` (${mark})`).join('')}`;
   });
 }

@@ -2,8 +2,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Event } from '../core/entry.ts';
-import { isTallyError } from '../core/error.ts';
+import { isTallyError, TallyError } from '../core/error.ts';
 import { sha256Hex } from '../core/hash.ts';
+import { LIMITS } from '../core/limits.ts';
 import type { PolicyInForce } from '../core/policy/compiled.ts';
 import { defaultPolicyText } from '../core/policy/default.ts';
 import { compilePolicy, unreadablePolicy } from '../core/policy/load.ts';
@@ -23,7 +24,9 @@ export async function loadPolicy(paths: Paths, onWarning: (line: string) => void
 
 async function readPolicy(paths: Paths): Promise<string> {
   try {
-    return await readFile(paths.policyFile, 'utf8');
+    const { size } = await stat(paths.policyFile);
+    if (size <= LIMITS.policyBytes) return await readFile(paths.policyFile, 'utf8');
+    throw new TallyError('POLICY_INVALID', `it has ${size} bytes, and ${LIMITS.policyBytes} are the most`);
   } catch (error) {
     if (errno(error) === 'ENOENT') return defaultPolicyText();
     throw error;

@@ -18,6 +18,8 @@ import { citationOf, packFirst, packName } from '../../../src/core/payload/citat
 import { encodeDataKey, parseDataKey, unwrapDataKey } from '../../../src/core/payload/data-key.ts';
 import { defaultPolicyText } from '../../../src/core/policy/default.ts';
 import { compilePolicy } from '../../../src/core/policy/load.ts';
+import { policyFromSnapshot } from '../../../src/core/policy/snapshot.ts';
+import { parsePolicyTests, runPolicyTest } from '../../../src/core/policy/test-file.ts';
 import { rotationName, rotationSize } from '../../../src/core/tlog/key-history.ts';
 import { parseConfig } from '../../../src/open/config.ts';
 import { nearly, nearlyText } from '../mutate.ts';
@@ -100,7 +102,13 @@ const citing = [
 const policies = [
   defaultPolicyText(),
   'version: "1"\nidentity: { anonymous: allow }\nallowlist:\n  - api.example.com\n  - host: "*.example.org"\n    ports: [443, 8443]\n',
+  'version: "1"\nfacts: { amount: args.amount }\nroles: { a: { scopes: [x.y], inherits: [b] }, b: { scopes: ["z.*"] } }\nusers: { u: { roles: [a], email: a@b.c, interactive: { permission: stop, rate: 6/10s }, tools: { t: { api: {} } } } }\ntools: { t: { required_scopes: [x.y], writes: false } }\nrules: [{ id: r, when: \'action.name == "t" && facts.amount > 1.0 || actor.roles.exists(x, x == "a")\', decision: approval_required, approvers: [role:a], ttl: 5m }]\nlimits: { global: 1/s, burst: 2 }\nbudgets: { max_usd: 0.5 }\napprovals: { hold: 5s }\n',
+  '{"version":"1","allowlist":["*.a.example",{"host":"b.example","paths":["/x/**"],"methods":["GET"]}],"agents":{"x":{"tools":["a*"],"hosts":["c.example:443"]}},"rules":[{"id":"r","when":"has(facts.a)","decision":"stop"}],"facts":{"a":"args.b.0"}}',
   'version: "1"\na: &a [x, x]\nb: &b [*a, *a, *a]\nallowlist: *b\n',
+];
+const tried = compilePolicy(policies[2] ?? '', { id: 'local' });
+const tables = [
+  'tests:\n  - name: a\n    call: { action: t, user: u, facts: { amount: 3 }, args: { x: [1] } }\n    state: { calls: 2, approval: granted }\n    expect: allow\n  - { name: b, call: { url: "https://a.example:1/x?y", method: POST, credentials: [K] }, expect: stop, reason: scope_missing, layer: scopes }\n',
 ];
 const configs = [
   'allow_observe: true\nport: 8100\n',
@@ -179,7 +187,12 @@ export const fileTargets: readonly Target[] = [
   ),
   target('policy: a document compiles or is refused', nearlyText(policies), (text) => {
     const policy = accepted(['POLICY_INVALID'], () => compilePolicy(text, { id: 'local' }));
-    if (policy !== undefined) assert.match(policy.hash, /^[0-9a-f]{64}$/);
+    if (policy === undefined) return;
+    assert.equal(policyFromSnapshot(policy.snapshot).hash, policy.hash);
+  }),
+  target('policy tests: a table is read or refused, and every row is decided', nearlyText(tables), (text) => {
+    const rows = accepted(['POLICY_INVALID'], () => parsePolicyTests(text)) ?? [];
+    for (const row of rows) accepted(['USAGE'], () => runPolicyTest(tried, row, { nowMs: 0 }));
   }),
   target('configuration: a document is read or refused', nearlyText(configs), (text) => {
     accepted(['BAD_CONFIG'], () => parseConfig(text, 'config.yaml'));

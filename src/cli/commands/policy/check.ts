@@ -1,4 +1,5 @@
 import { isTallyError, TallyError } from '../../../core/error.ts';
+import type { CompiledPolicy } from '../../../core/policy/compiled.ts';
 import { compilePolicy } from '../../../core/policy/load.ts';
 import { TENANT } from '../../../paths.ts';
 import type { Context } from '../../context.ts';
@@ -12,19 +13,36 @@ export async function check(context: Context, file: string | undefined, json: bo
   const { compiled, hash } = compileFile(context, await readPolicyText(context, path), path);
   const observing = compiled.mode === 'observe';
   if (json) {
-    const { version, mode, allowlist } = compiled;
-    await context.stdout.line(toJson({ ok: true, file: path, version, hash, mode, hosts: allowlist.length }));
+    const { version, mode } = compiled;
+    await context.stdout.line(toJson({ ok: true, file: path, version, hash, mode, ...countsOf(compiled) }));
     return;
   }
-  const hosts =
-    compiled.allowlist.length === 0
-      ? 'no host: every call is stopped'
-      : counted(compiled.allowlist.length, 'host');
+  const { hosts, ...others } = countsOf(compiled);
+  const parts = Object.entries(others).flatMap(([name, n]) =>
+    n === undefined || n === 0 ? [] : [counted(n, name.slice(0, -1))],
+  );
+  const told = [hosts === 0 ? 'no host: every call to one is stopped' : counted(hosts, 'host'), ...parts];
   await context.stdout.line(
-    `${safe(path)}: good. Version ${safe(compiled.version)}, mode ${compiled.mode}, ${hosts}.`,
+    `${safe(path)}: good. Version ${safe(compiled.version)}, mode ${compiled.mode}, ${told.join(', ')}.`,
   );
   if (observing)
     await context.stderr.line('note: observe stops nothing; it needs allow_observe in config.yaml');
+}
+
+const size = (section: object | undefined): number | undefined =>
+  section === undefined ? undefined : Object.keys(section).length;
+
+function countsOf({ allowlist, credentials, agents, roles, users, tools, facts, rules }: CompiledPolicy) {
+  return {
+    hosts: allowlist.length,
+    credentials: size(credentials),
+    agents: size(agents),
+    roles: size(roles),
+    users: size(users),
+    tools: size(tools),
+    facts: size(facts),
+    rules: rules?.length,
+  };
 }
 
 /** A person gets one problem a line; a program gets all of them in the message. */

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TallyError } from '../../../core/error.ts';
+import { isTallyError, TallyError } from '../../../core/error.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import { tryLock } from '../../../store/file/lock.ts';
 import type { Context } from '../../context.ts';
@@ -10,8 +10,14 @@ import { readStdin } from '../../input.ts';
 export async function readPolicyText(context: Context, file: string): Promise<string> {
   if (file === '-') return (await readStdin(context, LIMITS.policyBytes)).toString('utf8');
   try {
-    return await readFile(file, 'utf8');
+    const { size } = await stat(file);
+    if (size <= LIMITS.policyBytes) return await readFile(file, 'utf8');
+    throw new TallyError(
+      'POLICY_INVALID',
+      `${file} has ${size} bytes, and ${LIMITS.policyBytes} are the most`,
+    );
   } catch (error) {
+    if (isTallyError(error)) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
     const missing = code === 'ENOENT';
     throw new TallyError(missing ? 'NOT_FOUND' : 'BAD_CONFIG', `cannot read the policy ${file} (${code})`, {
