@@ -250,7 +250,9 @@ export function createPruner(options: PrunerOptions): Pruner {
 
   async function resume(): Promise<void> {
     const { last, unfinished } = latest();
-    if (last === undefined || !unfinished || stopping) return;
+    if (last === undefined || stopping) return;
+    // An `ok` that no signature covers is anybody's word: what it says is gone has to be gone.
+    if (!unfinished && !(await store.segments()).some(({ first }) => first < last.to)) return;
     if ((await options.checkpoint()) <= last.index) throw closing();
     await carryOut(last);
   }

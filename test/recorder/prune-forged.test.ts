@@ -79,3 +79,39 @@ test('an `ok` in the unsigned tail brings no voided prune back', async () => {
   assert.deepEqual(report.integrity.missing, [{ from: 0, to: 256 }]);
   await assert.rejects(box.open(OPEN), { code: 'LOG_DAMAGED' });
 });
+
+test('an `ok` in the unsigned tail does not keep what a signed prune was about to remove', async () => {
+  const box = await machine();
+  const recorder = await box.open({
+    ...OPEN,
+    wrap: (store) => ({
+      ...store,
+      async removeBefore() {
+        throw new Error('the machine is gone');
+      },
+    }),
+  });
+  for (let i = 0; i < 700; i++) {
+    if (i % 128 === 0) box.clock.ms += DAY;
+    await recorder.record({ type: 'step.note', phase: 'point', metadata: { i } }, PRODUCER);
+  }
+  await assert.rejects(recorder.pruner.prune({ rule: { days: 2 } }, ASKED));
+  await recorder.close('killed').catch(() => undefined);
+  assert.ok(box.disk.segments.has(0));
+  const begun = entriesOf(box.disk).find(({ type }) => type === 'log.prune');
+  append(box, (index, prev) =>
+    JSON.stringify({
+      ...begun,
+      id: `log_${'Z'.repeat(26)}`,
+      index,
+      prev,
+      parent_id: begun?.id,
+      outcome: { status: 'ok' },
+    }),
+  );
+  const again = await box.open(OPEN);
+  await again.pruner.resume();
+  await again.close('end');
+  assert.ok(!box.disk.segments.has(0), 'the first segment is still there');
+  await assertVerifies(box);
+});
