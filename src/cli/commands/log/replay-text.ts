@@ -6,6 +6,7 @@ import { grouped } from '../../output/progress.ts';
 import { safe } from '../../output/safe.ts';
 import type { Output } from '../../output/stream.ts';
 import { type Cell, type Column, layOut } from '../../output/table.ts';
+import { fit } from '../../output/width.ts';
 import type { Problem, Replay } from '../../replay/replay.ts';
 
 /** Named one by one; --json names more. */
@@ -14,16 +15,16 @@ const ROWS = 40;
 
 /** Why it cannot be found out. */
 const WHY: Readonly<Record<string, string>> = {
-  engine: 'made by a newer engine',
-  redacted: 'what was asked was redacted',
-  inputs: 'what was read was too large to be recorded',
-  format: 'a snapshot of a newer format',
-  principal: 'whose machine it was is not recorded',
-  facts: 'facts were not recorded',
-  grant: 'an approval under another policy',
-  window: 'a window was not counted',
-  budget: 'a budget was not read',
-  addresses: 'the name was not looked up',
+  engine: 'a newer engine',
+  redacted: 'it was redacted',
+  inputs: 'inputs too large',
+  format: 'a newer format',
+  principal: 'user not recorded',
+  facts: 'facts not recorded',
+  grant: 'another approval',
+  window: 'window not counted',
+  budget: 'budget not read',
+  addresses: 'name not looked up',
 };
 
 export function replayLines(done: Replay, { style, width }: Pick<Output, 'style' | 'width'>): string[] {
@@ -72,13 +73,13 @@ function problemLine({ index, chain, members, snapshot }: Problem): string {
 }
 
 const COLUMNS: readonly Column[] = [
-  { header: 'BEFORE → AFTER', shrinkTo: 16 },
-  { header: 'REASON', shrinkTo: 12, cut: 'middle' },
-  { header: 'AGENT', shrinkTo: 6, cut: 'middle', optional: 1 },
-  { header: 'HOST/TOOL', shrinkTo: 10, cut: 'middle' },
+  { header: 'BEFORE → AFTER' },
+  { header: 'REASON', shrinkTo: 16, cut: 'middle', weight: 2 },
+  { header: 'AGENT', shrinkTo: 7, cut: 'middle', optional: 1 },
+  { header: 'HOST/TOOL', shrinkTo: 14, cut: 'middle' },
   { header: 'COUNT', align: 'right' },
   { header: 'UNDECIDABLE', align: 'right' },
-  { header: 'FIRST', shrinkTo: 8, optional: 2 },
+  { header: 'FIRST', optional: 2 },
 ];
 
 function againstLines(
@@ -90,7 +91,7 @@ function againstLines(
   ];
   const shown = rows.slice(0, ROWS);
   if (shown.length > 0 && width !== undefined && width < NARROW)
-    for (const row of shown) lines.push(...narrowRow(row, style.dim));
+    for (const row of shown) lines.push(...narrowRow(row, style.dim, width));
   else if (shown.length > 0) {
     const cells = shown.map(cellsOf);
     const layout = layOut(COLUMNS, cells, width);
@@ -102,7 +103,8 @@ function againstLines(
 }
 
 function changeWords({ before, after }: ChangeRow): string {
-  return `${before} → ${after ?? '?'}`;
+  const word = (outcome: string): string => outcome.replace('approval_required', 'approval');
+  return `${word(before)} → ${after === undefined ? '?' : word(after)}`;
 }
 
 function reasonWords({ after, reason }: ChangeRow): string {
@@ -121,11 +123,12 @@ function cellsOf(row: ChangeRow): readonly Cell[] {
   ];
 }
 
-function narrowRow(row: ChangeRow, dim: (text: string) => string): string[] {
+function narrowRow(row: ChangeRow, dim: (text: string) => string, width: number): string[] {
   const much = row.undecidable > 0 ? `${grouped(row.undecidable)} undecidable` : grouped(row.count);
+  const who = row.agent === '' ? '' : ` (${safe(row.agent)})`;
   return [
-    `${safe(changeWords(row))}  ${much}`,
-    `  ${safe(row.to)}${row.agent === '' ? '' : ` (${safe(row.agent)})`}`,
-    dim(`  ${safe(reasonWords(row))}; ${row.examples.join(' ')}`),
+    fit(`${safe(changeWords(row))}  ${much}`, width),
+    fit(`  ${safe(row.to)}${who}`, width, 'middle'),
+    dim(fit(`  ${safe(reasonWords(row))}; ${row.examples.join(' ')}`, width)),
   ];
 }
