@@ -23,8 +23,9 @@ export const limitsLayer: Layer = {
     let full: (typeof windows)[number] | undefined;
     let freeIn = 0;
     for (const window of windows) {
-      const read = inputs.windows === undefined ? undefined : inputs.windows[window.key];
-      if (read === undefined || !Object.hasOwn(inputs.windows ?? {}, window.key))
+      // A key holds a slash, and so is no name that every object has.
+      const read = inputs.windows?.[window.key];
+      if (read === undefined)
         return fail('inputs_missing', `what was counted for ${window.key} was not read for this call`);
       if (read.count < window.rate.count) continue;
       full ??= window;
