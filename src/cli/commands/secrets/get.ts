@@ -1,6 +1,7 @@
 /** One value, to whoever asked for it: to a pipe as it is, to a terminal only when that was asked for too. */
 import { accessed } from '../../../capture/secrets/access.ts';
 import { type Resolved, resolveSecret } from '../../../capture/secrets/resolve.ts';
+import { isVaultName } from '../../../capture/secrets/vault-format.ts';
 import { TallyError } from '../../../core/error.ts';
 import type { Context } from '../../context.ts';
 import { safe, toJson } from '../../output/safe.ts';
@@ -12,6 +13,11 @@ export interface GetOptions extends AccessOptions {
 }
 
 export async function get(context: Context, name: string, options: GetOptions): Promise<void> {
+  if (!isVaultName(name))
+    // Not repeated: people paste values where a name belongs.
+    throw new TallyError('USAGE', 'that is no name of a secret', {
+      hint: 'letters, digits, "_", "." and "-", starting with a letter or "_"; tally secrets list shows them',
+    });
   const opened = await openContextSecrets(context, options);
   try {
     const { manifest, profile = 'default', providers, door } = opened;
