@@ -40,6 +40,8 @@ const REPEATABLE: ReadonlySet<Op> = new Set([
   'status',
   'checkpoint',
   'agent.list',
+  'approval.list',
+  'kill.list',
   'record',
   'run.end',
   'gap.report',

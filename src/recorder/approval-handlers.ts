@@ -3,6 +3,7 @@ import type { Event } from '../core/entry.ts';
 import { TallyError } from '../core/error.ts';
 import type { Approval } from '../core/governance/approvals.ts';
 import { approverRefusal } from '../core/governance/approvers.ts';
+import { LIMITS } from '../core/limits.ts';
 import type { ReasonCode } from '../core/policy/reasons.ts';
 import type { Principal } from '../core/policy/types.ts';
 import type { Producer, Receipt } from './api.ts';
@@ -69,6 +70,11 @@ export async function answerApproval(
       asked,
     );
   const approver = person.by?.id ?? '';
+  // The call would be decided by the policy of now, for which this was not asked.
+  if (answer === 'grant' && asked.policy_hash !== recorder.policy().hash) {
+    const stop = { reason: 'policy_denied', why: 'the policy has changed since it was asked' } as const;
+    throw await refuse('STOPPED', stop, 'the caller has to ask again, under the policy of now', asked);
+  }
   let expires_at = '';
   const receipt = await approvals.answer(
     id,
@@ -141,11 +147,13 @@ export function approvalHandlers(
         throw new TallyError('NOT_FOUND', `nobody asked for an approval ${id}`, {
           hint: 'tally approvals list --all shows those that are known',
         });
-      const entries = await approvals.entries(asked);
+      const newest = asked.slice(0, LIMITS.approvalsListed);
+      const entries = await approvals.entries(newest);
       return {
-        approvals: asked.map((one) =>
+        approvals: newest.map((one) =>
           listedApproval(one, approvals.status(one), entries.get(one.id), id !== undefined),
         ),
+        ...(asked.length === newest.length ? {} : { more: asked.length - newest.length }),
       };
     },
     async 'approval.grant'(params, client) {

@@ -1,6 +1,7 @@
 /** A request for approval as it is listed and shown. */
 import type { Approval, ApprovalStatus } from '../core/governance/approvals.ts';
 import type { JsonObject } from '../core/json.ts';
+import { LIMITS } from '../core/limits.ts';
 import { listAt, numberAt, textAt } from '../core/query/fields.ts';
 import type { ListedApproval } from './governance-ops.ts';
 
@@ -28,7 +29,7 @@ function said(entry: JsonObject | undefined, whole: boolean): Partial<ListedAppr
   const about = (name: string): string | undefined => textAt(entry, 'metadata', name);
   const credentials = listAt(entry, 'credentials').flatMap((one) => textAt(one, 'ref') ?? []);
   const found = {
-    target: targetOf(entry),
+    target: whole ? targetOf(entry) : cut(targetOf(entry)),
     asked: about('asked'),
     rule: about('rule'),
     message: about('message'),
@@ -51,4 +52,9 @@ function targetOf(entry: JsonObject): string | undefined {
   const port = numberAt(entry, 'action', 'target', 'port');
   const usual = port === undefined || port === (scheme === 'http' ? 80 : 443);
   return `${at('method') ?? 'CALL'} ${scheme}://${host}${usual ? '' : `:${port}`}${at('path') ?? ''}`;
+}
+
+function cut(target: string | undefined): string | undefined {
+  if (target === undefined || target.length <= LIMITS.listedTargetChars) return target;
+  return `${target.slice(0, LIMITS.listedTargetChars).toWellFormed()}…`;
 }

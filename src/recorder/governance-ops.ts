@@ -56,7 +56,12 @@ export interface ListedApproval {
 }
 
 export interface GovernanceResults {
-  'approval.list': { readonly approvals: readonly ListedApproval[] };
+  'approval.list': {
+    /** Newest first, no more than fit into one answer. */
+    readonly approvals: readonly ListedApproval[];
+    /** Older ones that are left out. */
+    readonly more?: number;
+  };
   'approval.grant': { readonly id: string; readonly approver: string; readonly expires_at: string };
   'approval.deny': { readonly id: string; readonly approver: string };
   'kill.set': {

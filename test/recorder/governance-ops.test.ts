@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Event } from '../../src/core/entry.ts';
+import { LIMITS } from '../../src/core/limits.ts';
+import { compilePolicy } from '../../src/core/policy/load.ts';
 import type { Decision } from '../../src/core/policy/types.ts';
 import type { Client, Op, OpParams, OpResults } from '../../src/recorder/ops.ts';
 import type { LocalRecorder } from '../../src/recorder/recorder.ts';
@@ -129,6 +131,32 @@ describe('requests about approvals', () => {
         [late.id, 'approval', 'approval_expired'],
       ],
     );
+  });
+
+  it('that were asked under another policy cannot be granted any more', async () => {
+    const at = await machine();
+    const { recorder, ask } = await office(at);
+    const { id } = await refund(recorder, { agent: 'billing' });
+    await recorder.usePolicy(compilePolicy(HEAD.replace('"1"', '"2"'), { id: 'local' }));
+    await assert.rejects(ask('approval.grant', { id }), { code: 'STOPPED', message: /policy has changed/ });
+    assert.equal((await ask('approval.deny', { id })).approver, 'root');
+    await recorder.close('test');
+  });
+
+  it('are listed as far as one answer has room, and one caller leaves room for others', async () => {
+    const at = await machine();
+    const { recorder, ask } = await office(at);
+    for (let i = 0; i < LIMITS.approvalsOfOne; i++)
+      assert.notEqual((await refund(recorder, { agent: 'busy' }, i)).id, '');
+    const more = await refund(recorder, { agent: 'busy' }, -1);
+    assert.deepEqual([more.decision.outcome, more.id], ['approval_required', '']);
+    await Promise.all(
+      Array.from({ length: LIMITS.approvalsListed }, (_, i) => refund(recorder, { agent: `a${i % 10}` }, i)),
+    );
+    const listed = await ask('approval.list', {});
+    assert.equal(listed.approvals.length, LIMITS.approvalsListed);
+    assert.equal(listed.more, LIMITS.approvalsOfOne);
+    await recorder.close('test');
   });
 
   it('are not for agents: what an agent grants itself is refused and recorded', async () => {

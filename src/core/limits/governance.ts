@@ -26,6 +26,10 @@ export const GOVERNANCE_LIMITS = {
   approvalLookMs: 60_000,
   /** Settled approvals that are still listed; all of them are in the log. */
   approvalsSettled: 1_000,
+  /** Requests for approval in one answer: with their addresses they fit into `socketMessageBytes`. */
+  approvalsListed: 500,
+  /** Of an address in such a list: enough to know it by; the request itself shows all of it. */
+  listedTargetChars: 512,
   /** Of the arguments, redacted, what the request for an approval shows: the entry's metadata holds it. */
   approvalShownBytes: 4_096,
 } as const;

@@ -4,14 +4,15 @@ import type { ListedApproval } from '../../../recorder/governance-ops.ts';
 import type { Context } from '../../context.ts';
 import { askRunning } from '../../running.ts';
 
+/** Newest first. `more`: older ones that did not fit into the answer. */
 export async function approvals(
   context: Context,
   what: { readonly id?: string; readonly all?: boolean },
-): Promise<readonly ListedApproval[]> {
+): Promise<{ readonly approvals: readonly ListedApproval[]; readonly more?: number }> {
   const told = await askRunning(context, (ask) => ask('approval.list', what));
-  if (told !== undefined) return told.approvals;
+  if (told !== undefined) return told;
   const { approvalsWithoutRecorder } = await import('../../../open/governance-look.ts');
-  return approvalsWithoutRecorder(context.paths, what, context.now());
+  return { approvals: await approvalsWithoutRecorder(context.paths, what, context.now()) };
 }
 
 const WHOLE_ID = /^log_[0-9A-HJKMNP-TV-Z]{26}$/;
@@ -22,7 +23,7 @@ const END = /^[0-9A-HJKMNP-TV-Z]{4,26}$/;
 export async function idOf(context: Context, named: string): Promise<string> {
   if (WHOLE_ID.test(named)) return named;
   const text = named.replace(/^…/, '').toUpperCase();
-  const known = await approvals(context, { all: true });
+  const { approvals: known } = await approvals(context, { all: true });
   const found = /^\d+$/.test(named)
     ? known.filter(({ index }) => String(index) === named)
     : END.test(text)

@@ -1,3 +1,4 @@
+import { TallyError } from '../../../core/error.ts';
 import type { ListedApproval } from '../../../recorder/governance-ops.ts';
 import type { Context } from '../../context.ts';
 import { counted, type Fact, factLines } from '../../facts.ts';
@@ -38,9 +39,10 @@ const END_CHARS = 8;
 
 export async function list(context: Context, { all, json, utc = false }: ListOptions): Promise<void> {
   const { stdout, stderr, now } = context;
-  const found = await approvals(context, all === true ? { all } : {});
+  const { approvals: found, more } = await approvals(context, all === true ? { all } : {});
   const waiting = found.filter(({ status }) => status === 'pending').length;
-  if (json === true) return stdout.line(toJson({ waiting, approvals: found }));
+  if (json === true)
+    return stdout.line(toJson({ waiting, approvals: found, ...(more === undefined ? {} : { more }) }));
   if (found.length === 0)
     return stderr.line(all === true ? 'Nobody has asked for an approval.' : 'Nothing waits for an approval.');
   const rows = found.map((one) => [
@@ -63,6 +65,7 @@ export async function list(context: Context, { all, json, utc = false }: ListOpt
   );
   await stdout.line(layout.header(stdout.style.dim));
   for (const row of rows) await stdout.line(layout.row(row));
+  if (more !== undefined) await stdout.line(`${counted(more, 'older one')} left out`);
   if (waiting > 0)
     await stderr.line(stderr.style.dim('Look, then answer: tally approvals show ID, approve ID, deny ID'));
 }
@@ -95,8 +98,11 @@ export async function show(
 ): Promise<void> {
   const { stdout, stderr, now } = context;
   const id = await idOf(context, named);
-  const [found] = await approvals(context, { id });
-  if (found === undefined) return void (await idOf(context, 'log_'));
+  const [found] = (await approvals(context, { id })).approvals;
+  if (found === undefined)
+    throw new TallyError('NOT_FOUND', `nobody asked for an approval ${safe(named)}`, {
+      hint: 'tally approvals list --all shows those that are known',
+    });
   if (json === true) return stdout.line(toJson(found));
   const { width, style } = stdout;
   for (const line of wrap(`${safe(whoAsks(found))} asks for ${safe(whatIsAsked(found))}`, width))

@@ -12,11 +12,11 @@ interface Refusal {
 
 export function refusalError(refusal: Refusal): TallyError {
   const { status, reason, asAgent } = refusal;
-  const { error, message, domain } = parseBody(refusal.body);
+  const { error, message, domain, approval_id } = parseBody(refusal.body);
   const told = message ?? error ?? `HTTP ${status}`;
   // Published clients look for the code and for the domain in single quotes.
   const about = domain === undefined ? '' : ` '${domain}'`;
-  const mend = mendOf(reason, told);
+  const mend = mendOf(reason, told, approval_id);
   const why = withoutCommand(told, mend?.command);
   const text = status === 403 ? `${reason}${about}: ${why}` : why;
   const hint =
@@ -33,6 +33,7 @@ function withoutCommand(told: string, command: string | undefined): string {
 
 function codeOf(status: number, reason: string): ErrorCode {
   if (reason === 'credential_missing') return 'SECRET_NOT_FOUND';
+  if (reason === 'policy_approval_required') return 'APPROVAL_PENDING';
   switch (status) {
     case 400:
     case 413:
@@ -54,6 +55,7 @@ function codeOf(status: number, reason: string): ErrorCode {
 function mendOf(
   reason: string,
   told: string,
+  approval: string | undefined,
 ): { readonly command: string; readonly operator: boolean } | undefined {
   const operator = (command: string) => ({ command, operator: true });
   const command = /\btally policy allow \S+(?: --[a-z]+)*/.exec(told)?.[0];
@@ -71,6 +73,19 @@ function mendOf(
     case 'token_expired':
     case 'token_revoked':
       return operator('tally agent token issue NAME (the agent presents it as TALLY_AGENT_TOKEN)');
+    case 'policy_approval_required':
+      return operator(
+        approval === undefined
+          ? 'tally approvals list'
+          : `tally approvals show ${approval}; tally approvals approve ${approval}; then the same call again`,
+      );
+    case 'killed_global':
+    case 'killed_tenant':
+    case 'killed_agent':
+    case 'tool_disabled':
+    case 'writes_disabled':
+    case 'killed':
+      return operator('tally kill status');
     case 'audit_unavailable':
       return { command: 'tally status; tally doctor', operator: false };
     default:
@@ -82,6 +97,7 @@ function parseBody(body: string): {
   readonly error?: string;
   readonly message?: string;
   readonly domain?: string;
+  readonly approval_id?: string;
 } {
   let value: unknown;
   try {
@@ -95,9 +111,11 @@ function parseBody(body: string): {
     return typeof found === 'string' ? found : undefined;
   };
   const [error, message, domain] = [text('error'), text('message'), text('domain')];
+  const approval_id = text('approval_id');
   return {
     ...(error === undefined ? {} : { error }),
     ...(message === undefined ? {} : { message }),
     ...(domain === undefined ? {} : { domain }),
+    ...(approval_id === undefined ? {} : { approval_id }),
   };
 }
