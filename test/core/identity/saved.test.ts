@@ -76,4 +76,19 @@ describe('the saved registry', () => {
       assert.equal(parseRegistry(bad), undefined, bad);
     fc.assert(fc.property(fc.json(), (text) => assert.equal(parseRegistry(text), undefined)));
   });
+
+  it('of the format before users is read where a prune carried it on, and made again from the log otherwise', () => {
+    const state = after(['run.start', start('r1', mint('run'))], ['run.end', { run_id: 'r1' }]);
+    const {
+      used: _used,
+      governance: _governance,
+      ...old
+    } = JSON.parse(serializeRegistry({ state, open: [] })) as Record<string, unknown>;
+    const text = JSON.stringify({ ...old, format: 3 });
+    assert.equal(parseRegistry(text), undefined);
+    const carried = parseRegistry(text, { carried: true });
+    assert.ok(carried !== undefined);
+    assert.deepEqual([...carried.state.tokens], [...state.tokens]);
+    assert.deepEqual([...carried.state.used], []);
+  });
 });
