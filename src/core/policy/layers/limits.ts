@@ -12,7 +12,7 @@ const WHOSE: { readonly [reason in ReasonCode]?: string } = {
   burst_limited: 'this user at once',
 };
 
-const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`;
+const seconds = (ms: number): string => `${Math.ceil(ms / 100) / 10} s`;
 
 export const limitsLayer: Layer = {
   name: 'limits',
