@@ -10,7 +10,16 @@ import { hint, why } from './keys.ts';
 
 export function checkConfig(context: Context): Check {
   try {
-    const { allow_observe } = loadConfig(context.paths.configFile);
+    const { allow_observe, failureModes = {} } = loadConfig(context.paths.configFile);
+    const open = Object.entries(failureModes).flatMap(([surface, mode]) =>
+      mode === 'open' ? [surface] : [],
+    );
+    if (open.length > 0)
+      return warn(
+        'config',
+        `failure_modes: ${open.join(' and ')} ${open.length === 1 ? 'goes' : 'go'} on when nothing can be recorded`,
+        'that is what config.yaml says; closed is the default',
+      );
     return ok(
       'config',
       allow_observe ? 'allow_observe is on: a policy in observe mode stops nothing' : 'good',
