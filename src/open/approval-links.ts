@@ -30,7 +30,7 @@ export async function openLinkSigner(paths: Paths): Promise<LinkSigner> {
 export interface NoticeOptions {
   readonly recorder: LocalRecorder;
   readonly handle: Handle;
-  readonly vault: Vault;
+  readonly vault: Pick<Vault, 'get'>;
   readonly signer: LinkSigner;
   /** `http://127.0.0.1:PORT` of this recorder. */
   readonly origin: string;

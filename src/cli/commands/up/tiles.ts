@@ -81,7 +81,7 @@ export async function openTiles(
     const owner = portOwner(port);
     const by = owner === undefined ? '' : ` by pid ${owner.pid} (${owner.command})`;
     context.warn(
-      `the log is not served over HTTP: port ${port} of 127.0.0.1 is taken${by}. It is recorded all the same; TALLY_UI_PORT=${port + 1} takes another port, --no-tiles needs none`,
+      `the log and the API of decisions are not served over HTTP: port ${port} of 127.0.0.1 is taken${by}. It is recorded all the same; TALLY_UI_PORT=${port + 1} takes another port, --no-tiles needs none`,
     );
     return undefined;
   }
