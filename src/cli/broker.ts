@@ -1,7 +1,12 @@
 /** The broker that a command uses: the one that runs, or one of its own for as long as the command lives. */
+import { homedir } from 'node:os';
 import { createBroker } from '../capture/proxy/broker.ts';
 import { systemResolve } from '../capture/proxy/resolve.ts';
+import { createCredentialSource } from '../capture/secrets/credentials.ts';
+import { providerSettings } from '../capture/secrets/provider-setting.ts';
+import { createProviders } from '../capture/secrets/providers/registry.ts';
 import { isTallyError, TallyError } from '../core/error.ts';
+import { machineConfig } from '../open/machine.ts';
 import type { Session } from '../open.ts';
 import type { Client } from '../recorder/ops.ts';
 import type { Context } from './context.ts';
@@ -30,9 +35,24 @@ export interface OwnBroker {
 export async function startBroker(context: Context, session: Session, port: number): Promise<OwnBroker> {
   const { recorder, vault } = session;
   if (recorder === undefined) throw new TypeError('a broker runs beside the recorder, in its process');
+  const { secrets = {} } = await machineConfig(context.paths.configFile);
+  const providers = createProviders({
+    ...providerSettings(secrets),
+    env: context.env,
+    home: homedir(),
+    directory: context.paths.state,
+    locks: context.paths.runtime,
+    vault: () => vault,
+  });
+  const source = createCredentialSource({
+    vault,
+    providers,
+    known: (name, value) => recorder.secrets.set(name, value.toString('utf8')),
+    now: () => performance.now(),
+  });
   const broker = createBroker({
     recorder,
-    vault,
+    vault: source,
     resolve: systemResolve,
     config: { port, version: context.version },
     onError(error) {
@@ -42,7 +62,14 @@ export async function startBroker(context: Context, session: Session, port: numb
     },
   });
   const url = await broker.listen();
-  return { url, close: () => broker.close() };
+  return {
+    url,
+    async close() {
+      await broker.close();
+      source.close();
+      providers.close();
+    },
+  };
 }
 
 /**

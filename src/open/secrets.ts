@@ -7,6 +7,7 @@ import type { Door } from '../capture/secrets/access.ts';
 import { findManifest } from '../capture/secrets/manifest/find.ts';
 import type { Manifest, RequireReason } from '../capture/secrets/manifest/types.ts';
 import type { Providers } from '../capture/secrets/provider.ts';
+import { providerSettings } from '../capture/secrets/provider-setting.ts';
 import { createProviders } from '../capture/secrets/providers/registry.ts';
 import { failureMode, reasonRule, type SecretsSetting } from '../capture/secrets/setting.ts';
 import type { Vault } from '../capture/secrets/vault.ts';
@@ -93,6 +94,7 @@ export async function openSecrets(options: SecretsOptions): Promise<OpenedSecret
     return own;
   };
   const providers = createProviders({
+    ...providerSettings(setting),
     env,
     home,
     directory,

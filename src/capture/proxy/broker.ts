@@ -10,7 +10,7 @@ import { isTallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { loopbackHosts, webRefusal } from '../../core/loopback.ts';
 import type { Ask, Recorder } from '../../recorder/api.ts';
-import type { Vault } from '../secrets/vault.ts';
+import type { CredentialSource } from '../secrets/credentials.ts';
 import { type ActedOn, type CallDeps, factsOf, handleCall } from './call.ts';
 import { PROXY } from './events.ts';
 import { codeOf } from './failure.ts';
@@ -68,7 +68,8 @@ export type BrokerLimits = {
 
 export interface BrokerOptions {
   readonly recorder: Recorder;
-  readonly vault: Pick<Vault, 'get' | 'onChange'>;
+  /** Where credentials come from: the vault itself, or what knows of other stores too. */
+  readonly vault: CredentialSource;
   readonly resolve: Resolve;
   readonly config: BrokerConfig;
   /** Told of bugs of ours; the call that met one is already answered or cut. */

@@ -3,10 +3,10 @@
  * response back. Every way out goes through `settle`, which records the one post_exec.
  */
 import type { Outcome } from '../../core/entry.ts';
-import type { Vault } from '../secrets/vault.ts';
+import type { CredentialSource } from '../secrets/credentials.ts';
 import type { BodyBefore } from './before.ts';
 import { type Upload, uploadOf } from './body.ts';
-import { fetchCredentials, wipe } from './credentials.ts';
+import { type Fetched, fetchCredentials, wipe } from './credentials.ts';
 import { type CallFacts, callMetadata, type Durations, postExec } from './events.ts';
 import { ABORTED, BROKEN, CLOSING, type Failure, isKilled, UPLOAD_SILENT } from './failure.ts';
 import type { Flight } from './flight.ts';
@@ -19,7 +19,7 @@ import { type TargetUrl, withoutQuery } from './target.ts';
 import type { Lane, Peer, Upstreams } from './upstream.ts';
 
 export interface CarryDeps extends Journal {
-  readonly vault: Pick<Vault, 'get'>;
+  readonly vault: Pick<CredentialSource, 'get' | 'placeOf' | 'refused'>;
   readonly upstreams: Upstreams;
   readonly scrubbers: Scrubbers;
   readonly requestBodyIdleMs: number;
@@ -101,9 +101,8 @@ export function failBefore(deps: CarryDeps, call: AllowedCall, failure: Failure)
 type Prepared = { readonly wire: WireRequest; readonly scrubber: Scrubber } | { readonly failure: Failure };
 
 /** The credentials are in the request and in the scrubber's tables when this returns, and nowhere else of ours. */
-function prepare(deps: CarryDeps, { facts, target, before }: AllowedCall): Prepared {
+function prepare(deps: CarryDeps, { facts, target, before }: AllowedCall, fetched: Fetched): Prepared {
   const { forward, injections } = facts.control;
-  const fetched = fetchCredentials(deps.vault, injections);
   if ('failure' in fetched) return fetched;
   const { credentials } = fetched;
   try {
@@ -126,9 +125,33 @@ export function carry(deps: CarryDeps, call: AllowedCall): void {
     failBefore(deps, call, ABORTED);
     return;
   }
+  let fetched: Fetched | Promise<Fetched>;
+  try {
+    fetched = fetchCredentials(deps.vault, call.facts.control.injections);
+  } catch (error) {
+    deps.onBug(error);
+    failBefore(deps, call, BROKEN);
+    return;
+  }
+  if (!(fetched instanceof Promise)) {
+    sendWith(deps, call, fetched);
+    return;
+  }
+  fetched
+    .then((found) => {
+      // While another store was asked the caller may have gone, and the call may have been switched off.
+      const over = isGone(call.exchange) ? ABORTED : call.flight.failure();
+      if (over === undefined) return sendWith(deps, call, found);
+      if ('credentials' in found) wipe(found.credentials);
+      failBefore(deps, call, over);
+    })
+    .catch(deps.onBug);
+}
+
+function sendWith(deps: CarryDeps, call: AllowedCall, fetched: Fetched): void {
   let prepared: Prepared;
   try {
-    prepared = prepare(deps, call);
+    prepared = prepare(deps, call, fetched);
   } catch (error) {
     deps.onBug(error);
     prepared = { failure: BROKEN };
@@ -161,6 +184,15 @@ function outcomeOf(
     redacted: hits.count > 0,
     ...(hits.count > 0 ? { redaction: hits } : {}),
   };
+}
+
+/** Of credentials that are kept elsewhere than in the local vault. */
+function servedFrom({ vault }: CarryDeps, { facts }: AllowedCall): Record<string, unknown> {
+  const places = facts.control.injections.flatMap(({ ref }) => {
+    const place = vault.placeOf?.(ref);
+    return place === undefined ? [] : [[ref, place] as const];
+  });
+  return places.length === 0 ? {} : { credentials_from: Object.fromEntries(places) };
 }
 
 function redirectOf(end: RelayEnd, target: TargetUrl): string | undefined {
@@ -208,7 +240,12 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
       call.flight.land();
       response.off('close', onClose);
       durations.upstream = (performance.now() - sent) * 1000;
-      const metadata = callMetadata(durations, peer, redirectOf(end, target));
+      const metadata = {
+        ...callMetadata(durations, peer, redirectOf(end, target)),
+        ...servedFrom(deps, call),
+      };
+      // It may have been replaced where it is kept; the next call then asks there.
+      if (end.statusCode === 401) for (const { ref } of facts.control.injections) deps.vault.refused?.(ref);
       const post = settle(deps, call, outcomeOf(call, end, upload, scrubber), metadata);
       if (end.failure !== undefined) {
         lane?.destroy();

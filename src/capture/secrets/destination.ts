@@ -34,7 +34,7 @@ export async function destinationOf(
   providers: Providers,
   options: RouteOptions = {},
 ): Promise<Destination> {
-  const secret = manifest === undefined ? undefined : declared(manifest, profile, name);
+  const secret = manifest === undefined ? providers.own.get(name) : declared(manifest, profile, name);
   if (secret?.composed !== undefined || secret?.extract !== undefined)
     throw providerError(
       'provider_read_only',

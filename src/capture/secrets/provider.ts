@@ -7,16 +7,10 @@
  */
 import { TallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
+import type { SecretDeclaration } from './manifest/types.ts';
+import type { Alias, Aliases, Ref } from './ref.ts';
 
-/** The store's own coordinates of a secret, in place of the convention (`ref` of the manifest). */
-export interface Ref {
-  /** The store's complete name. */
-  readonly item: string;
-  readonly field?: string | undefined;
-  readonly vault?: string | undefined;
-  readonly section?: string | undefined;
-  readonly version?: string | undefined;
-}
+export type { Alias, Aliases, Ref } from './ref.ts';
 
 /** Whose secrets: both are part of where they are kept. Absent: the machine's own, which the broker uses. */
 export interface Where {
@@ -63,23 +57,14 @@ export interface Providers {
   open(leaf: Leaf, where: Where | undefined): Promise<Provider>;
   /** Of the machine. Those of a manifest win over them. */
   readonly aliases: Aliases;
+  /** The machine's own secrets of which its configuration says where they are kept. */
+  readonly own: ReadonlyMap<string, SecretDeclaration>;
   /** Where secrets are kept when nothing else is said: the machine’s setting, else the local vault. */
   readonly usual: readonly string[];
   /** Where the command was called. */
   readonly directory: string;
   /** Forgets all that were opened. */
   close(): void;
-}
-
-export type Aliases = ReadonlyMap<string, Alias>;
-
-export interface Alias {
-  /** Alternatives in order; one for an ordinary alias. */
-  readonly specs: readonly string[];
-  /** Names for the store's own coordinates, with {project}, {profile} and {key}. */
-  readonly ref?: Ref | undefined;
-  /** Where the provider's own credentials come from: name of the credential → provider, and coordinates there. */
-  readonly credentials?: ReadonlyMap<string, { readonly provider: string; readonly ref?: Ref | undefined }>;
 }
 
 /** How a provider fails. Part of the records: add, never rename. */

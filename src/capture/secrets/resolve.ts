@@ -75,7 +75,7 @@ export async function resolveSecret(
   providers: Providers,
   options: RouteOptions = {},
 ): Promise<Resolved> {
-  const secret = manifest === undefined ? undefined : declared(manifest, profile, name);
+  const secret = manifest === undefined ? providers.own.get(name) : declared(manifest, profile, name);
   const where = manifest === undefined ? undefined : { project: manifest.project, profile };
   if (manifest !== undefined && secret?.composed !== undefined)
     return compose(secret.composed, secret, (other) =>

@@ -18,7 +18,9 @@ export function routeOf(
   if (provider !== undefined) return expand(provider, { trusted: true, directory: providers.directory });
   const named = secret?.providers;
   const list = named ?? providers.usual;
-  return list.flatMap((spec) => expand(spec, { ...project, trusted: named === undefined }));
+  return list.flatMap((spec) =>
+    expand(spec, { ...project, trusted: named === undefined || manifest === undefined }),
+  );
 
   function expand(spec: string, from: Pick<Leaf, 'trusted' | 'directory'>): readonly Leaf[] {
     const own = manifest?.aliases.get(spec);

@@ -3,12 +3,14 @@ import { z } from 'zod';
 import { LIMITS } from '../../core/limits.ts';
 import type { FailureMode } from './access.ts';
 import type { RequireReason } from './manifest/types.ts';
+import { PROVIDER_SETTINGS } from './provider-setting.ts';
 import { strictest } from './reason.ts';
 
 const rule = z.enum(['always', 'agents', 'never']);
 const name = z.string().min(1).max(LIMITS.idChars);
 
 export const SecretsSettingSchema = z.strictObject({
+  ...PROVIDER_SETTINGS,
   /** Who has to state a purpose. Absent: coding agents. */
   require_reason: rule.optional(),
   /** The same for a profile of any project, where it asks for more. */

@@ -36,4 +36,8 @@ export const PROVIDER_LIMITS = {
   passphraseFreeTries: 3,
   /** The longest such wait; from the first it doubles each time. */
   passphraseWaitMs: 5 * 60_000,
+  /** A credential of the broker that came from another store is asked for again after this. */
+  heldCredentialMs: 60_000,
+  /** Such credentials in memory at once. */
+  heldCredentials: 64,
 } as const;

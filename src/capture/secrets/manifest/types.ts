@@ -1,5 +1,5 @@
 /** What a `secretspec.toml` says, after everything it extends has been merged (spec/secrets.md section 1). */
-import type { Aliases, Ref } from '../provider.ts';
+import type { Aliases, Ref } from '../ref.ts';
 
 export type RequireReason = 'always' | 'agents' | 'never';
 

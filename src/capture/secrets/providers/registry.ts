@@ -1,5 +1,6 @@
 /** Which scheme is which provider, and who may name what. Each is loaded when it is first named. */
 import { didYouMean } from '../../../core/policy/suggest.ts';
+import type { SecretDeclaration } from '../manifest/types.ts';
 import {
   type Aliases,
   type Leaf,
@@ -24,6 +25,7 @@ export interface ProvidersOptions {
   /** From the machine's own configuration, never from a repository. */
   readonly aliases?: Aliases;
   readonly usual?: readonly string[];
+  readonly own?: ReadonlyMap<string, SecretDeclaration>;
   readonly commands?: ReadonlyMap<string, CommandPreset>;
 }
 
@@ -157,6 +159,7 @@ export function createProviders(options: ProvidersOptions): Providers {
   return {
     open,
     aliases: options.aliases ?? new Map(),
+    own: options.own ?? new Map(),
     usual: options.usual ?? ['tally'],
     directory: options.directory,
     close() {
