@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { parseDataKey, unwrapDataKey, wrappingKey } from '../../src/core/payload/data-key.ts';
 import { openSession, type Session } from '../../src/open.ts';
 import { locate } from '../../src/paths.ts';
+import { formsOf } from '../support/encodings.ts';
 import { type Home, makeHome } from './home.ts';
 
 const SECRET_TEXT = 'the plain text that is to be forgotten';
@@ -48,6 +50,35 @@ async function fill(home: Home, entries: number): Promise<void> {
       ),
     );
   await session.close();
+}
+
+/** The key itself, as whoever holds the master key has it. */
+function unwrapped(home: Home, keyId: string): Buffer {
+  const file = parseDataKey(readFileSync(join(home.directory, 'keys/data', `${keyId}.json`)));
+  const master = Buffer.from(readFileSync(join(home.directory, 'keys/local.master'), 'utf8').trim(), 'hex');
+  const key = file === undefined ? undefined : unwrapDataKey(file, wrappingKey(master));
+  assert.ok(key !== undefined, 'the key does not unwrap');
+  return Buffer.from(key);
+}
+
+/** Bytes as they stand in a file by themselves, or inside of something that was encoded. */
+function everyForm(bytes: Buffer): Buffer[] {
+  const hex = bytes.toString('hex');
+  const base64 = [0, 1, 2].flatMap((before) =>
+    (['base64', 'base64url'] as const).map((kind) => {
+      const text = Buffer.concat([Buffer.alloc(before), bytes]).toString(kind);
+      return text.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6));
+    }),
+  );
+  const texts = [hex, hex.toUpperCase(), ...base64];
+  return [
+    bytes,
+    Buffer.from(bytes).reverse(),
+    Buffer.from(bytes.toString('latin1'), 'utf16le'),
+    ...texts.map((text) => Buffer.from(text)),
+    ...texts.map((text) => Buffer.from(text, 'utf16le')),
+    Buffer.from(JSON.stringify([...bytes]).slice(1, -1)),
+  ];
 }
 
 function configure(home: Home, text: string): void {
@@ -182,6 +213,7 @@ test('erasing destroys the keys, says so, and leaves no plain text, and every pr
     entry: { payload: { key_id: string } };
   };
   const { payload } = entry;
+  const key = unwrapped(home, payload.key_id);
   assert.equal((await home.tally(['erase', '--subject', 'person 100'])).code, 2, 'a reason is needed');
   assert.match(
     await ok(home, 'erase', '--subject', 'person 100', '--reason', 'asked'),
@@ -191,13 +223,12 @@ test('erasing destroys the keys, says so, and leaves no plain text, and every pr
   const gone = wrapped
     .map((text) => JSON.parse(text) as { key_id: string; wrapped: string })
     .find(({ key_id }) => key_id === payload.key_id);
-  const plain = Buffer.from(`${SECRET_TEXT} 100`);
   const needles = [
-    plain,
-    Buffer.from(plain.toString('hex')),
-    Buffer.from(plain.toString('base64').replace(/=+$/, '')),
-    Buffer.from(gone?.wrapped ?? '?'),
-    Buffer.from(gone?.wrapped ?? '', 'base64'),
+    ...everyForm(Buffer.from(`${SECRET_TEXT} 100`)),
+    ...formsOf(`${SECRET_TEXT} 100`).map(({ needle }) => Buffer.from(needle)),
+    ...everyForm(key),
+    ...everyForm(Buffer.from(gone?.wrapped ?? '?', 'base64')),
+    Buffer.from('person 100', 'utf16le'),
   ];
   for (const file of readdirSync(home.directory, { recursive: true, withFileTypes: true })) {
     if (!file.isFile()) continue;
