@@ -194,8 +194,11 @@ function join(frame: { work: number }, a: string, b: string): Value {
 
 export function negative(part: Part, offset: number): Part {
   const { run, literal } = part;
-  if (typeof literal === 'number' && (part.kind === 'int' || part.kind === 'double'))
-    return { kind: part.kind, literal: -literal, run: () => -literal };
+  if (typeof literal === 'number' && (part.kind === 'int' || part.kind === 'double')) {
+    // Whole numbers have no zero with a sign; divided by, it would give the other infinity.
+    const value = part.kind === 'int' ? 0 - literal : -literal;
+    return { kind: part.kind, literal: value, run: () => value };
+  }
   wantDouble(part, '-', offset);
   return {
     kind: 'double',

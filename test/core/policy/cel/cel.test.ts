@@ -70,6 +70,7 @@ const TRUE: readonly string[] = [
   'facts.none > 1.0 || facts.amount > 1.0',
   '!(facts.none > 1.0 && action.name == "other")',
   '[1, 2, 3].exists(n, n == 2)',
+  '1.0 / double(-0) > 0.0 && 1.0 / -0.0 < 0.0',
   '// a note\nfacts.urgent',
 ];
 
