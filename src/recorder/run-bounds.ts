@@ -1,5 +1,5 @@
 /** What a run may at most: of the token or the run that it is started with, and of what is asked for when it starts. */
-import { recordedBytes } from '../core/identity/delegation.ts';
+import { recordedBytes, someOf } from '../core/identity/delegation.ts';
 import { contractBeyond, meetContracts, meetScopes, scopesBeyond } from '../core/identity/narrow.ts';
 import { OPERATOR_SCOPE } from '../core/identity/rights.ts';
 import { LIMITS } from '../core/limits.ts';
@@ -61,7 +61,7 @@ function beyond(holder: Identity | undefined, wanted: RunWanted): string | undef
     ...scopesBeyond(wanted.scopes, holder?.scopes).map((scope) => `scope ${scope}`),
     ...contractBeyond(wanted.contract, holder?.contract),
   ];
-  if (lacking.length > 0) return `what it is started with does not have ${lacking.join(', ')}`;
+  if (lacking.length > 0) return `what it is started with does not have ${someOf(lacking)}`;
   const whose = holder?.user_id;
   return whose === undefined || wanted.user_id === undefined || wanted.user_id === whose
     ? undefined

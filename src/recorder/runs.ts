@@ -158,7 +158,7 @@ export function runHandlers(
         await recordStop(
           recorder,
           known,
-          about,
+          { ...about, metadata: { ...about.metadata, asked: { user_id, scopes, contract } } },
           stopDecision(recorder, 'run.start', {
             layer: 'delegation',
             reason: 'delegation_exceeded',

@@ -1,5 +1,6 @@
 /** What was stopped before it was done: recorded field by field, like every other stopped action. */
 import type { Decision, Event } from '../core/entry.ts';
+import { LIMITS } from '../core/limits.ts';
 import type { LayerName, ReasonCode } from '../core/policy/reasons.ts';
 import type { Identity } from '../core/policy/types.ts';
 import { actorOf, doneFor, said } from './asked.ts';
@@ -33,7 +34,7 @@ export function stopDecision(recorder: LocalRecorder, op: Op, stop: Stop): Decis
   };
 }
 
-/** Durable when it resolves. `about`: what was asked for. */
+/** Durable when it resolves. `about`: what was asked for; of more than an entry has room for, its size. */
 export async function recordStop(
   recorder: LocalRecorder,
   client: Client,
@@ -43,6 +44,7 @@ export async function recordStop(
   await recorder.record(
     {
       ...about,
+      ...(about.metadata === undefined ? {} : { metadata: bounded(about.metadata) }),
       phase: 'point',
       actor: { ...actorOf(client), ...about.actor },
       quality: said(client),
@@ -51,4 +53,16 @@ export async function recordStop(
     },
     doneFor(client),
   );
+}
+
+/** A stop is on record however much was asked for. */
+function bounded(metadata: NonNullable<Event['metadata']>): NonNullable<Event['metadata']> {
+  const told: Record<string, unknown> = {};
+  let left = LIMITS.freeObjectBytes / 2;
+  for (const [name, value] of Object.entries(metadata)) {
+    const bytes = Buffer.byteLength(JSON.stringify(value) ?? '');
+    left -= bytes;
+    told[name] = left < 0 ? { left_out_bytes: bytes } : value;
+  }
+  return told;
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { isTallyError } from '../../src/core/error.ts';
 import { parseToken } from '../../src/core/identity/token.ts';
 import { LIMITS } from '../../src/core/limits.ts';
 import { compilePolicy } from '../../src/core/policy/load.ts';
@@ -199,6 +201,74 @@ describe('a task that is passed on', () => {
     await assert.rejects(w.delegate(a.token, 'helper', { contract: { tools } }), { message: /too long/ });
     await assert.rejects(w.issue('other', { contract: { tools } }), { code: 'USAGE' });
     await w.recorder.close('test');
+  });
+
+  test('with as much as a request can hold is stopped, and the stop is on record, cut', async () => {
+    const w = await world();
+    const a = await w.issue('orchestrator', {
+      user_id: 'u_17',
+      scopes: ['crm.read'],
+      contract: { tools: [] },
+    });
+    const scopes = Array.from({ length: LIMITS.tokenScopes }, (_, i) => `${i}.${'s'.repeat(100)}`);
+    const tools = Array.from({ length: LIMITS.contractNames }, (_, i) => `${i}.${'t'.repeat(250)}`);
+    const contract = { tools, credentials: { allow: tools, deny: tools } };
+    await assert.rejects(w.delegate(a.token, 'helper', { scopes, contract }), { message: /and 120 more$/ });
+    const { metadata, decision } = w.last();
+    assert.deepEqual(
+      [decision?.reason, metadata?.agent_id, metadata?.parent],
+      ['delegation_exceeded', 'helper', a.token_id],
+    );
+    const { left_out_bytes = 0 } = (metadata?.contract ?? {}) as { left_out_bytes?: number };
+    assert.ok(left_out_bytes > 40_000);
+    await assert.rejects(w.handle('run.start', { agent_token: a.token, scopes, contract }, PERSON), {
+      code: 'STOPPED',
+    });
+    assert.deepEqual([w.last().type, w.last().decision?.reason], ['run.start', 'delegation_exceeded']);
+    assert.ok(w.last().metadata?.asked !== undefined);
+    await w.recorder.close('test');
+    await assertVerifies(w.box);
+  });
+
+  test('in a run stays in it: its calls are of that run', async () => {
+    const w = await world();
+    const run = await w.handle('run.start', { agent_id: 'coder', user_id: 'u_17' }, PERSON);
+    const b = await w.delegate(run.token, 'helper');
+    const c = await w.delegate(b.token, 'below');
+    for (const { token } of [b, c])
+      assert.equal(w.recorder.identify({ agent_token: token }).run_id, run.run_id);
+    await w.recorder.close('test');
+  });
+
+  test('ends in an answer whatever is asked for', async () => {
+    const w = await world();
+    const { token } = await w.issue('orchestrator', { user_id: 'u_17' });
+    const maybe = <T>(of: fc.Arbitrary<T>) => fc.oneof({ weight: 3, arbitrary: of }, fc.anything());
+    const asked = fc.record(
+      {
+        parent: maybe(fc.constantFrom(token, `${token}x`, 'agt_', '')),
+        agent_id: maybe(fc.constantFrom('helper', '../x', '')),
+        scopes: maybe(fc.array(fc.constantFrom('crm.read', 'a b', '*', '__proto__'))),
+        contract: maybe(fc.record({ tools: fc.array(fc.string()), hosts: fc.array(fc.string()) })),
+        expires_in_s: maybe(fc.double()),
+        label: maybe(fc.string()),
+        project_id: maybe(fc.string()),
+      },
+      { requiredKeys: ['parent', 'agent_id'] },
+    );
+    await fc.assert(
+      fc.asyncProperty(asked, async (params) => {
+        const error = await w.handle('token.delegate', params, PERSON).then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        );
+        assert.ok(error === undefined || isTallyError(error), String(error));
+        assert.ok(!String((error as Error | undefined)?.message).includes(parseToken(token)?.secret ?? ''));
+      }),
+      { numRuns: 200 },
+    );
+    await w.recorder.close('test');
+    await assertVerifies(w.box);
   });
 
   test('by a run that names no agent, by nobody, or with a token that is no good, is refused and on record', async () => {

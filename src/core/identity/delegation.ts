@@ -47,7 +47,7 @@ export function tooWide(
   if (delegation.length >= LIMITS.delegationDepth)
     return { why: `it went through ${delegation.length} hands, and more are not allowed` };
   const beyond = beyondHolder(holder, wanted);
-  if (beyond.length > 0) return { why: `${agent_id} does not have ${beyond.join(', ')}` };
+  if (beyond.length > 0) return { why: `${agent_id} does not have ${someOf(beyond)}` };
   if (recordedBytes(below(holder, wanted)) > LIMITS.identityBytes)
     return { why: 'its chain, scopes and contract are too long to be in the record of each call' };
   if (state.tokens.size >= LIMITS.tokens)
@@ -100,5 +100,13 @@ function below({ identity }: Holder, { agent_id, scopes, contract }: Wanted): Id
 export function recordedBytes(identity: Identity): number {
   return new TextEncoder().encode(JSON.stringify(identity)).length;
 }
+
+/** Whoever asks may ask for very much. */
+export function someOf(names: readonly string[]): string {
+  const told = names.slice(0, TOLD).join(', ');
+  return names.length > TOLD ? `${told} and ${names.length - TOLD} more` : told;
+}
+
+const TOLD = 8;
 
 const at = (ms: number): string => new Date(ms).toISOString();

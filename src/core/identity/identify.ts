@@ -82,7 +82,7 @@ export function identify(
   if (agentId !== undefined) out.agent_id = agentId;
   const tokenId = agent?.token?.token_id ?? run?.token?.token_id;
   if (tokenId !== undefined) out.token_id = tokenId;
-  if (run?.token?.run_id !== undefined) out.run_id = run.token.run_id;
+  if (held.run_id !== undefined) out.run_id = held.run_id;
   if (held.user_id !== undefined) out.user_id = held.user_id;
   if (held.project_id !== undefined) out.project_id = held.project_id;
   if (held.environment !== undefined) out.environment = held.environment;
@@ -121,11 +121,13 @@ function together(agent: Holding | undefined, run: Holding | undefined): Omit<Ho
   const scopes = meetScopes(agent.scopes, run.scopes);
   const contract = meetContracts(agent.contract, run.contract);
   const contradicts = clash(agent, run);
+  const run_id = run.run_id ?? agent.run_id;
   const { user_id = run.user_id, project_id = run.project_id, environment = run.environment } = agent;
   return {
     ...(user_id === undefined ? {} : { user_id }),
     ...(project_id === undefined ? {} : { project_id }),
     ...(environment === undefined ? {} : { environment }),
+    ...(run_id === undefined ? {} : { run_id }),
     ...(scopes === undefined ? {} : { scopes }),
     ...(contract === undefined ? {} : { contract }),
     delegation: joined(run.delegation, agent.delegation),

@@ -74,6 +74,8 @@ export interface Holding {
   readonly contract?: Contract;
   readonly project_id?: string;
   readonly environment?: string;
+  /** The run that it is of, or that a hand above it is of: what is passed on in a run stays in it. */
+  readonly run_id?: string;
   /** First delegator first. */
   readonly delegation: readonly Delegator[];
   /** The name was proved by whoever was first, and passed on from there. */
@@ -91,6 +93,7 @@ export function holdingOf(state: Tokens, token: TokenRecord): Holding {
   let bound: Pick<Holding, 'user_id' | 'project_id' | 'environment'> = {};
   let contradicts: Holding['contradicts'];
   let proved = false;
+  let run: string | undefined;
   for (let i = line.length - 1; i >= 0; i--) {
     const at = line[i];
     if (at === undefined) continue;
@@ -109,6 +112,7 @@ export function holdingOf(state: Tokens, token: TokenRecord): Holding {
     scopes = meetScopes(scopes, at.scopes);
     contract = meetContracts(contract, at.contract);
     contradicts ??= clash(bound, at);
+    run = at.run_id ?? run;
     bound = {
       ...pick('user_id', bound.user_id ?? at.user_id),
       ...pick('project_id', bound.project_id ?? at.project_id),
@@ -119,6 +123,7 @@ export function holdingOf(state: Tokens, token: TokenRecord): Holding {
     ...bound,
     ...(scopes === undefined ? {} : { scopes }),
     ...(contract === undefined ? {} : { contract }),
+    ...(run === undefined ? {} : { run_id: run }),
     delegation,
     proved,
     ...(contradicts === undefined ? {} : { contradicts }),
