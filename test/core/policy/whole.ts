@@ -1,4 +1,5 @@
 /** Policies that say something of everything, and calls under them, from few words, so that they meet often. */
+// reason for length: one generator, a member after the other in the order of the types
 import fc from 'fast-check';
 import { DECISION_OUTCOMES, TIERS } from '../../../src/core/entry.ts';
 import type {
