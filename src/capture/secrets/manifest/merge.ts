@@ -135,8 +135,6 @@ function declaration(
   const description = pick('description');
   if (description === undefined || description.trim() === '')
     fail('description', 'no description', 'say what it is for: description = "…"');
-  if (fallback !== undefined && need.required === true)
-    fail('default', 'required = true and a default exclude each other', 'take one of them out');
   if (composed !== undefined) {
     const other = (['address', 'encoding', 'extract', 'type', 'prompt'] as const).find(
       (field) => pick(field) !== undefined && pick(field) !== false,

@@ -51,6 +51,13 @@ export function readSecret(reader: Reader, value: unknown, at: readonly string[]
   const fallback = reader.text(table, at, 'default');
   if (fallback !== undefined && Buffer.byteLength(fallback) > LIMITS.secretMaxBytes)
     reader.fail([...at, 'default'], 'the default is too large', 'keep large values in files');
+  // Of one declaration only: a profile may require what the default profile gives a default.
+  if (fallback !== undefined && table.required === true)
+    reader.fail(
+      [...at, 'default'],
+      `${at.at(-1)}: required = true and a default exclude each other`,
+      'take one of them out',
+    );
   return {
     description: reader.text(table, at, 'description'),
     need: readRequired(reader, table, at),
