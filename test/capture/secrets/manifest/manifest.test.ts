@@ -124,7 +124,7 @@ secrets = ["SESSION", "ONE"]
       [
         `${HEAD}[profiles.default]\nA = { description = "x" }\n[scopes.api]\nsecrets = ["B"]\n`,
         6,
-        1,
+        2,
         /no profile declares/,
       ],
       [`${HEAD}[profiles]\n`, 4, 1, /no profile/],
