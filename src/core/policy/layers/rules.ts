@@ -51,7 +51,7 @@ export const rulesLayer: Layer = {
     for (const { rule, program } of about) {
       const said = 'problem' in program ? { error: program.problem } : evaluateCel(program, bindings);
       if ('error' in said) {
-        const unread = 'unread' in said && said.unread === true;
+        const unread = 'unread' in said;
         const { reason, message } = unread
           ? ({
               reason: 'args_unavailable',
