@@ -98,6 +98,22 @@ describe('sliding windows', () => {
     );
   });
 
+  it('do so too where payloads take their time before the turn', async () => {
+    const at = await machine();
+    const recorder = await using(at, rated, { payloads: { keep: { 'tool.call': 'redacted' } } });
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, (_, i) => {
+        const data = { media_type: 'text/plain', class: `c${i % 3}`, data: `text ${i}` };
+        const payload = { type: 'tool.call', data };
+        return recorder.act({ ...asked(), ...(i % 2 === 0 ? { payload } : {}) }, begin, PROXY);
+      }),
+    );
+    assert.equal(answers.filter(({ decision }) => decision.outcome === 'allow').length, 3);
+    await recorder.close('test');
+    const kept = entriesOf(at.disk).filter(({ payload }) => payload !== undefined);
+    assert.equal(kept.length, 6);
+  });
+
   it('say when one more fits, and one more fits then', async () => {
     const at = await machine();
     const recorder = await using(at, rated);
