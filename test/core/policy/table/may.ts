@@ -173,6 +173,21 @@ const scopes: readonly Case[] = [
     others: { rules: { wants: 'refund_over_limit' } },
   },
   {
+    what: 'a tool that wants a scope and no role',
+    layer: 'scopes',
+    says: 'pass',
+    policy: ({ tools: _, ...policy }) => ({
+      ...policy,
+      tools: { 'refund.create': { required_scopes: ['payments.write'] } },
+    }),
+  },
+  {
+    what: 'a tool that wants a role and no scope',
+    layer: 'scopes',
+    says: 'pass',
+    policy: ({ tools: _, ...policy }) => ({ ...policy, tools: { 'refund.create': { roles: ['member'] } } }),
+  },
+  {
     what: 'a scope that the user has without a role',
     layer: 'scopes',
     says: 'pass',
