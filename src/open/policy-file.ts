@@ -7,17 +7,24 @@ import { sha256Hex } from '../core/hash.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { PolicyInForce } from '../core/policy/compiled.ts';
 import { defaultPolicyText } from '../core/policy/default.ts';
-import { compilePolicy, unreadablePolicy } from '../core/policy/load.ts';
 import { type Paths, TENANT } from '../paths.ts';
 import type { LocalRecorder } from '../recorder/recorder.ts';
 import { errno, makeDirectory, replaceFile, syncDirectory } from '../store/file/fs.ts';
+import { keepPolicy, keptPolicy } from './policy-cache.ts';
 
 export async function loadPolicy(paths: Paths, onWarning: (line: string) => void): Promise<PolicyInForce> {
   try {
-    return compilePolicy(await readPolicy(paths), { id: TENANT });
+    const text = await readPolicy(paths);
+    const kept = await keptPolicy(paths, text);
+    if (kept !== undefined) return kept;
+    const { compilePolicy } = await import('../core/policy/load.ts');
+    const policy = compilePolicy(text, { id: TENANT });
+    await keepPolicy(paths, policy);
+    return policy;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     onWarning(`the policy is not readable, so every call is stopped: ${why}`);
+    const { unreadablePolicy } = await import('../core/policy/load.ts');
     return unreadablePolicy(why, { id: TENANT });
   }
 }
@@ -83,6 +90,7 @@ export function policyReloader(): Reload {
   return async (paths, recorder) => {
     const text = await readPolicy(paths);
     let policy: PolicyInForce;
+    const { compilePolicy } = await import('../core/policy/load.ts');
     try {
       policy = compilePolicy(text, { id: TENANT });
     } catch (error) {

@@ -74,4 +74,6 @@ export const POLICY_LIMITS = {
   forgetTokensEvery: 4_096,
   /** Tokens that are known at once, above which agents are refused to pass theirs on; the operator is not. */
   tokens: 400_000,
+  /** A compiled policy is kept beside the registry below this: parsing a larger one costs as much as compiling it. */
+  keptPolicyBytes: 1024 * 1024,
 } as const;
