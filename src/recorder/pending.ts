@@ -3,6 +3,7 @@
  * producer, at a clean close, or, when its recorder or client is gone, as `unknown`. Silence is not an answer.
  */
 import type { Event, Surface } from '../core/entry.ts';
+import { LIMITS } from '../core/limits.ts';
 
 export interface OpenAction {
   readonly id: string;
@@ -23,6 +24,7 @@ export interface Pending {
   /** The pre_exec that a post_exec closes; `late` when it had already been closed as unknown. */
   find(parentId: string): { readonly action: OpenAction | undefined; readonly late: boolean };
   close(parentId: string): void;
+  /** It is remembered for a while: an end may come after all. */
   closedAsUnknown(action: OpenAction): void;
   list(): readonly OpenAction[];
 }
@@ -44,6 +46,8 @@ export function createPending(): Pending {
     closedAsUnknown(action) {
       unknown.set(action.id, action);
       open.delete(action.id);
+      const [oldest] = unknown.keys();
+      if (unknown.size > LIMITS.rememberedUnknown && oldest !== undefined) unknown.delete(oldest);
     },
     list: () => [...open.values()],
   };

@@ -48,6 +48,8 @@ export interface LocalRecorder extends Recorder {
   readonly kills: Kills;
   /** What became of an action, by the id of its pre_exec; see `findAction`. */
   find(id: string): Promise<FoundAction | undefined>;
+  /** Ends an open action whose end nobody will tell, as unknown. One that comes after all is kept, and wins. */
+  abandon(id: string, why: string): Promise<void>;
   readonly failure: () => TallyError | undefined;
   /**
    * Tells of entries once they are durable, beside the acknowledgements and never before them: nobody waits for a
@@ -427,6 +429,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     size: () => sequencer.position.next,
     signed: checkpointer.signed,
     openActions: () => pending.list().length,
+    abandon: endings.one,
     find: (id) => findAction(id, { pending, ids, reader: store, size: () => sequencer.position.next }),
     failure: committer.failure,
     onDurable: feed.subscribe,

@@ -49,6 +49,8 @@ export interface Endings {
   orphans(orphans: readonly OpenAction[]): Promise<void>;
   /** Ends all that are open. */
   all(why: string): Promise<void>;
+  /** Ends one, if it is still open. */
+  one(id: string, why: string): Promise<void>;
   stop(): void;
 }
 
@@ -90,6 +92,10 @@ export function createEndings(options: {
       graceTimer.unref();
     },
     all: (why) => end(pending.list(), why),
+    async one(id, why) {
+      const { action, late } = pending.find(id);
+      if (action !== undefined && !late) await end([action], why);
+    },
     stop: () => clearTimeout(graceTimer),
   };
 }

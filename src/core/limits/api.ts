@@ -14,8 +14,12 @@ export const API_LIMITS = {
   apiRequests: 512,
   /** How long an answer about one approval may wait for a person: proxies on the way cut off what is silent for longer. */
   apiWaitMs: 30_000,
-  /** Decisions whose actions have not ended: some 4 KB each. Beyond it new ones are refused until some are closed. */
-  apiOpenDecisions: 50_000,
+  /** Decisions whose outcome nobody has told: some 4 KB each. Beyond it the oldest are closed as unknown. */
+  apiOpenDecisions: 10_000,
+  /** An outcome that has not come after this long is closed as unknown; it is kept if it comes after all. */
+  apiOutcomeMs: 60 * 60 * 1000,
+  /** Actions that were closed as unknown and are at hand for an end that comes after all; others are looked for in the log. */
+  rememberedUnknown: 10_000,
   /** Outcomes that were reported, to tell whoever reports one twice. */
   apiRememberedOutcomes: 10_000,
   /** The form of an approval page: two members, one of them a sentence. */

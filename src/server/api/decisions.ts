@@ -12,7 +12,8 @@ import type { DecisionRequest, Identity } from '../../core/policy/types.ts';
 import type { Producer } from '../../recorder/api.ts';
 import type { LocalRecorder } from '../../recorder/recorder.ts';
 import type { Caller } from './caller.ts';
-import { ApiError, busy, type Reply } from './reply.ts';
+import type { OpenDecisions } from './open.ts';
+import { ApiError, type Reply } from './reply.ts';
 import { type DecisionRequestBody, DecisionRequestShape } from './shapes.ts';
 
 /** We decide, and whether the caller heeds it is its own: nothing is enforced from here. */
@@ -23,7 +24,7 @@ export const DECISION_MADE = 'decision.made';
 
 export type DecisionRecorder = Pick<
   LocalRecorder,
-  'act' | 'record' | 'identify' | 'principal' | 'policy' | 'tenant' | 'registry' | 'openActions'
+  'act' | 'record' | 'identify' | 'principal' | 'policy' | 'tenant' | 'registry'
 >;
 
 export function proceeds({ outcome, enforced }: Decision): boolean {
@@ -31,11 +32,15 @@ export function proceeds({ outcome, enforced }: Decision): boolean {
 }
 
 /** Answers whatever comes; throws when nothing can be recorded, and `ApiError`. */
-export async function decideOne(recorder: DecisionRecorder, caller: Caller, body: unknown): Promise<Reply> {
+export async function decideOne(
+  recorder: DecisionRecorder,
+  open: OpenDecisions,
+  caller: Caller,
+  body: unknown,
+): Promise<Reply> {
   const parsed = DecisionRequestShape.safeParse(body);
   if (!parsed.success) throw await refused(recorder, caller, body, problemOf(parsed.error.issues[0]));
   const wanted = parsed.data;
-  if (recorder.openActions() >= LIMITS.apiOpenDecisions) throw busy();
   const identity = recorder.identify({
     ...caller.claims,
     ...texts(wanted, ['agent_id', 'project_id', 'environment']),
@@ -44,7 +49,7 @@ export async function decideOne(recorder: DecisionRecorder, caller: Caller, body
   if (problem !== undefined) throw await refused(recorder, caller, body, problem);
   const request = requestOf(recorder, identity, wanted);
   try {
-    return await decided(recorder, identity, wanted, request);
+    return await decided(recorder, open, identity, wanted, request);
   } catch (error) {
     if (!(error instanceof TallyError) || (error.code !== 'BAD_EVENT' && error.code !== 'ENTRY_TOO_LARGE'))
       throw error;
@@ -54,6 +59,7 @@ export async function decideOne(recorder: DecisionRecorder, caller: Caller, body
 
 async function decided(
   recorder: DecisionRecorder,
+  open: OpenDecisions,
   identity: Identity,
   wanted: DecisionRequestBody,
   request: DecisionRequest,
@@ -64,7 +70,8 @@ async function decided(
     DECIDED,
   );
   const proceed = proceeds(decision);
-  if (!proceed) {
+  if (proceed) await open.opened(receipt.id);
+  else {
     const { outcome, reason } = decision;
     await recorder.record(
       {

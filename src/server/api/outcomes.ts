@@ -5,6 +5,7 @@ import type { FoundAction } from '../../recorder/actions.ts';
 import type { LocalRecorder } from '../../recorder/recorder.ts';
 import type { Caller } from './caller.ts';
 import { DECISION_MADE, problemOf, REPORTED } from './decisions.ts';
+import type { OpenDecisions } from './open.ts';
 import { ApiError, type Reply } from './reply.ts';
 import { type OutcomeRequestBody, OutcomeRequestShape } from './shapes.ts';
 
@@ -21,7 +22,7 @@ interface Closing {
   readonly ts: string;
 }
 
-export function createOutcomes(recorder: OutcomeRecorder): Outcomes {
+export function createOutcomes(recorder: OutcomeRecorder, open: OpenDecisions): Outcomes {
   /** Reports of one decision come one after the other: two must not both find it open. */
   const turns = new Map<string, Promise<unknown>>();
   /** By decision: how it was closed through this API, the newest last. */
@@ -77,6 +78,7 @@ export function createOutcomes(recorder: OutcomeRecorder): Outcomes {
     if (recorded.known)
       throw new ApiError(409, 'id_taken', `another entry has the id ${id}`, 'make a new id for each outcome');
     const { receipt } = recorded;
+    open.ended(decision_id);
     remember(decision_id, receipt);
     return answer(decision_id, receipt, found.late ? { late: true } : {});
   }

@@ -4,6 +4,7 @@ import { LIMITS } from '../../core/limits.ts';
 import { type ApprovalOptions, approvalRoutes } from './approvals.ts';
 import { refuseOperator } from './caller.ts';
 import { decideOne, problemOf, unread } from './decisions.ts';
+import { createOpenDecisions } from './open.ts';
 import { openApi } from './openapi.ts';
 import { createOutcomes } from './outcomes.ts';
 import { ApiError, errorReply, isUnavailable, type Reply } from './reply.ts';
@@ -15,7 +16,8 @@ export interface ApiOptions extends ApprovalOptions {
 
 export function apiRoutes(options: ApiOptions): readonly Route[] {
   const { recorder } = options;
-  const outcomes = createOutcomes(recorder);
+  const open = createOpenDecisions(recorder);
+  const outcomes = createOutcomes(recorder, open);
   const described = openApi(options.version);
   return [
     {
@@ -29,7 +31,7 @@ export function apiRoutes(options: ApiOptions): readonly Route[] {
       path: '/v1/decisions',
       async handle({ caller, body }) {
         refuseOperator(caller);
-        return decideOne(recorder, caller, body);
+        return decideOne(recorder, open, caller, body);
       },
       unread: (caller, error) => unread(recorder, caller, error),
     },
@@ -39,7 +41,7 @@ export function apiRoutes(options: ApiOptions): readonly Route[] {
       most: LIMITS.apiBatchBytes,
       async handle(asked) {
         refuseOperator(asked.caller);
-        return batch(asked, (body) => decideOne(recorder, asked.caller, body));
+        return batch(asked, (body) => decideOne(recorder, open, asked.caller, body));
       },
       unread: (caller, error) => unread(recorder, caller, error),
     },

@@ -255,4 +255,20 @@ describe('POST /v1/outcomes', () => {
     assert.equal((await ask('/v1/outcomes', report)).status, 403);
     assert.equal((await ask('/v1/outcomes', report, bearer(one))).status, 200);
   });
+
+  it('what nobody tells the outcome of is closed as unknown after an hour, and an outcome after that is late', async (t) => {
+    const { ask, box, entries, recorder } = await stage(t);
+    const { body } = await ask('/v1/decisions', { action: ALLOWED });
+    box.clock.ms += 61 * 60_000;
+    await ask('/v1/decisions', { action: ALLOWED });
+    const end = entries('decision.made').find(({ parent_id }) => parent_id === body.id);
+    assert.equal(end?.outcome?.status, 'unknown');
+    assert.equal(recorder.openActions(), 1);
+    const late = await ask('/v1/outcomes', { decision_id: body.id, outcome: { status: 'ok' } });
+    assert.deepEqual([late.status, late.body.late], [200, true]);
+    assert.equal(
+      (await ask('/v1/outcomes', { decision_id: body.id, outcome: { status: 'ok' } })).status,
+      409,
+    );
+  });
 });

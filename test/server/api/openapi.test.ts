@@ -49,7 +49,10 @@ const KNOWN = new Set([
 function check(schema: Schema, value: unknown, where: string): void {
   for (const keyword of Object.keys(schema))
     assert.ok(KNOWN.has(keyword), `${where}: ${keyword} is known to this test`);
-  if (typeof schema.$ref === 'string') return check(at(schema.$ref), value, where);
+  if (typeof schema.$ref === 'string') {
+    check(at(schema.$ref), value, where);
+    return;
+  }
   if (Array.isArray(schema.anyOf)) {
     const wrong = (schema.anyOf as Schema[]).map((one) => {
       try {
@@ -73,7 +76,7 @@ function check(schema: Schema, value: unknown, where: string): void {
   if (typeof value === 'number' && typeof schema.minimum === 'number')
     assert.ok(value >= schema.minimum, where);
   if (Array.isArray(value) && schema.items !== undefined)
-    value.forEach((item, n) => check(schema.items as Schema, item, `${where}[${n}]`));
+    for (const [n, item] of value.entries()) check(schema.items as Schema, item, `${where}[${n}]`);
   if (type !== 'object') return;
   const members = value as Record<string, unknown>;
   const properties = (schema.properties ?? {}) as Record<string, Schema>;
