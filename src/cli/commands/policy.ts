@@ -17,12 +17,12 @@ const DEFAULT_VERSIONS = 20;
 export function build(context: Context): Command {
   const command = examples(new Command('policy').description('What agents may do. Deny by default.'), [
     ['tally policy allow api.stripe.com', 'one more host'],
-    ['tally policy allow localhost:9000 --http --internal', 'a test server on this machine'],
+    ['tally policy allow localhost:9000 --http --internal', 'a test server'],
     ['tally policy check', 'would the file be taken?'],
-    ['tally policy explain --agent bot --url https://api.stripe.com/v1/refunds', 'why, or why not'],
-    ['tally policy test', 'the table of expected decisions beside the file'],
-    ['tally policy diff', 'what the file would change of what is in force'],
-    ['tally policy history', 'who changed it, when and why'],
+    ['tally policy explain --url https://api.stripe.com', 'why, or why not'],
+    ['tally policy test', 'expected decisions'],
+    ['tally policy diff', 'what an edit changes'],
+    ['tally policy history', 'who, when and why'],
   ]);
   edits(command, context);
   questions(command, context);
@@ -120,9 +120,10 @@ function questions(command: Command, context: Context): void {
       .option('--json', 'one JSON document')
       .addHelpText('after', EXPLAIN_HELP),
     [
-      ['tally policy explain --agent bot --url https://api.stripe.com/v1/refunds', 'may bot call that now?'],
-      ['tally policy explain --tool refund.create --user u_17 --fact amount=20000', 'a tool, and a fact'],
-      ['tally policy explain --tool crm.read --role member --calls 60', 'after sixty calls, any member'],
+      ['tally policy explain --url https://api.stripe.com', 'may that be called?'],
+      ['tally policy explain --tool refund --user u_17', 'may u_17 use that?'],
+      ['tally policy explain --tool refund --fact amount=200', 'and for 200?'],
+      ['tally policy explain --tool refund --calls 60', 'and after 60 calls?'],
     ],
   ).action((options: ExplainOptions) => explain(context, options));
   examples(

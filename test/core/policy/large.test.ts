@@ -14,7 +14,7 @@ const MOST_BYTES = 1_500_000_000;
 
 const many = <T>(n: number, of: (i: number) => T): readonly T[] => Array.from({ length: n }, (_, i) => of(i));
 
-const policy = (user: object, when: (i: number) => string, users = USERS): string =>
+const policy = (user: object, when: (i: number) => string, users: number = USERS): string =>
   JSON.stringify({
     version: '1',
     facts: { amount: 'args.amount' },

@@ -1,16 +1,14 @@
-import { isTallyError, TallyError } from '../../../core/error.ts';
 import type { CompiledPolicy } from '../../../core/policy/compiled.ts';
-import { compilePolicy } from '../../../core/policy/load.ts';
-import { TENANT } from '../../../paths.ts';
 import type { Context } from '../../context.ts';
 import { counted } from '../../facts.ts';
 import { safe, toJson } from '../../output/safe.ts';
+import { compileText } from './compile.ts';
 import { readPolicyText } from './file.ts';
 
 /** POLICY_INVALID with line, column and hint when it does not compile. */
 export async function check(context: Context, file: string | undefined, json: boolean): Promise<void> {
   const path = file ?? context.paths.policyFile;
-  const { compiled, hash } = compileFile(context, await readPolicyText(context, path), path);
+  const { compiled, hash } = compileText(context, await readPolicyText(context, path), path);
   const observing = compiled.mode === 'observe';
   if (json) {
     const { version, mode } = compiled;
@@ -43,22 +41,4 @@ function countsOf({ allowlist, credentials, agents, roles, users, tools, facts, 
     facts: size(facts),
     rules: rules?.length,
   };
-}
-
-/** A person gets one problem a line; a program gets all of them in the message. */
-function compileFile(context: Context, text: string, path: string): ReturnType<typeof compilePolicy> {
-  try {
-    return compilePolicy(text, { id: TENANT });
-  } catch (error) {
-    if (!isTallyError(error)) throw error;
-    const { code, message, hint, details } = error;
-    const problems = message.split('\n');
-    const many = problems.length > 1 && !context.json;
-    if (many) for (const problem of problems) void context.stderr.line(`${safe(path)}: ${safe(problem)}`);
-    throw new TallyError(code, many ? `${path} has ${problems.length} problems` : `${path}: ${message}`, {
-      ...(hint === undefined ? {} : { hint: many ? `of the first: ${hint}` : hint }),
-      ...(details === undefined ? {} : { details: { ...details, path } }),
-      cause: error,
-    });
-  }
 }

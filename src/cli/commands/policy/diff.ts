@@ -3,14 +3,13 @@ import { durationText } from '../../../core/alert/duration.ts';
 import { TallyError } from '../../../core/error.ts';
 import { type PolicyDifference, policyChanges } from '../../../core/policy/changes.ts';
 import type { CompiledPolicy } from '../../../core/policy/compiled.ts';
-import { compilePolicy } from '../../../core/policy/load.ts';
 import { policyFromSnapshot } from '../../../core/policy/snapshot.ts';
-import { TENANT } from '../../../paths.ts';
 import type { Context } from '../../context.ts';
 import { counted } from '../../facts.ts';
 import { safe, safeJsonText, toJson } from '../../output/safe.ts';
 import { wrap } from '../../output/width.ts';
 import { readPolicy } from '../../snapshot.ts';
+import { compileText } from './compile.ts';
 import { readPolicyText } from './file.ts';
 import { type DiffLine, diffLines, hunks } from './text-diff.ts';
 import { type PolicyVersion, policyVersions } from './versions.ts';
@@ -32,7 +31,7 @@ interface Side {
 
 async function fromFile(context: Context, file: string): Promise<Side> {
   const text = await readPolicyText(context, file);
-  const { compiled, hash } = compilePolicy(text, { id: TENANT });
+  const { compiled, hash } = compileText(context, text, file);
   return { name: file, compiled, hash, text, file: true };
 }
 

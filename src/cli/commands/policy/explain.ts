@@ -1,16 +1,14 @@
 import { durationText } from '../../../core/alert/duration.ts';
 import type { Decision } from '../../../core/entry.ts';
-import { compilePolicy } from '../../../core/policy/load.ts';
 import { suppose } from '../../../core/policy/suppose.ts';
 import { machineOwner } from '../../../open/whoami.ts';
-import { TENANT } from '../../../paths.ts';
 import type { Context } from '../../context.ts';
 import { safe, toJson } from '../../output/safe.ts';
 import { textWidth, wrap } from '../../output/width.ts';
 import { askRunning } from '../../running.ts';
 import { type CallOptions, callOf, stateOf } from './call-options.ts';
+import { compileFile } from './compile.ts';
 import { layerWords } from './explain-words.ts';
-import { readPolicyText } from './file.ts';
 
 export interface ExplainOptions extends CallOptions {
   readonly policy?: string;
@@ -32,8 +30,7 @@ async function explained(context: Context, options: ExplainOptions): Promise<Exp
     const answer = await askRunning(context, (ask) => ask('policy.explain', { call }));
     if (answer !== undefined) return { decision: answer.decision, ...answer.policy, from: 'recorder' };
   }
-  const text = await readPolicyText(context, options.policy ?? context.paths.policyFile);
-  const policy = compilePolicy(text, { id: TENANT });
+  const policy = await compileFile(context, options.policy ?? context.paths.policyFile);
   const { decision } = suppose(policy, call, {
     owner: machineOwner(),
     nowMs: context.now(),

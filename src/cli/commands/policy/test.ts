@@ -1,7 +1,6 @@
 import type { Decision } from '../../../core/entry.ts';
 import { isTallyError, TallyError } from '../../../core/error.ts';
 import type { PolicyInForce } from '../../../core/policy/compiled.ts';
-import { compilePolicy } from '../../../core/policy/load.ts';
 import {
   type PolicyTest,
   parsePolicyTests,
@@ -9,12 +8,12 @@ import {
   unknownReason,
 } from '../../../core/policy/test-file.ts';
 import { machineOwner } from '../../../open/whoami.ts';
-import { TENANT } from '../../../paths.ts';
 import type { Context } from '../../context.ts';
 import { counted } from '../../facts.ts';
 import { safe, toJson } from '../../output/safe.ts';
 import { type Cell, type Column, layOut } from '../../output/table.ts';
 import { wrap } from '../../output/width.ts';
+import { compileFile } from './compile.ts';
 import { readPolicyText } from './file.ts';
 
 export interface TestOptions {
@@ -78,7 +77,7 @@ function run(policy: PolicyInForce, test: PolicyTest, nowMs: number): Row {
 /** Exit code 1 when a decision is another one than the table says. */
 export async function test(context: Context, file: string | undefined, options: TestOptions): Promise<void> {
   const policyFile = options.policy ?? context.paths.policyFile;
-  const policy = compilePolicy(await readPolicyText(context, policyFile), { id: TENANT });
+  const policy = await compileFile(context, policyFile);
   const path = file ?? testFileOf(policyFile);
   const tests = await readTests(context, path);
   const rows = tests.map((one) => run(policy, one, context.now()));
