@@ -127,7 +127,7 @@ secrets = ["SESSION", "ONE"]
         2,
         /no profile declares/,
       ],
-      [`${HEAD}[profiles]\n`, 4, 1, /no profile/],
+      [`${HEAD}[profiles]\n`, 4, 2, /no profile/],
     ];
     for (const [text, line, column, words] of cases) {
       const error = refused(() => load(text));
