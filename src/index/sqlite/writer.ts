@@ -11,7 +11,7 @@ import { parseLine } from '../../core/query/line.ts';
 import type { Row } from '../../core/query/row.ts';
 import { createWordReader, entryWords } from '../../core/query/words.ts';
 import { type Changes, createChanges } from './changes.ts';
-import { guarded, type State, writeState } from './database.ts';
+import { enlargeCache, guarded, type State, writeState } from './database.ts';
 import { createEntryBatch, createPairs, type EntryBatch } from './entries.ts';
 import { idKey } from './ids.ts';
 import { createLookup, type Lookup } from './lookup.ts';
@@ -45,6 +45,7 @@ const BATCH_ENTRIES = BLOCK_ROWS / 2;
 const NO_WORDS: ReadonlySet<string> = new Set();
 
 export function createWriter(database: DatabaseSync, { state: begun, entryAt }: WriterOptions): IndexWriter {
+  enlargeCache(database);
   const wordsOf = createWordReader();
   let state = begun;
   let kept = Buffer.alloc(4096);
