@@ -229,6 +229,19 @@ const scopes: readonly Case[] = [
     inputs: chain([hand('planner', 'crm.read')]),
   },
   {
+    what: 'a direct call of a user who lacks the scope, with a token that leaves nothing out',
+    layer: 'scopes',
+    says: 'fail',
+    reason: 'scope_missing',
+    message: '"refund.create" requires the scope "payments.write", which this call does not have',
+    inputs: ({ identity: { scopes: _, delegation: __, ...who }, ...inputs }) => ({
+      ...inputs,
+      identity: who,
+      principal: { id: 'u_18', source: 'token' },
+    }),
+    others: { delegation: 'skip' },
+  },
+  {
     what: 'a role that the tool does not name',
     layer: 'scopes',
     says: 'fail',
