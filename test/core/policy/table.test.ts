@@ -101,7 +101,7 @@ describe('the decision table', () => {
     for (const code of Object.keys(REASONS) as ReasonCode[]) {
       const file = ELSEWHERE[code];
       if (file !== undefined) {
-        assert.match(readFileSync(file, 'utf8'), new RegExp(`reason, '${code}'`), `${code} in ${file}`);
+        assert.ok(readFileSync(file, 'utf8').includes(`'${code}'`), `${code} in ${file}`);
         continue;
       }
       const before = BEFORE_LAYERS[code]?.();
