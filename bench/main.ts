@@ -15,6 +15,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(entries?: number): Pr
   proxy: () => import('./proxy.ts'),
   tail: () => import('./tail.ts'),
   query: () => import('./query.ts'),
+  secrets: () => import('./secrets.ts'),
 };
 /** Too long to belong to every run, with a page of its own. */
 const SCALE = 'scale';

@@ -1,6 +1,11 @@
 /** How many columns a text takes on a terminal, and cutting it to a number of them. */
 const ASCII = /^[\u0020-\u007e]*$/;
-const GRAPHEMES = new Intl.Segmenter('en', { granularity: 'grapheme' });
+let segmenter: Intl.Segmenter | undefined;
+/** Made when it is first needed: making one takes longer than all else that most commands print. */
+function segments(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
+  return segmenter.segment(text);
+}
 /** East Asian wide and fullwidth blocks, and everything shown as an emoji. */
 const WIDE =
   /^[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|^[\u{1b000}-\u{1b2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}|\ufe0f/u;
@@ -15,7 +20,7 @@ function graphemeWidth(grapheme: string): number {
 export function textWidth(text: string): number {
   if (ASCII.test(text)) return text.length;
   let width = 0;
-  for (const { segment } of GRAPHEMES.segment(text)) width += graphemeWidth(segment);
+  for (const { segment } of segments(text)) width += graphemeWidth(segment);
   return width;
 }
 
@@ -30,7 +35,7 @@ export function fit(text: string, width: number, from: Cut = 'end'): string {
     const first = wrap(text, width)[0] ?? '';
     if (textWidth(first) <= width) return first;
   }
-  const graphemes = [...GRAPHEMES.segment(text)].map(({ segment }) => segment);
+  const graphemes = [...segments(text)].map(({ segment }) => segment);
   const tail = from === 'middle' ? tailOf(graphemes, width) : [];
   const head = takeColumns(graphemes, width - 1 - columns(tail));
   return `${head.join('')}…${tail.join('')}`;
