@@ -12,8 +12,8 @@ export interface ProviderUnderTest {
 }
 
 export interface ProviderTraits {
-  /** Why it cannot be tried here. */
-  readonly skip?: string | undefined;
+  /** What it needs, its name says it, is not here. */
+  readonly missing?: boolean;
   /** Values that are not UTF-8, or hold NUL, come back. */
   readonly bytes?: boolean;
   /** It can tell which names it keeps. */
@@ -38,9 +38,9 @@ export function rejectsWith(kind: string): (error: unknown) => boolean {
 export function providerSuite(
   name: string,
   make: () => ProviderUnderTest | Promise<ProviderUnderTest>,
-  { skip, bytes = false, flat = false, lists = true }: ProviderTraits = {},
+  { missing = false, bytes = false, flat = false, lists = true }: ProviderTraits = {},
 ): void {
-  describe(name, { skip: skip !== undefined && skip }, () => {
+  describe(name, { skip: missing && 'what it needs is not on this machine' }, () => {
     let made: Promise<ProviderUnderTest> | undefined;
     const open = async (
       where: Where | 'own' = HERE,
@@ -117,7 +117,7 @@ export function providerSuite(
     });
 
     it('keeps projects apart, and the machine’s own from both', {
-      skip: flat ? 'one store for all' : false,
+      skip: flat && 'one store for all',
     }, async () => {
       const mine = secret();
       await (await open(HERE)).set('SHARED', Buffer.from(mine));

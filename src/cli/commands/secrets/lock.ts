@@ -33,7 +33,7 @@ export async function protect(context: Context, options: ProtectOptions): Promis
   try {
     if (vault.locked())
       throw new TallyError('VAULT_LOCKED', 'the vault is locked', {
-        hint: 'tally secrets unlock, then again',
+        hint: 'tally secrets unlock',
       });
     const mode = options.keyring === true ? 'keyring' : options.keyFile === true ? 'file' : 'passphrase';
     const how: Protection =

@@ -73,7 +73,7 @@ providerSuite(
     const directory = join(root, 'pass');
     return opens('pass', directory, passStore(directory))();
   },
-  { bytes: true, lists: false, skip: has('pass') && has('gpg') ? undefined : 'needs pass and gpg' },
+  { bytes: true, lists: false, missing: !has('pass') || !has('gpg') },
 );
 
 const kvToken = 'hvs.for-the-test-only';
@@ -99,12 +99,12 @@ for (const [name, search] of [
 // Against a server that somebody runs for this: vault server -dev, bao server -dev.
 const real = process.env.TALLY_TEST_VAULT_ADDR;
 providerSuite(
-  'a key-value server that others wrote',
+  'the key-value server of TALLY_TEST_VAULT_ADDR',
   opens('vault://', join(root, 'kv-real'), {
     VAULT_ADDR: real,
     VAULT_TOKEN: process.env.TALLY_TEST_VAULT_TOKEN,
   }),
-  { skip: real === undefined ? 'TALLY_TEST_VAULT_ADDR names none' : undefined },
+  { missing: real === undefined },
 );
 
 /** A manager of one’s own: a script that keeps files, described as the configuration describes it. */

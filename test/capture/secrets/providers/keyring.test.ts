@@ -33,7 +33,9 @@ function inSession(home: string, before: string, suite: string): { status: numbe
   return { status: run.status, output: `${run.stdout}${run.stderr}` };
 }
 
-describe('the OS keyring', { skip: missing.length > 0 && `needs ${missing.join(' and ')}` }, () => {
+describe('the OS keyring', {
+  skip: missing.length > 0 && 'needs dbus-run-session and gnome-keyring-daemon',
+}, () => {
   it('keeps the suite of all providers, with gnome-keyring unlocked', () => {
     const unlock = 'printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1';
     const { status, output } = inSession(
