@@ -10,7 +10,6 @@ export const SECRET_ERRORS = {
   reason_required: 'a purpose is required, and none was stated',
   approval_required: 'a person has to approve this first',
   stopped: 'the policy stops it; decision.reason says why',
-  operator_required: 'only the operator may change secrets',
 
   // what was asked for
   bad_request: 'the request itself is not right',
@@ -70,9 +69,10 @@ const BY_CODE: { readonly [code in ErrorCode]?: SecretErrorKind } = {
   PROVIDER_FAILED: 'provider_failed',
   VAULT_UNREADABLE: 'vault_unreadable',
   VAULT_WRITE_FAILED: 'vault_write_failed',
-  OPERATOR_REQUIRED: 'operator_required',
   STOPPED: 'stopped',
   APPROVAL_PENDING: 'approval_required',
+  VAULT_LOCKED: 'provider_locked',
+  OPERATOR_REQUIRED: 'stopped',
   TOKEN_INVALID: 'stopped',
   LOG_READ_ONLY: 'log_unavailable',
   LOG_WRITE_FAILED: 'log_unavailable',

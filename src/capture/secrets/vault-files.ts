@@ -24,6 +24,7 @@ import {
 import { dirname, resolve } from 'node:path';
 import { TallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
+import type { SecretErrorKind } from '../../core/secret-errors.ts';
 
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
@@ -32,14 +33,26 @@ function errno(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-export function vaultError(message: string, hint: string, cause?: unknown): TallyError {
-  return new TallyError('VAULT_UNREADABLE', message, { hint, cause });
+/** `kind`: how the record of an access says it. */
+export function vaultError(
+  message: string,
+  hint: string,
+  cause?: unknown,
+  kind: SecretErrorKind = 'vault_unreadable',
+): TallyError {
+  return new TallyError('VAULT_UNREADABLE', message, { hint, cause, details: { kind } });
 }
 
-function writeError(message: string, hint: string, cause: unknown): TallyError {
+function writeError(
+  message: string,
+  hint: string,
+  cause: unknown,
+  kind: SecretErrorKind = 'vault_write_failed',
+): TallyError {
   return new TallyError('VAULT_WRITE_FAILED', `${message} (${errno(cause) ?? 'unknown error'})`, {
     hint,
     cause,
+    details: { kind },
   });
 }
 
@@ -50,11 +63,15 @@ function requirePrivate(path: string, stat: Pick<Stats, 'uid' | 'mode'>, wanted:
     throw vaultError(
       `${path} belongs to user ${stat.uid}, not to the user this runs as (${uid})`,
       `run as its owner, or after checking its content: chown ${uid} '${path}'`,
+      undefined,
+      'vault_exposed',
     );
   if ((stat.mode & 0o077) !== 0)
     throw vaultError(
       `${path} can be reached by other users (mode ${(stat.mode & 0o777).toString(8)})`,
       `treat its values as known to others and rotate them; then: chmod ${wanted} '${path}'`,
+      undefined,
+      'vault_exposed',
     );
 }
 
@@ -194,7 +211,12 @@ export async function withWriterLock<T>(path: string, body: () => T): Promise<T>
     try {
       lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
     } catch (error) {
-      throw writeError(`cannot lock ${path} for writing`, 'another process holds it: try again', error);
+      throw writeError(
+        `cannot lock ${path} for writing`,
+        'another process holds it: try again',
+        error,
+        'vault_busy',
+      );
     }
     return body();
   } finally {

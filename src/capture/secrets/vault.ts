@@ -153,13 +153,14 @@ export function openVault(options: VaultOptions): Vault {
     if (sawLocked) return undefined;
     if (decoded.fault === 'sealed with another key' && asked && keys.missing())
       throw vaultError(`the key of ${path} is missing`, 'restore the key file from a backup');
-    throw vaultError(`${path} is ${decoded.fault}`, FAULT_HINTS[decoded.fault]);
+    throw vaultError(`${path} is ${decoded.fault}`, FAULT_HINTS[decoded.fault], undefined, 'vault_altered');
   }
 
   function decrypted(record: VaultRecord): Buffer {
     invariant(key !== undefined, 'records were read with a key');
     const value = decryptValue(key, record);
-    if (value === undefined) throw vaultError(`${path} is altered`, FAULT_HINTS.altered);
+    if (value === undefined)
+      throw vaultError(`${path} is altered`, FAULT_HINTS.altered, undefined, 'vault_altered');
     return value;
   }
 
