@@ -9,6 +9,7 @@ import { didYouMean } from '../suggest.ts';
 import { compileApprovals, compileLimits } from './bounds.ts';
 import { type Complain, present } from './complain.ts';
 import { compileAllowlist, compileCredential } from './hosts.ts';
+import { checkKept } from './kept.ts';
 import { type Known, knownNames } from './known.ts';
 import { compileRoles } from './roles.ts';
 import { compileFacts, compileRules } from './rules.ts';
@@ -58,6 +59,9 @@ export function compileFile(
   complain: Complain,
 ): CompiledPolicy {
   const known = knownNames(file);
+  checkKept('user', file.users, complain);
+  checkKept('agent', file.agents, complain);
+  checkKept('tool', file.tools, complain);
   const facts = given(file.facts);
   const roles = given(file.roles);
   const limits = given(file.limits);
