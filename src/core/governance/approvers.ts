@@ -19,7 +19,8 @@ function hasRole(held: readonly string[], wanted: string): boolean {
   return held.includes(wanted) || RANKS.slice(0, Math.max(0, rank)).some((role) => held.includes(role));
 }
 
-function isAmong(approvers: readonly string[], by: Principal, roles: readonly string[]): boolean {
+/** Whether somebody with these roles is one of those who are asked. */
+export function isAmong(approvers: readonly string[], by: Principal, roles: readonly string[]): boolean {
   return approvers.some((one) =>
     one.startsWith('role:') ? hasRole(roles, one.slice(5)) : one === `user:${by.id}`,
   );
@@ -36,7 +37,8 @@ export function approverRefusal(
   approval: Approval,
   by: Principal | undefined,
 ): string | undefined {
-  if (by === undefined) return 'the policy names its users, and does not know who you are';
+  if (by === undefined)
+    return 'nobody knows who you are: the policy names its users, and a token says which of them asks';
   const roles = rolesOf(policy, by);
   if (!isAmong(approval.approvers, by, roles))
     return `${by.id} is not among those who may approve it: ${approval.approvers.join(', ')}`;

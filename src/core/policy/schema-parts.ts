@@ -23,12 +23,8 @@ export const host = z.string().describe(HOST);
 const METHOD = /^[A-Za-z][A-Za-z0-9-]{0,31}$/;
 export const method = z.string().regex(METHOD, 'a method such as GET');
 
+/** Compared whole: one with a star in it would be had by nobody. */
 export const scope = z
-  .string()
-  .regex(/^(?:[A-Za-z0-9][A-Za-z0-9_.:/-]*\*?|\*)$/, 'a scope such as payments.write, payments.* or *')
-  .max(LIMITS.scopeChars);
-/** What is asked for is one scope, not many. */
-export const requiredScope = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.:/-]*$/, 'one scope such as payments.write, without *')
   .max(LIMITS.scopeChars);

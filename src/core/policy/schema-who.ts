@@ -1,7 +1,7 @@
 /** `roles`, `users`, `tools`, `agents`: who may use what. */
 import { z } from 'zod';
 import { LIMITS } from '../limits.ts';
-import { host, name, names, places, recordOf, requiredScope, scope, tiers, word } from './schema-parts.ts';
+import { host, name, names, places, recordOf, scope, tiers, word } from './schema-parts.ts';
 
 const role = z.strictObject({
   scopes: z.array(scope).optional().describe('What who has this role may do.'),
@@ -26,7 +26,7 @@ const user = z.strictObject({
 export type FileUser = z.infer<typeof user>;
 
 const tool = z.strictObject({
-  required_scopes: z.array(requiredScope).optional().describe('All of them are needed.'),
+  required_scopes: z.array(scope).optional().describe('All of them are needed.'),
   roles: z.array(word).optional().describe('One of these is needed, besides the scopes.'),
   sensitivity: z.enum(['low', 'medium', 'high']).optional(),
   writes: z.boolean().optional().describe('false: it changes nothing. Absent: it does.'),

@@ -1,4 +1,5 @@
 import type { CompiledPolicy } from '../../../core/policy/compiled.ts';
+import { policyDoubts } from '../../../core/policy/doubts.ts';
 import type { Context } from '../../context.ts';
 import { counted } from '../../facts.ts';
 import { safe, toJson } from '../../output/safe.ts';
@@ -10,9 +11,12 @@ export async function check(context: Context, file: string | undefined, json: bo
   const path = file ?? context.paths.policyFile;
   const { compiled, hash } = compileText(context, await readPolicyText(context, path), path);
   const observing = compiled.mode === 'observe';
+  const doubts = policyDoubts(compiled);
   if (json) {
     const { version, mode } = compiled;
-    await context.stdout.line(toJson({ ok: true, file: path, version, hash, mode, ...countsOf(compiled) }));
+    await context.stdout.line(
+      toJson({ ok: true, file: path, version, hash, mode, ...countsOf(compiled), doubts }),
+    );
     return;
   }
   const { hosts, ...others } = countsOf(compiled);
@@ -23,6 +27,7 @@ export async function check(context: Context, file: string | undefined, json: bo
   await context.stdout.line(
     `${safe(path)}: good. Version ${safe(compiled.version)}, mode ${compiled.mode}, ${told.join(', ')}.`,
   );
+  for (const doubt of doubts) context.warn(doubt);
   if (observing)
     await context.stderr.line('note: observe stops nothing; it needs allow_observe in config.yaml');
 }

@@ -69,7 +69,7 @@ export function compileRoles(
     if (scopes.length > LIMITS.roleScopes)
       complain(['roles', name], {
         problem: `the role ${name} has ${scopes.length} scopes with those it inherits, and ${LIMITS.roleScopes} are the most`,
-        hint: 'a scope may end in "*": payments.*',
+        hint: 'a call is put to all of them: make fewer that say more',
       });
     out.push([name, { scopes }]);
   }
