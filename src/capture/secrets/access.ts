@@ -154,7 +154,7 @@ function stopped({ outcome, reason, message, approval }: Awaited<ReturnType<type
   const hint =
     approval === undefined
       ? 'tally log list --stopped shows it; tally policy explain says what would let it through'
-      : `a person has to say yes first: tally approvals grant ${approval}; then ask again`;
+      : `a person has to say yes first: tally approvals approve ${approval}; then ask again`;
   return new TallyError(
     pending ? 'APPROVAL_PENDING' : 'STOPPED',
     message ?? `the policy stops it: ${reason ?? 'no reason'}`,
