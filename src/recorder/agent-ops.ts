@@ -106,3 +106,11 @@ export interface AgentResults {
     readonly next?: number;
   };
 }
+
+export interface StartedRun {
+  readonly run_id: string;
+  readonly token: string;
+  /** The policy names users and nobody stands behind the run: by itself it stops every call. */
+  readonly no_user?: true;
+  readonly id: string;
+}

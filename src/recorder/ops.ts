@@ -11,7 +11,7 @@ import { LIMITS } from '../core/limits.ts';
 import type { CalledBy } from '../core/policy/principal.ts';
 import { SupposedCallSchema } from '../core/policy/supposed.ts';
 import type { Identity, Principal } from '../core/policy/types.ts';
-import { AGENT_OPS, type AgentResults, contract, name, scopes } from './agent-ops.ts';
+import { AGENT_OPS, type AgentResults, contract, name, type StartedRun, scopes } from './agent-ops.ts';
 import { GAP_OPS, type GapResults } from './gap-ops.ts';
 import { GOVERNANCE_OPS, type GovernanceResults } from './governance-ops.ts';
 import { RETENTION_OPS, type RetentionResults, type RetentionState } from './retention-ops.ts';
@@ -251,7 +251,7 @@ export interface OpResults
   status: RecorderStatus & BrokerAddress & TailAddress;
   checkpoint: { readonly size: number };
   record: { readonly id: string; readonly index: number; readonly ts: string };
-  'run.start': { readonly run_id: string; readonly token: string; readonly id: string };
+  'run.start': StartedRun;
   /** Without `id` the run had ended before: a lost answer may be asked for again. */
   'run.end': { readonly id?: string };
   'policy.set': { readonly version: string; readonly hash: string; readonly changed: boolean };

@@ -189,7 +189,14 @@ export function runHandlers(
         },
         doneFor(client),
       );
-      return { run_id: token.id, token: token.token, id: receipt.id };
+      const isNobodys =
+        known.checked?.principal === undefined && recorder.policy().compiled.users !== undefined;
+      return {
+        run_id: token.id,
+        token: token.token,
+        ...(isNobodys ? { no_user: true } : {}),
+        id: receipt.id,
+      };
     },
     async 'run.end'({ run_id, run_token, outcome }, client) {
       const identity = recorder.identify({ run_token });

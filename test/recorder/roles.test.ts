@@ -238,7 +238,9 @@ describe('a run', () => {
       code: 'STOPPED',
       message: /scope crm\.write/,
     });
+    assert.equal((await w.handle('run.start', {}, PERSON)).no_user, true, 'nobody stands behind it');
     const run = await w.handle('run.start', { agent_token: a.token }, PERSON);
+    assert.equal(run.no_user, undefined);
     assert.equal(w.last().actor?.agent_id, 'coder', 'who starts a run with an agent’s token is that agent');
     const identity = w.recorder.identify({ run_token: run.token });
     assert.deepEqual([identity.level, identity.user_id, identity.scopes], ['issued', 'u_17', ['crm.read']]);

@@ -70,6 +70,10 @@ async function runCommand(
     ...(options.project === undefined ? {} : { project_id: options.project }),
     ...(options.env === undefined ? {} : { environment: options.env }),
   });
+  if (started.no_user === true && context.env.TALLY_AGENT_TOKEN === undefined)
+    context.warn(
+      'the policy names users and this run is for none of them: its calls are stopped; tally run --user USER',
+    );
   const { recorder } = broker.session;
   async function start(given?: Given): Promise<Ran> {
     // Whatever is recorded from here on must not show them, answers to calls included.
