@@ -175,7 +175,7 @@ function withPrint(request: DecisionRequest, { key, args_hash }: ActionPrint): D
 function withDecision(
   event: Event,
   decision: Decision,
-  { action }: DecisionRequest,
+  { action, credentials, project_id, environment }: DecisionRequest,
   run_id: string | undefined,
   payload: PayloadData | undefined,
 ): Event {
@@ -188,6 +188,10 @@ function withDecision(
   const used = decision.approval?.id;
   return {
     ...event,
+    // Replay makes the request again out of the entry: what was decided on has to stand in it.
+    ...(project_id === undefined ? {} : { project_id }),
+    ...(environment === undefined ? {} : { environment }),
+    ...(event.credentials !== undefined || credentials.length === 0 ? {} : { credentials: [...credentials] }),
     ...(run_id === undefined ? {} : { run_id }),
     ...(used === undefined ? {} : { parent_id: used }),
     ...(payload === undefined ? {} : { payload }),

@@ -12,8 +12,8 @@ export const API_LIMITS = {
   apiBodyIdleMs: 10_000,
   /** Requests under way at once; an answer waits for the disk, so they come in crowds. */
   apiRequests: 512,
-  /** How long an answer about one approval may wait for a person: proxies on the way cut off what is silent for longer. */
-  apiWaitMs: 30_000,
+  /** How long an answer about one approval may wait for a person: below `tileStallMs`, which ends silent connections. */
+  apiWaitMs: 25_000,
   /** Decisions whose outcome nobody has told: some 4 KB each. Beyond it the oldest are closed as unknown. */
   apiOpenDecisions: 10_000,
   /** An outcome that has not come after this long is closed as unknown; it is kept if it comes after all. */
