@@ -109,7 +109,7 @@ export async function answerApproval(
   return { ...receipt, approver, expires_at };
 }
 
-/** The client as the person who answers. On a machine whose policy names no users it is its owner. */
+/** The client as the person who answers. */
 export function clientAnswers(recorder: LocalRecorder, client: Client): Answering {
   return {
     by: personOf(recorder, client),
@@ -125,12 +125,12 @@ export function clientAnswers(recorder: LocalRecorder, client: Client): Answerin
   };
 }
 
-function personOf(recorder: LocalRecorder, { checked, user }: Client): Principal | undefined {
-  if (checked !== undefined) return checked.principal;
-  if (user === undefined) return undefined;
-  const { users } = recorder.policy().compiled;
-  const known = users === undefined || Object.hasOwn(users, user);
-  return known ? { id: user, source: 'owner' } : undefined;
+/**
+ * Who a client is, is not for it to say: a name that is only claimed could be that of another person who may answer. So
+ * it is the user of its token, or the machine's own user, whom the policy has to know where it names users.
+ */
+function personOf(recorder: LocalRecorder, { checked }: Client): Principal | undefined {
+  return checked === undefined ? recorder.principal({ level: 'anonymous' }) : checked.principal;
 }
 
 export function approvalHandlers(

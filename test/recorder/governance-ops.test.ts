@@ -32,7 +32,7 @@ interface Office {
 }
 
 async function office(at: Machine, policy = HEAD): Promise<Office> {
-  const recorder = await at.open({ policy });
+  const recorder = await at.open({ policy, owner: { id: 'root' } });
   const handle = createService({
     recorder,
     random: countingRandom('service'),
@@ -87,7 +87,7 @@ describe('requests about approvals', () => {
     assert.equal(shown?.status, 'pending');
     assert.equal(shown?.arguments, '{"amount":12000,"password":"[REDACTED:key-name]"}');
     assert.equal(shown?.hidden, 1);
-    assert.deepEqual(shown?.requester, { agent_id: 'billing' });
+    assert.deepEqual(shown?.requester, { agent_id: 'billing', user_id: 'root' });
     assert.deepEqual(shown?.approvers, ['role:owner', 'role:admin']);
     const granted = await ask('approval.grant', { id, reason: 'looks right' });
     assert.equal(granted.approver, 'root');
@@ -182,15 +182,24 @@ describe('requests about approvals', () => {
   it('are answered by another person than the one who asks, through whatever agent', async () => {
     const at = await machine();
     const { recorder, ask } = await office(at, HEAD + USERS);
-    const as = (user: string): Client => ({ ...person(user), operator_token: 'good' });
+    for (const user of ['ada', 'bob']) await ask('agent.register', { agent_id: `${user}-terminal` });
+    const as = async (user: string): Promise<Client> => {
+      const issued = await ask('token.issue', {
+        agent_id: `${user}-terminal`,
+        user_id: user,
+        scopes: ['tally.operator'],
+      });
+      // Whatever name it claims besides.
+      return { ...person('ada'), operator_token: 'good', agent_token: issued.token };
+    };
+    const [ada, bob] = [await as('ada'), await as('bob')];
+    const claimed = { ...person('ada'), operator_token: 'good' };
     const { id } = await refund(recorder, { agent: 'billing', user: 'ada' });
-    await assert.rejects(ask('approval.grant', { id }, as('ada')), { message: /another person/ });
-    await assert.rejects(ask('approval.grant', { id }, as('bob')), { message: /not among those/ });
-    await assert.rejects(ask('approval.grant', { id }, as('mallory')), {
-      message: /does not know who you are/,
-    });
+    await assert.rejects(ask('approval.grant', { id }, ada), { message: /another person/ });
+    await assert.rejects(ask('approval.grant', { id }, bob), { message: /not among those/ });
+    await assert.rejects(ask('approval.grant', { id }, claimed), { message: /knows who you are/ });
     const other = await refund(recorder, { agent: 'billing', user: 'bob' });
-    assert.equal((await ask('approval.grant', { id: other.id }, as('ada'))).approver, 'ada');
+    assert.equal((await ask('approval.grant', { id: other.id }, ada)).approver, 'ada');
     await recorder.close('test');
     const refused = entriesOf(at.disk).filter(({ decision }) => decision?.reason === 'role_denied');
     assert.equal(refused.length, 3);

@@ -54,7 +54,7 @@ describe('who may answer', () => {
       [OFFICE, { requester: { user_id: 'ada' }, approvers: ['role:auditor'] }, person('own'), /not among/],
       [OFFICE, { requester: { user_id: 'ada' }, approvers: ['user:eve'] }, person('eve'), undefined],
       [OFFICE, { requester: { user_id: 'bob' } }, person('mallory', 'token'), /not among/],
-      [OFFICE, { requester: { user_id: 'bob' } }, undefined, /does not know who you are/],
+      [OFFICE, { requester: { user_id: 'bob' } }, undefined, /knows who you are/],
       [SELF, { requester: { agent_id: 'a', user_id: 'ada' } }, person('ada'), undefined],
       [ALONE, { requester: {}, approvers: [] }, person('root'), /not among/],
     ];
