@@ -9,6 +9,7 @@ import { userOf } from '../core/policy/principal.ts';
 import type { Identity } from '../core/policy/types.ts';
 import type { Random } from '../core/ports.ts';
 import { doneFor, operatorEvent } from './asked.ts';
+import { requireKept } from './kept.ts';
 import type { Handlers, OpParams } from './ops.ts';
 import type { LocalRecorder } from './recorder.ts';
 
@@ -18,6 +19,7 @@ export function agentHandlers(
 ): Pick<Handlers, 'agent.register' | 'token.issue' | 'token.revoke' | 'agent.list'> {
   return {
     async 'agent.register'({ agent_id, description }, client) {
+      requireKept('agent', agent_id);
       const metadata = { agent_id, ...(description === undefined ? {} : { description }) };
       const { id } = await recorder.record(
         operatorEvent('agent.register', client, metadata),
@@ -78,6 +80,7 @@ export function agentHandlers(
 
 /** A name that is misspelt would make a token whose every call is stopped. */
 export function requireUser(policy: CompiledPolicy, userId: string | undefined): void {
+  requireKept('user', userId);
   if (userId === undefined || policy.users === undefined || userOf(policy, userId) !== undefined) return;
   throw new TallyError('NOT_FOUND', `the policy in force names no user ${userId}`, {
     hint: 'add the user under `users:` in the policy file; `tally policy check` tells whether it is good',

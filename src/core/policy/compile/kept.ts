@@ -3,21 +3,9 @@
  * name that redaction takes for personal data or a secret would be in no record: nobody could tell who it was, and after
  * a restart, when the log is all there is, its calls would count for nobody. So it is refused where it is given.
  */
-import { createRedactor, type Redactor } from '../../redact/redact.ts';
+import { isKept } from '../../redact/kept.ts';
 import { shown } from '../hosts.ts';
 import type { Complain } from './complain.ts';
-
-/** Letters, few digits, no "@": nothing that any rule takes for something else, and nearly every name there is. */
-const PLAIN = /^(?=[\w.:-]{1,16}$)(?!.*\d{6})[\w.:-]*$/;
-
-let redactor: Redactor | undefined;
-
-/** Pure: the same name gives the same answer. */
-function isKept(name: string): boolean {
-  if (PLAIN.test(name)) return true;
-  redactor ??= createRedactor();
-  return redactor.redactText(name).count === 0;
-}
 
 export function checkKept(
   what: 'user' | 'agent' | 'tool',
