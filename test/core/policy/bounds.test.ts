@@ -108,6 +108,58 @@ describe('hostile values', () => {
     }
   });
 
+  it('of any one member of what was read are a stop that says so', () => {
+    const { policy, request, inputs } = askedOf({});
+    const { identity, budget, grant } = inputs;
+    const hand = { agent_id: 'planner' };
+    const bad: { readonly [member: string]: readonly unknown[] } = {
+      identity: [
+        1,
+        { ...identity, level: 'root' },
+        { ...identity, agent_id: 1 },
+        { ...identity, run_id: '\ud800' },
+        { ...identity, scopes: 'payments.write' },
+        { ...identity, scopes: ['payments.write', 1] },
+        { ...identity, delegation: {} },
+        { ...identity, delegation: [hand, {}] },
+        { ...identity, delegation: [{ ...hand, scopes: [1] }] },
+        { ...identity, delegation: [{ ...hand, token_id: 1 }] },
+        { ...identity, contract: 1 },
+        { ...identity, contract: { tools: 'refund.create' } },
+        { ...identity, contract: { credentials: 1 } },
+        { ...identity, contract: { credentials: { deny: [1] } } },
+        { ...identity, failure: 'unknown' },
+      ],
+      principal: ['u_17', { id: 1, source: 'token' }, { id: 'u_17', source: 'guess' }],
+      kill: [{}, [{}], [{ scope: 1, id: 'log_k' }], [{ scope: 'other', id: 1 }], [null]],
+      windows: [[], 1, { x: 1 }, { x: { count: '1' } }, { x: { count: 1, free_in_ms: -1 } }],
+      budget: ['steps', 'elapsed_ms', 'tool_calls', 'usd', 'repeats'].flatMap((name) =>
+        [undefined, -1, '1', Number.NaN].map((value) => ({ ...budget, [name]: value })),
+      ),
+      grant: [
+        'id',
+        'status',
+        'action_key',
+        'policy_hash',
+        'expires_at',
+        'args_hash',
+        'approver',
+        'approved_at',
+      ].map((name) => ({ ...grant, [name]: 1 })),
+      decided_at: [1, '2026-11-20', '2026-11-20T10:00:00Z'],
+      addresses: ['93.184.215.14', [1], {}],
+      facts: [1, [], 'amount'],
+      allow_observe: ['yes', 1],
+    };
+    for (const [member, values] of Object.entries(bad))
+      for (const value of values)
+        assert.equal(
+          said(decide(request, policy, { ...inputs, [member]: value } as DecisionInputs)),
+          'stop engine internal_error',
+          `${member} ${JSON.stringify(value)}`,
+        );
+  });
+
   it('of any member of the request are a stop', () => {
     const { policy, request, inputs } = askedOf({});
     const bad: readonly object[] = [
