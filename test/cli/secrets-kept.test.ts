@@ -92,6 +92,8 @@ test('a .env file is moved into the vault: what is there stays, what is not decl
     .join('\n');
   assert.ok(everything.includes('DATABASE_URL') && !everything.includes(url) && !everything.includes(key));
   const machine = await tally(['secrets', 'list', '--global', '--json']);
+  const times = (machine.json().secrets as { set_at?: string }[]).map(({ set_at }) => set_at);
+  assert.ok(times.every((at) => at !== undefined && !Number.isNaN(Date.parse(at))));
   assert.deepEqual(
     (machine.json().secrets as { key: string }[]).map(({ key: name }) => name),
     ['shop/default/API_KEY', 'shop/default/DATABASE_URL'],

@@ -4,6 +4,7 @@ import { secretsOf } from '../../../capture/secrets/resolve.ts';
 import { routeOf } from '../../../capture/secrets/route.ts';
 import { openSource, type Source } from '../../../capture/secrets/source.ts';
 import { isTallyError, TallyError } from '../../../core/error.ts';
+import { LIMITS } from '../../../core/limits.ts';
 import { secretErrorKind } from '../../../core/secret-errors.ts';
 import type { OpenedSecrets } from '../../../open/secrets.ts';
 import type { Context } from '../../context.ts';
@@ -68,7 +69,7 @@ export async function importSecrets(
         ...(failure === undefined
           ? {}
           : { outcome: { status: 'error' as const, error_kind: secretErrorKind(failure) } }),
-        metadata: { ...(to === undefined ? {} : { to }), ...counted(result) },
+        metadata: { ...(to === undefined ? {} : { to }), ...counted(result), names: writtenIn(result) },
       };
     });
     await show(context, opened, fates, undeclared, source, options);
@@ -119,6 +120,11 @@ async function move(
   } finally {
     value.fill(0);
   }
+}
+
+/** Which were written: of many, as many as one entry names. */
+function writtenIn(fates: ReadonlyMap<string, Fate>): readonly string[] {
+  return [...fates].flatMap(([name, fate]) => (fate === 'written' ? [name] : [])).slice(0, LIMITS.accessKeys);
 }
 
 function counted(fates: ReadonlyMap<string, Fate>): Readonly<Record<string, number>> {

@@ -111,7 +111,11 @@ async function listVault(context: Context, options: ListOptions): Promise<void> 
   }
   await table(
     context,
-    [{ header: 'KEY', shrinkTo: 12 }, { header: 'SET' }, { header: 'LENGTH', optional: 1 }],
+    [
+      { header: 'KEY', shrinkTo: 12 },
+      { header: 'SET', optional: 1 },
+      { header: 'LENGTH', optional: 2 },
+    ],
     rows.map(({ key, set_at, length }) => [
       key,
       set_at === undefined

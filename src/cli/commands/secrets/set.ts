@@ -27,8 +27,7 @@ export async function set(context: Context, key: string, options: WriteOptions):
     // First: nobody types a value twice only to be refused.
     destination.requireWritable();
     await unlockIfAsked(context);
-    if (context.interactive)
-      await context.stderr.line(`${key} goes to ${safe(destination.address)}${whose(opened)}`);
+    if (context.interactive) await context.stderr.line(`${key} goes to ${safe(destination.address)}`);
     const value = await readHidden(context, {
       what: `the value of ${key}`,
       pipe: `tally secrets set ${key} < file-with-the-value`,

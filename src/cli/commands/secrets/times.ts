@@ -1,16 +1,17 @@
 import { vaultPrefix } from '../../../capture/secrets/providers/local.ts';
-import { field, textAt } from '../../../core/query/fields.ts';
+import { field, listAt, textAt } from '../../../core/query/fields.ts';
 import { parseLine } from '../../../core/query/line.ts';
 import { scanLines } from '../../../recorder/lines.ts';
 import type { Context } from '../../context.ts';
 
-/** A secret of a project is kept under its project and profile. */
-function vaultNameIn(entry: Parameters<typeof textAt>[0]): string | undefined {
+/** What an access wrote, by its name in the vault: a secret of a project is kept under its project and profile. */
+function vaultNamesIn(entry: Parameters<typeof textAt>[0]): readonly string[] {
   const key = textAt(entry, 'secret', 'key');
   const project = textAt(entry, 'project_id');
   const profile = textAt(entry, 'secret', 'profile');
-  if (key === undefined || project === undefined || profile === undefined) return key;
-  return `${vaultPrefix({ project, profile })}${key}`;
+  const imported = listAt(entry, 'metadata', 'names').filter((name) => typeof name === 'string');
+  const prefix = project === undefined || profile === undefined ? '' : vaultPrefix({ project, profile });
+  return [...(key === undefined ? [] : [key]), ...imported].map((name) => `${prefix}${name}`);
 }
 
 const MARK = '"type":"secret.access"';
@@ -35,10 +36,9 @@ export async function setTimes(
       const parsed = parseLine(bytes);
       if ('malformed' in parsed) return true;
       const { entry } = parsed;
-      const key = vaultNameIn(entry);
       const ts = textAt(entry, 'ts');
-      if (field(entry, 'secret', 'found') !== 'written' || key === undefined || ts === undefined) return true;
-      if (names.has(key)) here.set(key, ts);
+      if (field(entry, 'secret', 'found') !== 'written' || ts === undefined) return true;
+      for (const name of vaultNamesIn(entry)) if (names.has(name)) here.set(name, ts);
       return true;
     });
     for (const [key, ts] of here) if (!times.has(key)) times.set(key, ts);
