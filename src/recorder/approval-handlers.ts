@@ -66,7 +66,9 @@ export async function answerApproval(
     throw await refuse(
       'STOPPED',
       { reason: 'role_denied', why },
-      'somebody else has to answer: tally approvals show names who may',
+      person.by === undefined
+        ? 'set TALLY_AGENT_TOKEN to a token of yours: tally agent token issue NAME --user ID --scope tally.operator'
+        : 'somebody else has to answer: tally approvals show names who may',
       asked,
     );
   const approver = person.by?.id ?? '';
