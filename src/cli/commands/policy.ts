@@ -65,7 +65,8 @@ const EXPLAIN_HELP = `
 A named agent or user is taken to have shown a good token (--claimed: it did not). By
 the recorder that runs, with all that it has counted, switched off and approved; by the
 file alone where none runs, with --policy or --role, or where something is supposed
-(--calls, --steps, --killed, --approval, …). Nothing is recorded, counted or used.
+(--calls, --steps, --killed, --approval, …). Nothing is recorded, counted or used. Exit
+code 0 whatever the answer is.
 
 --json prints the decision with its "layers" [{"layer","result","reason"?,"words"}],
 "policy" {"version","hash"} and "state": recorder or supposed.`;
