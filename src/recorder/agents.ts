@@ -9,7 +9,7 @@ import { userOf } from '../core/policy/principal.ts';
 import type { Identity } from '../core/policy/types.ts';
 import type { Random } from '../core/ports.ts';
 import { doneFor, operatorEvent } from './asked.ts';
-import { requireKept } from './kept.ts';
+import { requireKept, requireKeptBounds } from './kept.ts';
 import type { Handlers, OpParams } from './ops.ts';
 import type { LocalRecorder } from './recorder.ts';
 
@@ -36,6 +36,7 @@ export function agentHandlers(
         });
       }
       requireUser(recorder.policy().compiled, params.user_id);
+      requireKeptBounds(params);
       requireShort({ level: 'issued', ...bounds(params) });
       const token = mintToken('agent', random(TOKEN_RANDOM_BYTES), recorder.now());
       const expires =

@@ -11,7 +11,7 @@ import type { Identity } from '../core/policy/types.ts';
 import type { Random } from '../core/ports.ts';
 import { actorOf, doneFor, said } from './asked.ts';
 import { checkedFor, roleRefusal } from './asking.ts';
-import { requireKept } from './kept.ts';
+import { requireKept, requireKeptBounds } from './kept.ts';
 import type { Client, Handlers, OpParams } from './ops.ts';
 import type { LocalRecorder } from './recorder.ts';
 import { recordStop, stopDecision } from './stopped.ts';
@@ -61,6 +61,7 @@ export function delegateHandlers(recorder: LocalRecorder, random: Random): Pick<
     async 'token.delegate'(params, asked) {
       const { parent, agent_id, expires_in_s: _span, ...rest } = params;
       requireKept('agent', agent_id);
+      requireKeptBounds(params);
       const identity = identityOf(parent);
       const client: Client = { ...asked, checked: checkedFor(recorder, identity) };
       const about: Event = {

@@ -10,6 +10,7 @@ import type { Claims } from './api.ts';
 import { actorOf, doneFor, reportedBy, said, saidActor } from './asked.ts';
 import { checkedFor } from './asking.ts';
 import type { Guard } from './guard.ts';
+import { requireKeptBounds } from './kept.ts';
 import type { Client, Handlers, OpParams } from './ops.ts';
 import type { LocalRecorder } from './recorder.ts';
 import { boundRun } from './run-bounds.ts';
@@ -143,6 +144,7 @@ export function runHandlers(
       if (user_id !== undefined || (agent_id !== undefined && !isOwn && isGuarded(agent_id)))
         await guard.require('run.start', params, client);
       requireUser(recorder.policy().compiled, user_id);
+      requireKeptBounds({ scopes, contract });
       const isOperator = (await guard.refusal(client, 'run.start')) === undefined;
       const bound = boundRun(holder, { agent_id, user_id, scopes, contract });
       const known: Client = { ...client, checked: checkedFor(recorder, bound.identity) };

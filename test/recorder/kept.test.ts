@@ -21,4 +21,29 @@ describe('names that records would not keep', () => {
     assert.equal(w.entries().length, before);
     await w.recorder.close('test');
   });
+
+  it('bound no token and no run: what is denied would be allowed after a restart', async () => {
+    const w = await world();
+    const a = await w.issue('orchestrator', { user_id: 'u_17' });
+    const before = w.entries().length;
+    const mail = 'ann@pay.example';
+    for (const contract of [
+      { credentials: { deny: [mail] } },
+      { credentials: { allow: [mail] } },
+      { tools: [mail] },
+    ]) {
+      await assert.rejects(w.issue('orchestrator', { contract }), refused);
+      await assert.rejects(w.delegate(a.token, 'helper', { contract }), refused);
+      await assert.rejects(w.handle('run.start', { contract }, PERSON), refused);
+    }
+    // Each of the first made its agent known once more.
+    assert.deepEqual(
+      w
+        .entries()
+        .slice(before)
+        .map(({ type }) => type),
+      Array(3).fill('agent.register'),
+    );
+    await w.recorder.close('test');
+  });
 });
