@@ -33,7 +33,9 @@ async function readPolicy(paths: Paths): Promise<string> {
   try {
     const { size } = await stat(paths.policyFile);
     if (size <= LIMITS.policyBytes) return await readFile(paths.policyFile, 'utf8');
-    throw new TallyError('POLICY_INVALID', `it has ${size} bytes, and ${LIMITS.policyBytes} are the most`);
+    throw new TallyError('POLICY_INVALID', `it has ${size} bytes, and ${LIMITS.policyBytes} are the most`, {
+      hint: 'tally policy check',
+    });
   } catch (error) {
     if (errno(error) === 'ENOENT') return defaultPolicyText();
     throw error;
