@@ -43,7 +43,9 @@ export function openEntryFiles(directory: string): EntryFiles {
     async line({ segment, offset, bytes }) {
       if (bytes > LONGEST) return Buffer.alloc(0);
       const file = await fileOf(segment);
-      const read = await file?.readAt(offset, bytes);
+      const isShort = bytes <= LIMITS.readNowBytes;
+      const read =
+        (isShort ? file?.readNow?.(offset, bytes) : undefined) ?? (await file?.readAt(offset, bytes));
       return read === undefined || read.length < bytes ? undefined : read.subarray(0, bytes - 1);
     },
     async close() {

@@ -13,6 +13,8 @@ export const QUERY_LIMITS = {
   filesAtOnce: 64,
   /** Entries of one approval that are shown together: who asks again and again makes ever more. */
   approvalLinks: 64,
+  /** A line up to this is read at once, longer ones in another thread: from a slow disk they take long. */
+  readNowBytes: 65_536,
   /** Runs that are compared in memory to list those without a start: some 30 MB. */
   listedRuns: 100_000,
   /** Steps of one run that a timeline holds at once, some 2 KB each. */

@@ -1,4 +1,5 @@
 /** One segment for reading at any place, in whichever form it lies there. Places are those of its lines, uncompressed. */
+import { readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LIMITS } from '../../core/limits.ts';
@@ -17,6 +18,11 @@ export interface SegmentFile {
   size(): Promise<number>;
   /** At most `length` bytes from `position` on, fewer only where the lines end. `LOG_DAMAGED` for a damaged frame. */
   readAt(position: number, length: number): Promise<Buffer>;
+  /**
+   * The same at once, of a file that lies there plain: for some kilobytes, mostly in memory, the way to another thread and
+   * back takes longer than the reading, and much longer where others keep the processor busy.
+   */
+  readNow?(position: number, length: number): Buffer;
   /** The contract of `LogReader.read`. */
   blocks(offset: number, onDamage?: (damage: SegmentDamage) => void): AsyncIterable<Buffer>;
   /** The contract of `LogReader.seek`. */
@@ -64,6 +70,13 @@ async function plainFile(handle: FileHandle, first: number): Promise<SegmentFile
     async readAt(position, length) {
       const bytes = Buffer.allocUnsafe(length);
       return bytes.subarray(0, await readFully(handle, bytes, position));
+    },
+    readNow(position, length) {
+      const bytes = Buffer.allocUnsafe(length);
+      let done = 0;
+      for (let read = -1; read !== 0 && done < length; done += read)
+        read = readSync(handle.fd, bytes, done, length - done, position + done);
+      return bytes.subarray(0, done);
     },
     async *blocks(offset) {
       const readBlock = (at: number) => handle.read(Buffer.allocUnsafe(BLOCK), 0, BLOCK, at);
