@@ -16,6 +16,7 @@ import type { DecisionRequest } from '../core/policy/types.ts';
 import { storedMasterKey } from '../home.ts';
 import { type Paths, TENANT } from '../paths.ts';
 import { openReader } from '../reader.ts';
+import { factsFrom } from '../recorder/act.ts';
 import type { Ask, Recorder } from '../recorder/api.ts';
 import { loadGovernance, loadRegistry } from '../recorder/registry.ts';
 import { fileObjects } from '../store/file/objects.ts';
@@ -52,7 +53,7 @@ export async function openUngoverned(options: UngovernedOptions): Promise<Record
   ): Decision {
     const nowMs = now();
     const principal = principalOf(policy.compiled, identity, owner);
-    const facts = readFacts(policy.compiled, facts_from ?? args);
+    const facts = readFacts(policy.compiled, factsFrom({ facts_from, args }));
     // An approval counts once, and nobody could write down that it was used: none is taken.
     const { grant: _grant, ...governed } = readFor(governance, request, identity, principal, policy, nowMs);
     return decide(request, policy, {

@@ -163,8 +163,10 @@ export function createAct(options: ActOptions): Actor {
 
 const made = (value: unknown): unknown => (typeof value === 'function' ? value() : value);
 
-const factsFrom = ({ facts_from, args }: Ask): unknown =>
-  facts_from === undefined ? args : made(facts_from);
+/** What facts are read from; reading it may cost a pass over the arguments. */
+export function factsFrom({ facts_from, args }: Pick<Ask, 'facts_from' | 'args'>): unknown {
+  return facts_from === undefined ? args : made(facts_from);
+}
 
 function withPrint(request: DecisionRequest, { key, args_hash }: ActionPrint): DecisionRequest {
   const { key: _key, args_hash: _hash, ...action } = request.action;

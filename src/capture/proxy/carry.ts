@@ -271,6 +271,8 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
   });
 
   call.flight.onKill((failure) => relay.fail(failure));
+  // Ended at once: nothing of it may leave.
+  if (call.flight.failure() !== undefined) return;
   const length = facts.control.contentLength;
   const framed = upload !== undefined && length !== undefined ? ['content-length', String(length)] : [];
   try {
