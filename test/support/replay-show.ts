@@ -121,7 +121,7 @@ function alter(lines: readonly string[], count: number) {
   const made = new Map(kinds.map(([name]) => [name, 0]));
   for (let n = 0; n * step < decided.length && indices.size < count; n++) {
     // Now here, now there: what comes in turns must not be passed over.
-    const at = decided[n * step + (n % Math.min(6, step))] ?? 0;
+    const at = decided[n * step + ((Math.imul(n, 2_654_435_761) >>> 16) % Math.min(6, step))] ?? 0;
     const entry = JSON.parse(lines[at] ?? '') as Alterable;
     // Of those that fit this decision, the kind that was made least often.
     for (const [name, change] of kinds.toSorted(([a], [b]) => (made.get(a) ?? 0) - (made.get(b) ?? 0))) {
