@@ -20,7 +20,7 @@ export function auditColumns(zoneLabel: string): readonly Column[] {
     { header: 'SECRET', shrinkTo: 8, weight: 2, cut: 'middle' },
     { header: 'PROJECT', shrinkTo: 7, cut: 'middle', optional: 3 },
     { header: 'PROFILE', shrinkTo: 7, optional: 4 },
-    { header: 'OUTCOME', shrinkTo: 7 },
+    { header: 'OUTCOME', shrinkTo: 8 },
     { header: 'REASON', shrinkTo: 12, weight: 3, optional: 2 },
   ];
 }
@@ -40,7 +40,8 @@ export function auditCells(record: JsonObject, { style, zone, nowMs }: AuditRowO
     { text: text('project'), paint: style.dim },
     { text: text('profile'), paint: style.dim },
     {
-      text: safe(kind === undefined || outcome !== 'error' ? (outcome ?? '') : `error: ${kind}`),
+      // The kind says more than that it is one; red says the rest.
+      text: safe(kind === undefined || outcome !== 'error' ? (outcome ?? '') : kind),
       paint: outcomePaint(outcome, style),
     },
     { text: text('reason') },

@@ -126,9 +126,7 @@ async function print({ stdout, stderr }: Context, result: Scanned): Promise<void
     await stderr.line(
       `${red(`${counted(keys.length, 'secret')} leaked`)} into ${counted(new Set(leaks.map(({ path }) => path)).size, 'file')}`,
     );
-    await stderr.line(
-      `hint: replace them where they came from, then: tally secrets set ${safe(keys[0] ?? 'KEY')}`,
-    );
+    await stderr.line(`hint: replace them where they came from, then: ${setting(keys[0] ?? 'KEY')}`);
   } else if (looked_for === 0) await stderr.line('the vault holds nothing that could be looked for');
   else
     await stderr.line(green(`none of ${counted(looked_for, 'secret')} stands in ${counted(files, 'file')}`));
@@ -138,4 +136,11 @@ async function print({ stdout, stderr }: Context, result: Scanned): Promise<void
     );
   if (more) await stderr.line(red(`only the first ${LIMITS.scanFiles} files were looked at`));
   for (const path of unreadable) await stderr.line(red(`could not be read: ${safe(path)}`));
+}
+
+/** In the vault a project's secret has its project and profile before its name. */
+function setting(key: string): string {
+  const [, profile, name] = /^[^/]+\/([^/]+)\/([^/]+)$/.exec(key) ?? [];
+  if (name === undefined || profile === undefined) return `tally secrets set --global ${safe(key)}`;
+  return `tally secrets set ${safe(name)}${profile === 'default' ? '' : ` --profile ${safe(profile)}`}`;
 }
