@@ -85,6 +85,8 @@ export function createVaultKeys(place: KeyPlace): VaultKeys {
 
   return {
     find(id) {
+      // Another one may lie there by now: the vault was put under a passphrase, and out of it.
+      if (fromFile?.id !== id) fromFile = undefined;
       const file = inFile();
       if (file?.id === id) return file;
       const sealed = readKeyFile(path);

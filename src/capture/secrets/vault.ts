@@ -109,15 +109,15 @@ export function openVault(options: VaultOptions): Vault {
   function look(): VaultContent {
     requireOpen();
     const now = fingerprint();
-    // An unlock ends by time too, without a change of any file.
-    if (now === seen && !isLocked && (key === undefined || keys.find(key.id) === key || stillThere(key)))
-      return content;
+    // An unlock ends by time too, without a change of any file; only a new one brings it back.
+    if (now === seen && (isLocked || key === undefined || stillThere(key))) return content;
     requirePrivateDirectory(dirname(path));
     const bytes = readPrivate(path, LIMITS.vaultBytes);
     const next = bytes === undefined ? EMPTY_VAULT : decode(bytes);
     isLocked = next === undefined;
     if (next === undefined) {
       key = undefined;
+      seen = now;
       return content;
     }
     const before = content;

@@ -125,6 +125,8 @@ test('another passphrase replaces the first, and out of it the key lies in a fil
   const here = place(t);
   const vault = here.open();
   await vault.set('A', 'value-of-a');
+  const running = here.open();
+  assert.equal(running.get('A')?.value.toString(), 'value-of-a');
   await protectVault(vault, here, { mode: 'passphrase', passphrase: PASSPHRASE });
   await protectVault(vault, here, { mode: 'passphrase', passphrase: 'another passphrase' });
   lockVault(here);

@@ -45,6 +45,8 @@ describe('the OS keyring', {
     );
     assert.equal(status, 0, output);
     assert.match(output, /^# pass 1[0-9]$/m);
+    const vault = inSession(join(root, 'a'), unlock, join(import.meta.dirname, 'keyring-vault.ts'));
+    assert.equal(vault.status, 0, vault.output);
     // The same keyring, which nobody unlocks now.
     const start = 'gnome-keyring-daemon --start --components=secrets >/dev/null 2>&1';
     const locked = inSession(join(root, 'a'), start, join(import.meta.dirname, 'keyring-locked.ts'));
