@@ -15,6 +15,7 @@ export async function readPolicyText(context: Context, file: string): Promise<st
     throw new TallyError(
       'POLICY_INVALID',
       `${file} has ${size} bytes, and ${LIMITS.policyBytes} are the most`,
+      { hint: 'is it a policy at all? roles: and defaults: say once what many users have in common' },
     );
   } catch (error) {
     if (isTallyError(error)) throw error;
