@@ -135,6 +135,7 @@ test('another passphrase replaces the first, and out of it the key lies in a fil
   await protectVault(vault, here, { mode: 'file' });
   assert.ok(!existsSync(keyFilePath(here.keyPath)) && !existsSync(unlockedPath(here.runtime, here.keyPath)));
   assert.equal(here.open().get('A')?.value.toString(), 'value-of-a');
+  assert.equal(running.get('A')?.value.toString(), 'value-of-a', 'also for a program that ran on');
   await assert.rejects(
     unlockVault(here, PASSPHRASE),
     (error: unknown) => isTallyError(error) && error.code === 'USAGE',
