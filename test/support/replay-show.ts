@@ -117,11 +117,12 @@ function alter(lines: readonly string[], count: number) {
   const out = [...lines];
   const indices = new Map<number, string>();
   const kinds = Object.entries(ALTERATIONS);
-  const step = Math.max(1, Math.floor(decided.length / (count * 1.5)) - 1);
+  // Decisions come in turns of twelve: a step that shares a factor with that would pass some by.
+  let step = Math.max(1, Math.floor(decided.length / (count * 1.5)));
+  while (step % 2 === 0 || step % 3 === 0) step--;
   const made = new Map(kinds.map(([name]) => [name, 0]));
   for (let n = 0; n * step < decided.length && indices.size < count; n++) {
-    // Now here, now there: what comes in turns must not be passed over.
-    const at = decided[n * step + ((Math.imul(n, 2_654_435_761) >>> 16) % Math.min(6, step))] ?? 0;
+    const at = decided[n * step] ?? 0;
     const entry = JSON.parse(lines[at] ?? '') as Alterable;
     // Of those that fit this decision, the kind that was made least often.
     for (const [name, change] of kinds.toSorted(([a], [b]) => (made.get(a) ?? 0) - (made.get(b) ?? 0))) {
