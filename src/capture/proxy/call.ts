@@ -65,6 +65,7 @@ export function factsOf(deps: CallDeps, request: IncomingMessage): CallFacts {
     tenant: recorder.tenant,
     project: deps.project,
     environment: deps.environment,
+    placeOf: deps.vault.placeOf,
   };
 }
 

@@ -19,7 +19,7 @@ import { type TargetUrl, withoutQuery } from './target.ts';
 import type { Lane, Peer, Upstreams } from './upstream.ts';
 
 export interface CarryDeps extends Journal {
-  readonly vault: Pick<CredentialSource, 'get' | 'placeOf' | 'refused'>;
+  readonly vault: Pick<CredentialSource, 'get' | 'placeOf' | 'refused' | 'servedBy'>;
   readonly upstreams: Upstreams;
   readonly scrubbers: Scrubbers;
   readonly requestBodyIdleMs: number;
@@ -189,7 +189,7 @@ function outcomeOf(
 /** Of credentials that are kept elsewhere than in the local vault. */
 function servedFrom({ vault }: CarryDeps, { facts }: AllowedCall): Record<string, unknown> {
   const places = facts.control.injections.flatMap(({ ref }) => {
-    const place = vault.placeOf?.(ref);
+    const place = vault.servedBy?.(ref);
     return place === undefined ? [] : [[ref, place] as const];
   });
   return places.length === 0 ? {} : { credentials_from: Object.fromEntries(places) };

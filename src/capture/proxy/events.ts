@@ -23,6 +23,8 @@ export interface CallFacts {
   readonly tenant: string;
   readonly project: string | undefined;
   readonly environment: string | undefined;
+  /** Where a credential is looked for; undefined: in the local vault. */
+  readonly placeOf?: ((ref: string) => string | undefined) | undefined;
 }
 
 /** What the caller's body was, as args_hash covers it. */
@@ -65,12 +67,12 @@ export function decisionRequest(facts: CallFacts, body: ArgsBody): DecisionReque
   };
 }
 
-function credentialsOf(control: ControlHeaders): Pick<Event, 'credentials'> {
+function credentialsOf({ control, placeOf }: CallFacts): Pick<Event, 'credentials'> {
   if (control.injections.length === 0) return {};
   const credentials: CredentialUse[] = control.injections.map(({ ref, style }) => ({
     ref,
     injection_style: style,
-    provider: 'vault',
+    provider: placeOf?.(ref) ?? 'vault',
   }));
   return { credentials };
 }
@@ -88,13 +90,12 @@ export function argsOf(control: ControlHeaders, body: ArgsBody): { args: unknown
 
 /** Its action and hashes are those that were decided on: the recorder puts them in. */
 export function preExec(facts: CallFacts, decision: Decision): Event {
-  const { control } = facts;
   return {
     type: 'http.call',
     phase: 'pre_exec',
     ...place(facts),
     ...who(facts),
-    ...credentialsOf(control),
+    ...credentialsOf(facts),
     decision,
   };
 }
@@ -115,7 +116,7 @@ export function refused(facts: CallFacts, outcome: Outcome): Event {
     ...place(facts),
     ...who(facts),
     action: { name: ACTION, ...(target === undefined ? {} : { target: { ...target, path } }) },
-    ...credentialsOf(control),
+    ...credentialsOf(facts),
     outcome,
   };
 }

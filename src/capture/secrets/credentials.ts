@@ -22,6 +22,8 @@ export interface CredentialSource {
   onChange(listener: VaultListener): () => void;
   /** Where it is looked for, without credentials; undefined: in the local vault. */
   placeOf?(name: string): string | undefined;
+  /** Which place gave the value that is used now, without credentials; undefined: the local vault. */
+  servedBy?(name: string): string | undefined;
   /** An upstream took it for none: it may have been replaced where it is kept. */
   refused?(name: string): void;
 }
@@ -47,6 +49,8 @@ export function createCredentialSource(options: SourceOptions): CredentialSource
   const kept = new Map<string, Kept>();
   const asking = new Map<string, Promise<Held | undefined>>();
   const listeners = new Set<VaultListener>();
+  /** What served it last; no more names than the configuration and the policy have. */
+  const served = new Map<string, string>();
   let versions = 0;
 
   const isElsewhere = (name: string): boolean =>
@@ -81,8 +85,10 @@ export function createCredentialSource(options: SourceOptions): CredentialSource
   }
 
   async function fetch(name: string): Promise<Held | undefined> {
-    const { value } = await resolveSecret(undefined, '', name, providers);
-    return value === undefined ? undefined : remember(name, value);
+    const { value, provider } = await resolveSecret(undefined, '', name, providers);
+    if (value === undefined) return undefined;
+    if (provider !== undefined) served.set(name, provider);
+    return remember(name, value);
   }
 
   /** Several calls at once ask the store once; each gets a buffer of its own. */
@@ -119,6 +125,7 @@ export function createCredentialSource(options: SourceOptions): CredentialSource
       isElsewhere(name)
         ? (providers.own.get(name)?.providers ?? providers.usual).map(shown).join(',')
         : undefined,
+    servedBy: (name) => served.get(name),
     refused(name) {
       const found = kept.get(name);
       // The next call asks again, and knows a value that is the same from one that is new.

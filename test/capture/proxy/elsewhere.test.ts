@@ -70,8 +70,10 @@ test('it is fetched after the pre_exec, injected, scrubbed, and its place is on 
   assert.ok(!body.includes(value) && body.includes('[REDACTED'), body);
   await s.quiet();
   assert.deepEqual(durable.at, [1], 'its pre_exec was durable before any store was asked');
-  const { post } = s.pair();
-  assert.deepEqual(post.metadata?.credentials_from, { KEY: 'team' });
+  const { pre, post } = s.pair();
+  assert.deepEqual(pre.credentials, [{ ref: 'KEY', injection_style: 'bearer', provider: 'team' }]);
+  const from = `vault://127.0.0.1:${server.port}/secret?tls=false`;
+  assert.deepEqual(post.metadata?.credentials_from, { KEY: from });
   assert.ok(!JSON.stringify(s.entries()).includes(value));
   // A second call does not ask the store again.
   const reads = server.seen.length;
