@@ -35,6 +35,7 @@ export function firstStartNote({ paths, stderr }: { readonly paths: Paths; reado
   for (const line of [
     `First start on this machine. The log is in ${join(paths.logs, logName(currentEpoch(paths)))}`,
     `Nothing is recorded unless it goes through tally; to be rid of it, stop it and remove ${paths.state}`,
+    `Accesses to secrets alone are switched off with "audit: { enabled: false }" in ${paths.configFile}`,
   ]) {
     void stderr.line(dim(`note: ${line}`));
   }

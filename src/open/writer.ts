@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { AnchorRunner } from '../anchor/runner.ts';
 import type { Vault } from '../capture/secrets/vault.ts';
-import { TallyError } from '../core/error.ts';
+import { isTallyError, TallyError } from '../core/error.ts';
 import { currentEpoch, logName, operatorGate } from '../home.ts';
 import type { BrokerAddress, TailAddress } from '../recorder/ops.ts';
 import type { LocalRecorder } from '../recorder/recorder.ts';
@@ -39,11 +39,18 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
       if (value === undefined) recorder.secrets.delete(name);
       else recorder.secrets.set(name, value.toString('utf8'));
     };
-    for (const { name, value } of vault.entries()) {
-      protect(name, value);
-      value.fill(0);
+    let readable = true;
+    try {
+      for (const { name, value } of vault.entries()) {
+        protect(name, value);
+        value.fill(0);
+      }
+      vault.onChange(protect);
+    } catch (error) {
+      // Whoever asks for a secret gets this from the vault itself, and that it was asked for belongs on record.
+      if (options.brief !== true || !isTallyError(error) || error.code !== 'VAULT_UNREADABLE') throw error;
+      readable = false;
     }
-    vault.onChange(protect);
 
     let broker: BrokerAddress = {};
     let tail: TailAddress = {};
@@ -85,7 +92,7 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
     });
     const handle: Handle = (op, params, client) => {
       // Another process may have set a secret: from this request on it must not reach an entry.
-      vault.list();
+      if (readable) vault.list();
       if (options.brief === true && LASTING.test(op)) throw brief(op);
       return service(op, params, client);
     };

@@ -1,7 +1,7 @@
 /** Getting at secrets with the real command: what comes out, what is on record, and what holds when the log fails. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { ancestryOf } from '../../src/capture/agent/ancestry.ts';
@@ -351,4 +351,20 @@ test('only the user’s own configuration switches recording off: then nothing i
   assert.equal(existsSync(join(home.directory, 'logs')), false);
   assert.equal((await tally(['secrets', 'run', '--', 'true'])).code, 0);
   assert.equal(existsSync(join(home.directory, 'logs')), false);
+});
+
+test('a vault that others could have read hands nothing out, and that somebody asked is on record', {
+  skip: underAgent !== undefined && 'run below a coding agent',
+}, async (t) => {
+  const { home, tally } = await project(t);
+  const vault = join(home.directory, 'vault', 'secrets.vault');
+  chmodSync(vault, 0o644);
+  const done = await tally(['secrets', 'get', 'API_KEY']);
+  assert.deepEqual([done.code, done.stdout, done.error().code], [1, '', 'VAULT_UNREADABLE']);
+  assert.match(done.error().hint ?? '', /rotate them; then: chmod 600/);
+  const [pre, post] = accesses(home);
+  assert.ok(pre && post);
+  assert.deepEqual(told(post), ['post_exec', 'error', 'vault_exposed']);
+  chmodSync(vault, 0o600);
+  assert.equal((await tally(['secrets', 'get', 'API_KEY'])).code, 0);
 });
