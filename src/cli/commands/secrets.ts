@@ -126,6 +126,7 @@ export function build(context: Context): Command {
     .option('--env <name>', 'the environment: recorded with every call')
     .option('--no-mask', 'leave the values in what it prints to a pipe')
     .passThroughOptions()
+    .allowUnknownOption()
     .action(async (words: readonly string[], options: SecretsRunOptions) =>
       (await import('./secrets/run.ts')).runWithSecrets(context, words, options),
     );
