@@ -77,7 +77,12 @@ function requirePrivate(path: string, stat: Pick<Stats, 'uid' | 'mode'>, wanted:
 
 /** Makes the directory and its missing parents, each durable in its own parent. */
 export function makePrivateDirectory(path: string): void {
-  const first = mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+  let first: string | undefined;
+  try {
+    first = mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+  } catch (error) {
+    throw writeError(`cannot make ${path}`, 'make its parent writable for this user', error);
+  }
   if (first === undefined) return;
   for (let made = resolve(path); ; made = dirname(made)) {
     syncDirectory(dirname(made));
@@ -206,7 +211,12 @@ export async function withWriterLock<T>(path: string, body: () => T): Promise<T>
   const lockPath = `${path}.lock`;
   // SQLite would make it readable for others.
   if (statSync(lockPath, { throwIfNoEntry: false }) === undefined) createPrivate(lockPath, new Uint8Array(0));
-  const lock = new DatabaseSync(lockPath, { timeout: LIMITS.vaultLockMs });
+  let lock: InstanceType<typeof DatabaseSync>;
+  try {
+    lock = new DatabaseSync(lockPath, { timeout: LIMITS.vaultLockMs });
+  } catch (error) {
+    throw writeError(`cannot lock ${path} for writing`, 'is its directory writable?', error);
+  }
   try {
     try {
       lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
