@@ -32,7 +32,7 @@ const STARTED: readonly (readonly [comm: string, argv: readonly string[], agent:
   ['cursor', ['/opt/cursor/cursor', '--type=renderer'], undefined],
   ['code', ['/usr/share/code/code'], undefined],
   ['grep', ['grep', 'claude'], undefined],
-  ['vim', ['vim', '/home/claude/codex'], undefined],
+  ['vim', ['vim', '/srv/claude/codex'], undefined],
   ['node', ['node', 'server.js', 'claude'], undefined],
   ['node', ['node', '-e', 'claude()'], undefined],
   ['node', [], undefined],
