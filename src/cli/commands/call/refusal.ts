@@ -17,8 +17,8 @@ export function refusalError(refusal: Refusal): TallyError {
   // Published clients look for the code and for the domain in single quotes.
   const about = domain === undefined ? '' : ` '${domain}'`;
   const mend = mendOf(reason, told, approval_id);
-  const why = withoutCommand(told, mend?.command);
-  const text = status === 403 ? `${reason}${about}: ${why}` : why;
+  const why = withoutCommand(withoutCommand(told, mend?.command), SWITCH_ON.exec(told)?.[0]);
+  const text = status === 403 || status === 429 ? `${reason}${about}: ${why}` : why;
   const hint =
     mend?.operator === true && asAgent ? `ask the operator to run: ${mend.command}` : mend?.command;
   return new TallyError(codeOf(status, reason), text, hint === undefined ? {} : { hint });
@@ -51,6 +51,10 @@ function codeOf(status: number, reason: string): ErrorCode {
   }
 }
 
+/** It is part of a decision, so it stays as it is recorded; the reason that the command needs is said here. */
+const SWITCH_ON = /\btally kill off --scope \S+$/;
+const PRESENTED = '(the agent presents it as TALLY_AGENT_TOKEN)';
+
 /** What the policy engine says ends with the command that would let the call through; the rest is known here. */
 function mendOf(
   reason: string,
@@ -68,11 +72,12 @@ function mendOf(
     case 'policy_unreadable':
       return operator('tally policy check; tally policy show');
     case 'identity_missing':
+      return operator(`tally agent token issue NAME --user USER ${PRESENTED}`);
     case 'identity_not_issued':
     case 'token_invalid':
     case 'token_expired':
     case 'token_revoked':
-      return operator('tally agent token issue NAME (the agent presents it as TALLY_AGENT_TOKEN)');
+      return operator(`tally agent token issue NAME ${PRESENTED}`);
     case 'policy_approval_required':
       return operator(
         approval === undefined
@@ -85,7 +90,14 @@ function mendOf(
     case 'tool_disabled':
     case 'writes_disabled':
     case 'killed':
-      return operator('tally kill status');
+      return operator(
+        ['tally kill status', ...(SWITCH_ON.exec(told) ?? []).map((on) => `${on} --reason "…"`)].join('; '),
+      );
+    case 'args_unavailable':
+      return {
+        command: 'send the body as JSON or as a form, with its length: only such a body is read before',
+        operator: false,
+      };
     case 'audit_unavailable':
       return { command: 'tally status; tally doctor', operator: false };
     default:

@@ -18,7 +18,9 @@ export function send(proxyUrl: string, request: BrokerRequest, signal: AbortSign
   const { method, headers, body } = request;
   return new Promise((resolve, reject) => {
     const raw: string[] = headers.flat();
-    if (body !== undefined) raw.push('Content-Length', String(body.length));
+    // Without a length it would be a stream of nothing, whose end nobody can know when the call is decided.
+    if (body !== undefined || !BODILESS.has(wireMethod(method)))
+      raw.push('Content-Length', String(body?.length ?? 0));
     let outgoing: ReturnType<typeof httpRequest>;
     try {
       const url = new URL(`${proxyUrl}/proxy`);
@@ -42,6 +44,9 @@ export function send(proxyUrl: string, request: BrokerRequest, signal: AbortSign
 function wireMethod(method: string): string {
   return method === 'CONNECT' || method === 'TRACE' ? 'POST' : method;
 }
+
+/** Methods that carry no length when they carry no body. */
+const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);
 
 /** Headers that speak of the connection between us and the broker. */
 const OF_THE_HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'trailer']);
