@@ -21,6 +21,8 @@ export interface RunBounds {
     readonly contract?: Contract;
     /** A token: what ends it ends the run. */
     readonly under?: string;
+    /** The run it is started in: its use is that one's too. */
+    readonly within?: string;
   };
   /** Whose the entry of its start is. */
   readonly identity: Identity;
@@ -49,7 +51,11 @@ export function boundRun(holder: Identity | undefined, wanted: RunWanted): RunBo
   };
   const why = beyond(holder, wanted) ?? tooLong(identity);
   return {
-    metadata: { ...known, ...(holder?.token_id === undefined ? {} : { under: holder.token_id }) },
+    metadata: {
+      ...known,
+      ...(holder?.token_id === undefined ? {} : { under: holder.token_id }),
+      ...(holder?.run_id === undefined ? {} : { within: holder.run_id }),
+    },
     identity,
     ...(why === undefined ? {} : { why }),
   };

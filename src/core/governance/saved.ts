@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Json } from '../json.ts';
 import { LIMITS } from '../limits.ts';
 import { type Approval, approvalKeyOf } from './approvals.ts';
+import type { BudgetState } from './budgets.ts';
 import { type Needs, noNeeds, SUBJECT_KINDS, type SubjectKind } from './needs.ts';
 import { emptyGovernance, type GovernanceState } from './state.ts';
 import { emptyWindows } from './windows.ts';
@@ -53,6 +54,8 @@ export const SavedGovernanceSchema = z.strictObject({
   runs: z.array(
     z.strictObject({
       run: text,
+      begun: z.literal(true).exactOptional(),
+      within: text.exactOptional(),
       started: z.number(),
       steps: count,
       tool_calls: count,
@@ -95,6 +98,9 @@ function savedCalls(state: GovernanceState): typeof NO_CALLS | undefined {
   return many > LIMITS.savedCalls ? undefined : (Object.fromEntries(texts) as typeof NO_CALLS);
 }
 
+const savedRuns = (uses: BudgetState['begun']) =>
+  [...uses].map(([run, use]) => ({ ...use, run, actions: [...use.actions] as Json }));
+
 export function saveGovernance(state: GovernanceState): Json {
   const found = savedCalls(state);
   return {
@@ -103,7 +109,10 @@ export function saveGovernance(state: GovernanceState): Json {
     kill: [...state.kill.values()].map((one) => ({ ...one })),
     needs: (found === undefined ? noNeeds() : state.windows.needs) as unknown as Json,
     calls: { ...(found ?? NO_CALLS) },
-    runs: [...state.budgets].map(([run, use]) => ({ ...use, run, actions: [...use.actions] as Json })),
+    runs: [
+      ...savedRuns(state.budgets.begun).map((one) => ({ ...one, begun: true })),
+      ...savedRuns(state.budgets.named),
+    ],
     approvals: [...state.approvals.byId.values()].map((one) => ({ ...one }) as unknown as Json),
   };
 }
@@ -131,8 +140,11 @@ export function openGovernance(saved: SavedGovernance): GovernanceState {
     }
     for (const [subject, times] of found) state.windows.times[kind].set(subject, times);
   }
-  for (const { run, actions, ...use } of saved.runs)
-    state.budgets.set(run, { ...use, actions: new Map(actions) });
+  for (const { run, begun, actions, ...use } of saved.runs)
+    (begun === true ? state.budgets.begun : state.budgets.named).set(run, {
+      ...use,
+      actions: new Map(actions),
+    });
   for (const one of saved.approvals) {
     const approval: Approval = one;
     state.approvals.byId.set(approval.id, approval);

@@ -31,7 +31,7 @@ import {
   foldUse,
   readGrant,
 } from './approvals.ts';
-import { type BudgetState, foldCost, foldRunStart, foldStep, readBudget } from './budgets.ts';
+import { type BudgetState, emptyBudgets, foldCost, foldRunStart, foldStep, readBudget } from './budgets.ts';
 import { foldKill, KILL_CHANGE, type KillState } from './kill.ts';
 import { type Needs, SUBJECT_KINDS } from './needs.ts';
 import { type FoldedTime, passTime, startOfTime, stepTime, timeAt } from './time.ts';
@@ -56,7 +56,7 @@ export function emptyGovernance(needs?: Needs): GovernanceState {
     time: startOfTime(),
     kill: new Map(),
     windows: emptyWindows(needs),
-    budgets: new Map(),
+    budgets: emptyBudgets(),
     approvals: emptyApprovals(),
   };
 }
