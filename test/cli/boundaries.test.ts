@@ -10,7 +10,7 @@ test('an agent inside a run changes no credential, and each attempt is on record
   const home = makeHome(t);
   assert.equal((await home.tally(['secrets', 'set', 'KEY'], { stdin: 'first-value-of-the-key' })).code, 0);
   const tally = `"${process.execPath}" "${join(import.meta.dirname, '../../bin/tally.js')}"`;
-  const script = `printf another-value | ${tally} secrets set KEY; ${tally} secrets delete KEY`;
+  const script = `printf another-value | ${tally} secrets set KEY --reason rotated; ${tally} secrets delete KEY --reason unused`;
   const done = await home.tally(['run', '--', 'sh', '-c', script]);
   assert.equal(done.code, 4, done.stderr);
   const [start] = home.entries('run.start');
