@@ -16,6 +16,7 @@ export function durationMs(text: string): number | undefined {
 
 /** The shortest text with the same meaning: `10m`, not `600s`. */
 export function durationText(ms: number): string {
+  if (ms === 0) return '0s';
   const unit = ['d', 'h', 'm', 's'].find((name) => ms % (UNIT_MS[name] ?? 1) === 0);
   return unit === undefined ? `${ms}ms` : `${ms / (UNIT_MS[unit] ?? 1)}${unit}`;
 }

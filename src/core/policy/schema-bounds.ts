@@ -58,8 +58,9 @@ const approvals = z.strictObject({
     LIMITS.approvalTtlMostMs,
   ),
   hold: duration(
-    'How long a caller is held before it is told to come back. Default 30s.',
+    'How long a caller is held before it is told to come back. Default 30s; 0s: not at all.',
     LIMITS.approvalHoldMostMs,
+    { none: true },
   ),
   approver_may_be_requester: z.boolean().optional().describe('Default false.'),
   approvers: z

@@ -29,11 +29,17 @@ export const scope = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.:/-]*$/, 'one scope such as payments.write, without *')
   .max(LIMITS.scopeChars);
 
-/** "15m"; from a second on. */
-export const duration = (what: string, mostMs: number) =>
+const DURATION = /^[1-9][0-9]{0,5}[smhd]$/;
+const NONE_OR_DURATION = /^(0s|[1-9][0-9]{0,5}[smhd])$/;
+
+/** "15m"; from a second on. `none`: "0s" is not at all. */
+export const duration = (what: string, mostMs: number, { none = false } = {}) =>
   z
     .string()
-    .regex(/^[1-9][0-9]{0,5}[smhd]$/, { error: 'a number and a unit: 30s, 15m, 6h, 1d', abort: true })
+    .regex(none ? NONE_OR_DURATION : DURATION, {
+      error: 'a number and a unit: 30s, 15m, 6h, 1d',
+      abort: true,
+    })
     .refine((text) => (durationMs(text) ?? 0) <= mostMs, `at most ${durationText(mostMs)}`)
     .optional()
     .describe(`${what} A number and a unit: 30s, 15m, 6h, 1d.`);

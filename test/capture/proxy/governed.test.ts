@@ -84,6 +84,14 @@ const typesOf = (entries: readonly Entry[]): readonly string[] =>
       [type, phase, decision?.outcome, outcome?.status].filter((part) => part !== undefined).join(' '),
     );
 
+test('with hold: 0s a caller is told at once that a person is asked, and a later yes is used', async (t) => {
+  const s = await scene(t, RULES.replace('hold: 5s', 'hold: 0s'));
+  const asked = await s.post('{"amount":500}');
+  assert.deepEqual([asked.status, asked.json().reason], [403, 'policy_approval_required']);
+  await answer(s, String(asked.json().approval_id), 'approval.grant');
+  assert.equal((await s.post('{"amount":500}')).status, 200);
+});
+
 test('a call that wants an approval is held, and made when a person grants it', async (t) => {
   const s = await scene(t, RULES);
   const call = s.post('{"amount":250,"card":"4111111111111111"}');

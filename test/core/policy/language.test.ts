@@ -145,6 +145,14 @@ describe('a whole policy', () => {
     });
   });
 
+  it('may hold nobody while a person is asked, and says so with a unit', () => {
+    const policy = compilePolicy('version: "1"\napprovals: { hold: 0s }', { id: 'local' });
+    assert.equal(policy.compiled.approvals?.hold_ms, 0);
+    assert.deepEqual(policyFromSnapshot(policy.snapshot), policy);
+    for (const text of ['hold: 0', 'hold: 0m', 'hold: 00s', 'ttl: 0s'])
+      assert.match(refusal(`version: "1"\napprovals: { ${text} }`).message, /a number and a unit/);
+  });
+
   it('has a snapshot that compiles back to the same policy', () => {
     const policy = compilePolicy(`version: "1"\n${WHOLE}`, { id: 'local' });
     assert.deepEqual(policyFromSnapshot(policy.snapshot), policy);

@@ -30,7 +30,7 @@ export function compileApprovals(file: FileApprovals, known: Known, complain: Co
   checkApprovers(file.approvers, ['approvals', 'approvers'], known, complain);
   return {
     ttl_ms: ms(file.ttl, LIMITS.approvalTtlMs),
-    hold_ms: ms(file.hold, HOLD_MS),
+    hold_ms: file.hold === '0s' ? 0 : ms(file.hold, HOLD_MS),
     approver_may_be_requester: file.approver_may_be_requester ?? false,
     ...present({ approvers: file.approvers }),
   };
