@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeHome, outcomeOf, readyHome } from './home.ts';
@@ -52,6 +52,19 @@ test('a run is started, its calls belong to it, and its end says how it ended', 
   assert.ok(calls.every(({ run_id }) => run_id === start?.run_id && run_id === end?.run_id));
   // argv may carry secrets: the program's name is recorded and nothing else of it.
   assert.ok(!JSON.stringify(home.entries()).includes('agent.mjs'));
+});
+
+test('a call that waits for a person is not counted among the stopped ones', async (t) => {
+  const { home, upstream } = await readyHome(t);
+  const agent = join(home.directory, 'agent.mjs');
+  writeFileSync(agent, AGENT);
+  appendFileSync(
+    join(home.directory, 'tally.policy.yaml'),
+    `rules: [{ id: ask, when: 'action.path == "/echo"', decision: approval_required }]\napprovals: { hold: 0s }\n`,
+  );
+  const done = await home.tally(['run', '--', NODE, agent, `${upstream.url}/`, `${upstream.url}/echo`]);
+  assert.match(done.stdout, /^200 hello\n403 .*policy_approval_required/);
+  assert.match(done.stderr, / 2 calls: 1 put to a person · log verified\n/);
 });
 
 test('the exit code is the command’s own', async (t) => {

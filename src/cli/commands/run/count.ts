@@ -7,6 +7,8 @@ import { readLog } from '../../reading.ts';
 export interface RunCounts {
   readonly calls: number;
   readonly stopped: number;
+  /** Answered with "a person has to approve it"; the same call, made again or held, is another one. */
+  readonly asked: number;
   /** Answered with 400 or more, or not at all. */
   readonly failed: number;
   readonly redacted: number;
@@ -17,19 +19,16 @@ export async function countRun(context: Context, run: string, since: string): Pr
   const { directory } = await context.openReader();
   const filter = { run, since, types: ['http.call'] };
   const reading = await readLog(directory, { filter, raw: false, limit: Number.MAX_SAFE_INTEGER });
-  const counts = { calls: 0, stopped: 0, failed: 0, redacted: 0 };
+  const counts = { calls: 0, stopped: 0, asked: 0, failed: 0, redacted: 0 };
   for await (const { call } of reading.hits()) {
     const facts = factsOf(call);
     counts.calls++;
-    if (isStopped(facts)) counts.stopped++;
+    if (facts.status === 'blocked') counts.stopped++;
+    else if (facts.status === 'pending') counts.asked++;
     else if (isFailed(facts)) counts.failed++;
     if (facts.redacted) counts.redacted++;
   }
   return counts;
-}
-
-function isStopped({ status }: Facts): boolean {
-  return status === 'blocked' || status === 'pending';
 }
 
 function isFailed({ status, statusCode }: Facts): boolean {
@@ -37,9 +36,10 @@ function isFailed({ status, statusCode }: Facts): boolean {
 }
 
 /** `12 calls: 1 stopped, 1 failed, 2 redacted` */
-export function describeCounts({ calls, stopped, failed, redacted }: RunCounts): string {
+export function describeCounts({ calls, stopped, asked, failed, redacted }: RunCounts): string {
   const parts = [
     stopped === 0 ? '' : `${stopped} stopped`,
+    asked === 0 ? '' : `${asked} put to a person`,
     failed === 0 ? '' : `${failed} failed`,
     redacted === 0 ? '' : `${redacted} redacted`,
   ].filter((part) => part !== '');
