@@ -6,15 +6,15 @@ import { type Approval, approvalKey, hasExpired, tooMany } from '../core/governa
 import type { Shown } from '../core/governance/shown.ts';
 import { type GovernanceState, requesterOf } from '../core/governance/state.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { DecisionRequest } from '../core/policy/types.ts';
+import type { DecisionRequest, Identity } from '../core/policy/types.ts';
 
 /** Who asks, as a grant is bound to it. */
 export function requesterIn(decision: Decision): ReturnType<typeof requesterOf> {
   const { identity, principal } = (decision.inputs ?? {}) as {
-    identity?: { agent_id?: string };
+    identity?: Identity;
     principal?: { id?: string };
   };
-  return requesterOf({ agent_id: identity?.agent_id, user_id: principal?.id });
+  return requesterOf(identity ?? { level: 'anonymous' }, principal?.id);
 }
 
 /** One that waits already for this very thing: asking twice does not ask two people. */

@@ -87,7 +87,7 @@ describe('requests about approvals', () => {
     assert.equal(shown?.status, 'pending');
     assert.equal(shown?.arguments, '{"amount":12000,"password":"[REDACTED:key-name]"}');
     assert.equal(shown?.hidden, 1);
-    assert.deepEqual(shown?.requester, { agent_id: 'billing', user_id: 'root' });
+    assert.deepEqual(shown?.requester, { agent_id: 'billing', claimed: true, user_id: 'root' });
     assert.deepEqual(shown?.approvers, ['role:owner', 'role:admin']);
     const granted = await ask('approval.grant', { id, reason: 'looks right' });
     assert.equal(granted.approver, 'root');

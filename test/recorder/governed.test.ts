@@ -270,7 +270,7 @@ describe('approvals', () => {
     assert.equal(request?.action?.args_hash, log[first.receipt.index]?.action?.args_hash);
     assert.equal(request?.metadata?.arguments, '{"amount":12000,"card":"[REDACTED:card]"}');
     assert.equal(request?.metadata?.hidden, 1);
-    assert.deepEqual(request?.metadata?.requester, { agent_id: 'billing-tool' });
+    assert.deepEqual(request?.metadata?.requester, { agent_id: 'billing-tool', claimed: true });
     const used = log[receipt.index];
     assert.equal(used?.parent_id, id);
     assert.equal(used?.action?.args_hash, request?.action?.args_hash);
@@ -305,6 +305,14 @@ describe('approvals', () => {
     const { approval } = await act(recorder, say);
     await answer(recorder, approval?.id ?? '');
     assert.equal((await act(recorder, { ...say, agent: 'other' })).decision.outcome, 'approval_required');
+    // The same name, but proved, or given to somebody by another agent: that is somebody else.
+    const same: Identity = { level: 'issued', agent_id: 'billing-tool' };
+    const delegation = [{ agent_id: 'other', token_id: 'agt_1' }];
+    for (const identity of [same, { ...same, delegation }])
+      assert.equal(
+        (await recorder.act({ ...asked(say), identity }, begin, PROXY)).decision.outcome,
+        'approval_required',
+      );
     await recorder.usePolicy(policyInForce({ ...ASKING.compiled, version: '2' }));
     const { decision, approval: anew } = await act(recorder, say);
     assert.equal(decision.outcome, 'approval_required');

@@ -5,7 +5,7 @@
 import type { JsonObject } from '../json.ts';
 import { LIMITS } from '../limits.ts';
 import type { GrantRead } from '../policy/types.ts';
-import { listAt, numberAt, textAt } from '../query/fields.ts';
+import { booleanAt, listAt, numberAt, textAt } from '../query/fields.ts';
 import type { FoldedTime } from './time.ts';
 import { timeAt } from './time.ts';
 
@@ -13,6 +13,10 @@ export type ApprovalStatus = GrantRead['status'];
 
 export interface Requester {
   readonly agent_id?: string;
+  /** Nothing proved the agent's name. */
+  readonly claimed?: true;
+  /** The agents that passed the task on, the first one first. */
+  readonly delegation?: readonly string[];
   readonly user_id?: string;
 }
 
@@ -54,13 +58,19 @@ export interface ApprovalState {
 export const emptyApprovals = (): ApprovalState => ({ byId: new Map(), newest: new Map() });
 
 /** Parts of any text: one that imitates the boundary between two is quoted. */
-export function approvalKey(
-  { agent_id, user_id }: Requester,
-  actionKey: string,
-  argsHash: string | undefined,
-): string {
-  return JSON.stringify([actionKey, argsHash ?? null, agent_id ?? null, user_id ?? null]);
+export function approvalKey(requester: Requester, actionKey: string, argsHash: string | undefined): string {
+  return JSON.stringify([actionKey, argsHash ?? null, ...partsOf(requester)]);
 }
+
+const partsOf = ({ agent_id, claimed, delegation = [], user_id }: Requester): readonly unknown[] => [
+  agent_id ?? null,
+  claimed === true,
+  delegation,
+  user_id ?? null,
+];
+
+export const isSameRequester = (a: Requester, b: Requester): boolean =>
+  JSON.stringify(partsOf(a)) === JSON.stringify(partsOf(b));
 
 export const approvalKeyOf = ({ requester, action_key, args_hash }: Approval): string =>
   approvalKey(requester, action_key, args_hash);
@@ -82,6 +92,9 @@ export function foldRequest(state: ApprovalState, entry: JsonObject, now: number
   if (expires_at === undefined || requested_at === undefined || ttl_ms === undefined) return;
   const agent_id = textAt(entry, 'metadata', 'requester', 'agent_id');
   const user_id = textAt(entry, 'metadata', 'requester', 'user_id');
+  const delegation = listAt(entry, 'metadata', 'requester', 'delegation').filter(
+    (name) => typeof name === 'string',
+  );
   const run_id = textAt(entry, 'run_id');
   const parent_id = textAt(entry, 'parent_id');
   const approval: Approval = {
@@ -95,6 +108,8 @@ export function foldRequest(state: ApprovalState, entry: JsonObject, now: number
     policy_hash,
     requester: {
       ...(agent_id === undefined ? {} : { agent_id }),
+      ...(booleanAt(entry, 'metadata', 'requester', 'claimed') === true ? { claimed: true } : {}),
+      ...(delegation.length === 0 ? {} : { delegation }),
       ...(user_id === undefined ? {} : { user_id }),
     },
     ...(run_id === undefined ? {} : { run_id }),

@@ -24,7 +24,12 @@ const ApprovalSchema = z.strictObject({
   args_hash: text.exactOptional(),
   args_hash_alg: text.exactOptional(),
   policy_hash: text,
-  requester: z.strictObject({ agent_id: text.exactOptional(), user_id: text.exactOptional() }),
+  requester: z.strictObject({
+    agent_id: text.exactOptional(),
+    claimed: z.literal(true).exactOptional(),
+    delegation: z.array(text).exactOptional(),
+    user_id: text.exactOptional(),
+  }),
   run_id: text.exactOptional(),
   parent_id: text.exactOptional(),
   approvers: z.array(text),

@@ -29,6 +29,7 @@ import {
   foldRequest,
   foldTold,
   foldUse,
+  type Requester,
   readGrant,
 } from './approvals.ts';
 import { type BudgetState, emptyBudgets, foldCost, foldRunStart, foldStep, readBudget } from './budgets.ts';
@@ -164,11 +165,11 @@ export function readFor(
   const now = timeAt(state.time, nowMs);
   const runId = compiled.budgets === undefined ? undefined : runOf(request, identity);
   const { key, args_hash } = request.action;
-  const caller = { agent_id: identity.agent_id, user_id: principal?.id };
+  const caller = requesterOf(identity, principal?.id);
   const grant =
     key === undefined
       ? undefined
-      : readGrant(state.approvals, approvalKey(requesterOf(caller), key, args_hash), state.time, nowMs);
+      : readGrant(state.approvals, approvalKey(caller, key, args_hash), state.time, nowMs);
   return {
     ...killsFor(state.kill, () => killScopesOf(request, identity, compiled)),
     ...windowsFor(state.windows, request, identity, principal, compiled, now),
@@ -177,13 +178,18 @@ export function readFor(
   };
 }
 
-export function requesterOf(caller: {
-  readonly agent_id: string | undefined;
-  readonly user_id: string | undefined;
-}): { readonly agent_id?: string; readonly user_id?: string } {
-  const { agent_id, user_id } = caller;
+/**
+ * Who asks, as a grant is bound to it. A name that was not proved, and one that a delegator gave, are not those of the
+ * agent that the operator gave them to.
+ */
+export function requesterOf(
+  { level, agent_id, delegation = [] }: Pick<Identity, 'level' | 'agent_id' | 'delegation'>,
+  user_id: string | undefined,
+): Requester {
   return {
     ...(agent_id === undefined ? {} : { agent_id }),
+    ...(agent_id === undefined || level === 'issued' ? {} : { claimed: true as const }),
+    ...(delegation.length === 0 ? {} : { delegation: delegation.map((hand) => hand.agent_id) }),
     ...(user_id === undefined ? {} : { user_id }),
   };
 }

@@ -1,6 +1,8 @@
 /** `GET /v1/approvals`, `GET` and `POST /v1/approvals/ID`, `GET` and `POST /v1/kill`: people's words, over HTTP. */
 
 import { isTallyError } from '../../core/error.ts';
+import { isSameRequester } from '../../core/governance/approvals.ts';
+import { requesterOf } from '../../core/governance/state.ts';
 import { mayAsk, OPERATOR_SCOPE } from '../../core/identity/rights.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { roleOf } from '../../core/policy/principal.ts';
@@ -39,14 +41,18 @@ export function approvalRoutes(options: ApprovalOptions): readonly Route[] {
       mayAsk(role, 'approval.list')
     )
       return () => true;
-    return ({ requester }) => requester.agent_id !== undefined && requester.agent_id === identity.agent_id;
+    const own = requesterOf(identity, recorder.principal(identity)?.id);
+    return ({ requester }) => requester.agent_id !== undefined && isSameRequester(requester, own);
+  }
+
+  async function requireGood({ operator }: Caller): Promise<void> {
+    if (operator !== undefined && !(await options.checkOperator(operator)))
+      throw new ApiError(401, 'token_invalid', 'the operator token is not good', 'tally operator unlock');
   }
 
   async function listed(caller: Caller, params: { id?: string; all?: boolean }) {
     const sees = seenBy(caller);
-    const { operator } = caller;
-    if (operator !== undefined && !(await options.checkOperator(operator)))
-      throw new ApiError(401, 'token_invalid', 'the operator token is not good', 'tally operator unlock');
+    await requireGood(caller);
     // Who may see what was settled above: the request itself is the recorder's own.
     const { approvals } = await handle('approval.list', params, { surface: 'http' });
     return approvals.filter(sees);
@@ -114,6 +120,7 @@ export function approvalRoutes(options: ApprovalOptions): readonly Route[] {
       path: '/v1/kill',
       async handle({ caller }) {
         seenBy(caller);
+        await requireGood(caller);
         return { status: 200, body: await handle('kill.list', {}, { surface: 'http' }) };
       },
     },

@@ -82,10 +82,20 @@ function argumentsOf({ arguments: text, hidden = 0, left_out }: ListedApproval):
   return `<div><dt>Arguments</dt><pre>${shownText(pretty(text))}</pre>${note}</div>`;
 }
 
+/** A name that nothing proved, or that a delegator gave, is not shown as if it were the agent's own. */
+function namedBy({ agent_id, claimed, delegation = [] }: ListedApproval['requester']): string | undefined {
+  if (agent_id === undefined) return undefined;
+  const notes = [
+    ...(claimed === true ? ['a name that nothing proves'] : []),
+    ...(delegation.length === 0 ? [] : [`asked by ${delegation.join(', then ')}`]),
+  ];
+  return notes.length === 0 ? agent_id : `${agent_id} (${notes.join('; ')})`;
+}
+
 export function askPage(approval: ListedApproval, approver: string): string {
   const { action, requester, target, rule, message, reason, credentials, requested_at, expires_at } =
     approval;
-  const who = [requester.agent_id, requester.user_id === undefined ? undefined : `for ${requester.user_id}`]
+  const who = [namedBy(requester), requester.user_id === undefined ? undefined : `for ${requester.user_id}`]
     .filter((part) => part !== undefined)
     .join(' ');
   return page(

@@ -9,7 +9,7 @@ import type { OpenDecisions } from './open.ts';
 import { ApiError, type Reply } from './reply.ts';
 import { type OutcomeRequestBody, OutcomeRequestShape } from './shapes.ts';
 
-export type OutcomeRecorder = Pick<LocalRecorder, 'find' | 'identify' | 'recordAll'>;
+export type OutcomeRecorder = Pick<LocalRecorder, 'find' | 'identify' | 'principal' | 'recordAll'>;
 
 export interface Outcomes {
   /** Throws `ApiError`, and when nothing can be recorded. */
@@ -114,10 +114,13 @@ function again(decision_id: string, id: string | undefined, by: Closing): Reply 
   );
 }
 
-/** Whoever asked reports: with the same agent's token, or, where none was presented, from the same user's processes. */
+/**
+ * Whoever asked reports: with the same token or another one of the same agent and user, or, where none was presented, from
+ * the same user's processes. A name that was passed on is that of who passed it on: the same hands, or another caller.
+ */
 function refuseOthers(recorder: OutcomeRecorder, caller: Caller, { action }: FoundAction): void {
   const identity = recorder.identify(caller.claims);
-  const { agent_token_id, agent_id } = action.repeats.actor ?? {};
+  const { agent_token_id, agent_id, on_behalf_of, delegation_chain = [] } = action.repeats.actor ?? {};
   if (identity.failure !== undefined)
     throw new ApiError(
       401,
@@ -125,11 +128,16 @@ function refuseOthers(recorder: OutcomeRecorder, caller: Caller, { action }: Fou
       'the token is not good',
       'tally agent token list shows which are',
     );
+  const hands = (identity.delegation ?? []).map((hand) => hand.agent_id);
   const isSame =
     agent_token_id === undefined
       ? caller.isOwn
       : identity.token_id === agent_token_id ||
-        (agent_id !== undefined && identity.level === 'issued' && identity.agent_id === agent_id);
+        (agent_id !== undefined &&
+          identity.level === 'issued' &&
+          identity.agent_id === agent_id &&
+          recorder.principal(identity)?.id === on_behalf_of?.id &&
+          JSON.stringify(hands) === JSON.stringify(delegation_chain));
   if (!isSame)
     throw new ApiError(
       403,

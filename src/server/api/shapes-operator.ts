@@ -31,7 +31,15 @@ export const ApprovalShape = z
     index: z.int().nonnegative(),
     status: z.enum(['pending', 'granted', 'denied', 'expired', 'used']),
     action: z.string(),
-    requester: z.looseObject({ agent_id: z.string().exactOptional(), user_id: z.string().exactOptional() }),
+    requester: z.looseObject({
+      agent_id: z.string().exactOptional(),
+      claimed: z.literal(true).exactOptional().describe('nothing proved the name of the agent'),
+      delegation: z
+        .array(z.string())
+        .exactOptional()
+        .describe('agents that passed the task on, the first one first'),
+      user_id: z.string().exactOptional(),
+    }),
     approvers: z.array(z.string()).describe('role:NAME or user:ID'),
     requested_at: z.string(),
     expires_at: z.string(),

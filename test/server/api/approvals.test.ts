@@ -68,6 +68,19 @@ describe('approvals over HTTP', () => {
     await assertVerifies(box);
   });
 
+  it('are neither shown to nor used by somebody whom another agent gave the name', async (t) => {
+    const { ask, refund, boss, token, handle } = await shop(t);
+    const parent = await token('other-bot', { user_id: 'u_clerk' });
+    const made = await handle('token.delegate', { parent, agent_id: 'refund-bot' }, { surface: 'cli' });
+    const id = (await refund(250)).body.approval_id;
+    assert.equal((await ask(`/v1/approvals/${id}`, undefined, bearer(made.token))).status, 404);
+    await ask(`/v1/approvals/${id}`, { decision: 'grant' }, boss);
+    const taken = await refund(250, bearer(made.token));
+    assert.equal(taken.body.decision.outcome, 'approval_required');
+    assert.notEqual(taken.body.approval_id, id);
+    assert.equal((await refund(250)).body.proceed, true, 'it is still there for who asked');
+  });
+
   it('waiting for one ends when a person answers', async (t) => {
     const { ask, refund, clerk, boss } = await shop(t);
     const { body } = await refund(300);
@@ -107,6 +120,8 @@ describe('approvals over HTTP', () => {
         ({ decision, outcome }) => decision?.reason === 'role_denied' && outcome?.status === 'blocked',
       ),
     );
+    for (const path of ['/v1/kill', '/v1/approvals', `/v1/approvals/${id}`])
+      assert.equal((await ask(path, undefined, bearer('opr_wrong'))).status, 401, path);
     assert.equal((await refund(300)).body.proceed, false);
     assert.equal((await ask('/v1/approvals', undefined, agent)).body.approvals.length, 0, 'not its own');
   });

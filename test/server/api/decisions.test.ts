@@ -256,6 +256,20 @@ describe('POST /v1/outcomes', () => {
     assert.equal((await ask('/v1/outcomes', report, bearer(one))).status, 200);
   });
 
+  it('a name that was passed on is not that of the agent who has it from the operator', async (t) => {
+    const policy = 'version: "1"\nallowlist: [api.example.com]\nusers: { u: { roles: [member] } }\n';
+    const { ask, token, handle } = await stage(t, { policy });
+    const [one, two] = [await token('one', { user_id: 'u' }), await token('two', { user_id: 'u' })];
+    const made = await handle('token.delegate', { parent: two, agent_id: 'one' }, { surface: 'cli' });
+    const { body } = await ask('/v1/decisions', { action: ALLOWED }, bearer(one));
+    const report = { decision_id: body.id, outcome: { status: 'ok' } };
+    assert.equal((await ask('/v1/outcomes', report, bearer(made.token))).status, 403);
+    const other = await ask('/v1/decisions', { action: ALLOWED }, bearer(made.token));
+    const own = { decision_id: other.body.id, outcome: { status: 'ok' } };
+    assert.equal((await ask('/v1/outcomes', own, bearer(one))).status, 403);
+    assert.equal((await ask('/v1/outcomes', own, bearer(made.token))).status, 200);
+  });
+
   it('what nobody tells the outcome of is closed as unknown after an hour, and an outcome after that is late', async (t) => {
     const { ask, box, entries, recorder } = await stage(t);
     const { body } = await ask('/v1/decisions', { action: ALLOWED });

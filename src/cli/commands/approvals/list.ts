@@ -81,8 +81,11 @@ function until({ status, expires_at }: ListedApproval, nowMs: number, utc: boole
 /** "billing-tool for ada", as far as anybody is known. */
 function whoAsks({ requester, user }: ListedApproval): string {
   const person = requester.user_id ?? user;
-  if (requester.agent_id === undefined) return person ?? 'nobody known';
-  return person === undefined ? requester.agent_id : `${requester.agent_id} for ${person}`;
+  const { agent_id, claimed, delegation = [] } = requester;
+  if (agent_id === undefined) return person ?? 'nobody known';
+  // "a > b": b has its name from a.
+  const agent = `${[...delegation, agent_id].join(' > ')}${claimed === true ? ' (not proved)' : ''}`;
+  return person === undefined ? agent : `${agent} for ${person}`;
 }
 
 /** For a call its address; for a tool its name. */
