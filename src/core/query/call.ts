@@ -184,7 +184,12 @@ function fromMetadata(entry: JsonObject): string | undefined {
   const text = (...path: readonly string[]): string | undefined => textAt(entry, 'metadata', ...path);
   switch (textAt(entry, 'type')) {
     case 'policy.change':
-      return joined(' → ', text('before', 'version'), text('after', 'version'));
+      return policyChange(entry, text('before', 'version'), text('after', 'version'));
+    case 'killswitch.change':
+      return joined(' ', booleanAt(entry, 'metadata', 'on') === false ? 'off' : 'on', text('scope'));
+    case 'approval.grant':
+    case 'approval.deny':
+      return joined(' by ', textAt(entry, 'action', 'name'), text('approver'));
     case 'policy.snapshot':
       return joined(' ', text('policy', 'version'), text('hash')?.slice(0, HASH_SHOWN));
     case 'log.import':
@@ -210,6 +215,17 @@ function fromMetadata(entry: JsonObject): string | undefined {
     if (value !== undefined) return value;
   }
   return undefined;
+}
+
+/** Who edits the file by hand may leave its version as it was: then the text that came in force tells them apart. */
+function policyChange(
+  entry: JsonObject,
+  before: string | undefined,
+  after: string | undefined,
+): string | undefined {
+  if (after === undefined) return joined(': ', 'refused', textAt(entry, 'outcome', 'error'));
+  if (before !== after) return joined(' → ', before, after);
+  return joined(' ', after, textAt(entry, 'metadata', 'after', 'hash')?.slice(0, HASH_SHOWN));
 }
 
 /** undefined when a part is missing: half of it would tell something else. */

@@ -135,6 +135,31 @@ describe('facts', () => {
     assert.equal(factsOf({ first: { type: 'future.thing' } }).subject, '');
   });
 
+  it('name what a switch is for, whose answer it was, and which text of the policy came in force', () => {
+    const subject = (first: JsonObject): string => factsOf({ first }).subject;
+    const change = { type: 'killswitch.change', reason: 'why?' };
+    assert.equal(subject({ ...change, metadata: { scope: 'agent:a', on: true } }), 'on agent:a');
+    assert.equal(subject({ ...change, metadata: { scope: 'writes', on: false } }), 'off writes');
+    const answer = { action: { name: 'refund.create' }, metadata: { approver: 'u_18' } };
+    assert.equal(subject({ type: 'approval.grant', ...answer }), 'refund.create by u_18');
+    const policy = (before: string, after: string): string =>
+      subject({
+        type: 'policy.change',
+        metadata: { before: { version: before }, after: { version: after, hash: 'ab'.repeat(32) } },
+      });
+    assert.deepEqual([policy('1', '2'), policy('1', '1')], ['1 → 2', '1 abababababab']);
+    const refused = { before: { version: '1' } };
+    assert.equal(
+      subject({
+        type: 'policy.change',
+        metadata: refused,
+        outcome: { status: 'error', error: 'line 3: no' },
+      }),
+      'refused: line 3: no',
+    );
+    assert.equal(subject({ type: 'policy.change', metadata: refused, reason: 'try' }), 'try');
+  });
+
   it('name the target without the port and scheme that go without saying', () => {
     const subject = (target: JsonObject): string => factsOf({ first: { action: { target } } }).subject;
     assert.equal(subject({ scheme: 'https', host: 'a.example', port: 443, path: '/x' }), 'a.example/x');
