@@ -18,7 +18,7 @@ import { recordStop, stopDecision } from './stopped.ts';
 
 /** Types that only the recorder itself, or an operator's request, may write. */
 const RESERVED =
-  /^(policy|allowlist|role|agent|token|key|killswitch|config|log|hold|anchor|sink|alert|approval|run|clock)\./;
+  /^(policy|allowlist|role|agent|token|key|killswitch|config|log|hold|anchor|sink|alert|approval|run|clock|decision)\./;
 
 /** What a token of a user proves. */
 const BEHIND: ReadonlySet<string> = new Set(['actor.user', 'actor.on_behalf_of']);

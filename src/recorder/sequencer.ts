@@ -14,7 +14,7 @@ import { checkParts } from './entry-bounds.ts';
 import { toOpenAction } from './orphans.ts';
 import { createPackPlaces } from './pack-places.ts';
 import type { PreparedPayload } from './payloads.ts';
-import type { Pending } from './pending.ts';
+import type { OpenAction, Pending } from './pending.ts';
 
 /** Where the log stands. Only the sequencer changes it. */
 export interface Position {
@@ -171,10 +171,18 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       live && event.phase === 'post_exec' && event.parent_id !== undefined
         ? pending.find(event.parent_id)
         : undefined;
-    if (ended?.action?.surface === 'proxy' && producer.assurance === 'self_reported') {
-      throw new TallyError('BAD_EVENT', 'this action belongs to the broker, which says itself how it ended', {
-        hint: 'report the ends of your own actions only; nothing was recorded for this event',
-      });
+    if (
+      ended?.action !== undefined &&
+      producer.assurance === 'self_reported' &&
+      isOthers(ended.action, event)
+    ) {
+      throw new TallyError(
+        'BAD_EVENT',
+        'this action belongs to the broker or the API, which says itself how it ended',
+        {
+          hint: 'report the ends of your own actions only; nothing was recorded for this event',
+        },
+      );
     }
     const receiptId = event.id ?? `log_${options.ulid(nowMs)}`;
     const entry: Entry = {
@@ -278,4 +286,9 @@ function withoutSecrets(error: unknown, redactor: Redactor): unknown {
   const { value, count } = redactor.redactText(error.message);
   if (count === 0) return error;
   return new TallyError(error.code, value, error.hint === undefined ? {} : { hint: error.hint });
+}
+
+/** The API of decisions knows who asked for one, and takes its end from nobody else. Clients cannot write its type. */
+function isOthers({ surface, type }: OpenAction, event: Event): boolean {
+  return surface === 'proxy' || (type === 'decision.made' && event.type !== type);
 }

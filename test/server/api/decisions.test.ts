@@ -256,6 +256,22 @@ describe('POST /v1/outcomes', () => {
     assert.equal((await ask('/v1/outcomes', report, bearer(one))).status, 200);
   });
 
+  it('a client of the recorder does not report for others either', async (t) => {
+    const { ask, token, handle } = await stage(t);
+    const one = bearer(await token('one'));
+    const { body } = await ask('/v1/decisions', { action: ALLOWED }, one);
+    const outcome = { status: 'ok', usage: { cost_usd: 1e9 } } as const;
+    const end = { phase: 'post_exec', parent_id: body.id, outcome } as const;
+    for (const type of ['decision.made', 'custom', 'http.call'])
+      await assert.rejects(
+        handle('record', { event: { ...end, type } }, { surface: 'http' }),
+        { code: 'BAD_EVENT' },
+        type,
+      );
+    const report = { decision_id: body.id, outcome: { status: 'ok' } };
+    assert.equal((await ask('/v1/outcomes', report, one)).status, 200);
+  });
+
   it('a name that was passed on is not that of the agent who has it from the operator', async (t) => {
     const policy = 'version: "1"\nallowlist: [api.example.com]\nusers: { u: { roles: [member] } }\n';
     const { ask, token, handle } = await stage(t, { policy });
