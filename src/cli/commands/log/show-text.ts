@@ -13,7 +13,7 @@ import type { ProofState } from '../../prove.ts';
 import type { ShownSnapshot } from '../../snapshot.ts';
 import { contextLines, type EntryContext } from './show-context.ts';
 import { decisionLines, snapshotLines } from './show-decision.ts';
-import { block, join, type Line, named, type TextOptions } from './show-lines.ts';
+import { block, join, type Line, layLines, named, type TextOptions } from './show-lines.ts';
 import { payloadLines } from './show-payload.ts';
 import { proofLines } from './show-proof.ts';
 import { windowLines } from './show-window.ts';
@@ -28,10 +28,6 @@ export interface Shown extends FoundEntry {
   /** What it is part of; undefined when the index cannot be had. */
   readonly context: EntryContext | undefined;
 }
-
-const INDENT = '  ';
-const LABEL = 13;
-const NARROWEST = 30;
 
 export function showEntry(shown: Shown, options: TextOptions): string {
   const { entry, other } = shown;
@@ -59,14 +55,7 @@ export function showEntry(shown: Shown, options: TextOptions): string {
     ...proofLines(shown, style),
     ...windowLines(shown.window, options.zone),
   ];
-  const room =
-    options.width === undefined ? undefined : Math.max(NARROWEST, options.width - INDENT.length - LABEL);
-  const text = lines.flatMap(([label, value]) =>
-    wrap(value, room).map(
-      (part, i) => `${INDENT}${style.dim((i === 0 ? label : '').padEnd(LABEL))}${part}\n`,
-    ),
-  );
-  return `${title.join('  ')}\n${text.join('')}`;
+  return [...wrap(title.join('  '), options.width), ...layLines(lines, options)].join('\n').concat('\n');
 }
 
 function whenLines(entry: JsonObject, { zone, style }: TextOptions): Line[] {
@@ -216,6 +205,7 @@ function pairLines({ entry, other }: Shown, style: Style): Line[] {
         outcome === undefined ? undefined : safe(outcome),
         code === undefined ? undefined : String(code),
         duration === undefined ? undefined : formatDuration(duration),
+        phase === 'pre_exec' ? named('error', textAt(other, 'outcome', 'error_kind')) : undefined,
       ]),
     ],
   ];
