@@ -65,7 +65,9 @@ export async function createContext(argv: readonly string[], version: string): P
   const signal = interruption();
 
   function warn(line: string): void {
-    void stderr.line(`${stderr.style.yellow('warning:')} ${line.split('\n').map(safe).join('\n')}`);
+    const [first = '', ...more] = line.split('\n').map(safe);
+    void stderr.say(`${stderr.style.yellow('warning:')} ${first}`);
+    for (const other of more) void stderr.say(other);
   }
 
   async function client(

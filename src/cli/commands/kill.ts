@@ -57,13 +57,14 @@ async function set(context: Context, on: boolean, { scope, reason, json }: SetOp
     const what = safe(scope);
     if (!done.changed) await context.stdout.line(`${what} was switched ${on ? 'off' : 'on'} before`);
     else if (on)
-      await context.stdout.line(
+      await context.stdout.say(
         `${what} is switched off from the next call on${done.aborted === 0 ? '' : `; ${counted(done.aborted, 'call')} under way ended`}`,
       );
     else await context.stdout.line(`${what} is switched on again`);
     if (on)
-      await context.stderr.line(
-        context.stderr.style.dim(`To end it: tally kill off --scope ${what} --reason "…"`),
+      await context.stderr.say(
+        `To end it: tally kill off --scope ${what} --reason "…"`,
+        context.stderr.style.dim,
       );
   } finally {
     await session.close();
@@ -95,5 +96,5 @@ async function status(
     const room = stdout.width === undefined ? undefined : Math.max(20, stdout.width - 2);
     if (reason !== undefined) for (const line of wrap(safe(reason), room)) await stdout.line(`  ${line}`);
   }
-  await stderr.line(stderr.style.dim('To end it: tally kill off --scope SCOPE --reason "…"'));
+  await stderr.say('To end it: tally kill off --scope SCOPE --reason "…"', stderr.style.dim);
 }

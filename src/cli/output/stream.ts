@@ -1,4 +1,5 @@
-import { type Style, styleFor } from './style.ts';
+import { type Paint, plainText, type Style, styleFor } from './style.ts';
+import { wrap } from './width.ts';
 
 /** Standard output or standard error, as the commands see it. */
 export interface Output {
@@ -12,6 +13,8 @@ export interface Output {
    */
   write(data: string | Uint8Array): Promise<void>;
   line(text?: string): Promise<void>;
+  /** A sentence: broken at spaces, where a terminal would break a word. `paint` is for each line of it. */
+  say(text: string, paint?: Paint): Promise<void>;
   /** Aborted when the reader closed its end (`| head`): long work that only prints may stop. */
   readonly gone: AbortSignal;
   readonly failure: Error | undefined;
@@ -59,14 +62,17 @@ export function createOutput(stream: Writable, options: OutputOptions): Output {
     if (!gone.signal.aborted && !stream.write(data)) await untilDrained();
   }
 
+  const width = (): number | undefined => (isTTY ? Math.max(NARROWEST, stream.columns ?? 80) : undefined);
+
   return {
     isTTY,
     get width() {
-      return isTTY ? Math.max(NARROWEST, stream.columns ?? 80) : undefined;
+      return width();
     },
     style: styleFor(wantsColour(isTTY, options)),
     write,
     line: (text = '') => write(`${text}\n`),
+    say: (text, paint = plainText) => write(`${wrap(text, width()).map(paint).join('\n')}\n`),
     gone: gone.signal,
     get failure() {
       return failure;

@@ -26,6 +26,18 @@ function outputOf({ isTTY = false, columns, env = {}, plain = false }: Told = {}
 
 const coloured = (told: Told): boolean => outputOf(told).output.style.red('x') !== 'x';
 
+describe('a sentence', () => {
+  it('is broken at spaces on a terminal, each line painted, and stays whole on a pipe', async () => {
+    const words = 'the policy is in force with the very next call';
+    const terminal = outputOf({ isTTY: true, columns: 40 });
+    await terminal.output.say(words, (line) => `<${line}>`);
+    assert.equal(terminal.text(), '<the policy is in force with the very>\n<next call>\n');
+    const pipe = outputOf();
+    await pipe.output.say(words);
+    assert.equal(pipe.text(), `${words}\n`);
+  });
+});
+
 describe('colours', () => {
   for (const [told, expected] of [
     [{ isTTY: true }, true],

@@ -26,6 +26,6 @@ export async function answer(
   const granted = await asOperator(context, (ask) => ask('approval.grant', params));
   if (json === true) return stdout.line(toJson({ approval: id, ...granted }));
   const until = formatRecent(granted.expires_at, context.now(), { utc: false }).slice(0, 8);
-  await stdout.line(`approved by ${safe(granted.approver)}: this call, once, until ${until}`);
-  await stderr.line(stderr.style.dim('A caller that was held goes on now; another one has to ask again.'));
+  await stdout.say(`approved by ${safe(granted.approver)}: this call, once, until ${until}`);
+  await stderr.say('A caller that was held goes on now; another one has to ask again.', stderr.style.dim);
 }

@@ -67,7 +67,7 @@ export async function list(context: Context, { all, json, utc = false }: ListOpt
   for (const row of rows) await stdout.line(layout.row(row));
   if (more !== undefined) await stdout.line(`${counted(more, 'older one')} left out`);
   if (waiting > 0)
-    await stderr.line(stderr.style.dim('Look, then answer: tally approvals show ID, approve ID, deny ID'));
+    await stderr.say('Look, then answer: tally approvals show ID, approve ID, deny ID', stderr.style.dim);
 }
 
 function until({ status, expires_at }: ListedApproval, nowMs: number, utc: boolean): string {
@@ -115,10 +115,9 @@ export async function show(
   await stdout.line('');
   for (const line of argumentLines(found, width)) await stdout.line(line);
   if (found.status === 'pending')
-    await stderr.line(
-      stderr.style.dim(
-        `Answer it: tally approvals approve ${id.slice(-END_CHARS)}, or: tally approvals deny ${id.slice(-END_CHARS)}`,
-      ),
+    await stderr.say(
+      `Answer it: tally approvals approve ${id.slice(-END_CHARS)}, or: tally approvals deny ${id.slice(-END_CHARS)}`,
+      stderr.style.dim,
     );
 }
 

@@ -99,7 +99,7 @@ async function replayLog(context: Context, run: string | undefined, options: Rep
   }
   const code = exitCodeOf(done);
   if (options.json === true) await context.stdout.line(toJson({ ...done, exit_code: code }));
-  else for (const line of replayLines(done, context.stdout)) await context.stdout.line(line);
+  else for (const line of replayLines(done, context.stdout)) await context.stdout.say(line);
   if (code !== 0) context.exit(code);
 }
 

@@ -73,7 +73,7 @@ export async function allow(context: Context, text: string, options: AllowOption
     return;
   }
   const what = flags.length === 0 ? named : `${named} (${flags.join(', ')})`;
-  await context.stdout.line(
+  await context.stdout.say(
     done.edited
       ? `allowed ${what}; the policy is now version ${done.version}, in force with the next call`
       : `${what} was allowed already; the policy stays version ${done.version}`,

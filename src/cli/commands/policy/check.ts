@@ -24,12 +24,12 @@ export async function check(context: Context, file: string | undefined, json: bo
     n === undefined || n === 0 ? [] : [counted(n, name.slice(0, -1))],
   );
   const told = [hosts === 0 ? 'no host: every call to one is stopped' : counted(hosts, 'host'), ...parts];
-  await context.stdout.line(
+  await context.stdout.say(
     `${safe(path)}: good. Version ${safe(compiled.version)}, mode ${compiled.mode}, ${told.join(', ')}.`,
   );
   for (const doubt of doubts) context.warn(doubt);
   if (observing)
-    await context.stderr.line('note: observe stops nothing; it needs allow_observe in config.yaml');
+    await context.stderr.say('note: observe stops nothing; it needs allow_observe in config.yaml');
 }
 
 const size = (section: object | undefined): number | undefined =>

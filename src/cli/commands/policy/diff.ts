@@ -113,7 +113,7 @@ async function printChanges(
   changes: readonly PolicyDifference[],
 ): Promise<void> {
   const { style } = stdout;
-  await stderr.line(stderr.style.dim(`# from ${safe(before.name)} to ${safe(after.name)}`));
+  await stderr.say(`# from ${safe(before.name)} to ${safe(after.name)}`, stderr.style.dim);
   if (changes.length === 0)
     return stdout.line(
       before.hash === after.hash ? 'They are the same.' : 'They mean the same; their texts differ.',

@@ -64,7 +64,7 @@ async function print(
   layers: readonly Told[],
 ): Promise<void> {
   const { style, width } = stdout;
-  const { outcome, reason, rule, wanted, retry_after_ms } = decision;
+  const { outcome, reason, rule, wanted } = decision;
   const paint = outcome === 'allow' ? style.green : outcome === 'stop' ? style.red : style.yellow;
   const named = layers.reduce((most, { layer }) => Math.max(most, textWidth(safe(layer))), 0);
   await stdout.line(`${style.bold(paint(outcome))}${reason === undefined ? '' : `  ${safe(reason)}`}`);
@@ -81,17 +81,15 @@ async function print(
   }
   await stdout.line();
   if (wanted !== undefined)
-    await stdout.line(
+    await stdout.say(
       `who may approve: ${wanted.approvers.map(safe).join(', ')}; within ${durationText(wanted.ttl_ms)}`,
     );
-  if (retry_after_ms !== undefined) await stdout.line(`one more fits in ${retry_after_ms} ms`);
   if (decision.enforced === false)
     await stdout.line(style.yellow('only observed: it would go on (mode: observe)'));
-  await stderr.line(
-    stderr.style.dim(
-      from === 'recorder'
-        ? `# by version ${safe(version)}, with what the recorder has counted, switched off and approved; nothing was recorded`
-        : `# by version ${safe(version)} alone: no calls before it, nothing spent, switched off or approved but what you suppose`,
-    ),
+  await stderr.say(
+    from === 'recorder'
+      ? `# by version ${safe(version)}, with what the recorder has counted, switched off and approved; nothing was recorded`
+      : `# by version ${safe(version)} alone: no calls before it, nothing spent, switched off or approved but what you suppose`,
+    stderr.style.dim,
   );
 }

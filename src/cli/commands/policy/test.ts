@@ -141,17 +141,22 @@ async function print(
   for (const [i, row] of rows.entries()) {
     await stdout.line(layout.row(cells[i] ?? []));
     if (!row.good)
-      for (const line of differences(row))
+      for (const line of [...cutName(row, layout.row(cells[i] ?? [])), ...differences(row)])
         for (const part of wrap(safe(line), width === undefined ? undefined : width - 3))
           await stdout.line(`   ${part}`);
   }
   const version = `policy version ${safe(policy.compiled.version)}`;
   if (rows.length > 0) await stdout.line();
-  await stdout.line(
+  await stdout.say(
     failed === 0
       ? `${style.green('✓')} ${counted(rows.length, 'call')} decided as expected by ${version}`
       : `${style.red('✗')} ${failed} of ${counted(rows.length, 'call')} decided otherwise by ${version}`,
   );
+}
+
+/** Its name in full, when the table had no room for it: which one it is has to be found in the file. */
+function cutName({ test: { name } }: Row, shown: string): readonly string[] {
+  return shown.includes(safe(name)) ? [] : [name];
 }
 
 /** What differs, and what was said. */

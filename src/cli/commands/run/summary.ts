@@ -31,14 +31,15 @@ export async function summarise(
       ? green('log verified')
       : red(`log NOT verified (exit code ${exit_code}); what is wrong: tally verify`);
   const parts = [`${run} ${ended} after ${formatDuration(durationMs)}`, describeCounts(counts), verdict];
-  await stderr.line(`${dim('tally:')} ${parts.join(dim(' · '))}`);
-  await stderr.line(
-    dim('tally: seen are calls through TALLY_PROXY_URL; a program that goes its own way is not seen'),
+  await stderr.say(`${dim('tally:')} ${parts.join(dim(' · '))}`);
+  await stderr.say(
+    'tally: seen are calls through TALLY_PROXY_URL; a program that goes its own way is not seen',
+    dim,
   );
-  if (counts.calls > 0) await stderr.line(dim(`tally: look at them: tally log run ${run}`));
+  if (counts.calls > 0) await stderr.say(`tally: look at them: tally log run ${run}`, dim);
   const { tail_url } = await session.ask('status', {});
   if (tail_url !== undefined)
-    await stderr.line(dim(`tally: runs are followed live with tally log tail -f, or at ${safe(tail_url)}`));
+    await stderr.say(`tally: runs are followed live with tally log tail -f, or at ${safe(tail_url)}`, dim);
 }
 
 async function verifyOwn(context: Context) {
