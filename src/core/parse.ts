@@ -20,9 +20,15 @@ const MOST_DEPTH = 2 * LIMITS.jsonDepth;
  */
 const STRING = /"[^"\\]*(?:\\(?:[\s\S]|$)[^"\\]*)*(?:"(\s*:)?|$)/g;
 
-/** Throws SyntaxError as JSON.parse does; also, where names have to be put back, for what is nested too deep to record. */
-export function parseJson(text: string): unknown {
-  if (!text.includes('\\')) return JSON.parse(text);
+/** Of a number, as it was written. */
+export type Revive = (value: unknown, source: string | undefined) => unknown;
+
+/**
+ * Throws SyntaxError as JSON.parse does; also, where names have to be put back, for what is nested too deep to record.
+ * `revive` is put to each value, the inner ones first; what it throws is thrown.
+ */
+export function parseJson(text: string, revive?: Revive): unknown {
+  if (!text.includes('\\')) return parsePlain(text, revive);
   const mark = unusedMark(text);
   const names: string[] = [];
   const plain = text.replace(STRING, (token, colon: string | undefined) => {
@@ -30,13 +36,50 @@ export function parseJson(text: string): unknown {
     names.push(token.slice(0, token.length - colon.length));
     return `"${mark}${names.length - 1}"${colon}`;
   });
-  if (names.length === 0) return JSON.parse(text);
+  if (names.length === 0) return parsePlain(text, revive);
   // A string that is no name is read rightly; a bad escape in one throws here.
   const originals = names.map((name): unknown => JSON.parse(name));
   const nameOf = (name: string): string =>
     name.startsWith(mark) ? String(originals[Number(name.slice(mark.length))]) : name;
-  return restore(JSON.parse(plain), nameOf, 0);
+  return restore(parsePlain(plain, revive), nameOf, 0);
 }
+
+function parsePlain(text: string, revive: Revive | undefined): unknown {
+  if (revive === undefined) return JSON.parse(text);
+  return JSON.parse(text, (_name, value: unknown, context?: { readonly source?: string }) =>
+    revive(value, context?.source),
+  );
+}
+
+/**
+ * Whether an object of this text, which was parsed to `value`, has two members of one name. Parsers differ in which of
+ * the two they take, so what one of them decides on is not what another one does.
+ */
+export function saysTwice(text: string, value: unknown): boolean {
+  let names = 0;
+  for (const [, colon] of text.matchAll(STRING)) if (colon !== undefined) names++;
+  return names !== membersIn(value);
+}
+
+function membersIn(value: unknown): number {
+  let members = 0;
+  const left: unknown[] = [value];
+  for (let at = left.pop(); at !== undefined; at = left.pop()) {
+    if (typeof at !== 'object' || at === null) continue;
+    const inside = Object.values(at);
+    if (!Array.isArray(at)) members += inside.length;
+    for (const one of inside) if (typeof one === 'object' && one !== null) left.push(one);
+  }
+  return members;
+}
+
+/** A text without it holds no whole number beyond 2^53, and none that is too large for a number. */
+export const LONG_NUMBER = /\d{16}|\d[eE][+-]?\d/;
+
+/** False for a number that is not what was written: a double has lost digits of it, and two amounts would look like one. */
+export const isExact = (value: unknown): boolean =>
+  typeof value !== 'number' ||
+  (Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value)));
 
 /** A beginning that no name of this text has. */
 function unusedMark(text: string): string {

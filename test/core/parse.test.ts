@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { canonicalize } from '../../src/core/canonical.ts';
-import { parseJson } from '../../src/core/parse.ts';
+import { isExact, parseJson, saysTwice } from '../../src/core/parse.ts';
 import { anyJson } from './entries.ts';
 
 /** Pairs that V8 confuses when the first was parsed before: each with a first member of its own. */
@@ -21,6 +21,25 @@ describe('parseJson', () => {
       parseJson(before);
       assert.equal(JSON.stringify(parseJson(text)), text);
     }
+  });
+
+  it('does so too when it tells how numbers were written', () => {
+    for (const [before, text] of PAIRS) {
+      const wide = (one: string): string => one.replace(/:(\d)/, ':1234567890123456789$1');
+      JSON.parse(before);
+      parseJson(wide(before), (value) => value);
+      const read = parseJson(wide(text), (value, source) => (isExact(value) ? value : source));
+      assert.equal(JSON.stringify(read), wide(text).replace(/\d{20}/, '"$&"'));
+    }
+  });
+
+  it('tells a text that says a member twice, however it is written', () => {
+    const twice = (text: string): boolean => saysTwice(text, parseJson(text));
+    for (const text of ['{"a":1,"a":1}', '[{"b":{"a":1,"\\u0061" :2}}]', '{"__proto__":1,"__proto__":1}'])
+      assert.equal(twice(text), true, text);
+    for (const text of ['{"a":{"a":1}}', '[{"a":1},{"a":1}]', '{"a":"\\"a\\":","b":"x:"}', '"a"', '{}'])
+      assert.equal(twice(text), false, text);
+    fc.assert(fc.property(anyJson, (value) => !twice(JSON.stringify(value))));
   });
 
   it('gives back every canonical text, in any order of texts', () => {

@@ -3,49 +3,17 @@
  * parsers may read differently (a member twice) have no facts: a rule that needs one then stops the call.
  */
 import { decodeUtf8 } from '../../core/bytes.ts';
-import { parseJson } from '../../core/parse.ts';
+import { isExact, LONG_NUMBER, parseJson, saysTwice } from '../../core/parse.ts';
 import type { BodyBefore } from './before.ts';
 import type { ControlHeaders } from './headers.ts';
 
 const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
-/** A string of JSON, and the colon that makes it a name. */
-const STRING = /"[^"\\]*(?:\\[\s\S][^"\\]*)*"(\s*:)?/g;
-/** Digits that a double may not hold. */
-const LONG_NUMBER = /\d{16}/;
-
-interface ParseContext {
-  readonly source?: string;
-}
-const withSource = JSON as unknown as {
-  parse(text: string, reviver: (key: string, value: unknown, context: ParseContext) => unknown): unknown;
-};
-
-function membersIn(value: unknown): number {
-  let members = 0;
-  const left: unknown[] = [value];
-  for (let at = left.pop(); at !== undefined; at = left.pop()) {
-    if (typeof at !== 'object' || at === null) continue;
-    const inside = Object.values(at);
-    if (!Array.isArray(at)) members += inside.length;
-    for (const one of inside) if (typeof one === 'object' && one !== null) left.push(one);
-  }
-  return members;
-}
-
-function namesIn(text: string): number {
-  let names = 0;
-  for (const [, colon] of text.matchAll(STRING)) if (colon !== undefined) names++;
-  return names;
-}
 
 function jsonOf(text: string): unknown {
   const value = parseJson(text);
-  if (namesIn(text) !== membersIn(value)) return undefined;
-  if (!LONG_NUMBER.test(text)) return value;
-  // As it was written: a double has lost digits of it, and two amounts would look like one.
-  return withSource.parse(text, (_key, item, { source }) =>
-    typeof item === 'number' && Number.isInteger(item) && !Number.isSafeInteger(item) ? source : item,
-  );
+  if (saysTwice(text, value)) return undefined;
+  // As it was written where it is not exact.
+  return LONG_NUMBER.test(text) ? parseJson(text, (one, source) => (isExact(one) ? one : source)) : value;
 }
 
 /** A field that comes twice is left out: nobody can say which of the two counts. */

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { decodeUtf8 } from '../../core/bytes.ts';
 import { LIMITS } from '../../core/limits.ts';
-import { parseJson } from '../../core/parse.ts';
+import { isExact, LONG_NUMBER, parseJson, saysTwice } from '../../core/parse.ts';
 import { ApiError, busy } from './reply.ts';
 
 export interface Bodies {
@@ -82,10 +82,7 @@ export function jsonOf(request: IncomingMessage, bytes: Buffer): unknown {
     );
   const text = decodeUtf8(bytes);
   try {
-    if (text !== undefined) {
-      refuseInexact(text);
-      return parseJson(text);
-    }
+    if (text !== undefined) return exactJson(text);
   } catch (error) {
     if (error instanceof ApiError) throw error;
     // Told below.
@@ -93,23 +90,27 @@ export function jsonOf(request: IncomingMessage, bytes: Buffer): unknown {
   throw new ApiError(400, 'bad_json', 'the body is not JSON in UTF-8', 'check it with a JSON parser');
 }
 
-/** Long runs of digits are looked at; what has none holds no number that JSON.parse would alter. */
-const LONG_NUMBER = /\d{16}/;
-
 /**
  * A whole number beyond 2^53 is not what was written once it is parsed: two amounts would have one hash, and an approval
- * of the one would let the other through.
+ * of the one would let the other through. Of a member that comes twice nobody can say which of the two will be done.
  */
-function refuseInexact(text: string): void {
-  if (!LONG_NUMBER.test(text)) return;
-  JSON.parse(text, (_name, value: unknown, context?: { readonly source?: string }) => {
-    if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value))
-      throw new ApiError(
-        400,
-        'bad_request',
-        `the number ${context?.source?.slice(0, 40) ?? ''} cannot be told from its neighbours`,
-        'write whole numbers beyond 2^53 as strings',
-      );
-    return value;
-  });
+function exactJson(text: string): unknown {
+  const value = LONG_NUMBER.test(text) ? parseJson(text, requireExact) : parseJson(text);
+  if (!saysTwice(text, value)) return value;
+  throw new ApiError(
+    400,
+    'bad_request',
+    'an object of the body has two members of one name',
+    'say each once: parsers differ in which of the two they take',
+  );
+}
+
+function requireExact(value: unknown, source = ''): unknown {
+  if (isExact(value)) return value;
+  throw new ApiError(
+    400,
+    'bad_request',
+    `the number ${source.slice(0, 40)} cannot be told from its neighbours`,
+    'write whole numbers beyond 2^53 as strings',
+  );
 }

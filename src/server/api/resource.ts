@@ -30,9 +30,12 @@ export interface Route {
   readonly public?: true;
   /** Throws `ApiError`, and what the recorder throws. */
   handle(asked: Asked): Promise<Reply>;
-  /** Puts on record that a body was not read to its end: too large, too slow, or none. Gives what the answer says of it. */
+  /** Puts on record that a body could not be read: too large, too slow, or of two meanings. Gives what the answer says of it. */
   unread?(caller: Caller, error: ApiError): Promise<ApiError>;
 }
+
+/** What says nothing of any action: no JSON, by its own word or by ours, and a body that is to come later. */
+const UNSAID: ReadonlySet<string> = new Set(['bad_json', 'busy', 'unsupported_media_type']);
 
 const API = /^\/v1\/(?!tail$)/;
 
@@ -59,15 +62,15 @@ export function apiResource(options: {
     const asksWithout = route.public === true;
     const caller = asksWithout ? { claims: {}, isOwn } : callerOf(request, isOwn);
     if (active > LIMITS.apiRequests) throw busy();
-    const body = route.method === 'POST' ? jsonOf(request, await read(request, route, caller)) : undefined;
+    const body = route.method === 'POST' ? await read(request, route, caller) : undefined;
     return route.handle({ caller, id, query: new URLSearchParams(search), body });
   }
 
-  async function read(request: IncomingMessage, route: Route, caller: Caller): Promise<Buffer> {
+  async function read(request: IncomingMessage, route: Route, caller: Caller): Promise<unknown> {
     try {
-      return await bodies.read(request, route.most ?? LIMITS.apiBodyBytes);
+      return jsonOf(request, await bodies.read(request, route.most ?? LIMITS.apiBodyBytes));
     } catch (error) {
-      if (!(error instanceof ApiError) || error.status === 429 || route.unread === undefined) throw error;
+      if (!(error instanceof ApiError) || UNSAID.has(error.code) || route.unread === undefined) throw error;
       throw await route.unread(caller, error);
     }
   }

@@ -99,8 +99,29 @@ describe('POST /v1/decisions', () => {
     const { ask } = await stage(t);
     const text = (n: string): string => `{"action":{"name":"pay"},"args":{"amount":${n}}}`;
     assert.equal((await ask('/v1/decisions', text('9007199254740993'))).status, 400);
+    for (const other of ['90071992547409.93e2', '9.007199254740993e15', '-1e400'])
+      assert.equal((await ask('/v1/decisions', text(other))).status, 400, other);
     assert.equal((await ask('/v1/decisions', text('"9007199254740993"'))).status, 200);
+    assert.equal((await ask('/v1/decisions', text('1.5e3'))).status, 200);
     assert.equal((await ask('/v1/decisions', text('0.1000000000000000055'))).status, 200);
+  });
+
+  it('a body that says a member twice is refused, and that is on record', async (t) => {
+    const { ask, entries } = await stage(t);
+    const twice = [
+      '{"action":{"name":"pay"},"args":{"amount":1,"amount":9000}}',
+      '{"action":{"name":"pay"},"args":[{"amount":1,"am\\u006funt":9000}]}',
+      '{"action":{"name":"pay"},"args":{"__proto__":1,"__proto__":2}}',
+    ];
+    for (const body of [...twice, `{"requests":[${twice[0]}]}`]) {
+      const path = body.startsWith('{"r') ? '/v1/decisions/batch' : '/v1/decisions';
+      const { status, body: said } = await ask(path, body);
+      assert.deepEqual([status, said.error.code], [400, 'bad_request'], body);
+      assert.match(said.error.message, /two members/);
+    }
+    assert.equal(entries('decision.made').length, 4);
+    const once = '{"action":{"name":"pay"},"args":{"a\\n":1,"a":{"a":2},"b":"\\"a\\":1,\\"a\\":2"}}';
+    assert.equal((await ask('/v1/decisions', once)).status, 200);
   });
 
   it('arguments of ten megabytes, and arguments nested without end, are refused in bounded time', async (t) => {
