@@ -102,7 +102,7 @@ const citing = [
 const policies = [
   defaultPolicyText(),
   'version: "1"\nidentity: { anonymous: allow }\nallowlist:\n  - api.example.com\n  - host: "*.example.org"\n    ports: [443, 8443]\n',
-  'version: "1"\nfacts: { amount: args.amount }\nroles: { a: { scopes: [x.y], inherits: [b] }, b: { scopes: ["z.*"] } }\nusers: { u: { roles: [a], email: a@b.c, interactive: { permission: stop, rate: 6/10s }, tools: { t: { api: {} } } } }\ntools: { t: { required_scopes: [x.y], writes: false } }\nrules: [{ id: r, when: \'action.name == "t" && facts.amount > 1.0 || actor.roles.exists(x, x == "a")\', decision: approval_required, approvers: [role:a], ttl: 5m }]\nlimits: { global: 1/s, burst: 2 }\nbudgets: { max_usd: 0.5 }\napprovals: { hold: 5s }\n',
+  'version: "1"\nfacts: { amount: args.amount }\nroles: { a: { scopes: [x.y], inherits: [b] }, b: { scopes: ["z.w"] } }\nusers: { u: { roles: [a], email: a@b.c, interactive: { permission: stop, rate: 6/10s }, tools: { t: { api: {} } } } }\ntools: { t: { required_scopes: [x.y], writes: false } }\nrules: [{ id: r, when: \'action.name == "t" && facts.amount > 1.0 || actor.roles.exists(x, x == "a")\', decision: approval_required, approvers: [role:a], ttl: 5m }]\nlimits: { global: 1/s, burst: 2 }\nbudgets: { max_usd: 0.5 }\napprovals: { hold: 5s }\n',
   '{"version":"1","allowlist":["*.a.example",{"host":"b.example","paths":["/x/**"],"methods":["GET"]}],"agents":{"x":{"tools":["a*"],"hosts":["c.example:443"]}},"rules":[{"id":"r","when":"has(facts.a)","decision":"stop"}],"facts":{"a":"args.b.0"}}',
   'version: "1"\na: &a [x, x]\nb: &b [*a, *a, *a]\nallowlist: *b\n',
 ];
