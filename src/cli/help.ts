@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { wrap } from './output/width.ts';
 
 /** Examples before everything else: [command line, what it does]. */
 export function examples(
@@ -24,4 +25,46 @@ export function wholeNumber(least: number): (text: string) => number {
     }
     return n;
   };
+}
+
+/** `  term    what it does`, as options, commands and examples have it. */
+const ITEM = /^( {2}\S.*?) {2,}(\S.*)$/;
+const BELOW = ' '.repeat(6);
+
+/**
+ * Help for a terminal of `width` columns: no word is broken. Of an item that does not fit into a line the text stands
+ * below it; a paragraph with a line that does not fit is set anew. What fits stays as it is.
+ */
+export function foldHelp(text: string, width: number | undefined): string {
+  if (width === undefined) return text;
+  const folded: string[] = [];
+  let paragraph: string[] = [];
+  const end = (): void => {
+    const fits = paragraph.every((line) => line.length <= width);
+    folded.push(...(fits ? paragraph : wrap(paragraph.join(' '), width)));
+    paragraph = [];
+  };
+  for (const line of text.split('\n')) {
+    if (/^\S/.test(line)) paragraph.push(line);
+    else {
+      end();
+      folded.push(...(line.length <= width ? [line] : foldedItem(line, width)));
+    }
+  }
+  end();
+  return folded.join('\n');
+}
+
+function foldedItem(line: string, width: number): string[] {
+  const [, term, what] = ITEM.exec(line) ?? [];
+  if (term === undefined || what === undefined) {
+    const indent = /^ */.exec(line)?.[0] ?? '';
+    return wrap(line.trimStart(), width - indent.length).map((part) => indent + part);
+  }
+  const [first = '', ...more] = wrap(term.trimStart(), width - 4);
+  return [
+    `  ${first}`,
+    ...more.map((part) => `    ${part}`),
+    ...wrap(what, width - BELOW.length).map((part) => BELOW + part),
+  ];
 }

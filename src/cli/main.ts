@@ -57,7 +57,7 @@ function helpOf(args: readonly string[]): readonly string[] {
 }
 
 async function run(args: readonly string[], context: Context): Promise<void> {
-  const [{ Command, CommanderError }, { examples }] = await Promise.all([
+  const [{ Command, CommanderError }, { examples, foldHelp }] = await Promise.all([
     import('commander'),
     import('./help.ts'),
   ]);
@@ -82,7 +82,7 @@ async function run(args: readonly string[], context: Context): Promise<void> {
 
   let complaint = '';
   adopt(program, {
-    writeOut: (text) => void context.stdout.write(text),
+    writeOut: (text) => void context.stdout.write(foldHelp(text, context.stdout.width)),
     writeErr: (text) => {
       complaint += text;
     },
