@@ -23,12 +23,12 @@ export interface Guard {
 }
 
 export function createGuard(recorder: LocalRecorder, operator: OperatorGate): Guard {
-  async function refusal(client: Client, op: Op): Promise<string | undefined> {
+  async function refusal(client: Client, op: Op, params?: unknown): Promise<string | undefined> {
     if (client.run_token !== undefined) return 'it was asked from inside a recorded run';
     if (client.detected !== undefined) return `it was asked by a coding agent (${client.detected.agent})`;
     const refused = operatorRefusal(recorder, client, op);
     if (refused !== undefined) return refused;
-    if (!(await operator.isProtected())) return undefined;
+    if (isOwnWord(op, params, client) || !(await operator.isProtected())) return undefined;
     if (client.operator_token === undefined) return 'the operator passphrase was not given';
     return (await operator.check(client.operator_token)) ? undefined : 'the operator token is not good';
   }
@@ -50,7 +50,7 @@ export function createGuard(recorder: LocalRecorder, operator: OperatorGate): Gu
   return {
     refusal,
     async require(op, params, client) {
-      const why = await refusal(client, op);
+      const why = await refusal(client, op, params);
       if (why === undefined) return;
       const about = { type: TYPE_OF[op] ?? 'error', ...whose(client), ...aboutSecret(op, params) };
       await recordStop(recorder, client, about, denied(op, why));
@@ -67,6 +67,16 @@ export function createGuard(recorder: LocalRecorder, operator: OperatorGate): Gu
       });
     },
   };
+}
+
+/**
+ * What people say for themselves, each by a token that the operator gave to them, passphrase and all: the passphrase is
+ * one person's, and whoever approves what that person's agents ask for is another one. To stop something takes none.
+ */
+function isOwnWord(op: Op, params: unknown, { checked }: Client): boolean {
+  if (checked === undefined) return false;
+  if (op === 'approval.grant' || op === 'approval.deny') return true;
+  return op === 'kill.set' && (params as OpParams<'kill.set'> | undefined)?.on === true;
 }
 
 function aboutSecret(op: Op, params: unknown): Pick<Event, 'secret' | 'action'> {

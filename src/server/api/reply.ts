@@ -86,7 +86,10 @@ export function errorReply(error: unknown): Reply | undefined {
   if (!isTallyError(error)) return undefined;
   const { code, message, hint = 'spec/api.md describes the requests' } = error;
   const status = STATUS[code];
-  return status === undefined ? undefined : { status, body: { error: { code, message, hint } } };
+  if (status === undefined) return undefined;
+  // As it is called where the API itself refuses it.
+  const told = code === 'OPERATOR_REQUIRED' ? code.toLowerCase() : code;
+  return { status, body: { error: { code: told, message, hint } } };
 }
 
 export const INTERNAL: Reply = {

@@ -20,8 +20,8 @@ interface Shop extends Stage {
   refund(amount: number, who?: Record<string, string>): ReturnType<Stage['ask']>;
 }
 
-async function shop(t: TestContext): Promise<Shop> {
-  const made = await stage(t, { policy: POLICY, operator: { token: 'opr_right' } });
+async function shop(t: TestContext, operator: { protected?: boolean } = {}): Promise<Shop> {
+  const made = await stage(t, { policy: POLICY, operator: { token: 'opr_right', ...operator } });
   const clerk = bearer(await made.token('refund-bot', { user_id: 'u_clerk' }));
   const boss = bearer(await made.token('boss-desk', { user_id: 'u_boss', scopes: ['tally.operator'] }));
   return {
@@ -79,6 +79,25 @@ describe('approvals over HTTP', () => {
     assert.equal(taken.body.decision.outcome, 'approval_required');
     assert.notEqual(taken.body.approval_id, id);
     assert.equal((await refund(250)).body.proceed, true, 'it is still there for who asked');
+  });
+
+  it('with a passphrase a person answers and stops things by their own token, and does nothing else', async (t) => {
+    const { ask, refund, boss, clerk, handle, entries } = await shop(t, { protected: true });
+    const id = (await refund(250)).body.approval_id;
+    assert.equal((await ask(`/v1/approvals/${id}`, { decision: 'grant' }, clerk)).status, 403);
+    assert.equal((await ask(`/v1/approvals/${id}`, { decision: 'grant' }, boss)).status, 200);
+    assert.equal((await refund(250)).body.proceed, true);
+    const kill = { scope: 'global', on: true, reason: 'odd' };
+    assert.equal((await ask('/v1/kill', kill, clerk)).status, 403);
+    assert.equal((await ask('/v1/kill', kill, boss)).status, 200);
+    const on = await ask('/v1/kill', { ...kill, on: false }, boss);
+    assert.deepEqual([on.status, on.body.error.code], [403, 'operator_required']);
+    assert.equal((await ask('/v1/kill', { ...kill, on: false }, bearer('opr_right'))).status, 200);
+    const other = (await refund(300)).body.approval_id;
+    await assert.rejects(handle('approval.grant', { id: other }, { surface: 'cli', user: 'u_boss' }), {
+      code: 'OPERATOR_REQUIRED',
+    });
+    assert.equal(entries().at(-1)?.decision?.reason, 'role_denied');
   });
 
   it('waiting for one ends when a person answers', async (t) => {

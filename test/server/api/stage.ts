@@ -111,8 +111,10 @@ export async function stage(t: TestContext, options: StageOptions = {}): Promise
     },
     entries: (type) => entriesOf(box.disk).filter((entry) => type === undefined || entry.type === type),
     async token(agent, more = {}) {
-      await handle('agent.register', { agent_id: agent }, PERSON);
-      return (await handle('token.issue', { agent_id: agent, ...more }, PERSON)).token;
+      const operator_token = options.operator?.token;
+      const by = operator_token === undefined ? PERSON : { ...PERSON, operator_token };
+      await handle('agent.register', { agent_id: agent }, by);
+      return (await handle('token.issue', { agent_id: agent, ...more }, by)).token;
     },
     async again() {
       await close();
