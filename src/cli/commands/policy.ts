@@ -152,6 +152,7 @@ function questions(command: Command, context: Context): void {
       .addHelpText('after', DIFF_HELP),
     [
       ['tally policy diff', 'what an edit would change'],
+      ['tally policy diff now new.yaml', 'what another file would change'],
       ['tally policy diff old.yaml new.yaml --text', 'two files'],
       ['tally policy diff 2026-11-20.1 now', 'two versions of the history'],
     ],

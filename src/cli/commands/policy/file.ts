@@ -21,9 +21,10 @@ export async function readPolicyText(context: Context, file: string): Promise<st
     if (isTallyError(error)) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
     const missing = code === 'ENOENT';
+    const own = file === context.paths.policyFile;
     throw new TallyError(missing ? 'NOT_FOUND' : 'BAD_CONFIG', `cannot read the policy ${file} (${code})`, {
       hint: missing
-        ? '`tally init` makes one that allows nothing yet'
+        ? `\`tally policy init${own ? '' : ' FILE'}\` makes one that allows nothing yet`
         : `ls -l '${file}' shows who may read it`,
     });
   }
