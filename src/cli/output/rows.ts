@@ -73,7 +73,9 @@ function decisionCell({ decision, reasonCode, enforced }: Facts, style: Style): 
 }
 
 function statusCell({ status, statusCode, phase }: Facts, style: Style, raw: boolean): Cell {
-  if (statusCode !== undefined) return { text: String(statusCode), paint: codePaint(statusCode, style) };
+  // What the caller was told when its call was cut; the upstream never answered that.
+  if (statusCode !== undefined && status !== 'aborted')
+    return { text: String(statusCode), paint: codePaint(statusCode, style) };
   if (status !== undefined) return { text: safe(status), paint: statusPaint(status, style) };
   // A call whose end is not in the log yet.
   return { text: phase === 'pre_exec' && !raw ? 'open' : '', paint: style.yellow };
