@@ -69,6 +69,11 @@ describe('what tally call says of a refusal', () => {
     assert.equal(told(403, 'killed', 'switched off').hint, 'tally kill status');
   });
 
+  it('leads to who said no', () => {
+    const { hint } = told(403, 'policy_approval_denied', 'a person was asked, and said no');
+    assert.match(hint ?? '', /^tally approvals list --all /);
+  });
+
   it('says which bodies can be read when arguments were streamed past', () => {
     assert.match(told(403, 'args_unavailable', 'streamed').hint ?? '', /as JSON or as a form/);
   });

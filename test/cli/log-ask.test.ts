@@ -360,6 +360,13 @@ describe('tally log show', () => {
     assert.match(stdout, /approval +granted, and the call went on\n.*asked +entry \d+/);
   });
 
+  it('tells who said no, and what they said with it', async () => {
+    const shown = await Promise.all(story.asked.map((asked) => log('show', String(asked))));
+    const denied = shown.map(({ stdout }) => stdout).filter((text) => /^ +denied +entry /m.test(text));
+    assert.ok(denied.length > 0);
+    for (const text of denied) assert.match(text, /denied +entry \d+ .* by \w+ +“not before the audit”\n/);
+  });
+
   it('works without an index, and says what it then cannot tell', async () => {
     const [asked = -1] = story.asked;
     const id = entries[asked]?.id ?? '';

@@ -55,10 +55,11 @@ export async function list(context: Context, { all, json, utc = false }: ListOpt
   const layout = layOut(
     [
       { header: 'ID' },
-      { header: 'STATE', optional: 2 },
+      // Of those that wait the state goes without saying; of all, when they ended does.
+      { header: 'STATE', ...(all === true ? {} : { optional: 2 }) },
       { header: 'WHO', shrinkTo: 6, optional: 1 },
       { header: 'WHAT', shrinkTo: 12, cut: 'middle', weight: 2 },
-      { header: 'UNTIL' },
+      { header: 'UNTIL', ...(all === true ? { optional: 2 } : {}) },
     ],
     rows,
     stdout.width,

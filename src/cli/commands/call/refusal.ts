@@ -84,6 +84,9 @@ function mendOf(
           ? 'tally approvals list'
           : `tally approvals show ${approval}; tally approvals approve ${approval}; then the same call again`,
       );
+    case 'policy_approval_denied':
+    case 'approval_expired':
+      return operator('tally approvals list --all (who said no and why: tally log show ID)');
     case 'killed_global':
     case 'killed_tenant':
     case 'killed_agent':

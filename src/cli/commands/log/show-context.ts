@@ -122,6 +122,10 @@ function approvalLines({ state, links, cut }: ApprovalChain, options: TextOption
   ]);
 }
 
+/** What somebody said when they answered. */
+const quoted = (reason: string | undefined): string | undefined =>
+  reason === undefined ? undefined : `“${safe(reason)}”`;
+
 function linkTexts(link: ChainLink, { style, zone }: TextOptions): readonly string[] {
   const { role, entry, index, end } = link;
   const who = textAt(entry, 'actor', 'user', 'id') ?? textAt(entry, 'actor', 'agent_id');
@@ -132,6 +136,7 @@ function linkTexts(link: ChainLink, { style, zone }: TextOptions): readonly stri
     ts === undefined ? undefined : style.dim(safe(formatTime(ts, zone))),
     who === undefined ? undefined : `by ${safe(who)}`,
     counts ? undefined : style.yellow('self-reported: it answers nothing'),
+    role === 'grant' || role === 'deny' ? quoted(textAt(entry, 'reason')) : undefined,
   ]);
   if (end === undefined) return [begun];
   const code = numberAt(end.entry, 'outcome', 'status_code');
