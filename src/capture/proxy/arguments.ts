@@ -1,8 +1,9 @@
 /**
  * What can be read of a call's arguments: for the facts of the policy, and to show a person what is asked. Texts that two
- * parsers may read differently (a member twice) have no facts: a rule that needs one then stops the call.
+ * parsers may read differently (a member twice) cannot be read: a rule that needs a fact then stops the call.
  */
 import { decodeUtf8 } from '../../core/bytes.ts';
+import { UNREADABLE } from '../../core/governance/facts.ts';
 import { isExact, LONG_NUMBER, parseJson, saysTwice } from '../../core/parse.ts';
 import type { BodyBefore } from './before.ts';
 import type { ControlHeaders } from './headers.ts';
@@ -11,27 +12,32 @@ const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
 
 function jsonOf(text: string): unknown {
   const value = parseJson(text);
-  if (saysTwice(text, value)) return undefined;
+  if (saysTwice(text, value)) return UNREADABLE;
   // As it was written where it is not exact.
   return LONG_NUMBER.test(text) ? parseJson(text, (one, source) => (isExact(one) ? one : source)) : value;
 }
 
-/** A field that comes twice is left out: nobody can say which of the two counts. */
-function fieldsOf(text: string): Record<string, string> {
-  const found = new Map<string, string | undefined>();
-  for (const [name, value] of new URLSearchParams(text)) found.set(name, found.has(name) ? undefined : value);
-  return Object.fromEntries([...found].filter((pair): pair is [string, string] => pair[1] !== undefined));
+/** A field that comes twice is a list, and so no fact: nobody can say which of the two counts. */
+function fieldsOf(text: string): Record<string, string | readonly string[]> {
+  const found = new Map<string, string | string[]>();
+  for (const [name, value] of new URLSearchParams(text)) {
+    const before = found.get(name);
+    if (Array.isArray(before)) before.push(value);
+    else found.set(name, before === undefined ? value : [before, value]);
+  }
+  return Object.fromEntries(found);
 }
 
-/** Undefined: there is no body, or none that can be read without doubt. Never throws. */
+/** Undefined: there is no body. `UNREADABLE`: none that can be read without doubt. Never throws. */
 export function readArguments({ contentType = '' }: ControlHeaders, { whole }: BodyBefore): unknown {
-  const text = whole === undefined || whole.length === 0 ? undefined : decodeUtf8(whole);
-  if (text === undefined) return undefined;
+  if (whole === undefined || whole.length === 0) return undefined;
+  const text = decodeUtf8(whole);
+  if (text === undefined) return UNREADABLE;
   try {
     return FORM_TYPE.test(contentType) ? fieldsOf(text) : jsonOf(text);
   } catch {
     // Not JSON, or nested too deep: what it means is the upstream's to say.
-    return undefined;
+    return UNREADABLE;
   }
 }
 
@@ -42,23 +48,11 @@ export function shownCall(control: ControlHeaders, before: BodyBefore, body: unk
   return {
     method,
     url: target === undefined ? '' : `${target.origin}${target.path}`,
-    ...(target === undefined || target.search === '' ? {} : { query: queryOf(target.search) }),
-    ...(body !== undefined
+    ...(target === undefined || target.search === '' ? {} : { query: fieldsOf(target.search.slice(1)) }),
+    ...(body !== undefined && body !== UNREADABLE
       ? { body }
       : args.kind === 'whole' && whole !== undefined
         ? { body_bytes: whole.length, body_sha256: args.sha256 }
         : {}),
   };
-}
-
-function queryOf(search: string): Record<string, string | readonly string[]> {
-  const found = new Map<string, string | string[]>();
-  for (const [name, value] of new URLSearchParams(search)) {
-    const before = found.get(name);
-    found.set(
-      name,
-      before === undefined ? value : [...(typeof before === 'string' ? [before] : before), value],
-    );
-  }
-  return Object.fromEntries(found);
 }

@@ -197,6 +197,34 @@ test('facts come from JSON and forms that can be read in one way only, and never
   assert.equal(s.up.count(), 1);
 });
 
+test('a rule that asks whether there is an amount is not passed by one in an odd form', async (t) => {
+  const guarded = RULES.replace('facts.amount >', 'has(facts.amount) && facts.amount >');
+  const s = await scene(t, guarded.replace('approval_required', 'stop'));
+  const form = 'application/x-www-form-urlencoded';
+  const odd: [string, string?][] = [
+    ['{"amount":1,"amount":99999}'],
+    ['{"amount":[99999]}'],
+    ['{"amount":{"value":99999}}'],
+    [`{"amount":"${'0'.repeat(70)}99999"}`],
+    ['{"amount":1e400}'],
+    ['[{"amount":99999}]'],
+    ['{"amount":99999} // so much'],
+    ['amount=1&amount=99999', form],
+  ];
+  for (const [body, type] of odd) {
+    const { status, json } = await s.post(body, {}, type);
+    assert.equal(status, 403, body);
+    assert.equal(json().reason, 'rule_error', body);
+  }
+  assert.equal(s.up.count(), 0);
+  for (const body of ['{"amount":99}', '{"other":[1]}', '{"amount":null}', ''])
+    assert.equal((await s.post(body)).status, 200, body);
+  const many = 'a=&'.repeat(300_000);
+  const started = performance.now();
+  assert.equal((await s.post(many, {}, form)).status, 200);
+  assert.ok(performance.now() - started < 5_000);
+});
+
 test('a rate limit is a 429 that says when to come back', async (t) => {
   const s = await scene(t, 'limits: { per_agent: 2/10s }\n');
   assert.equal((await s.post('{}')).status, 200);

@@ -66,11 +66,18 @@ const readable = (value: unknown): value is string | number | boolean =>
 
 const UNREAD: Failure = { failure: 'the arguments could not be read', unread: true };
 
+/** Of what is there and is no fact nothing can be said, not that it is missing either. */
+const odd = (name: string): Failure => ({
+  failure: `the fact ${shown(name)} is no number, true or false, or short text`,
+});
+
 function fact(name: string): Run {
+  const unreadable = odd(name);
   const missing: Failure = { failure: `the call has no fact ${shown(name)}`, missing: name };
   return ({ bindings: { facts } }) => {
     if (facts === undefined) return UNREAD;
     const value = Object.hasOwn(facts, name) ? facts[name] : undefined;
+    if (value === null) return unreadable;
     return readable(value) ? value : missing;
   };
 }
@@ -90,10 +97,14 @@ export function fieldPart(root: string, name: string, offset: number, reads: Rea
 export function hasPart(root: string, name: string, offset: number, reads: Reads): Part {
   if (root === 'facts') {
     checkFact(name, offset, reads);
+    const unreadable = odd(name);
     return {
       kind: 'bool',
-      run: ({ bindings: { facts } }) =>
-        facts === undefined ? UNREAD : Object.hasOwn(facts, name) && readable(facts[name]),
+      run: ({ bindings: { facts } }) => {
+        if (facts === undefined) return UNREAD;
+        const value = Object.hasOwn(facts, name) ? facts[name] : undefined;
+        return value === null ? unreadable : readable(value);
+      },
     };
   }
   const from = root === 'action' ? 'action' : 'actor';
