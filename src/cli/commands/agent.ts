@@ -57,12 +57,21 @@ export function build(context: Context): Command {
 
 function token(context: Context): Command {
   const command = new Command('token').description('Tokens that prove an agent’s name.');
-  boundOptions(
-    command
-      .command('issue')
-      .description('Issues a token. It is printed once and stored nowhere.')
-      .argument('<name>', 'a registered agent')
-      .option('--user <id>', 'on whose behalf its calls are: a user or a service account of the policy'),
+  examples(
+    boundOptions(
+      command
+        .command('issue')
+        .description('Issues a token. It is printed once and stored nowhere.')
+        .argument('<name>', 'a registered agent')
+        .option('--user <id>', 'on whose behalf its calls are: a user or a service account of the policy'),
+    ),
+    [
+      ['tally agent token issue refund-bot --user u_17 --expires 30d', 'for an agent'],
+      [
+        'tally agent token issue console-of-bob --user u_18 --scope tally.operator',
+        'for a person, who answers approvals with it',
+      ],
+    ],
   )
     .option('--expires <span>', 'how long it is good: 12h, 30d (default: until it is revoked)')
     .option('--label <text>', 'to tell tokens apart')
