@@ -6,7 +6,7 @@ export const API_LIMITS = {
   apiBatchBytes: 8 * 1024 * 1024,
   /** Requests in one batch: each costs a decision and an entry, and all are answered together. */
   apiBatchItems: 256,
-  /** Bodies of all requests that are being read: beyond it a client is told to come back, and memory stays bounded. */
+  /** Bodies of all requests that are being read or answered: beyond it a client is told to come back. */
   apiBodiesBytes: 64 * 1024 * 1024,
   /** A client that sends nothing more of its body for this long is let go. */
   apiBodyIdleMs: 10_000,

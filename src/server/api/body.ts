@@ -5,9 +5,15 @@ import { LIMITS } from '../../core/limits.ts';
 import { isExact, LONG_NUMBER, parseJson, saysTwice } from '../../core/parse.ts';
 import { ApiError, busy } from './reply.ts';
 
+export interface Body {
+  readonly bytes: Buffer;
+  /** To be called once what was made of it is of no more use: until then it takes its part of what all may take. */
+  readonly done: () => void;
+}
+
 export interface Bodies {
   /** At most `most` bytes. Throws `ApiError`; the connection is then closed behind the answer. */
-  read(request: IncomingMessage, most: number): Promise<Buffer>;
+  read(request: IncomingMessage, most: number): Promise<Body>;
 }
 
 const CLOSE = { headers: { Connection: 'close' } } as const;
@@ -35,11 +41,17 @@ export function createBodies(): Bodies {
           settle();
           reject(new ApiError(408, 'timeout', 'the body did not come in time', 'send it again', CLOSE));
         }, LIMITS.apiBodyIdleMs);
-        const settle = (): void => {
-          clearTimeout(idle);
+        const done = (): void => {
           held -= bytes;
           bytes = 0;
+        };
+        const leave = (): void => {
+          clearTimeout(idle);
           request.off('data', take).off('end', end).off('close', gone).off('error', gone);
+        };
+        const settle = (): void => {
+          leave();
+          done();
         };
         const take = (chunk: Buffer): void => {
           idle.refresh();
@@ -56,8 +68,8 @@ export function createBodies(): Bodies {
           } else chunks.push(chunk);
         };
         const end = (): void => {
-          settle();
-          resolve(Buffer.concat(chunks));
+          leave();
+          resolve({ bytes: Buffer.concat(chunks), done });
         };
         const gone = (): void => {
           settle();

@@ -162,7 +162,9 @@ export function linkResource(
   }
 
   async function answer(request: IncomingMessage, claim: LinkClaim): Promise<Page> {
-    const form = new URLSearchParams((await bodies.read(request, LIMITS.apiFormBytes)).toString('utf8'));
+    const { bytes, done } = await bodies.read(request, LIMITS.apiFormBytes);
+    done();
+    const form = new URLSearchParams(bytes.toString('utf8'));
     const decision = form.get('decision');
     if (decision !== 'grant' && decision !== 'deny')
       return { status: 400, html: tellPage('Not understood', 'Use the buttons of the page.') };

@@ -62,14 +62,28 @@ export function apiResource(options: {
     const asksWithout = route.public === true;
     const caller = asksWithout ? { claims: {}, isOwn } : callerOf(request, isOwn);
     if (active > LIMITS.apiRequests) throw busy();
-    const body = route.method === 'POST' ? await read(request, route, caller) : undefined;
-    return route.handle({ caller, id, query: new URLSearchParams(search), body });
+    const asked = { caller, id, query: new URLSearchParams(search) };
+    if (route.method !== 'POST') return route.handle({ ...asked, body: undefined });
+    const { body, done } = await read(request, route, caller);
+    try {
+      return await route.handle({ ...asked, body });
+    } finally {
+      done();
+    }
   }
 
-  async function read(request: IncomingMessage, route: Route, caller: Caller): Promise<unknown> {
+  async function read(
+    request: IncomingMessage,
+    route: Route,
+    caller: Caller,
+  ): Promise<{ readonly body: unknown; readonly done: () => void }> {
+    let done = (): void => undefined;
     try {
-      return jsonOf(request, await bodies.read(request, route.most ?? LIMITS.apiBodyBytes));
+      const read = await bodies.read(request, route.most ?? LIMITS.apiBodyBytes);
+      done = read.done;
+      return { body: jsonOf(request, read.bytes), done };
     } catch (error) {
+      done();
       if (!(error instanceof ApiError) || UNSAID.has(error.code) || route.unread === undefined) throw error;
       throw await route.unread(caller, error);
     }
