@@ -176,6 +176,8 @@ function eventOf(
     quality: {
       ...actorQuality(identity, principal),
       ...(run_id === undefined || run_id === identity.run_id ? {} : { run_id: 'asserted' as const }),
+      ...onlySaid('project_id', identity, wanted),
+      ...onlySaid('environment', identity, wanted),
     },
     action: {
       name: wanted.action.name,
@@ -185,6 +187,15 @@ function eventOf(
     // Whose tenant the caller named; the entry's own is the recorder's.
     ...(tenant_id === recorder.tenant ? {} : { metadata: { tenant_named: tenant_id } }),
   };
+}
+
+/** A place that the caller names and its token is not bound to. */
+function onlySaid(
+  of: 'project_id' | 'environment',
+  identity: Identity,
+  wanted: DecisionRequestBody,
+): NonNullable<Event['quality']> {
+  return wanted[of] === undefined || identity[of] !== undefined ? {} : { [of]: 'asserted' };
 }
 
 interface Issue {

@@ -106,6 +106,18 @@ describe('POST /v1/decisions', () => {
     assert.equal((await ask('/v1/decisions', text('0.1000000000000000055'))).status, 200);
   });
 
+  it('a place that only the caller names is marked as said, one of its token is not', async (t) => {
+    const { ask, token, entries } = await stage(t);
+    const bound = bearer(await token('one', { project_id: 'web' }));
+    const place = { project_id: 'web', environment: 'prod' };
+    await ask('/v1/decisions', { action: ALLOWED, ...place }, bound);
+    await ask('/v1/decisions', { action: ALLOWED, ...place });
+    const [first, second] = entries('decision.made').filter(({ phase }) => phase === 'pre_exec');
+    assert.deepEqual([first?.project_id, first?.environment], ['web', 'prod']);
+    assert.deepEqual(first?.quality, { environment: 'asserted' });
+    assert.equal(second?.quality?.project_id, 'asserted');
+  });
+
   it('a body that says a member twice is refused, and that is on record', async (t) => {
     const { ask, entries } = await stage(t);
     const twice = [
