@@ -1,4 +1,6 @@
 import { Command } from 'commander';
+import { TallyError } from '../../core/error.ts';
+import { KILL_SCOPE } from '../../core/governance/kill.ts';
 import type { Context } from '../context.ts';
 import { counted } from '../facts.ts';
 import { examples, readingOptions } from '../help.ts';
@@ -8,6 +10,7 @@ import { safe, toJson } from '../output/safe.ts';
 import { layOut } from '../output/table.ts';
 import { formatRecent } from '../output/time.ts';
 import { wrap } from '../output/width.ts';
+import { doubtOf } from './kill-named.ts';
 
 interface SetOptions {
   readonly scope: string;
@@ -49,10 +52,17 @@ export function build(context: Context): Command {
 }
 
 async function set(context: Context, on: boolean, { scope, reason, json }: SetOptions): Promise<void> {
+  if (!KILL_SCOPE.test(scope))
+    throw new TallyError('USAGE', `there is no scope ${scope}, and nothing was switched`, {
+      hint: `--scope is one of ${SCOPE}`,
+    });
   if (!on) await unlockIfAsked(context);
   const session = await context.openSession();
   try {
     const done = await session.ask('kill.set', { scope, on, reason });
+    // Asked when it is off already: nothing of this may be in the way.
+    const doubt = on ? await doubtOf(context, session, scope) : undefined;
+    if (doubt !== undefined) context.warn(doubt);
     if (json === true) return await context.stdout.line(toJson(done));
     const what = safe(scope);
     if (!done.changed) await context.stdout.line(`${what} was switched ${on ? 'off' : 'on'} before`);

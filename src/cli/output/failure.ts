@@ -28,7 +28,7 @@ export function printFailure(error: unknown, stderr: Output, options: FailureOpt
   if (options.json) void stderr.line(safeJsonText(JSON.stringify({ error: failure })));
   else {
     const { red, bold } = stderr.style;
-    void stderr.line(labelled('error:', (label) => red(bold(label)), failure.message, stderr.width));
+    void stderr.line(labelled('error:', (label) => red(bold(label)), [failure.message], stderr.width));
     if (failure.hint !== undefined) void stderr.line(hintLine(failure.hint, stderr));
   }
   if (options.debug) void stderr.line(details(failure));
@@ -38,12 +38,14 @@ export function printFailure(error: unknown, stderr: Output, options: FailureOpt
 const LABEL = 7;
 
 export function hintLine(text: string, stderr: Output): string {
-  return labelled('hint:', stderr.style.dim, text, stderr.width);
+  // A hint is our own words: its lines are meant, as an example of a file has them.
+  return labelled('hint:', stderr.style.dim, text.split('\n'), stderr.width);
 }
 
 /** Wrapped below itself, so that the label stands out on any terminal. */
-function labelled(label: string, paint: Paint, text: string, width: number | undefined): string {
-  return wrap(safe(text), width === undefined ? undefined : width - LABEL)
+function labelled(label: string, paint: Paint, lines: readonly string[], width: number | undefined): string {
+  return lines
+    .flatMap((line) => wrap(safe(line), width === undefined ? undefined : width - LABEL))
     .map((part, i) => (i === 0 ? paint(label) + ' '.repeat(LABEL - label.length) : ' '.repeat(LABEL)) + part)
     .join('\n');
 }

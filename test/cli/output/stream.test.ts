@@ -119,6 +119,19 @@ describe('a printed failure', () => {
     assert.ok(lines.every((line) => line.length <= 60));
   });
 
+  it('shows an example in a hint line by line, and never so a message', () => {
+    const { output, text } = outputOf({ isTTY: true, columns: 60, plain: true });
+    const failure = new TallyError('NOT_FOUND', 'no\nfile', {
+      hint: 'it is a table:\ntests:\n  - name: one',
+    });
+    printFailure(failure, output, { json: false, debug: false });
+    const indent = ' '.repeat(7);
+    assert.equal(
+      text(),
+      `error: no\\nfile\nhint:  it is a table:\n${indent}tests:\n${indent}  - name: one\n`,
+    );
+  });
+
   it('has a stack and causes only when somebody debugs', () => {
     const caused = new TallyError('INTERNAL', 'outer', { cause: new Error('inner') });
     const quiet = outputOf();

@@ -15,7 +15,7 @@ export function compileText(context: Context, text: string, path: string): Polic
     const { code, message, hint, details } = error;
     const problems = message.split('\n');
     const many = problems.length > 1 && !context.json;
-    if (many) for (const problem of problems) void context.stderr.line(`${safe(path)}: ${safe(problem)}`);
+    if (many) for (const problem of problems) void context.stderr.say(`${safe(path)}: ${safe(problem)}`);
     throw new TallyError(code, many ? `${path} has ${problems.length} problems` : `${path}: ${message}`, {
       ...(hint === undefined ? {} : { hint: many ? `of the first: ${hint}` : hint }),
       ...(details === undefined ? {} : { details: { ...details, path } }),
