@@ -82,7 +82,7 @@ async function offerPassphrase(context: Context, json: boolean): Promise<void> {
   const operator = openOperator(context.paths);
   const refused = json || !context.interactive || context.env.TALLY_RUN_TOKEN !== undefined;
   if (refused || operator.state().kind !== 'open') return;
-  for (const line of MEANING) await context.stderr.line(line);
+  for (const line of MEANING) await context.stderr.say(line);
   const answer = await readHidden(context, {
     ...PASSPHRASE,
     what: 'an operator passphrase (Enter skips)',
@@ -91,7 +91,7 @@ async function offerPassphrase(context: Context, json: boolean): Promise<void> {
     optional: true,
   });
   if (answer.length === 0) {
-    await context.stderr.line(
+    await context.stderr.say(
       'Skipped: any program that runs as you can change the policy. Later: tally operator protect',
     );
     return;

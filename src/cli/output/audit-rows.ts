@@ -17,8 +17,8 @@ export function auditColumns(zoneLabel: string): readonly Column[] {
     { header: `TIME (${zoneLabel})` },
     { header: 'WHO', shrinkTo: 6, cut: 'middle', optional: 1 },
     { header: 'ACTION' },
-    { header: 'SECRET', shrinkTo: 8, weight: 2, cut: 'middle' },
-    { header: 'PROJECT', shrinkTo: 7, cut: 'middle', optional: 3 },
+    { header: 'SECRET', shrinkTo: 12, weight: 1, cut: 'middle' },
+    { header: 'PROJECT', shrinkTo: 7, weight: 2, cut: 'middle', optional: 3 },
     { header: 'PROFILE', shrinkTo: 7, optional: 4 },
     { header: 'OUTCOME', shrinkTo: 8 },
     { header: 'REASON', shrinkTo: 12, weight: 3, optional: 2 },
@@ -57,7 +57,9 @@ function timeText(record: JsonObject, nowMs: number, zone: Zone): string {
 
 function secretsOf(record: JsonObject): string {
   const keys = listAt(record, 'keys').filter((key) => typeof key === 'string');
-  return textAt(record, 'key') ?? keys.join(',');
+  const [first = '', ...more] = keys;
+  // Names that run into each other look like one when they are cut.
+  return textAt(record, 'key') ?? (more.length === 0 ? first : `${first} +${more.length}`);
 }
 
 function outcomePaint(outcome: string | undefined, style: Style): Paint {
