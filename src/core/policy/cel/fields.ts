@@ -77,8 +77,8 @@ function fact(name: string): Run {
   return ({ bindings: { facts } }) => {
     if (facts === undefined) return UNREAD;
     const value = Object.hasOwn(facts, name) ? facts[name] : undefined;
-    if (value === null) return unreadable;
-    return readable(value) ? value : missing;
+    if (value === undefined) return missing;
+    return readable(value) ? value : unreadable;
   };
 }
 
@@ -103,7 +103,7 @@ export function hasPart(root: string, name: string, offset: number, reads: Reads
       run: ({ bindings: { facts } }) => {
         if (facts === undefined) return UNREAD;
         const value = Object.hasOwn(facts, name) ? facts[name] : undefined;
-        return value === null ? unreadable : readable(value);
+        return value === undefined || readable(value) ? value !== undefined : unreadable;
       },
     };
   }
