@@ -41,8 +41,9 @@ export interface CelBindings {
   readonly action: CelAction;
   readonly actor: CelActor;
   /**
-   * Numbers, booleans and text; null is there and none of them, and whatever depends on it is a failure. Undefined: the arguments could not be read, and
-   * whatever depends on a fact, `has()` too, is a failure that says so.
+   * Numbers, booleans and text; anything else, null for one, is there and none of them, and whatever depends on it is a
+   * failure. Undefined: the arguments could not be read, and whatever depends on a fact, `has()` too, is a failure that says
+   * so.
    */
   readonly facts: { readonly [name: string]: unknown } | undefined;
 }
