@@ -13,19 +13,22 @@ import { openReader } from '../reader.ts';
 import type { AlertsPort } from '../recorder/alerts.ts';
 import { actorOf, said } from '../recorder/asked.ts';
 import type { LocalRecorder } from '../recorder/recorder.ts';
-import { createDeliveries, type Deliveries } from '../sink/deliveries.ts';
-import type { Destination } from '../sink/driver.ts';
+import { createDeliveries, type Deliveries, type DeliveryWords } from '../sink/deliveries.ts';
 import { loadOutbox, saveOutbox } from '../sink/outbox.ts';
-import type { DestinationSetting } from '../sink/setting.ts';
-import { createSlack } from '../sink/slack.ts';
 import { createStderr } from '../sink/stderr.ts';
-import { createWebhook } from '../sink/webhook.ts';
 import { startProbes } from './alerts/probes.ts';
 import { alertObjects, alertsDirectory, messageAt, openAlerts as readOpenAlerts } from './alerts/read.ts';
 import { type RulesThread, startRules } from './alerts/thread.ts';
+import { destinationOpener, givingUp } from './delivering.ts';
 import type { AlertOptions } from './options.ts';
 
 const PRODUCER = { surface: 'server', assurance: 'enforced' } as const;
+
+const WORDS: DeliveryWords = {
+  one: 'an alert',
+  many: 'alerts',
+  givenUp: (destination) => `it is kept: tally alerts retry ${destination}`,
+};
 
 export interface OpenedAlerts extends AlertsPort {
   /** What is derived and not delivered yet stays where the next start finds it. */
@@ -44,21 +47,11 @@ export async function openAlertService(options: {
   const objects = alertObjects(paths);
   const { origin } = recorder;
   const own = alerts.write === undefined ? undefined : createStderr(alerts.write);
-  const made = new Map<string, { readonly key: string; readonly destination: Destination }>();
   let follower: RulesThread | undefined;
   let probes: ReturnType<typeof startProbes> | undefined;
   let opened: Promise<Deliveries> | undefined;
 
-  function destinationOf(setting: DestinationSetting): Destination {
-    const key = JSON.stringify(setting);
-    const known = made.get(setting.name);
-    if (known?.key === key) return known.destination;
-    const world = { read: (name: string) => vault.get(name)?.value, now: Date.now };
-    const destination =
-      setting.type === 'webhook' ? createWebhook(setting, world) : createSlack(setting, world);
-    made.set(setting.name, { key, destination });
-    return destination;
-  }
+  const destinationOf = destinationOpener(vault, Date.now);
 
   async function openDeliveries(): Promise<{ readonly deliveries: Deliveries; readonly lost: boolean }> {
     const loaded = await loadOutbox(objects);
@@ -67,24 +60,13 @@ export async function openAlertService(options: {
     const state = stored ?? { format: 1, reached: 0, waiting: [], dead: [] };
     const deliveries = createDeliveries(
       {
+        words: WORDS,
         destinations: () =>
           alerts.settings().destinations.map((setting) => ({ setting, destination: destinationOf(setting) })),
         message: (index) => messageAt(reader, origin, index),
         save: (next) => saveOutbox(objects, next),
-        async gaveUp({ id, index, destination, attempts, error }) {
-          // `alert` says whose delivery it was: no rule looks at it.
-          const metadata = {
-            sink: destination,
-            alert: id,
-            index,
-            attempts,
-            reason: (error ?? '').slice(0, LIMITS.reasonBytes),
-          };
-          await recorder.record(
-            { type: 'sink.fail', phase: 'point', outcome: { status: 'error' }, metadata },
-            PRODUCER,
-          );
-        },
+        // `alert` says whose delivery it was: no rule looks at it.
+        gaveUp: givingUp(recorder, 'alert'),
         now: Date.now,
         random: Math.random,
         onWarning,

@@ -6,17 +6,15 @@ import type { Vault } from '../capture/secrets/vault.ts';
 import { type LinkSigner, linkSigner } from '../core/approval-link.ts';
 import { isTallyError, TallyError } from '../core/error.ts';
 import type { Approval } from '../core/governance/approvals.ts';
-import { LIMITS } from '../core/limits.ts';
 import { storedMasterKey } from '../home.ts';
 import type { Paths } from '../paths.ts';
 import type { ListedApproval } from '../recorder/governance-ops.ts';
 import type { LocalRecorder } from '../recorder/recorder.ts';
 import type { Handle } from '../recorder/service.ts';
-import { createDeliveries, type Deliveries } from '../sink/deliveries.ts';
+import { createDeliveries, type Deliveries, type DeliveryWords } from '../sink/deliveries.ts';
 import type { AskedFor, Destination, Message } from '../sink/driver.ts';
 import type { ApprovalSettings, DestinationSetting } from '../sink/setting.ts';
-import { createSlack } from '../sink/slack.ts';
-import { createWebhook } from '../sink/webhook.ts';
+import { destinationOpener, givingUp } from './delivering.ts';
 
 /** The signer of this machine's links: the key is made of its master key. */
 export async function openLinkSigner(paths: Paths): Promise<LinkSigner> {
@@ -47,32 +45,29 @@ export interface Notices {
   close(): Promise<void>;
 }
 
-const PRODUCER = { surface: 'server', assurance: 'enforced' } as const;
+const WORDS: DeliveryWords = {
+  one: 'a request for approval',
+  many: 'requests for approval',
+  givenUp: () => 'it can be answered all the same: tally approvals list',
+};
 const MARK = 'approval.request';
 const TURN_MS = 1_000;
 
 export function startNotices(options: NoticeOptions): Notices {
   const { recorder, handle, vault, signer, now, onWarning } = options;
-  const made = new Map<string, { readonly key: string; readonly destination: Destination }>();
   const told = new Set<string>();
   let telling: Promise<void> = Promise.resolve();
 
+  const open = destinationOpener(vault, now);
   function destinationOf(setting: DestinationSetting): Destination {
-    const key = JSON.stringify(setting);
-    const known = made.get(setting.name);
-    if (known?.key === key) return known.destination;
-    const world = { read: (name: string) => vault.get(name)?.value, now };
-    const inner = setting.type === 'webhook' ? createWebhook(setting, world) : createSlack(setting, world);
-    const destination: Destination = {
-      ...inner,
+    const destination = open(setting);
+    return {
+      ...destination,
       async deliver(message, signal) {
         // What nobody can answer any more is not worth telling.
-        const status = statusOf(message.id);
-        if (status === 'pending') await inner.deliver(message, signal);
+        if (statusOf(message.id) === 'pending') await destination.deliver(message, signal);
       },
     };
-    made.set(setting.name, { key, destination });
-    return destination;
   }
 
   function statusOf(id: string): string | undefined {
@@ -82,6 +77,7 @@ export function startNotices(options: NoticeOptions): Notices {
 
   const deliveries: Deliveries = createDeliveries(
     {
+      words: WORDS,
       destinations() {
         const { approvals, destinations } = options.settings();
         const wanted = new Set(approvals.notify?.map(({ destination }) => destination));
@@ -93,23 +89,12 @@ export function startNotices(options: NoticeOptions): Notices {
         const approval = recorder.approvals.list().find((one) => one.index === index);
         return approval && messageOf(approval);
       },
+      // What waits for a person is in the log, and is told again after a start.
       save: async () => undefined,
-      async gaveUp({ id, index, destination, attempts, error }) {
-        const metadata = {
-          sink: destination,
-          approval: id,
-          index,
-          attempts,
-          reason: (error ?? '').slice(0, LIMITS.reasonBytes),
-        };
-        await recorder.record(
-          { type: 'sink.fail', phase: 'point', outcome: { status: 'error' }, metadata },
-          PRODUCER,
-        );
-      },
+      gaveUp: givingUp(recorder, 'approval'),
       now,
       random: Math.random,
-      onWarning: (line) => onWarning(line.replace(/^an alert/, 'a request for approval')),
+      onWarning,
     },
     { format: 1, reached: 0, waiting: [], dead: [] },
   );

@@ -13,7 +13,16 @@ import { backoffMs, type Item, type OutboxState } from './outbox.ts';
 import { type DestinationSetting, goesTo } from './setting.ts';
 import { stateOf } from './state.ts';
 
+/** What is delivered, as warnings say it. */
+export interface DeliveryWords {
+  readonly one: string;
+  readonly many: string;
+  /** What a person can do about one that was given up. */
+  givenUp(destination: string): string;
+}
+
 export interface DeliveryHost {
+  readonly words: DeliveryWords;
   /** Asked at every turn; throws BAD_CONFIG: then what was configured stays. */
   destinations(): readonly { readonly setting: DestinationSetting; readonly destination: Destination }[];
   /** The entry at that index as a message; undefined when it is not there, or none. */
@@ -51,6 +60,7 @@ export interface Deliveries {
 }
 
 export function createDeliveries(host: DeliveryHost, loaded: OutboxState): Deliveries {
+  const { words } = host;
   let { reached } = loaded;
   let waiting: Item[] = [...loaded.waiting];
   let dead: Item[] = [...loaded.dead];
@@ -80,7 +90,7 @@ export function createDeliveries(host: DeliveryHost, loaded: OutboxState): Deliv
     } catch (error) {
       if (!isTallyError(error)) throw error;
       if (broken !== error.message)
-        host.onWarning(`the destinations of alerts stay as they were: ${error.message}`);
+        host.onWarning(`the destinations of ${words.many} stay as they were: ${error.message}`);
       broken = error.message;
     }
   }
@@ -138,7 +148,7 @@ export function createDeliveries(host: DeliveryHost, loaded: OutboxState): Deliv
     drop(item);
     dead = [...dead, given].slice(-LIMITS.deadDeliveries);
     host.onWarning(
-      `an alert was not delivered to ${item.destination}: ${error}; it is kept: tally alerts retry ${item.destination}`,
+      `${words.one} was not delivered to ${item.destination}: ${error}; ${words.givenUp(item.destination)}`,
     );
   }
 
@@ -152,7 +162,7 @@ export function createDeliveries(host: DeliveryHost, loaded: OutboxState): Deliv
         );
       await destination.deliver(message, stop.signal);
       drop(item);
-      if (told.delete(item.destination)) host.onWarning(`${item.destination} takes alerts again`);
+      if (told.delete(item.destination)) host.onWarning(`${item.destination} takes ${words.many} again`);
     } catch (error) {
       if (stop.signal.aborted) return;
       await failedOnce(item, attempts, error);
@@ -188,7 +198,7 @@ export function createDeliveries(host: DeliveryHost, loaded: OutboxState): Deliv
     const tried: Item = { ...item, attempts, next: host.now() + wait, error: message };
     waiting = waiting.map((one) => (isSame(one, item) ? tried : one));
     if (!told.has(item.destination))
-      host.onWarning(`an alert could not be delivered: ${message}; it is tried again`);
+      host.onWarning(`${words.one} could not be delivered: ${message}; it is tried again`);
     told.add(item.destination);
     if (attempts >= LIMITS.deliveryTries) await giveUp(tried, message);
   }

@@ -131,6 +131,7 @@ export function stage(
   );
   const deliveries = createDeliveries(
     {
+      words: { one: 'an alert', many: 'alerts', givenUp: (name) => `it is kept: tally alerts retry ${name}` },
       destinations: () => options.configured?.(made) ?? made,
       message: async (index) => known.get(index),
       save: options.save ?? (async (state) => void saved.push(structuredClone(state))),
