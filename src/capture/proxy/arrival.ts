@@ -1,0 +1,34 @@
+/**
+ * How a request reached the broker, which says what it is a request for: addressed by control headers at /proxy, or
+ * forwarded because a program uses us as its HTTP proxy (absolute-form, or inside a CONNECT whose TLS ends here).
+ */
+import type { IncomingMessage } from 'node:http';
+
+export interface Forwarded {
+  readonly scheme: 'http' | 'https';
+  /** As the proxy request said it: of the absolute URL, or of the CONNECT. Not normalised. */
+  readonly authority: string;
+  /** Proxy-Authorization: of the request itself, or of the CONNECT around it. */
+  readonly authorization: string | undefined;
+  /** TLS of the caller ended here. */
+  readonly intercepted: boolean;
+}
+
+export type Arrival = { readonly kind: 'addressed' } | ({ readonly kind: 'forward' } & Forwarded);
+
+const ADDRESSED: Arrival = { kind: 'addressed' };
+const ABSOLUTE = /^(https?):\/\/([^/?#]*)/i;
+
+/** `around`: the CONNECT that this request came inside of. */
+export function arrivalOf(request: IncomingMessage, around: Forwarded | undefined): Arrival {
+  if (around !== undefined) return { kind: 'forward', ...around };
+  const [, scheme, authority] = ABSOLUTE.exec(request.url ?? '') ?? [];
+  if (scheme === undefined || authority === undefined) return ADDRESSED;
+  return {
+    kind: 'forward',
+    scheme: scheme.toLowerCase() === 'https' ? 'https' : 'http',
+    authority,
+    authorization: request.headers['proxy-authorization'],
+    intercepted: false,
+  };
+}
