@@ -11,6 +11,7 @@ import { LIMITS } from '../../core/limits.ts';
 import { loopbackHosts, webRefusal } from '../../core/loopback.ts';
 import type { Ask, Recorder } from '../../recorder/api.ts';
 import type { CredentialSource } from '../secrets/credentials.ts';
+import { arrivalOf } from './arrival.ts';
 import { type ActedOn, type CallDeps, factsOf, handleCall } from './call.ts';
 import { PROXY } from './events.ts';
 import { codeOf } from './failure.ts';
@@ -215,20 +216,25 @@ export function createBroker(options: BrokerOptions): Broker {
   }
 
   function refusalOf(exchange: Exchange): Reply | undefined {
-    const { request } = exchange;
+    const { request, arrival } = exchange;
+    // What a program sends through us as its proxy is its own business, its Origin too: a page cannot send this form.
+    if (arrival.kind === 'forward') return closing !== undefined ? BROKER_CLOSING : tooMany();
     const web = webRefusal(request.headers, hosts);
     if (web !== undefined) return { status: 403, body: { error: web, reason: 'web_page_refused' } };
     if (request.url !== '/proxy') return badRequest('there is /proxy and /health', 404);
-    if (closing !== undefined) return BROKER_CLOSING;
+    return closing !== undefined ? BROKER_CLOSING : tooMany();
+  }
+
+  function tooMany(): Reply | undefined {
     return active > limits.concurrentCalls ? overloaded(limits.concurrentCalls) : undefined;
   }
 
   async function route(exchange: Exchange, refused: Reply | undefined): Promise<void> {
-    const { request, response } = exchange;
+    const { request, response, arrival } = exchange;
     const refusal = refused ?? refusalOf(exchange);
     const asksHealth = request.url === '/health' && (request.method === 'GET' || request.method === 'HEAD');
     if (refusal?.status === 404 && asksHealth) return sendHealth(response, health());
-    if (!hasControlHeader(request))
+    if (arrival.kind === 'addressed' && !hasControlHeader(request))
       return stray(exchange, refusal ?? badRequest('X-AS-Target-URL header is required'));
     if (refusal !== undefined) return block(deps, exchange, factsOf(deps, request), refusal);
     calls++;
@@ -241,7 +247,7 @@ export function createBroker(options: BrokerOptions): Broker {
     wantsContinue: boolean,
     refused?: Reply,
   ): void {
-    const exchange = createExchange(request, response, wantsContinue);
+    const exchange = createExchange(request, response, arrivalOf(request, undefined), wantsContinue);
     const { socket } = request;
     const pipelined = busy.has(socket);
     if (!pipelined) {

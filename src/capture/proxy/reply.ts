@@ -1,6 +1,7 @@
 /** The broker's own answers. Published clients match on them: `error` is a string, a 403 names code and domain. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LIMITS } from '../../core/limits.ts';
+import type { Arrival } from './arrival.ts';
 
 export interface Reply {
   readonly status: number;
@@ -21,6 +22,8 @@ export interface Reply {
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** What it is a request for. */
+  readonly arrival: Arrival;
   /** performance.now() when the head had been read. */
   readonly started: number;
   /** Tells a caller that waits for "100 Continue" to send its body. */
@@ -32,12 +35,14 @@ export interface Exchange {
 export function createExchange(
   request: IncomingMessage,
   response: ServerResponse,
+  arrival: Arrival,
   wantsContinue: boolean,
 ): Exchange {
   let waiting = wantsContinue;
   return {
     request,
     response,
+    arrival,
     started: performance.now(),
     takeBody() {
       if (waiting) response.writeContinue();
