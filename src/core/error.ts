@@ -55,6 +55,8 @@ export const ERROR_CODES = {
   VAULT_WRITE_FAILED: { exit: 1 },
   /** A passphrase or a keyring stands before the vault, and this process has no way past it. */
   VAULT_LOCKED: { exit: 1 },
+  /** The local authority that signs for intercepted hosts cannot be read, stored or trusted. */
+  CA_UNREADABLE: { exit: 1 },
   /** A place that keeps secrets did not answer as one should; `details.kind` says how. */
   PROVIDER_FAILED: { exit: 1 },
   /** `secretspec.toml` does not say what it should; `details` has the file, line and column. */

@@ -67,6 +67,15 @@ export const BROKER_LIMITS = {
   /** A run whose end nobody recorded must not leave a good token behind for ever; agents work for hours, not days. */
   runTokenMs: 24 * 60 * 60 * 1000,
 
+  /** Days that the local authority is good for: programs elsewhere that trust it need not be told every year. */
+  caDays: 5 * 365,
+  /** Days before its end at which it is made anew, so that none expires during a run. */
+  caRenewDays: 30,
+  /** Hours that a certificate for one host is good for; one that is half through is replaced. */
+  leafHours: 7 * 24,
+  /** Hosts whose certificates are kept: an agent that asks for ever new ones must not fill the memory. */
+  leafCertificates: 512,
+
   /** An operator's unlock lasts this long in one terminal: enough for a handful of commands, not for a forgotten desk. */
   operatorUnlockMs: 10 * 60_000,
   /** `keys/operator.json` and an unlock: a few hundred bytes each. */
