@@ -13,6 +13,7 @@ import { PROVIDER_LIMITS } from './limits/providers.ts';
 import { QUERY_LIMITS } from './limits/query.ts';
 import { RECORDER_LIMITS } from './limits/recorder.ts';
 import { SECRET_LIMITS } from './limits/secrets.ts';
+import { TRACE_LIMITS } from './limits/trace.ts';
 
 export const LIMITS = {
   ...LOG_LIMITS,
@@ -26,4 +27,5 @@ export const LIMITS = {
   ...GOVERNANCE_LIMITS,
   ...PROVIDER_LIMITS,
   ...SECRET_LIMITS,
+  ...TRACE_LIMITS,
 } as const;
