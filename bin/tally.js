@@ -21,22 +21,14 @@ if (major < 24) {
 
 /**
  * Most of a short command is loading itself. What the engine compiled is kept in the user's own cache directory, which
- * nobody else can write; a young generation of this size spares some ten collections of garbage on the way.
- * NODE_DISABLE_COMPILE_CACHE switches the former off.
+ * nobody else can write. NODE_DISABLE_COMPILE_CACHE switches that off.
  */
 function quicken() {
   var env = process.env;
   var first = process.argv[2];
   if (first === undefined || first.charAt(0) === '-') return Promise.resolve();
-  return Promise.all([
-    import('node:module'),
-    import('node:path'),
-    import('node:os'),
-    import('node:fs'),
-    import('node:v8'),
-  ])
+  return Promise.all([import('node:module'), import('node:path'), import('node:os'), import('node:fs')])
     .then((modules) => {
-      if (first === 'secrets') modules[4].setFlagsFromString('--min-semi-space-size=32');
       if (env.NODE_COMPILE_CACHE !== undefined) return;
       var join = modules[1].join;
       var base =
