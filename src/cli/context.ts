@@ -1,5 +1,6 @@
 /** What every command is handed: the world, read once. Commands touch `process` through this only. */
 import { homedir, hostname, tmpdir } from 'node:os';
+import { withLogPlace } from '../open/log-place.ts';
 import type { AlertOptions } from '../open/options.ts';
 import type { OpenedQuery, QueryOptions } from '../open/query.ts';
 import { whoAmI } from '../open/whoami.ts';
@@ -61,7 +62,8 @@ export async function createContext(argv: readonly string[], version: string): P
   const plain = agent !== undefined;
   const stdout = createOutput(process.stdout, { env, plain });
   const stderr = createOutput(process.stderr, { env, plain });
-  const paths = locate({ env, home: homedir(), tmp: tmpdir(), uid: process.getuid?.() ?? 0 });
+  const uid = process.getuid?.() ?? 0;
+  const paths = await withLogPlace(locate({ env, home: homedir(), tmp: tmpdir(), uid }), homedir());
   const signal = interruption();
 
   function warn(line: string): void {

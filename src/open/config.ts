@@ -37,6 +37,8 @@ export const FailureModesSchema = z.strictObject({
   proxy: mode.optional(),
   /** Whether `tally run` starts its command. */
   run: mode.optional(),
+  /** Runs and actions of programs that use the SDK (docs/sdk.md). */
+  sdk: mode.optional(),
 });
 export type FailureModes = z.infer<typeof FailureModesSchema>;
 
@@ -91,6 +93,8 @@ export interface MachineConfig extends AnchorSettings {
   readonly secrets?: SecretsSetting;
   /** False: accesses to secrets by `tally secrets` and the SDK are not recorded. All else is. */
   readonly auditSecrets?: false;
+  /** The directory that holds the log, from "/" or "~/". */
+  readonly auditPath?: string;
   /** Names of members whose values are redacted besides the built-in ones. */
   readonly redactFields?: readonly string[];
 }
@@ -164,6 +168,7 @@ export function parseConfig(text: string, path: string): MachineConfig {
     ...(payloads === undefined ? {} : { payloads }),
     ...(secrets === undefined ? {} : { secrets }),
     ...(audit?.enabled === false ? { auditSecrets: false } : {}),
+    ...(audit?.path === undefined ? {} : { auditPath: audit.path }),
     ...retentionOf(parsed.data, path, doc),
   };
 }
@@ -246,7 +251,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
   anchors: 'a list; docs/anchors.md shows one of each type, and `tally anchor add --help` too',
   retention:
     '`entries` with `days`, `bytes` (20GB) and `at_least_days`, `payloads` with days for each class, `anchored`; docs/retention.md shows an example',
-  audit: 'sink, retention_days, redact_fields, hash_args and sign_events: other names for settings of ours',
+  audit:
+    'enabled, path, sink, retention_days, redact_fields, hash_args and sign_events: what other programs call it',
   witness_quorum: 'a whole number, at most that of the different witnesses in `anchors`',
 };
 

@@ -131,6 +131,6 @@ async function refuseWiped(
   const entries = await store.segments();
   if (!pinned && head === undefined && entries.every(({ bytes }) => bytes === 0)) return;
   throw new TallyError('LOG_ROLLED_BACK', `log.json of ${name} is gone, but the log is remembered`, {
-    hint: 'restore the log directory; after an honest loss, `tally log continue --reason …` starts a new log that cites the old head',
+    hint: 'restore the log directory, or move it along when `audit.path` was changed; after an honest loss, `tally log continue --reason …` starts a new log that cites the old head',
   });
 }

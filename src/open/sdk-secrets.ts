@@ -8,6 +8,7 @@ import { type Resolved, resolveSecret } from '../capture/secrets/resolve.ts';
 import { TallyError } from '../core/error.ts';
 import { locate } from '../paths.ts';
 import type { Client } from '../recorder/ops.ts';
+import { withLogPlace } from './log-place.ts';
 import { machineConfig } from './machine.ts';
 import { openSecrets } from './secrets.ts';
 import { whoAmI } from './whoami.ts';
@@ -53,7 +54,8 @@ export async function get(name: string, options: GetOptions = {}): Promise<strin
 /** The same as bytes, which are the caller's to wipe. */
 export async function getBytes(name: string, options: GetOptions = {}): Promise<Buffer> {
   const { env } = process;
-  const paths = locate({ env, home: homedir(), tmp: tmpdir(), uid: process.getuid?.() ?? 0 });
+  const uid = process.getuid?.() ?? 0;
+  const paths = await withLogPlace(locate({ env, home: homedir(), tmp: tmpdir(), uid }), homedir());
   const config = await machineConfig(paths.configFile);
   const client = await clientOf(env);
   const warn = (line: string): void => process.emitWarning(line, 'TallystickWarning');

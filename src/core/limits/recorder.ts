@@ -56,4 +56,6 @@ export const RECORDER_LIMITS = {
   redactedFields: 256,
   /** Types and classes that `payloads` in the configuration can name. */
   payloadRules: 256,
+  /** A directory that the configuration names; the kernel takes no longer path (PATH_MAX). */
+  configPathChars: 4_095,
 } as const;

@@ -42,6 +42,12 @@ export const AuditAliasSchema = z.strictObject({
   sign_events: z.literal(true, 'a signed checkpoint covers every entry: leave it out or set true').optional(),
   /** secretspec's: whether accesses to secrets are recorded. */
   enabled: z.boolean().optional(),
+  /** secretspec's: the directory that holds the log. */
+  path: z
+    .string()
+    .max(LIMITS.configPathChars)
+    .regex(/^(?:\/|~\/)/, 'a directory, from "/" or "~/"')
+    .optional(),
 });
 
 /** What is kept of entries; undefined when nothing is ever due. */
