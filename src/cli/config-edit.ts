@@ -1,18 +1,14 @@
 /** Changes to `config.yaml`. A person wrote that file: comments and order stay, and it is replaced as a whole or not at all. */
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { isMap, parseDocument } from 'yaml';
-import { TallyError } from '../core/error.ts';
 import { YAML_OPTIONS } from '../core/policy/document.ts';
 import { parseConfig } from '../open/config.ts';
 import type { Paths } from '../paths.ts';
 import { errno, makeDirectory, replaceFile, syncDirectory } from '../store/file/fs.ts';
-import { tryLock } from '../store/file/lock.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 
 export type ConfigPaths = Pick<Paths, 'configFile' | 'state'>;
-
-const WAIT_MS = 10_000;
-const RETRY_MS = 20;
 
 /**
  * Resolved: the file is durable, 0600, and reads back. Throws BAD_CONFIG when what `change` makes of it would not; the
@@ -48,24 +44,7 @@ function readText(path: string): string {
   }
 }
 
-/** Reading, editing and writing back is one step: of two additions at once, both are in the file. */
-export async function whileLocked<T>({ state }: ConfigPaths, body: () => Promise<T>): Promise<T> {
-  await makeDirectory(state);
-  const deadline = performance.now() + WAIT_MS;
-  for (;;) {
-    const lock = tryLock(join(state, 'config.lock.sqlite'));
-    if (lock !== undefined) {
-      try {
-        return await body();
-      } finally {
-        lock.release();
-      }
-    }
-    if (performance.now() > deadline) {
-      throw new TallyError('LOG_LOCKED', 'another command is changing the configuration', {
-        hint: 'try again when it is done',
-      });
-    }
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-  }
+/** Of two additions at once, both are in the file. */
+export function whileLocked<T>({ state }: ConfigPaths, body: () => Promise<T>): Promise<T> {
+  return oneAtATime({ directory: state, file: 'config', what: 'the configuration' }, body);
 }

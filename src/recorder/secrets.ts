@@ -8,6 +8,7 @@
  */
 import type { Actor, Event, SecretAccess } from '../core/entry.ts';
 import { actorFor, actorQuality } from '../core/policy/principal.ts';
+import { placeOf } from '../core/policy/subject.ts';
 import type { DecisionRequest, Identity } from '../core/policy/types.ts';
 import type { Producer } from './api.ts';
 import { actorOf, reportedBy, said } from './asked.ts';
@@ -87,15 +88,6 @@ function eventOf(recorder: LocalRecorder, identity: Identity, wanted: Wanted, cl
         : { project_id: 'asserted' }),
     },
     ...(caller === undefined ? {} : { metadata: { caller } }),
-  };
-}
-
-function placeOf(identity: Identity, wanted: Wanted) {
-  const project_id = identity.project_id ?? wanted.project_id;
-  const environment = identity.environment ?? wanted.environment;
-  return {
-    ...(project_id === undefined ? {} : { project_id }),
-    ...(environment === undefined ? {} : { environment }),
   };
 }
 

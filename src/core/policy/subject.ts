@@ -27,6 +27,19 @@ const PLAIN: ReadonlySet<string> = new Set(['http.call', 'secret.run']);
 export const isPlain = ({ action }: DecisionRequest): boolean =>
   action.tool === undefined && PLAIN.has(action.name);
 
+/** Where a call belongs when it is recorded: a token that is bound to a place decides it, whatever the caller says. */
+export function placeOf(
+  identity: Identity,
+  said: { readonly project_id?: string | undefined; readonly environment?: string | undefined },
+): Pick<DecisionRequest, 'project_id' | 'environment'> {
+  const project_id = identity.project_id ?? said.project_id;
+  const environment = identity.environment ?? said.environment;
+  return {
+    ...(project_id === undefined ? {} : { project_id }),
+    ...(environment === undefined ? {} : { environment }),
+  };
+}
+
 /** A call that is silent belongs to what its token is bound to. */
 export const projectOf = (request: DecisionRequest, identity: Identity): string | undefined =>
   request.project_id ?? identity.project_id;

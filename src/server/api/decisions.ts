@@ -8,6 +8,7 @@ import { TallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { actorFor, actorQuality } from '../../core/policy/principal.ts';
 import { REASONS } from '../../core/policy/reasons.ts';
+import { placeOf } from '../../core/policy/subject.ts';
 import type { DecisionRequest, Identity } from '../../core/policy/types.ts';
 import type { Producer } from '../../recorder/api.ts';
 import type { LocalRecorder } from '../../recorder/recorder.ts';
@@ -125,15 +126,6 @@ function runProblem(
   if (identity.run_id !== undefined) return `run_id: the token is of the run ${identity.run_id}`;
   if (!registry.current().runs.has(run)) return undefined;
   return 'run_id: this run was started on the record; its own token has to be presented';
-}
-
-function placeOf(identity: Identity, wanted: DecisionRequestBody) {
-  const project_id = identity.project_id ?? wanted.project_id;
-  const environment = identity.environment ?? wanted.environment;
-  return {
-    ...(project_id === undefined ? {} : { project_id }),
-    ...(environment === undefined ? {} : { environment }),
-  };
 }
 
 function requestOf(

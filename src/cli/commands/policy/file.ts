@@ -1,10 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { isTallyError, TallyError } from '../../../core/error.ts';
 import { LIMITS } from '../../../core/limits.ts';
-import { tryLock } from '../../../store/file/lock.ts';
 import type { Context } from '../../context.ts';
 import { readStdin } from '../../input.ts';
+import { oneAtATime } from '../../one-at-a-time.ts';
 
 /** The text of a policy; "-" is standard input. */
 export async function readPolicyText(context: Context, file: string): Promise<string> {
@@ -30,26 +29,7 @@ export async function readPolicyText(context: Context, file: string): Promise<st
   }
 }
 
-const WAIT_MS = 10_000;
-const RETRY_MS = 20;
-
-/** Reading, editing and writing back is one step: of two `policy allow` at once, both hosts are in the file. */
-export async function whilePolicyLocked<T>(context: Context, body: () => Promise<T>): Promise<T> {
-  const deadline = performance.now() + WAIT_MS;
-  for (;;) {
-    const lock = tryLock(join(context.paths.state, 'policy.lock.sqlite'));
-    if (lock !== undefined) {
-      try {
-        return await body();
-      } finally {
-        lock.release();
-      }
-    }
-    if (performance.now() > deadline) {
-      throw new TallyError('LOG_LOCKED', 'another command is changing the policy', {
-        hint: 'try again when it is done',
-      });
-    }
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-  }
+/** Of two `policy allow` at once, both hosts are in the file. */
+export function whilePolicyLocked<T>({ paths }: Context, body: () => Promise<T>): Promise<T> {
+  return oneAtATime({ directory: paths.state, file: 'policy', what: 'the policy' }, body);
 }
