@@ -34,6 +34,7 @@ import { type Exchange, elapsed, type Reply, sendReply } from './reply.ts';
 import type { AddressBook } from './resolve.ts';
 import { PENDING, proceeds, stopOutcome, stopReply } from './stop.ts';
 import type { TargetUrl } from './target.ts';
+import { newTrace, traceOf } from './trace.ts';
 
 /** Decided and durable, or what the caller is told when it is not. */
 export type ActedOn = Acted | { readonly unrecorded: Reply };
@@ -57,11 +58,13 @@ export function factsOf(deps: CallDeps, request: IncomingMessage): CallFacts {
   const control = parseControl(request.rawHeaders, request.method ?? 'GET');
   const identity = recorder.identify(control.claims);
   const principal = recorder.principal(identity);
+  const { trace, quality, forward } = traceOf(control.forward, newTrace);
   return {
-    control,
+    control: { ...control, forward },
     identity,
+    trace,
     actor: actorFor(recorder.policy().compiled, identity, principal),
-    quality: actorQuality(identity, principal),
+    quality: { ...actorQuality(identity, principal), ...quality },
     tenant: recorder.tenant,
     project: deps.project,
     environment: deps.environment,

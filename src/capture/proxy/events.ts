@@ -3,6 +3,7 @@ import type { CredentialUse, Decision, Event, Outcome, Target } from '../../core
 import { LIMITS } from '../../core/limits.ts';
 import type { CalledBy } from '../../core/policy/principal.ts';
 import type { DecisionRequest, Identity } from '../../core/policy/types.ts';
+import type { TraceContext } from '../../core/trace-context.ts';
 import type { Producer } from '../../recorder/api.ts';
 import type { ControlHeaders } from './headers.ts';
 import { recordedTarget } from './target.ts';
@@ -17,6 +18,7 @@ const ACTION = 'http.call';
 export interface CallFacts {
   readonly control: ControlHeaders;
   readonly identity: Identity;
+  readonly trace: TraceContext;
   /** Who calls and on whose behalf, and what of that was not checked for this call. */
   readonly actor: CalledBy;
   readonly quality: NonNullable<Event['quality']>;
@@ -42,10 +44,16 @@ function place({ identity, project, environment }: CallFacts): { project_id?: st
   };
 }
 
-function who({ identity, actor, quality }: CallFacts): Pick<Event, 'actor' | 'run_id' | 'quality'> {
+function who({
+  identity,
+  actor,
+  quality,
+  trace,
+}: CallFacts): Pick<Event, 'actor' | 'run_id' | 'quality' | 'trace'> {
   const { run_id } = identity;
   return {
     actor,
+    trace: { ...trace },
     ...(run_id === undefined ? {} : { run_id }),
     ...(Object.keys(quality).length === 0 ? {} : { quality }),
   };
