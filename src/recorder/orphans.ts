@@ -64,8 +64,8 @@ function parsed(text: string): Json {
 
 /** The part of an entry that its post_exec repeats. */
 export function toOpenAction(entry: Entry): OpenAction {
-  const { run_id, step_id, session_id, project_id, environment, actor, credentials, action } = entry;
-  const repeats = { run_id, step_id, session_id, project_id, environment, actor, credentials, action };
+  const { run_id, step_id, session_id, project_id, environment, trace, actor, credentials, action } = entry;
+  const repeats = { run_id, step_id, session_id, project_id, environment, trace, actor, credentials, action };
   return {
     id: entry.id,
     index: entry.index,

@@ -13,7 +13,7 @@ export interface OpenAction {
   /** What its post_exec repeats: run, step, action, actor. */
   readonly repeats: Pick<
     Event,
-    'run_id' | 'step_id' | 'session_id' | 'project_id' | 'environment' | 'actor' | 'credentials'
+    'run_id' | 'step_id' | 'session_id' | 'project_id' | 'environment' | 'trace' | 'actor' | 'credentials'
   > & {
     readonly action?: Event['action'];
   };
