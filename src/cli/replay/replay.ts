@@ -29,6 +29,8 @@ export interface Replay {
   /** Decisions that were looked at. */
   readonly decisions: number;
   readonly agree: number;
+  /** Of these, how many are told to people in other words than this version's. */
+  readonly reworded: number;
   readonly problems: { readonly count: number; readonly first: readonly Problem[] };
   /** Decisions of which it cannot be found out, by why. */
   readonly undecidable: { readonly [why: string]: number };
@@ -54,7 +56,16 @@ export async function replay(
 ): Promise<Replay> {
   const walk = walkDecisions(opened, options);
   const policies = snapshotPolicies(opened.reader);
-  const tally = { decisions: 0, agree: 0, imported: 0, operator: 0, same: 0, differ: 0, unknown: 0 };
+  const tally = {
+    decisions: 0,
+    agree: 0,
+    reworded: 0,
+    imported: 0,
+    operator: 0,
+    same: 0,
+    differ: 0,
+    unknown: 0,
+  };
   const undecidable = new Map<string, number>();
   const first: Problem[] = [];
   let problems = 0;
@@ -81,7 +92,10 @@ export async function replay(
     }
     if (replayed.kind === 'undecidable')
       undecidable.set(replayed.why, (undecidable.get(replayed.why) ?? 0) + 1);
-    else if (replayed.kind === 'agrees') tally.agree++;
+    else if (replayed.kind === 'agrees') {
+      tally.agree++;
+      if (replayed.reworded === true) tally.reworded++;
+    }
     if (options.other === undefined || 'fault' in cited) return;
     const found = otherwise(entry, cited.policy, options.other);
     if (found.kind === 'same') tally.same++;
@@ -116,6 +130,7 @@ export async function replay(
   return {
     decisions: tally.decisions,
     agree: tally.agree,
+    reworded: tally.reworded,
     problems: { count: problems, first },
     undecidable: Object.fromEntries(undecidable),
     imported: tally.imported,

@@ -17,7 +17,8 @@ import { isRedacted, mentionsRedaction, requestOf } from './request.ts';
 export type Replayed =
   /** Nothing was decided here, or not by this engine: by another program, or the operator's guard. */
   | { readonly kind: 'none' | 'imported' | 'operator' }
-  | { readonly kind: 'agrees' }
+  /** `reworded`: the sentence that explains it to people is another one; versions word the same decision differently. */
+  | { readonly kind: 'agrees'; readonly reworded?: true }
   /** Members of the decision, or of the entry around it, that say something else. */
   | { readonly kind: 'differs'; readonly members: readonly string[] }
   /** It cannot be found out, and that is no agreement. */
@@ -74,6 +75,8 @@ export function judgeDecision(entry: JsonObject, policy: PolicyInForce): Replaye
   const again = decideAs(engine, requestOf(entry), policy, inputs) as JsonObject;
   const members = [...differing(recorded, again), ...contradicted(entry, recorded)];
   if (members.length === 0) return { kind: 'agrees' };
+  if (members.every((member) => member === 'message') && isText(recorded.message, again.message))
+    return { kind: 'agrees', reworded: true };
   return isRedacted(entry) ? { kind: 'undecidable', why: 'redacted' } : { kind: 'differs', members };
 }
 
@@ -87,6 +90,9 @@ export function isUnrecordable(entry: JsonObject): boolean {
     field(decision, 'inputs', 'identity') === undefined
   );
 }
+
+/** That a sentence came or went is no other wording. */
+const isText = (...values: readonly unknown[]): boolean => values.every((value) => typeof value === 'string');
 
 /** Members of two decisions that are not the same. Times of layers are no part of a decision. */
 function differing(recorded: JsonObject, again: JsonObject): string[] {

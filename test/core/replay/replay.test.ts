@@ -49,6 +49,23 @@ describe('replay', () => {
     assert.deepEqual([...seen].sort(), Object.keys(ALTERATIONS).sort());
   });
 
+  it('a decision that is told in other words agrees, and says so; one that lost its words, or says more, does not', async () => {
+    const entries = await recorded(POLICY, 60);
+    const policy = policyOf(POLICY);
+    const worded = entries.filter(({ decision }) => typeof (decision as JsonObject).message === 'string');
+    assert.ok(worded.length > 0);
+    for (const entry of worded) {
+      const { message: _message, ...rest } = entry.decision as JsonObject;
+      const judged = (decision: JsonObject) => judgeDecision({ ...entry, decision }, policy);
+      assert.deepEqual(judged({ ...rest, message: 'as an older version put it' }), {
+        kind: 'agrees',
+        reworded: true,
+      });
+      assert.deepEqual(judged(rest), { kind: 'differs', members: ['message'] });
+      assert.equal(judged({ ...rest, message: 'so', reason: 'mine' }).kind, 'differs');
+    }
+  });
+
   it('is total over entries of any shape', async () => {
     const [entry] = await recorded(POLICY, 1);
     const policy = policyOf(POLICY);

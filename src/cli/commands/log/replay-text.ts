@@ -29,7 +29,7 @@ const WHY: Readonly<Record<string, string>> = {
 
 export function replayLines(done: Replay, { style, width }: Pick<Output, 'style' | 'width'>): string[] {
   const lines = [headline(done, style)];
-  const { problems, unreadable } = done;
+  const { problems, unreadable, reworded } = done;
   for (const problem of problems.first.slice(0, NAMED)) lines.push(`  ${problemLine(problem)}`);
   if (problems.count > NAMED)
     lines.push(
@@ -43,6 +43,12 @@ export function replayLines(done: Replay, { style, width }: Pick<Output, 'style'
     );
   if (unreadable.segments + unreadable.lines > 0)
     lines.push(style.red('a part of the log could not be read: run `tally verify`'));
+  if (reworded > 0)
+    lines.push(
+      style.dim(
+        `${counted(reworded, 'of them is', 'of them are')} explained in other words than this version's`,
+      ),
+    );
   for (const [why, count] of Object.entries(done.undecidable))
     lines.push(`not found out: ${grouped(count)} (${WHY[why] ?? why})`);
   const others = [

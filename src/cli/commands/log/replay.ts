@@ -53,8 +53,8 @@ taken out of the arguments, on windows and budgets that were not read, on an
 approval asked for under another policy, on a name that was never looked up, or on
 what was redacted. Each call is judged by itself, with the counts of its time.
 
---json prints {"decisions","agree","problems":{"count","first":[{"index","id",
-"chain","members","snapshot"?}]},"undecidable":{why:n},"operator","imported",
+--json prints {"decisions","agree","reworded","problems":{"count","first":[{"index",
+"id","chain","members","snapshot"?}]},"undecidable":{why:n},"operator","imported",
 "unreadable","snapshots":{hash:fault},"against"?:{"same","differ","undecidable",
 "rows":[{"before","after"?,"reason","agent","to","count","undecidable","examples"}],
 "rest"},"exit_code"}. chain is "broken" where the entry after it names another
