@@ -111,17 +111,30 @@ test('standard input, output and arguments are the command’s own', async (t) =
   assert.equal(echo.stdout, '--agent -n a b\n');
 });
 
-test('the command finds the broker and its token, and no proxy variable is set', async (t) => {
+test('the command finds the broker, its token, the way through it and whom to trust there', async (t) => {
   const home = makeHome(t);
-  const done = await home.tally(['run', '-q', '--', NODE, '-p', 'JSON.stringify(process.env)']);
+  const done = await home.tally(['run', '-q', '--', NODE, '-p', 'JSON.stringify(process.env)'], {
+    env: { NO_PROXY: 'localhost,127.0.0.1', NODE_OPTIONS: '--no-warnings' },
+  });
   const env = JSON.parse(done.stdout) as Record<string, string>;
-  assert.match(env.TALLY_PROXY_URL ?? '', /^http:\/\/127\.0\.0\.1:\d+\/proxy$/);
+  const [, host] = /^http:\/\/(127\.0\.0\.1:\d+)\/proxy$/.exec(env.TALLY_PROXY_URL ?? '') ?? [];
+  assert.ok(host);
   assert.ok(env.TALLY_RUN_TOKEN?.startsWith(`${env.TALLY_RUN_ID}.`));
+  for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy', 'ALL_PROXY'])
+    assert.equal(env[name], `http://run:${env.TALLY_RUN_TOKEN}@${host}`);
+  assert.deepEqual([env.NO_PROXY, env.no_proxy, env.NODE_USE_ENV_PROXY], [host, host, '1']);
+  assert.match(env.NODE_OPTIONS ?? '', /^--no-warnings --require=.*bootstrap\.cjs"?$/);
+  const bundle = readFileSync(env.SSL_CERT_FILE ?? '', 'utf8');
+  assert.ok(bundle.includes(readFileSync(env.NODE_EXTRA_CA_CERTS ?? '', 'utf8').trim()));
+  assert.ok(!JSON.stringify(home.entries()).includes(env.TALLY_RUN_TOKEN?.split('.')[1] ?? '?'));
+
+  const plain = await home.tally(['run', '-q', '--no-proxy', '--', NODE, '-p', 'JSON.stringify(process.env)']);
+  const without = JSON.parse(plain.stdout) as Record<string, string>;
   assert.deepEqual(
-    Object.keys(env).filter((name) => /^https?_proxy$/i.test(name)),
+    Object.keys(without).filter((name) => /^https?_proxy$|^SSL_CERT|^NODE_OPTIONS$/i.test(name)),
     [],
   );
-  assert.ok(!JSON.stringify(home.entries()).includes(env.TALLY_RUN_TOKEN?.split('.')[1] ?? '?'));
+  assert.ok(without.TALLY_PROXY_URL);
 });
 
 for (const signal of ['SIGTERM', 'SIGHUP'] as const) {

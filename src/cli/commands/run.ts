@@ -21,7 +21,7 @@ export function build(context: Context): Command {
       boundOptions(
         new Command('run')
           .description(
-            'Runs a command as one recorded run. It finds the broker in TALLY_PROXY_URL and its token in TALLY_RUN_TOKEN; its exit code is passed on. Our own failures are 125, 126 (not executable) and 127 (not found).',
+            'Runs a command as one recorded run: its HTTP and HTTPS calls go through the broker, which decides and records each of them. Its exit code is passed on; our own failures are 125, 126 (not executable) and 127 (not found).',
           )
           .argument('[command...]', 'after "--": the command and its arguments')
           .option('--agent <name>', 'the agent that runs, as you say it')
@@ -32,10 +32,14 @@ export function build(context: Context): Command {
       )
         .option('--env-inject <key...>', 'put the value of a secret into its environment; recorded')
         .option('--no-mask', 'leave these values in what it prints to a pipe')
+        .option('--no-placeholders', 'nothing stands for the secrets that secretspec.toml declares')
+        .option('--no-proxy', 'leave its proxy settings alone: only calls to TALLY_PROXY_URL are recorded')
+        .option('--closed', 'nothing goes on that cannot be recorded, whatever config.yaml says')
         .option('--verify-exit', 'when the closing verification finds trouble, exit with its code')
         .option('-q, --quiet', 'no closing summary'),
       [
-        ['tally run -- ./agent.py', 'record an agent'],
+        ['tally run -- claude', 'record an agent, as it is'],
+        ['tally run -- curl https://api.github.com/zen', 'or any program that makes calls'],
         ['tally run --agent billing-tool --reason "monthly invoices" -- node agent.js', 'say who and why'],
         [
           'tally run --env-inject API_KEY --reason "smoke test" -- ./test.sh',
@@ -52,6 +56,7 @@ export function build(context: Context): Command {
           const [command, ...args] = commandOf(words);
           const wanted = withSecrets(options);
           await run(context, command, args, wanted).catch(async (cause: unknown) => {
+            if (wanted.closed === true) throw cause;
             const { runUngoverned } = await import('./run/ungoverned.ts');
             await runUngoverned(context, command, args, wanted, cause);
           });

@@ -12,4 +12,6 @@ export const SECRET_LIMITS = {
   scanChunkBytes: 1024 * 1024,
   /** Places that are told of one secret in one file; all are counted. */
   scanPlaces: 5,
+  /** A file of roots, or of wget's settings, that a run takes over from the user: all public roots are some 250 KB. */
+  caBundleBytes: 4 * 1024 * 1024,
 } as const;

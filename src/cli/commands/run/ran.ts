@@ -11,6 +11,12 @@ export interface RunOptions extends BoundOptions {
   readonly env?: string;
   readonly verifyExit?: boolean;
   readonly quiet?: boolean;
+  /** False: the command's own proxy settings stay, and calls are recorded only where they are addressed to the broker. */
+  readonly proxy?: boolean;
+  /** False: nothing stands for the secrets of the project. */
+  readonly placeholders?: boolean;
+  /** Nothing goes on unrecorded, whatever the machine's configuration says. */
+  readonly closed?: boolean;
   /** Secrets for the command. */
   readonly inject?: InjectOptions;
   /** Without a log that can be written a person's command runs all the same, where the machine says so. */

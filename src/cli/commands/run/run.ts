@@ -1,5 +1,6 @@
 /** One recorded run: start, command, end, summary. The end is recorded whatever ends the command. */
 import { basename } from 'node:path';
+import { withAncestry } from '../../../capture/agent/who.ts';
 import type { Ask } from '../../../recorder/ops.ts';
 import { boundsOf } from '../../bounds.ts';
 import { type BrokerHandle, openBroker } from '../../broker.ts';
@@ -11,6 +12,7 @@ import { exitCodeOf, startChild } from './child.ts';
 import { notStarted, recordEnd } from './end.ts';
 import type { Given, Injection } from './inject.ts';
 import { keepBroker } from './keep.ts';
+import { type Program, prepareProgram } from './program.ts';
 import type { Ran, RunOptions } from './ran.ts';
 import { summarise } from './summary.ts';
 
@@ -28,12 +30,13 @@ export async function run(
   try {
     if (options.user !== undefined) await unlockIfAsked(context);
     const injection = await injectionFor(context, options);
+    const program = await prepareProgram(context, options);
     const broker = await openFor(context, injection, options);
     if (broker === undefined) return await runAlone(context, command, args, injection);
     const keeper = keepBroker(context, broker);
     try {
       const ask: Ask = (op, params) => (keeper.session() ?? broker.session).ask(op, params);
-      ran = await runCommand(context, broker, command, args, options, injection, ask);
+      ran = await runCommand(context, broker, command, args, options, { program, injection, ask });
       context.exit(exitCodeOf(ran.end));
       await recordEnd(keeper.session() ?? broker.session, ran);
       await summarise(context, keeper.session() ?? broker.session, ran, options);
@@ -55,8 +58,11 @@ async function runCommand(
   command: string,
   args: readonly string[],
   options: RunOptions,
-  injection: Injection | undefined,
-  ask: Ask,
+  {
+    program,
+    injection,
+    ask,
+  }: { readonly program: Program; readonly injection: Injection | undefined; readonly ask: Ask },
 ): Promise<Ran> {
   const since = new Date(context.now()).toISOString();
   const started = await broker.session.ask('run.start', {
@@ -80,7 +86,7 @@ async function runCommand(
     for (const [name, value] of Object.entries(given?.env ?? {})) recorder?.secrets.set(name, value);
     const from = performance.now();
     const child = startChild(command, args, {
-      env: { ...childEnvironment(context, broker.url, started, isBounded(options)), ...given?.env },
+      env: program.environment(broker, started, given?.env),
       onTerminal: context.stdin.isTTY === true,
       ...(given?.mask === undefined ? {} : { mask: given.mask }),
     });
@@ -111,10 +117,9 @@ async function openFor(
 ): Promise<BrokerHandle | undefined> {
   if (may === true && injection?.opened.audited === false) return undefined;
   try {
-    return await openBroker(context, {
-      advertise: true,
-      ...(injection === undefined ? {} : { client: injection.client }),
-    });
+    // Who starts a run is recorded with what can be seen of it: its variables and the programs above it.
+    const client = injection?.client ?? withAncestry(await context.client(), process.ppid);
+    return await openBroker(context, { advertise: true, client });
   } catch (error) {
     if (may !== true || injection === undefined) throw error;
     const { unrecorded } = await import('../../../capture/secrets/access.ts');
@@ -137,21 +142,4 @@ async function runAlone(
   const { end } = await (injection?.use({ ask: undefined, command: basename(command) }, start) ?? start());
   if (end.kind === 'unstartable') await context.stderr.line(`tally: ${safe(end.message)}`);
   context.exit(exitCodeOf(end));
-}
-
-function isBounded(options: RunOptions): boolean {
-  return Object.keys(boundsOf(options)).length > 0;
-}
-
-/** No HTTP(S)_PROXY: this broker takes calls that are addressed to it, and would refuse all others. */
-function childEnvironment(
-  { env }: Context,
-  url: string,
-  { run_id, token }: Ran['started'],
-  bounded: boolean,
-): NodeJS.ProcessEnv {
-  // A run that is kept to less is not handed the token that has more: the run's own proves the same name.
-  const { TALLY_AGENT_TOKEN: wider, ...others } = env;
-  const given = bounded || wider === undefined ? others : { ...others, TALLY_AGENT_TOKEN: wider };
-  return { ...given, TALLY_PROXY_URL: `${url}/proxy`, TALLY_RUN_TOKEN: token, TALLY_RUN_ID: run_id };
 }

@@ -1,0 +1,64 @@
+/**
+ * What a run has in its environment in place of the secrets that its project declares: texts that the broker replaces
+ * in a call, towards the hosts that the policy gives the credential to, and that are worth nothing elsewhere.
+ *
+ * Of a working tree only the names count (`secretspec.toml`); what they stand for is the machine's own.
+ */
+import { PLACEHOLDER_PREFIX, placeholderFor } from '../../../capture/proxy/placeholder.ts';
+import { findManifest } from '../../../capture/secrets/manifest/find.ts';
+import type { SecretDeclaration } from '../../../capture/secrets/manifest/types.ts';
+import { vaultPrefix } from '../../../capture/secrets/providers/local.ts';
+import type { Context } from '../../context.ts';
+import { isReserved } from './environment.ts';
+
+export interface Declared {
+  readonly names: readonly string[];
+  /** Before the names of the project's own secrets in the machine's vault. */
+  readonly prefix: string;
+}
+
+/** What the project of this directory declares; nothing where there is none. Throws MANIFEST_INVALID. */
+export async function declaredSecrets({ env }: Context, directory: string): Promise<Declared> {
+  const path = findManifest(directory);
+  if (path === undefined) return { names: [], prefix: '' };
+  const [{ loadManifest }, { visibleSecrets }] = await Promise.all([
+    import('../../../capture/secrets/manifest/load.ts'),
+    import('../../../capture/secrets/profile.ts'),
+  ]);
+  const manifest = loadManifest(path);
+  const profile = env.TALLY_PROFILE || env.SECRETSPEC_PROFILE || 'default';
+  const names = visibleSecrets(manifest, profile, undefined)
+    .filter((secret) => isOpaque(secret) && !isReserved(secret.name))
+    .map(({ name }) => name);
+  return { names, prefix: vaultPrefix({ project: manifest.project, profile }) };
+}
+
+/**
+ * A text that a program only passes on. A default is a setting that it reads, a file has to be there, and what is
+ * composed of other secrets is nowhere as a whole.
+ */
+function isOpaque(secret: SecretDeclaration): boolean {
+  return secret.default === undefined && secret.composed === undefined && !secret.asPath;
+}
+
+/** `known`: the names in the machine's vault. The project's own come first, then the machine's under the same name. */
+export function placeholdersOf(
+  { names, prefix }: Declared,
+  token: string,
+  known: readonly string[],
+): Record<string, string> {
+  const own = new Set(known);
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      placeholderFor(token, own.has(`${prefix}${name}`) ? `${prefix}${name}` : name),
+    ]),
+  );
+}
+
+/** Those of which the environment has a value of its own: the program gets the placeholder in its place. */
+export function replacedBy({ names }: Declared, env: Context['env']): readonly string[] {
+  return names.filter(
+    (name) => (env[name] ?? '') !== '' && env[name]?.startsWith(PLACEHOLDER_PREFIX) !== true,
+  );
+}
