@@ -128,7 +128,15 @@ test('the command finds the broker, its token, the way through it and whom to tr
   assert.ok(bundle.includes(readFileSync(env.NODE_EXTRA_CA_CERTS ?? '', 'utf8').trim()));
   assert.ok(!JSON.stringify(home.entries()).includes(env.TALLY_RUN_TOKEN?.split('.')[1] ?? '?'));
 
-  const plain = await home.tally(['run', '-q', '--no-proxy', '--', NODE, '-p', 'JSON.stringify(process.env)']);
+  const plain = await home.tally([
+    'run',
+    '-q',
+    '--no-proxy',
+    '--',
+    NODE,
+    '-p',
+    'JSON.stringify(process.env)',
+  ]);
   const without = JSON.parse(plain.stdout) as Record<string, string>;
   assert.deepEqual(
     Object.keys(without).filter((name) => /^https?_proxy$|^SSL_CERT|^NODE_OPTIONS$/i.test(name)),
