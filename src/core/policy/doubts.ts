@@ -2,7 +2,10 @@
  * What is likely not meant in a policy that compiles: a yes that nobody can give, a tool that nobody may use. Nothing of
  * it is refused, since people come and go; `tally policy check` tells it. Linear in the size of the policy.
  */
+import { TIERS } from '../entry.ts';
 import { isAmong } from '../governance/approvers.ts';
+import { compileCel } from './cel/compile.ts';
+import { evaluateCel } from './cel/evaluate.ts';
 import type { CompiledPolicy } from './compiled.ts';
 import { shown } from './hosts.ts';
 import { rolesOf } from './principal.ts';
@@ -70,6 +73,43 @@ function* unusable({ tools = {} }: CompiledPolicy, { roles, hasScope }: Held): G
   }
 }
 
+/** Hosts that a rule is tried with: enough for one that is about a host, few enough for ten thousand rules. */
+const TRIED_HOSTS = 8;
+
+/** A rule that reads a fact which a plain read of a page does not bring fails for it, and what fails stops. */
+function* factless({ allowlist, facts = {}, rules = [] }: CompiledPolicy): Generator<string> {
+  const known = new Set(Object.keys(facts));
+  const hosts = allowlist.slice(0, TRIED_HOSTS).map(({ host }) => host.replace(/^\*\./, 'www.'));
+  for (const { id, when, decision } of rules) {
+    const compiled = compileCel(when, known);
+    if (!('program' in compiled)) continue;
+    for (const host of hosts.length === 0 ? ['example.com'] : hosts) {
+      const action = {
+        name: 'http.call',
+        tool: 'http.call',
+        scheme: 'https',
+        host,
+        port: 443,
+        path: '/',
+        method: 'GET',
+      };
+      const said = evaluateCel(compiled.program, { action, actor: {}, facts: {} });
+      if (!('missing' in said) || said.missing === undefined) continue;
+      const fact = said.missing;
+      yield `the rule ${shown(id)} stops even a GET of ${host}, which has no fact ${shown(fact)}: begin it with has(facts.${fact}) && … where it is to ${decision === 'stop' ? 'stop' : 'ask about'} less`;
+      break;
+    }
+  }
+}
+
+/** Tiers that `defaults` is silent about are not held by it. */
+function* silentTiers({ defaults }: CompiledPolicy): Generator<string> {
+  if (defaults === undefined || !TIERS.some((tier) => defaults[tier]?.permission !== undefined)) return;
+  const silent = TIERS.filter((tier) => defaults[tier]?.permission === undefined);
+  if (silent.length > 0)
+    yield `defaults says nothing of ${silent.join(', ')}: calls of ${silent.length === 1 ? 'this tier' : 'these tiers'} are allowed unless something else stops them`;
+}
+
 function few(all: Iterable<string>): readonly string[] {
   const told: string[] = [];
   let more = 0;
@@ -79,9 +119,10 @@ function few(all: Iterable<string>): readonly string[] {
   return more === 0 ? told : [...told, `and ${more} more of this kind`];
 }
 
-/** One line each. Of a policy that names no users nothing is doubted: one person is everybody. */
+/** One line each. Of a policy that names no users it is not doubted what they may: one person is everybody. */
 export function policyDoubts(policy: CompiledPolicy): readonly string[] {
-  if (policy.users === undefined) return [];
+  const said = [...few(factless(policy)), ...silentTiers(policy)];
+  if (policy.users === undefined) return said;
   const held = heldByAnybody(policy);
-  return [...few(unanswered(policy, held)), ...few(unusable(policy, held))];
+  return [...few(unanswered(policy, held)), ...few(unusable(policy, held)), ...said];
 }

@@ -17,6 +17,15 @@ describe('what is likely not meant', () => {
     'an approval that nobody may give': [
       'users: { u: { roles: [member] } }\ndefaults: { api: { permission: approval_required } }',
       /nobody may approve.*role:owner or role:admin/,
+      /nothing of interactive, subagent, background: calls of these tiers are allowed/,
+    ],
+    'a rule that stops whatever has no such fact': [
+      'allowlist: [api.example.com]\nfacts: { amount: args.amount }\nrules: [{ id: big, when: "facts.amount > 100.0", decision: stop }]',
+      /"big" stops even a GET of api\.example\.com, which has no fact "amount".*has\(facts\.amount\)/,
+    ],
+    'a rule that does so for one host': [
+      'allowlist: [a.example, b.example]\nfacts: { n: args.n }\nrules: [{ id: r, when: \'action.host == "b.example" && facts.n > 1.0\', decision: approval_required }]',
+      /"r" stops even a GET of b\.example/,
     ],
     'a scope that nobody has': ['users: { u: {} }\ntools: { t: { required_scopes: [a.b] } }', /"t".*"a\.b"/],
     'a role that nobody has': ['users: { u: {} }\ntools: { t: { roles: [admin] } }', /"t".*role admin/],
@@ -32,6 +41,12 @@ describe('what is likely not meant', () => {
     'a machine of one person': ASKS.replace('lead', 'admin'),
     'a rule that somebody may answer': `roles: { lead: {} }\nusers: { u: { roles: [lead] } }\n${ASKS}`,
     'an owner in the place of an admin': `users: { u: { roles: [owner] } }\n${ASKS.replace('lead', 'admin')}`,
+    'a rule that asks whether the fact is there':
+      'allowlist: [a.example]\nfacts: { n: args.n }\nrules: [{ id: r, when: "has(facts.n) && facts.n > 1.0", decision: stop }]',
+    'a rule about a tool that has the fact':
+      'facts: { n: args.n }\nrules: [{ id: r, when: \'action.name == "refund" && facts.n > 1.0\', decision: stop }]',
+    'a default for every tier':
+      'defaults: { interactive: { permission: allow }, subagent: { permission: allow }, background: { permission: stop }, api: { permission: stop } }',
     'a user by id': `users: { u: {} }\n${ASKS.replace('role:lead', 'user:u')}`,
     'a scope of a role':
       'roles: { r: { scopes: [a.b] } }\nusers: { u: { roles: [r] } }\ntools: { t: { required_scopes: [a.b] } }',
