@@ -38,6 +38,8 @@ export interface ListedApproval {
   readonly expires_at: string;
   readonly approver?: string;
   readonly approved_at?: string;
+  /** What the person who answered said of it. */
+  readonly answer_reason?: string;
   /** Where the call would go: method and URL without its query. */
   readonly target?: string;
   /** Why it was asked: the reason code, the rule and the words of the decision. */

@@ -92,7 +92,8 @@ describe('requests about approvals', () => {
     const granted = await ask('approval.grant', { id, reason: 'looks right' });
     assert.equal(granted.approver, 'root');
     assert.deepEqual((await ask('approval.list', {})).approvals, []);
-    assert.equal((await ask('approval.list', { all: true })).approvals[0]?.status, 'granted');
+    const [answered] = (await ask('approval.list', { all: true })).approvals;
+    assert.deepEqual([answered?.status, answered?.answer_reason], ['granted', 'looks right']);
     const { decision } = await refund(recorder, { agent: 'billing' });
     assert.equal(decision.approval?.approver, 'root');
     await recorder.close('test');

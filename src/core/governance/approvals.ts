@@ -44,6 +44,8 @@ export interface Approval {
   expires: number;
   approver?: string;
   approved_at?: string;
+  /** What the person said with the answer. */
+  answer_reason?: string;
   /** A caller was told that it ran out: the next one asks anew. */
   told?: true;
 }
@@ -138,6 +140,8 @@ export function foldAnswer(
   const approved_at = textAt(entry, 'ts');
   if (approver !== undefined) approval.approver = approver;
   if (approved_at !== undefined) approval.approved_at = approved_at;
+  const reason = textAt(entry, 'reason');
+  if (reason !== undefined) approval.answer_reason = reason;
   if (answer === 'denied') {
     settle(state);
     return;

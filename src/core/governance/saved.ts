@@ -39,6 +39,7 @@ const ApprovalSchema = z.strictObject({
   expires: z.number(),
   approver: text.exactOptional(),
   approved_at: text.exactOptional(),
+  answer_reason: text.exactOptional(),
   told: z.literal(true).exactOptional(),
 });
 

@@ -129,6 +129,7 @@ function facts(one: ListedApproval, nowMs: number, utc: boolean, style: Style): 
   return [
     ['state', `${paintOf(status, style)(WORDS[status])}${answered}`],
     ['until', `${formatTime(one.expires_at, { utc })} (${until(one, nowMs, utc)})`],
+    ['because', one.answer_reason === undefined ? undefined : safe(one.answer_reason)],
     ['asked', formatTime(one.requested_at, { utc })],
     ['why', safe(whyAsked(message, rule, asked))],
     ['says', one.reason === undefined ? undefined : safe(one.reason)],
