@@ -1,8 +1,10 @@
 /** What a run did, counted from its entries in the log. */
-import { type Facts, factsOf } from '../../../core/query/call.ts';
+import { type Call, type Facts, factsOf } from '../../../core/query/call.ts';
+import { field, numberAt, textAt } from '../../../core/query/fields.ts';
 import type { Context } from '../../context.ts';
 import { counted } from '../../facts.ts';
 import { readLog } from '../../reading.ts';
+import { allowCommand, type Wanted } from './allow.ts';
 
 export interface RunCounts {
   readonly calls: number;
@@ -12,23 +14,98 @@ export interface RunCounts {
   /** Answered with 400 or more, or not at all. */
   readonly failed: number;
   readonly redacted: number;
+  /** Connections that went through unread, as the policy says. */
+  readonly tunnels: number;
+  /** Calls by host, most first. */
+  readonly hosts: readonly Tally[];
+  /** By the command that allows it, in the order in which they were first asked for. */
+  readonly blocked: readonly Tally[];
+  /** Stopped for another reason than its host, by that reason. */
+  readonly otherwise: readonly Tally[];
+  /** Hosts to which the program did not go on, because it did not take the certificate that it was shown. */
+  readonly untrusted: readonly Tally[];
+  /** Beyond MOST_NAMES different ones of a kind: counted above, and named in the log. */
+  readonly unnamed: number;
 }
+
+export interface Tally {
+  readonly name: string;
+  readonly count: number;
+}
+
+/** Different names of a kind that are kept; a program that makes names up must not fill the memory. */
+const MOST_NAMES = 1_000;
+const CONNECT = 'http.connect';
+
+/** Reasons that `tally policy allow` does away with. */
+const BY_HOST: ReadonlySet<string> = new Set([
+  'empty_allowlist',
+  'domain_not_in_allowlist',
+  'non_https_blocked',
+  'ssrf_protection_blocked',
+]);
 
 /** `since`: when the run started; older entries are not looked at. */
 export async function countRun(context: Context, run: string, since: string): Promise<RunCounts> {
   const { directory } = await context.openReader();
   const filter = { run, since, types: ['http.call'] };
   const reading = await readLog(directory, { filter, raw: false, limit: Number.MAX_SAFE_INTEGER });
-  const counts = { calls: 0, stopped: 0, asked: 0, failed: 0, redacted: 0 };
+  const counts = { calls: 0, stopped: 0, asked: 0, failed: 0, redacted: 0, tunnels: 0, unnamed: 0 };
+  const names = { hosts: new Map(), blocked: new Map(), otherwise: new Map(), untrusted: new Map() };
+  const add = (kind: keyof typeof names, name: string): void => {
+    const known: Map<string, number> = names[kind];
+    if (known.has(name) || known.size < MOST_NAMES) known.set(name, (known.get(name) ?? 0) + 1);
+    else counts.unnamed++;
+  };
   for await (const { call } of reading.hits()) {
     const facts = factsOf(call);
+    const { host = '?', reasonCode } = facts;
+    if (isUntrusted(call, facts)) {
+      add('untrusted', host);
+      continue;
+    }
+    const isStopped = facts.status === 'blocked' || facts.decision === 'stop';
+    if (facts.action === CONNECT && !isStopped) {
+      counts.tunnels++;
+      continue;
+    }
     counts.calls++;
-    if (facts.status === 'blocked') counts.stopped++;
-    else if (facts.status === 'pending') counts.asked++;
-    else if (isFailed(facts)) counts.failed++;
+    add('hosts', host);
     if (facts.redacted) counts.redacted++;
+    if (facts.status === 'pending') counts.asked++;
+    else if (isStopped) {
+      counts.stopped++;
+      const command = BY_HOST.has(reasonCode ?? '') ? allowCommand(wantedBy(call, facts)) : undefined;
+      if (command === undefined) add('otherwise', reasonCode ?? textOf(call) ?? 'refused');
+      else add('blocked', command);
+    } else if (isFailed(facts)) counts.failed++;
   }
-  return counts;
+  return {
+    ...counts,
+    hosts: talliesOf(names.hosts).sort((a, b) => b.count - a.count),
+    blocked: talliesOf(names.blocked),
+    otherwise: talliesOf(names.otherwise),
+    untrusted: talliesOf(names.untrusted),
+  };
+}
+
+function talliesOf(names: ReadonlyMap<string, number>): Tally[] {
+  return [...names].map(([name, count]) => ({ name, count }));
+}
+
+function textOf({ first, last = first }: Call): string | undefined {
+  return textAt(last, 'outcome', 'error_kind');
+}
+
+/** The program ended the handshake, or asked for another name inside than outside: no call was made. */
+function isUntrusted(call: Call, { action }: Facts): boolean {
+  const kind = textOf(call);
+  return action === CONNECT && (kind === 'tls_untrusted' || kind === 'tls_refused');
+}
+
+function wantedBy({ first }: Call, { host = '', reasonCode }: Facts): Wanted {
+  const target = field(first, 'action', 'target');
+  return { host, port: numberAt(target, 'port'), scheme: textAt(target, 'scheme'), reason: reasonCode };
 }
 
 function isFailed({ status, statusCode }: Facts): boolean {
@@ -36,7 +113,7 @@ function isFailed({ status, statusCode }: Facts): boolean {
 }
 
 /** `12 calls: 1 stopped, 1 failed, 2 redacted` */
-export function describeCounts({ calls, stopped, asked, failed, redacted }: RunCounts): string {
+export function describeCounts({ calls, stopped, asked, failed, redacted, tunnels }: RunCounts): string {
   const parts = [
     stopped === 0 ? '' : `${stopped} stopped`,
     asked === 0 ? '' : `${asked} put to a person`,
@@ -44,5 +121,6 @@ export function describeCounts({ calls, stopped, asked, failed, redacted }: RunC
     redacted === 0 ? '' : `${redacted} redacted`,
   ].filter((part) => part !== '');
   const told = counted(calls, 'call');
-  return parts.length === 0 ? told : `${told}: ${parts.join(', ')}`;
+  const through = tunnels === 0 ? '' : ` · ${counted(tunnels, 'tunnel')}`;
+  return `${parts.length === 0 ? told : `${told}: ${parts.join(', ')}`}${through}`;
 }

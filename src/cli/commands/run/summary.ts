@@ -8,6 +8,7 @@ import { anchorRequest } from '../../verify-anchors.ts';
 import { verifyDirectory } from '../../verifying.ts';
 import { countRun, describeCounts } from './count.ts';
 import type { Ran, RunOptions } from './ran.ts';
+import { tellCalls, tellUnseen } from './told.ts';
 
 export async function summarise(
   context: Context,
@@ -32,10 +33,8 @@ export async function summarise(
       : red(`log NOT verified (exit code ${exit_code}); what is wrong: tally verify`);
   const parts = [`${run} ${ended} after ${formatDuration(durationMs)}`, describeCounts(counts), verdict];
   await stderr.say(`${dim('tally:')} ${parts.join(dim(' · '))}`);
-  await stderr.say(
-    'tally: seen are calls through TALLY_PROXY_URL; a program that goes its own way is not seen',
-    dim,
-  );
+  await tellCalls(context, counts);
+  await tellUnseen(context, counts, options.proxy !== false);
   if (counts.calls > 0) await stderr.say(`tally: look at them: tally log run ${run}`, dim);
   const { tail_url } = await session.ask('status', {});
   if (tail_url !== undefined)
