@@ -22,6 +22,19 @@ export function bodyKind(control: ControlHeaders, limit: number): BodyKind {
   return contentLength !== undefined && contentLength > limit ? 'streamed' : 'whole';
 }
 
+const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
+
+const JSON_TYPE = /^application\/(?:[!-~]+\+)?json\s*(?:;|$)/i;
+
+export function isJson({ contentType = '' }: Pick<ControlHeaders, 'contentType'>): boolean {
+  return JSON_TYPE.test(contentType);
+}
+
+/** Of a body that is read whole: JSON is the only other kind. */
+export function isForm({ contentType = '' }: Pick<ControlHeaders, 'contentType'>): boolean {
+  return FORM_TYPE.test(contentType);
+}
+
 export type BodyRead =
   | { readonly outcome: 'whole'; readonly bytes: Buffer; readonly sha256: string }
   /** Open-ended and longer than the limit: what was read so far, to be streamed on. */
@@ -65,13 +78,15 @@ export interface Upload {
 
 /**
  * The rest of a body as a stream with back-pressure: the caller's socket is read only as fast as the upstream takes.
- * It fails when the caller goes away or falls silent, which cancels the upstream request.
+ * It fails when the caller goes away or falls silent, or when `stops` says so of a chunk, which then is not sent on;
+ * that cancels the upstream request.
  */
 export function uploadOf(
   request: IncomingMessage,
   first: readonly Buffer[],
   idleMs: number,
-  onFailure: (why: 'aborted' | 'timeout') => void,
+  stops: ((chunk: Buffer) => boolean) | undefined,
+  onFailure: (why: 'aborted' | 'timeout' | 'stopped') => void,
 ): Upload {
   const digest = createHash('sha256');
   let size = 0;
@@ -87,7 +102,7 @@ export function uploadOf(
       done(error);
     },
   });
-  const fail = (why: 'aborted' | 'timeout'): void => {
+  const fail = (why: 'aborted' | 'timeout' | 'stopped'): void => {
     onFailure(why);
     stream.destroy();
   };
@@ -97,7 +112,9 @@ export function uploadOf(
     digest.update(chunk);
     size += chunk.length;
     timer.refresh();
-    return stream.push(chunk);
+    if (stops?.(chunk) !== true) return stream.push(chunk);
+    fail('stopped');
+    return false;
   };
   const onData = (chunk: Buffer): void => {
     if (!take(chunk)) request.pause();
@@ -109,7 +126,7 @@ export function uploadOf(
   const onClose = (): void => {
     if (!request.complete) fail('aborted');
   };
-  for (const chunk of first) take(chunk);
+  for (const chunk of first) if (!stream.destroyed) take(chunk);
   request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
   request.pause();
   return { stream, bytes: () => size, sha256: () => digest.copy().digest('hex') };

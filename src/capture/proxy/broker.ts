@@ -236,7 +236,7 @@ export function createBroker(options: BrokerOptions): Broker {
     if (refusal?.status === 404 && asksHealth) return sendHealth(response, health());
     if (arrival.kind === 'addressed' && !hasControlHeader(request))
       return stray(exchange, refusal ?? badRequest('X-AS-Target-URL header is required'));
-    if (refusal !== undefined) return block(deps, exchange, factsOf(deps, request), refusal);
+    if (refusal !== undefined) return block(deps, exchange, factsOf(deps, exchange), refusal);
     calls++;
     return handleCall(deps, exchange);
   }

@@ -8,13 +8,13 @@
  * call. Whatever happens afterwards ends in exactly one post_exec. A call that wants an approval ends as pending; when a
  * person grants it while the caller is held, it is decided anew and is another call in the log.
  */
-import type { IncomingMessage } from 'node:http';
 import type { Decision, Event } from '../../core/entry.ts';
 import { actorFor, actorQuality } from '../../core/policy/principal.ts';
 import type { DecisionRequest } from '../../core/policy/types.ts';
 import type { Acted, Ask, Recorder } from '../../recorder/api.ts';
 import { readArguments, shownCall } from './arguments.ts';
 import { type BodyBefore, type BodyLimits, readBefore } from './before.ts';
+import { isForm } from './body.ts';
 import { type AllowedCall, type CarryDeps, carry, failBefore } from './carry.ts';
 import {
   argsOf,
@@ -25,11 +25,14 @@ import {
   postExec,
   preExec,
 } from './events.ts';
-import { CHANGED, codeOf, type Failure } from './failure.ts';
+import { CHANGED, codeOf, type Failure, LOOP } from './failure.ts';
 import type { Flights } from './flight.ts';
-import { parseControl } from './headers.ts';
+import { parseForward } from './forward.ts';
+import { type ControlHeaders, parseControl } from './headers.ts';
 import { type Holds, hold } from './hold.ts';
-import { refuseBad } from './refuse.ts';
+import { isOwnAddress, isOwnTarget, refuseLoop } from './loop.ts';
+import { useInBody, useInHead } from './placeholder-use.ts';
+import { refuseBad, refusePlaceholder } from './refuse.ts';
 import { type Exchange, elapsed, type Reply, sendReply } from './reply.ts';
 import type { AddressBook } from './resolve.ts';
 import { PENDING, proceeds, stopOutcome, stopReply } from './stop.ts';
@@ -53,14 +56,22 @@ export interface CallDeps extends CarryDeps, BodyLimits {
   readonly environment: string | undefined;
 }
 
-export function factsOf(deps: CallDeps, request: IncomingMessage): CallFacts {
+function controlOf({ request, arrival }: Pick<Exchange, 'request' | 'arrival'>): ControlHeaders {
+  const { rawHeaders, method = 'GET', url = '' } = request;
+  return arrival.kind === 'forward'
+    ? parseForward(arrival, rawHeaders, method, url)
+    : parseControl(rawHeaders, method);
+}
+
+export function factsOf(deps: CallDeps, exchange: Pick<Exchange, 'request' | 'arrival'>): CallFacts {
   const { recorder } = deps;
-  const control = parseControl(request.rawHeaders, request.method ?? 'GET');
+  const control = controlOf(exchange);
   const identity = recorder.identify(control.claims);
   const principal = recorder.principal(identity);
   const { trace, quality, forward } = traceOf(control.forward, newTrace);
   return {
-    control: { ...control, forward },
+    // A program that does not know of us sends what it wrote and nothing else.
+    control: control.forwarded === undefined ? { ...control, forward } : control,
     identity,
     trace,
     actor: actorFor(recorder.policy().compiled, identity, principal),
@@ -126,13 +137,20 @@ interface Call {
 
 /** Resolves when the call is settled or handed to its stream. Never rejects but for a bug. */
 export async function handleCall(deps: CallDeps, exchange: Exchange): Promise<void> {
-  const facts = factsOf(deps, exchange.request);
-  const { problem, target } = facts.control;
+  const read = factsOf(deps, exchange);
+  const { problem, target } = read.control;
   if (problem !== undefined || target === undefined)
-    return refuseBad(deps, exchange, facts, problem ?? 'X-AS-Target-URL header is required');
-  const reading = readBefore(deps, exchange, facts, deps);
+    return refuseBad(deps, exchange, read, problem ?? 'X-AS-Target-URL header is required');
+  if (read.control.forwarded !== undefined && isOwnTarget(target, exchange.request.socket))
+    return refuseLoop(deps, exchange, read);
+  const head = useInHead(read.control);
+  if ('refused' in head) return refusePlaceholder(deps, exchange, read, head.refused);
+  const reading = readBefore(deps, exchange, { ...read, control: head.control }, deps);
   const before = reading instanceof Promise ? await reading : reading;
   if (before === undefined) return;
+  const use = useInBody(head.control, before.whole, isForm(head.control) ? 'form' : 'json');
+  if ('refused' in use) return refusePlaceholder(deps, exchange, read, use.refused);
+  const facts: CallFacts = { ...read, control: use.control, said: use.said };
 
   const request = decisionRequest(facts, before.args);
   const call: Call = { exchange, facts, target, before, ask: askOf(facts, before, request) };
@@ -178,18 +196,22 @@ async function attempt(
       durations,
       flight,
     };
-    const failure = unresolved ?? flight.failure() ?? (addresses === undefined ? CHANGED : undefined);
+    const failure =
+      unresolved ??
+      flight.failure() ??
+      (addresses === undefined ? CHANGED : undefined) ??
+      (isOwnAddress(facts, addresses, exchange.request.socket) ? LOOP : undefined);
     if (failure === undefined) carry(deps, allowed);
     else failBefore(deps, allowed, failure);
     return undefined;
   }
   flight.land();
-  const reply = stopReply(decision, facts.identity, target.host, acted.approval);
+  const reply = stopReply(decision, facts, target.host, acted.approval);
   const pending = decision.outcome === 'approval_required';
   const outcome = pending ? { ...PENDING } : stopOutcome(reply);
   outcome.duration_ms = elapsed(exchange);
   const post = await deps.record(
-    postExec(receipt.id, outcome, callMetadata(durations, undefined, undefined)),
+    postExec(receipt.id, outcome, callMetadata(facts, durations, undefined, undefined)),
   );
   if ('unrecorded' in post) {
     sendReply(exchange, post.unrecorded);

@@ -5,18 +5,29 @@
 import type { Outcome } from '../../core/entry.ts';
 import type { CredentialSource } from '../secrets/credentials.ts';
 import type { BodyBefore } from './before.ts';
-import { type Upload, uploadOf } from './body.ts';
+import { isJson, type Upload, uploadOf } from './body.ts';
 import { type Fetched, fetchCredentials, wipe } from './credentials.ts';
 import { type CallFacts, callMetadata, type Durations, postExec } from './events.ts';
-import { ABORTED, BROKEN, CLOSING, type Failure, isKilled, UPLOAD_SILENT } from './failure.ts';
+import {
+  ABORTED,
+  BROKEN,
+  CLOSING,
+  type Failure,
+  isKilled,
+  LOOP,
+  placeholderInStream,
+  UPLOAD_SILENT,
+} from './failure.ts';
 import type { Flight } from './flight.ts';
-import { inject, type WireRequest } from './inject.ts';
+import { inject } from './inject.ts';
+import { watchFor } from './placeholder-watch.ts';
 import type { Journal } from './refuse.ts';
 import { createRelay, type RelayEnd } from './relay.ts';
 import { type Exchange, elapsed, isGone, lingerAfter, type Reply, sendReply } from './reply.ts';
-import type { Scrubber, Scrubbers } from './scrub.ts';
+import { NO_SCRUBBER, type Scrubber, type Scrubbers } from './scrub.ts';
 import { type TargetUrl, withoutQuery } from './target.ts';
 import type { Lane, Peer, Upstreams } from './upstream.ts';
+import type { WireRequest } from './wire.ts';
 
 export interface CarryDeps extends Journal {
   readonly vault: Pick<CredentialSource, 'get' | 'placeOf' | 'refused' | 'servedBy'>;
@@ -76,7 +87,7 @@ function settle(
 
 /** 502 whatever went wrong on the way to the upstream; 500 is ours alone, and 403 the operator's word. */
 function replyStatus(failure: Failure): number {
-  if (isKilled(failure)) return 403;
+  if (isKilled(failure) || failure.kind === LOOP.kind || failure.kind === 'args_unavailable') return 403;
   return failure.kind === BROKEN.kind ? 500 : 502;
 }
 
@@ -94,7 +105,7 @@ export function failBefore(deps: CarryDeps, call: AllowedCall, failure: Failure)
     error: failure.text,
     ...(isGone(exchange) ? {} : { status_code: replyStatus(failure) }),
   };
-  settle(deps, call, outcome, callMetadata(call.durations, undefined, undefined));
+  settle(deps, call, outcome, callMetadata(call.facts, call.durations, undefined, undefined));
   sendReply(exchange, failureReply(failure, target.host), call.preId);
 }
 
@@ -108,16 +119,23 @@ function prepare(deps: CarryDeps, { facts, target, before }: AllowedCall, fetche
   try {
     const plain: WireRequest = {
       path: `${target.path}${target.search}`,
-      headers: [...forward, 'accept-encoding', 'identity'],
+      headers: forward,
       body: before.whole,
     };
+    // Nothing of ours is in it, so nothing of ours can come back: bytes pass as they are, compressed or not.
+    if (injections.length === 0) return { wire: plain, scrubber: NO_SCRUBBER };
     const injected = inject(plain, injections, new Map(credentials.map(({ ref, value }) => [ref, value])));
     if ('unusable' in injected)
       return { failure: { status: 'error', kind: 'credential_unusable', text: injected.unusable } };
-    return { wire: injected.request, scrubber: deps.scrubbers.of(credentials) };
+    const headers = [...without(injected.request.headers, 'accept-encoding'), 'accept-encoding', 'identity'];
+    return { wire: { ...injected.request, headers }, scrubber: deps.scrubbers.of(credentials) };
   } finally {
     wipe(credentials);
   }
+}
+
+function without(headers: readonly string[], dropped: string): readonly string[] {
+  return headers.filter((_, i) => headers[i - (i % 2)]?.toLowerCase() !== dropped);
 }
 
 export function carry(deps: CarryDeps, call: AllowedCall): void {
@@ -208,12 +226,20 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
   const sent = performance.now();
   let peer: Peer | undefined;
 
+  const watch = facts.control.forwarded === undefined ? undefined : watchFor(facts.control.claims.run_token);
+  let inStream: string | undefined;
+  const stops = (chunk: Buffer): boolean => {
+    inStream ??= watch?.push(chunk);
+    // JSON that is too long to be read is a long conversation.
+    return inStream !== undefined && !isJson(facts.control);
+  };
   let upload: Upload | undefined;
   if (before.args.kind === 'streamed') {
     exchange.takeBody();
-    upload = uploadOf(request, before.first, deps.requestBodyIdleMs, (why) =>
-      relay.fail(why === 'timeout' ? UPLOAD_SILENT : ABORTED),
-    );
+    upload = uploadOf(request, before.first, deps.requestBodyIdleMs, stops, (why) => {
+      if (why !== 'stopped') relay.fail(why === 'timeout' ? UPLOAD_SILENT : ABORTED);
+      else relay.fail(placeholderInStream(inStream ?? ''));
+    });
   }
 
   let lane: Lane | undefined;
@@ -226,6 +252,7 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
     method,
     host: target.host,
     scrubber,
+    forwarded: facts.control.forwarded !== undefined,
     extra: ['X-Tally-Entry', call.preId],
     stallMs: deps.clientStallMs,
     onStart() {
@@ -241,7 +268,8 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
       response.off('close', onClose);
       durations.upstream = (performance.now() - sent) * 1000;
       const metadata = {
-        ...callMetadata(durations, peer, redirectOf(end, target)),
+        ...callMetadata(facts, durations, peer, redirectOf(end, target)),
+        ...(inStream === undefined ? {} : { placeholders_left: [inStream] }),
         ...servedFrom(deps, call),
       };
       // It may have been replaced where it is kept; the next call then asks there.

@@ -25,6 +25,8 @@ export interface CallFacts {
   readonly tenant: string;
   readonly project: string | undefined;
   readonly environment: string | undefined;
+  /** Credentials whose placeholders are only spoken of in the body, and stay there. */
+  readonly said?: readonly string[];
   /** Where a credential is looked for; undefined: in the local vault. */
   readonly placeOf?: ((ref: string) => string | undefined) | undefined;
 }
@@ -126,6 +128,7 @@ export function refused(facts: CallFacts, outcome: Outcome): Event {
     action: { name: ACTION, ...(target === undefined ? {} : { target: { ...target, path } }) },
     ...credentialsOf(facts),
     outcome,
+    ...(control.forwarded === undefined ? {} : { metadata: viaOf(facts) }),
   };
 }
 
@@ -139,13 +142,21 @@ export interface Durations {
 /** A Location that is longer is cut; metadata is bounded. */
 const REDIRECT_CHARS = 2_048;
 
+/** How the call came to us: absent when it was addressed to us. */
+export function viaOf({ control: { forwarded } }: CallFacts): { via?: 'forward' | 'intercept' } {
+  return forwarded === undefined ? {} : { via: forwarded.intercepted ? 'intercept' : 'forward' };
+}
+
 export function callMetadata(
+  facts: CallFacts,
   durations: Durations,
   peer: Peer | undefined,
   redirect: string | undefined,
 ): Record<string, unknown> {
   const { decision, audit, upstream } = durations;
+  const { said = [] } = facts;
   return {
+    ...viaOf(facts),
     durations_us: {
       decision: Math.round(decision),
       audit: Math.round(audit),
@@ -156,5 +167,6 @@ export function callMetadata(
       ? {}
       : { tls: { version: peer.tls.version, certificate_sha256: peer.tls.fingerprint256 } }),
     ...(redirect === undefined ? {} : { redirect: redirect.slice(0, REDIRECT_CHARS) }),
+    ...(said.length === 0 ? {} : { placeholders_left: said.slice(0, LIMITS.credentialsPerCall) }),
   };
 }

@@ -27,6 +27,18 @@ export const CHANGED: Failure = {
   kind: 'not_resolved',
   text: 'what is allowed changed while the call was decided; nothing was sent, try again',
 };
+/** A name that leads to this very broker: a call would call itself until nothing is left. */
+export const LOOP: Failure = {
+  status: 'error',
+  kind: 'broker_loop',
+  text: 'the request is for the broker itself; call it without a proxy (NO_PROXY=127.0.0.1,localhost)',
+};
+/** What was sent of the body so far does not have the placeholder in it whole. */
+export const placeholderInStream = (ref: string): Failure => ({
+  status: 'error',
+  kind: 'args_unavailable',
+  text: `the placeholder of ${JSON.stringify(ref)} stands in a body that is streamed, where nothing can be put into it; the call was ended. JSON and form bodies of at most 1 MiB are read whole`,
+});
 const KILLED = 'killed';
 /** A kill switch was thrown while the call was under way. */
 export const killed = (scope: string): Failure => ({

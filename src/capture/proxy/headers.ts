@@ -1,5 +1,6 @@
 /**
- * The control headers of a header-addressed call, and what of the caller's headers goes on to the upstream.
+ * The head of a call: its control headers, and what of the caller's headers goes on to the upstream. A header-addressed
+ * call says all of it here; of a forwarded one the target and the caller are known already (forward.ts).
  *
  * Strict: a header that is doubled, unknown or malformed refuses the call, because guessing what a caller meant is how
  * a credential ends up in the wrong place. Control headers never travel upstream, whatever their spelling.
@@ -8,6 +9,8 @@ import type { InjectionStyle } from '../../core/entry.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { shown } from '../../core/policy/hosts.ts';
 import type { Claims } from '../../recorder/api.ts';
+import { REF } from './placeholder.ts';
+import type { Spot } from './placeholder-find.ts';
 import { parseTarget, type TargetUrl } from './target.ts';
 
 export interface Injection {
@@ -15,6 +18,19 @@ export interface Injection {
   readonly ref: string;
   /** Header name (lower case), query parameter, form field, or JSON path with "." between its members. */
   readonly name: string;
+  /** It was named by placeholders, and goes exactly where they stand. */
+  readonly spots?: readonly Spot[];
+}
+
+/** What a forwarded request says in its request line and in Proxy-Authorization. */
+export interface ForwardedHead {
+  /** TLS of the caller ended here. */
+  readonly intercepted: boolean;
+  readonly problem: string | undefined;
+  readonly target: TargetUrl | undefined;
+  readonly claims: Claims;
+  /** What is wrong with this Host header, since the target is another one. */
+  readonly hostProblem: (host: string) => string | undefined;
 }
 
 export interface ControlHeaders {
@@ -31,10 +47,14 @@ export interface ControlHeaders {
   readonly chunked: boolean;
   /** The body has a content coding, so we cannot read it. */
   readonly encoded: boolean;
+  /** Absent: the call is header-addressed. */
+  readonly forwarded?: ForwardedHead;
 }
 
 const PREFIX = 'x-as-';
 const INJECT = 'x-as-inject-';
+/** Browsers write these, and the scripts of a page cannot. */
+const FROM_A_PAGE = new Set(['origin', 'sec-fetch-site']);
 
 /** RFC 9110 section 7.6.1, and what we write ourselves. */
 const NOT_FORWARDED = new Set([
@@ -55,7 +75,6 @@ const NOT_FORWARDED = new Set([
   'accept-encoding',
 ]);
 
-const REF = /^[A-Za-z0-9_][A-Za-z0-9_.:/@-]*$/;
 const PRINTABLE = /^[!-~](?:[ -~]*[!-~])?$/;
 const METHOD = /^[A-Z]{1,20}$/;
 /** CONNECT opens a tunnel, TRACE has the upstream send back every header. */
@@ -115,24 +134,32 @@ function connectionTokens(value: string): readonly string[] {
     .map((token) => token.trim());
 }
 
-/** `raw`: name, value, name, value… in order, as node:http gives them (control characters are already refused there). */
-export function parseControl(raw: readonly string[], inboundMethod: string): ControlHeaders {
-  let problem: string | undefined;
+/**
+ * `raw`: name, value, name, value… in order, as node:http gives them (control characters are already refused there).
+ * `forwarded`: what the request itself said of its target, and who sent it.
+ */
+export function parseControl(
+  raw: readonly string[],
+  inboundMethod: string,
+  forwarded?: ForwardedHead,
+): ControlHeaders {
+  let problem = forwarded?.problem;
   const bad = (text: string): void => {
     problem ??= text;
   };
   const seen = new Set<string>();
-  const claims: { -readonly [K in keyof Claims]: Claims[K] } = {};
+  const claims: { -readonly [K in keyof Claims]: Claims[K] } = { ...forwarded?.claims };
   const injections: Injection[] = [];
   const forward: string[] = [];
   let drop: readonly string[] = [];
-  let target: TargetUrl | undefined;
+  let target = forwarded?.target;
   let method = inboundMethod;
   let contentType: string | undefined;
   let contentLength: number | undefined;
   let chunked = false;
   let encoded = false;
   let hosts = 0;
+  let fromPage = false;
 
   function control(name: string, lower: string, value: string): string | undefined {
     const inject = lower.startsWith(INJECT);
@@ -156,12 +183,16 @@ export function parseControl(raw: readonly string[], inboundMethod: string): Con
     }
     switch (lower) {
       case 'x-as-target-url': {
+        if (forwarded !== undefined)
+          return `${shown(name)} does not go with a request that has a target itself`;
         const parsed = parseTarget(value);
         if ('problem' in parsed) return parsed.problem;
         target = parsed;
         return undefined;
       }
       case 'x-as-method':
+        if (forwarded !== undefined)
+          return `${shown(name)} does not go with a request that has a method itself`;
         method = value.toUpperCase();
         return undefined;
       case 'x-as-agent-id':
@@ -169,14 +200,20 @@ export function parseControl(raw: readonly string[], inboundMethod: string): Con
         claims.agent_id = value;
         return undefined;
       case 'x-as-agent-token':
-        claims.agent_token = value;
-        return undefined;
+        return claim('agent_token', name, value);
       case 'x-as-session-token':
-        claims.run_token = value;
-        return undefined;
+        return claim('run_token', name, value);
       default:
         return `the control header ${shown(name)} is not known`;
     }
+  }
+
+  function claim(member: 'agent_token' | 'run_token', name: string, value: string): string | undefined {
+    const before = claims[member];
+    if (before !== undefined && before !== value)
+      return `${shown(name)} and Proxy-Authorization present two different tokens`;
+    claims[member] = value;
+    return undefined;
   }
 
   for (let i = 0; i + 1 < raw.length; i += 2) {
@@ -207,17 +244,24 @@ export function parseControl(raw: readonly string[], inboundMethod: string): Con
         break;
       case 'host':
         if (++hosts > 1) bad('Host is given twice');
+        else if (forwarded !== undefined) problem ??= forwarded.hostProblem(value);
         break;
     }
+    fromPage ||= FROM_A_PAGE.has(lower);
     if (METHOD_OVERRIDES.has(lower))
-      bad(`${shown(name)} would change the method after the decision; say the method with X-AS-Method`);
-    if (!NOT_FORWARDED.has(lower)) forward.push(name, value);
+      bad(
+        `${shown(name)} would change the method after the decision; say the method ${forwarded === undefined ? 'with X-AS-Method' : 'in the request itself'}`,
+      );
+    // What is not scrubbed may be compressed as the caller likes.
+    const asked = forwarded !== undefined && lower === 'accept-encoding';
+    if (asked || !NOT_FORWARDED.has(lower)) forward.push(name, value);
   }
 
   if (!METHOD.test(method) || REFUSED_METHODS.has(method))
     bad(`the method ${shown(method)} cannot be called`);
   if (target === undefined) bad('X-AS-Target-URL header is required');
-  if (injections.length === 0)
+  if (fromPage && seen.size > 0) bad('control headers from a web page are refused');
+  if (injections.length === 0 && forwarded === undefined)
     bad('At least one X-AS-Inject-* header is required: a call without a credential is not possible yet');
   return {
     problem,
@@ -230,6 +274,7 @@ export function parseControl(raw: readonly string[], inboundMethod: string): Con
     contentLength,
     chunked,
     encoded,
+    ...(forwarded === undefined ? {} : { forwarded }),
   };
 }
 

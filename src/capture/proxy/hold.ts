@@ -7,6 +7,7 @@ import { acceptedReply } from './stop.ts';
 export interface Holds {
   /** Undefined: too many are held already. Otherwise what gives the place back. */
   take(): (() => void) | undefined;
+  held(): number;
 }
 
 export function createHolds(most: number): Holds {
@@ -19,6 +20,7 @@ export function createHolds(most: number): Holds {
         held--;
       };
     },
+    held: () => held,
   };
 }
 
@@ -39,9 +41,10 @@ export async function hold(
   reply: Reply,
   entry: string,
 ): Promise<boolean> {
-  const { request, response } = exchange;
+  const { request, response, arrival } = exchange;
   const { prefer } = request.headers;
-  if (typeof prefer === 'string' && ASYNC.test(prefer)) {
+  // What a forwarded request prefers is said to its upstream.
+  if (arrival.kind === 'addressed' && typeof prefer === 'string' && ASYNC.test(prefer)) {
     sendReply(exchange, acceptedReply(reply), entry);
     return false;
   }

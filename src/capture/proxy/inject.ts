@@ -5,21 +5,10 @@
 import { decodeUtf8 } from '../../core/bytes.ts';
 import type { BodyKind } from './body.ts';
 import type { ControlHeaders, Injection } from './headers.ts';
-
-/** The request as it goes out. */
-export interface WireRequest {
-  /** Path with query. */
-  readonly path: string;
-  /** name, value, name, value… */
-  readonly headers: readonly string[];
-  /** The whole body, when it was read; a streamed one is not touched. */
-  readonly body: Buffer | undefined;
-}
+import { FIELD_VALUE, putPlaceholders } from './placeholder-put.ts';
+import type { WireRequest } from './wire.ts';
 
 export type Injected = { readonly request: WireRequest } | { readonly unusable: string };
-
-/** RFC 9110 section 5.5: visible characters, spaces and tabs inside, no line breaks. */
-const FIELD_VALUE = /^[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?$/;
 
 export function wantsBody(injections: readonly Injection[]): 'json' | 'form' | undefined {
   for (const { style } of injections) {
@@ -155,12 +144,14 @@ function injectHeader(injection: Injection, value: Buffer): string | undefined {
   return injection.style === 'bearer' ? `Bearer ${text}` : text;
 }
 
-function unusable({ style, ref }: Injection): Injected {
+function unusable({ style, ref }: Pick<Injection, 'style' | 'ref'>): Injected {
   const why = style === 'basic' ? 'has to read user:password' : 'has characters that cannot stand there';
   return { unusable: `the value of '${ref}' cannot be used as ${style}: it ${why}` };
 }
 
 /**
+ * Placeholders first: where they stand is known of the request as it came.
+ *
  * `values` are by reference and stay the caller's. The strings made of them live as long as the request does: the
  * runtime offers no way to wipe them.
  */
@@ -169,10 +160,14 @@ export function inject(
   injections: readonly Injection[],
   values: ReadonlyMap<string, Buffer>,
 ): Injected {
-  let { path, headers, body } = request;
+  const spots = injections.flatMap((injection) => injection.spots ?? []);
+  const put = putPlaceholders(request, spots, values);
+  if ('unusable' in put) return unusable(put.unusable);
+  let { path, headers, body } = put.request;
   let json: JsonRoot | undefined;
   let form: string | undefined;
   for (const injection of injections) {
+    if (injection.spots !== undefined) continue;
     const value = values.get(injection.ref);
     if (value === undefined) return unusable(injection);
     const { style, name } = injection;

@@ -67,7 +67,8 @@ const ESCAPE: { readonly [W in Writing]: RegExp | undefined } = {
 
 /** The shortest name wins: what follows a nonce is the text that the placeholder was put into. */
 const WHOLE = /^tally-ref:([A-Za-z0-9_][A-Za-z0-9_.:/@-]*?):([0-9a-f]{16})/;
-const MOST_CHARS = PLACEHOLDER_PREFIX.length + LIMITS.idChars + 1 + NONCE_CHARS;
+/** The longest placeholder, with none of its characters escaped. */
+export const PLACEHOLDER_CHARS = PLACEHOLDER_PREFIX.length + LIMITS.idChars + 1 + NONCE_CHARS;
 const NAME_CHAR = /[A-Za-z0-9_.:/@-]/;
 
 /** What is written from `start` on, as far as it can be a placeholder, and where each of its characters ends. */
@@ -79,7 +80,7 @@ function readFrom(
 ): { readonly read: string; readonly ends: readonly number[] } {
   let read = '';
   const ends: number[] = [];
-  for (let at = start; at < limit && ends.length < MOST_CHARS; ) {
+  for (let at = start; at < limit && ends.length < PLACEHOLDER_CHARS; ) {
     let char = text.charAt(at);
     let end = at + 1;
     if (asEscape !== undefined && (char === '%' || char === '\\')) {

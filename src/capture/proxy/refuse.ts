@@ -2,6 +2,7 @@
 import type { Event, Outcome } from '../../core/entry.ts';
 import type { Receipt } from '../../recorder/api.ts';
 import { type CallFacts, refused } from './events.ts';
+import type { PlaceholderProblem } from './placeholder-use.ts';
 import { badRequest, type Exchange, elapsed, type Reply, sendReply } from './reply.ts';
 
 /** `unrecorded`: the entry is not in the log, and this is what the caller is told. */
@@ -37,6 +38,19 @@ export function block(journal: Journal, exchange: Exchange, facts: CallFacts, re
   const { reason, error } = reply.body;
   const status = reason === 'bad_request' ? 'error' : 'blocked';
   return refuse(journal, exchange, facts, reply, { status, error_kind: reason, error });
+}
+
+/** A placeholder that is not replaced: nothing of the request goes on. */
+export function refusePlaceholder(
+  journal: Journal,
+  exchange: Exchange,
+  facts: CallFacts,
+  { status, reason, message }: PlaceholderProblem,
+): Promise<void> {
+  if (reason === 'bad_request') return refuseBad(journal, exchange, facts, message, status);
+  const domain = facts.control.target?.host ?? '';
+  const reply: Reply = { status, body: { error: reason, domain, message, reason } };
+  return refuse(journal, exchange, facts, reply, { status: 'blocked', error_kind: reason, error: message });
 }
 
 export function refuseBad(

@@ -1,5 +1,6 @@
 /**
- * One response on its way back: decoded when the upstream compressed it, scrubbed, sent with back-pressure.
+ * One response on its way back: decoded when the upstream compressed it, scrubbed, sent with back-pressure. Where no
+ * credential went out, none can come back: such a response passes as it is, and as it comes.
  *
  * A response starts out held: for one turn of the event loop, or for LIMITS.holdResponseMs when its length is known and
  * small or its body has to be decoded. If it is complete by then it goes out in one piece with its length, and a
@@ -16,7 +17,7 @@ import { LIMITS } from '../../core/limits.ts';
 import { codingsOf, decodersFor } from './decode.ts';
 import { BROKEN, decodeFailure, type Failure, STALLED, unknownCoding, upstreamFailure } from './failure.ts';
 import { type ResponseHead, responseHead, trailerPairs, withoutCodedBody } from './response-head.ts';
-import type { Scrubber } from './scrub.ts';
+import { NO_SCRUBBER, type Scrubber } from './scrub.ts';
 
 /** What happened, once it is over. */
 export interface RelayEnd {
@@ -35,7 +36,10 @@ export interface RelayOptions {
   readonly response: ServerResponse;
   readonly method: string;
   readonly host: string;
+  /** NO_SCRUBBER: the response passes as it is, with its content coding and its length. */
   readonly scrubber: Scrubber;
+  /** The caller speaks to the upstream through us, and not to us. */
+  readonly forwarded: boolean;
   /** Headers of our own. */
   readonly extra: readonly string[];
   readonly stallMs: number;
@@ -62,6 +66,7 @@ const ONE_WRITE_BYTES = 16_384;
 
 export function createRelay(options: RelayOptions): Relay {
   const { response, scrubber, host } = options;
+  const verbatim = scrubber === NO_SCRUBBER;
   let controller: Dispatcher.DispatchController | undefined;
   let head: ResponseHead | undefined;
   let status = 0;
@@ -118,7 +123,7 @@ export function createRelay(options: RelayOptions): Relay {
       ...(decoders.length === 0 ? head.pairs : withoutCodedBody(head.pairs)),
       ...(length === undefined ? [] : ['content-length', length]),
       ...(scrubber.hits().count > 0 ? [REDACTED, 'true'] : []),
-      ...(streamed && response.req.httpVersionMinor > 0 ? ['Trailer', REDACTED] : []),
+      ...(streamed && !verbatim && response.req.httpVersionMinor > 0 ? ['Trailer', REDACTED] : []),
       // Nobody could tell the rest of the body from the next request.
       ...(response.req.complete ? [] : ['connection', 'close']),
       ...options.extra,
@@ -141,7 +146,7 @@ export function createRelay(options: RelayOptions): Relay {
     held = undefined;
     stopTimers();
     try {
-      writeHead(bodiless ? bodilessLength() : undefined);
+      writeHead(bodiless ? bodilessLength() : verbatim ? head?.contentLength : undefined);
       digest = createHash('sha256');
       if (waiting.length === 0) response.flushHeaders();
       for (const chunk of waiting) send(chunk);
@@ -152,7 +157,7 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   function releaseUnlessSmall(): void {
-    const small = Number(head?.contentLength) <= LIMITS.heldResponseBytes;
+    const small = !verbatim && Number(head?.contentLength) <= LIMITS.heldResponseBytes;
     // Decoders take some turns of the loop, and a body that does not decode can still be told as a 502.
     if (small || decoders.length > 0) releaseLater = setTimeout(stream, LIMITS.holdResponseMs);
     else stream();
@@ -243,14 +248,14 @@ export function createRelay(options: RelayOptions): Relay {
       if (over || statusCode < 200) return;
       status = statusCode;
       bodiless = options.method === 'HEAD' || statusCode === 204 || statusCode === 304;
-      head = responseHead(buffersOf(controller?.rawHeaders), scrubber.headers);
-      const { codings, unknown } = codingsOf(bodiless ? undefined : head.contentEncoding);
+      head = responseHead(buffersOf(controller?.rawHeaders), scrubber.headers, options.forwarded);
+      const { codings, unknown } = codingsOf(bodiless || verbatim ? undefined : head.contentEncoding);
       if (unknown !== undefined) {
         fail(unknownCoding(host));
         controller?.abort(new Error('unknown content coding'));
         return;
       }
-      if (bodiless && head.contentEncoding !== undefined)
+      if ((bodiless || verbatim) && head.contentEncoding !== undefined)
         head.pairs.push('content-encoding', head.contentEncoding);
       decodeWith(codings);
       // Most small responses are complete in this turn.

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LIMITS } from '../../core/limits.ts';
 import type { Arrival } from './arrival.ts';
+import { CHALLENGE } from './proxy-authorization.ts';
 
 export interface Reply {
   readonly status: number;
@@ -65,7 +66,7 @@ export function isGone({ response }: Exchange): boolean {
 export function sendReply(exchange: Exchange, reply: Reply, entry?: string): void {
   const { response } = exchange;
   if (response.headersSent || isGone(exchange)) return;
-  const text = `${JSON.stringify(reply.body)}\n`;
+  const text = `${exchange.arrival.kind === 'forward' ? forPerson(reply, entry) : JSON.stringify(reply.body)}\n`;
   response.writeHead(reply.status, [
     'content-type',
     'application/json',
@@ -74,6 +75,7 @@ export function sendReply(exchange: Exchange, reply: Reply, entry?: string): voi
     // Marks our answers: whatever an upstream sends of x-tally-* is dropped. `tally call` tells the two apart by it.
     'x-tally-reason',
     reply.body.reason,
+    ...(reply.status === 407 ? CHALLENGE : []),
     ...(reply.retryAfterS === undefined ? [] : ['retry-after', String(reply.retryAfterS)]),
     ...(entry === undefined ? [] : ['x-tally-entry', entry]),
     // Nobody could tell a late body from the next request.
@@ -81,6 +83,18 @@ export function sendReply(exchange: Exchange, reply: Reply, entry?: string): voi
   ]);
   response.end(text);
   drainRest(exchange);
+}
+
+/** The program thinks that it talks to its upstream, and a person reads what it prints: who speaks, and what to do. */
+function forPerson({ body }: Reply, entry: string | undefined): string {
+  const { approval_id } = body;
+  const more = {
+    ...body,
+    answered_by: 'tally',
+    ...(entry === undefined ? {} : { entry, see: `tally log show ${entry}` }),
+    ...(approval_id === undefined ? {} : { approve: `tally approvals approve ${approval_id}` }),
+  };
+  return JSON.stringify(more, undefined, 2);
 }
 
 /**

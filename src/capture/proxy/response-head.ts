@@ -19,9 +19,13 @@ const NOT_PASSED = new Set([
 /** Of the body as the upstream coded it, which is not the body we send. */
 const OF_THE_CODED_BODY = new Set(['content-digest', 'content-md5', 'digest', 'etag']);
 
-/** Ours alone: an upstream must not be able to claim that a response was scrubbed, or open us to web pages. */
-function isOurs(lower: string): boolean {
-  return lower.startsWith('x-as-') || lower.startsWith('x-tally-') || lower.startsWith('access-control-');
+/**
+ * Ours alone: an upstream must not be able to claim that a response was scrubbed, or open us to web pages. What a browser
+ * gets of a site that it looks at through us is the site's to open.
+ */
+function isOurs(lower: string, forwarded: boolean): boolean {
+  if (lower.startsWith('x-as-') || lower.startsWith('x-tally-')) return true;
+  return !forwarded && lower.startsWith('access-control-');
 }
 
 export interface ResponseHead {
@@ -45,7 +49,7 @@ function namedByConnection(raw: readonly Buffer[]): ReadonlySet<string> {
 }
 
 /** `raw`: name, value… as undici read them. */
-export function responseHead(raw: readonly Buffer[], scrub: HeaderScrub): ResponseHead {
+export function responseHead(raw: readonly Buffer[], scrub: HeaderScrub, forwarded: boolean): ResponseHead {
   const clean = scrub(raw);
   const named = namedByConnection(raw);
   const pairs: string[] = [];
@@ -60,7 +64,7 @@ export function responseHead(raw: readonly Buffer[], scrub: HeaderScrub): Respon
     else if (lower === 'content-encoding')
       contentEncoding = contentEncoding === undefined ? value : `${contentEncoding}, ${value}`;
     else if (lower === 'location') location = value;
-    if (!NOT_PASSED.has(lower) && !named.has(lower) && !isOurs(lower)) pairs.push(name, value);
+    if (!NOT_PASSED.has(lower) && !named.has(lower) && !isOurs(lower, forwarded)) pairs.push(name, value);
   }
   return { pairs, contentLength, contentEncoding, location };
 }

@@ -29,6 +29,14 @@ export interface Scrubber {
   hits(): Hits;
 }
 
+/** For a response that nothing has to be taken out of. */
+export const NO_SCRUBBER: Scrubber = {
+  headers: (raw) => raw.map((part) => part.toString('latin1')),
+  push: (chunk) => chunk,
+  end: () => Buffer.alloc(0),
+  hits: () => ({ count: 0, rules: {} }),
+};
+
 export interface Scrubbers {
   /** The buffers are read now and may be wiped afterwards. */
   of(credentials: readonly Credential[]): Scrubber;

@@ -1,13 +1,22 @@
 /** How a decision that stops a call is told to the caller. */
 import type { Decision, Outcome } from '../../core/entry.ts';
-import type { Identity } from '../../core/policy/types.ts';
 import type { Acted } from '../../recorder/api.ts';
+import type { CallFacts } from './events.ts';
 import type { Reply } from './reply.ts';
 
 const LIMITED = /^(rate_limited_.*|burst_limited)$/;
 
-function statusOf(decision: Decision, identity: Identity): number {
-  if (identity.failure !== undefined && decision.reason === identity.failure) return 401;
+/** Who the caller is, is asked of it by the proxy, and not by the upstream that it thinks it talks to. */
+function statusOf(
+  decision: Decision,
+  { identity, control }: Pick<CallFacts, 'identity' | 'control'>,
+): number {
+  const failed = identity.failure !== undefined && decision.reason === identity.failure;
+  if (control.forwarded !== undefined) {
+    const { run_token, agent_token } = control.claims;
+    const silent = run_token === undefined && agent_token === undefined;
+    if (failed || (silent && decision.reason === 'identity_missing')) return 407;
+  } else if (failed) return 401;
   return LIMITED.test(decision.reason ?? '') ? 429 : 403;
 }
 
@@ -23,7 +32,7 @@ function retryAfterS({ retry_after_ms = 1_000 }: Decision): number {
 /** `domain`: the host the caller named. `approval`: where a person is asked. */
 export function stopReply(
   decision: Decision,
-  identity: Identity,
+  facts: Pick<CallFacts, 'identity' | 'control'>,
   domain: string,
   approval?: Acted['approval'],
 ): Reply {
@@ -32,7 +41,7 @@ export function stopReply(
       ? 'policy_approval_required'
       : (decision.reason ?? 'policy_denied');
   const message = decision.message ?? 'the policy stops this call';
-  const status = statusOf(decision, identity);
+  const status = statusOf(decision, facts);
   // Published clients read `error` as a code in a 403, and as a sentence elsewhere.
   const error = status === 403 ? reason : message;
   return {

@@ -27,18 +27,17 @@ const DEFAULT_PORT = { http: 80, https: 443 } as const;
 /** RFC 3986 has no other characters; `URL` would silently drop tabs and newlines and turn "\" into "/". */
 const URL_CHARS = /^https?:\/\/(?![/?#])[!-[\]-~]+$/i;
 
-export function parseTarget(text: string): TargetUrl | BadTarget {
+/** `what`: how the caller said it. */
+export function parseTarget(text: string, what = 'X-AS-Target-URL'): TargetUrl | BadTarget {
   const url = URL_CHARS.test(text) ? URL.parse(text) : null;
   if (url === null)
-    return {
-      problem: `X-AS-Target-URL is no absolute http or https URL: ${shown(text.split(/[?#]/, 1)[0] ?? '')}`,
-    };
+    return { problem: `${what} is no absolute http or https URL: ${shown(text.split(/[?#]/, 1)[0] ?? '')}` };
   if (url.username !== '' || url.password !== '')
     return {
-      problem: 'X-AS-Target-URL has a user name or password in it; name a credential with X-AS-Inject-Basic',
+      problem: `${what} has a user name or password in it; name a credential with X-AS-Inject-Basic`,
     };
   const named = normalizeHost(url.hostname);
-  if ('problem' in named) return { problem: `X-AS-Target-URL: ${named.problem}` };
+  if ('problem' in named) return { problem: `${what}: ${named.problem}` };
   const scheme = url.protocol === 'https:' ? 'https' : 'http';
   const port = url.port === '' ? DEFAULT_PORT[scheme] : Number(url.port);
   const authority = formatHostPort(named.host, url.port === '' ? undefined : port);

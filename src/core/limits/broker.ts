@@ -4,6 +4,8 @@ export const BROKER_LIMITS = {
   requestHeaderBytes: 16_384,
   /** Bodies up to this size with a JSON or form type are read before the decision; others stream. */
   parsedBodyBytes: 1024 * 1024,
+  /** Places of one request that placeholders have a credential put into: each of them may grow by a whole secret. */
+  placeholdersPerCall: 256,
   /** Concurrent calls through the broker. */
   concurrentCalls: 1_024,
   /** Time for a client to send its request headers. */

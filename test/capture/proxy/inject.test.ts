@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Injection } from '../../../src/capture/proxy/headers.ts';
-import { inject, injectProblem, type WireRequest } from '../../../src/capture/proxy/inject.ts';
+import { inject, injectProblem } from '../../../src/capture/proxy/inject.ts';
+import type { WireRequest } from '../../../src/capture/proxy/wire.ts';
 
 const VALUES = new Map([
   ['KEY', Buffer.from('s3cret&value=+ /')],

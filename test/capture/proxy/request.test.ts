@@ -64,10 +64,9 @@ test('malformed requests that name a target are a 400 and one entry; strays leav
   assert.equal((await s.call({})).status, 400);
   assert.equal((await s.call({ path: '/' })).status, 404);
   assert.equal((await s.call({ path: '/proxy/' })).status, 404);
-  assert.equal((await s.call({ path: 'http://example.com/' })).status, 404);
   await s.quiet();
   assert.equal(s.entries().length, 4);
-  assert.equal(s.broker.stats().strays, 4);
+  assert.equal(s.broker.stats().strays, 3);
   assert.equal(up.count(), 0);
 });
 
