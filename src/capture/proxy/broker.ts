@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 import type { Decision, Event } from '../../core/entry.ts';
 import { isTallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
-import { loopbackHosts, webRefusal } from '../../core/loopback.ts';
+import { loopbackHosts } from '../../core/loopback.ts';
 import type { Ask, Recorder } from '../../recorder/api.ts';
 import type { CredentialSource } from '../secrets/credentials.ts';
 import { arrivalOf } from './arrival.ts';
@@ -16,6 +16,7 @@ import { type ActedOn, type CallDeps, factsOf, handleCall } from './call.ts';
 import { PROXY } from './events.ts';
 import { codeOf } from './failure.ts';
 import { createFlights } from './flight.ts';
+import { pageRefusal } from './guard.ts';
 import { type Health, sendHealth } from './health.ts';
 import { createHolds } from './hold.ts';
 import { createListener, HOST, listenOn } from './listener.ts';
@@ -219,7 +220,7 @@ export function createBroker(options: BrokerOptions): Broker {
     const { request, arrival } = exchange;
     // What a program sends through us as its proxy is its own business, its Origin too: a page cannot send this form.
     if (arrival.kind === 'forward') return closing !== undefined ? BROKER_CLOSING : tooMany();
-    const web = webRefusal(request.headers, hosts);
+    const web = pageRefusal(request, hosts);
     if (web !== undefined) return { status: 403, body: { error: web, reason: 'web_page_refused' } };
     if (request.url !== '/proxy') return badRequest('there is /proxy and /health', 404);
     return closing !== undefined ? BROKER_CLOSING : tooMany();
