@@ -236,3 +236,30 @@ test('an expectation that nobody can meet is refused, on record', async (t) => {
   await s.quiet();
   assert.equal(s.entries()[0]?.outcome?.status_code, 417);
 });
+
+test('a client that left Host as its target has it is served, and a page cannot pass for one', async (t) => {
+  const { s, up, control } = await guarded(t);
+  const ask = (host: string, more = '', head = control) =>
+    raw(s.port, `GET /proxy HTTP/1.1\r\nHost: ${host}\r\n${head}${more}Connection: close\r\n\r\n`);
+  // What httpx sends when a request to the target is turned round to us on its way.
+  assert.equal(statusOf(await ask(`127.0.0.1:${up.port}`)), 200);
+  const before = up.count();
+  const to = (target: string) => `X-AS-Target-URL: ${target}\r\nX-AS-Inject-Bearer: KEY\r\n`;
+  for (const [host, head, more] of [
+    // A page of a name that is allowed, rebound: its browser came to our port and says so.
+    [`api.example:${s.port}`, to('https://api.example/'), ''],
+    [`api.example:${s.port}`, to(`https://api.example:${s.port}/`), ''],
+    // Another name than the target's.
+    ['other.example', to('https://api.example/'), ''],
+    ['api.example:443', to('https://api.example/'), ''],
+    ['api.example', to('not a URL'), ''],
+    // A page is a page, whatever its Host.
+    [`127.0.0.1:${up.port}`, control, 'Origin: https://page.example\r\n'],
+    [`127.0.0.1:${up.port}`, control, 'Sec-Fetch-Site: cross-site\r\n'],
+  ] as const) {
+    const answer = await ask(host, more, head);
+    assert.equal(statusOf(answer), 403, `${host} ${head}`);
+    assert.match(answer, /web_page_refused/);
+  }
+  assert.equal(up.count(), before);
+});
