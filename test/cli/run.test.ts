@@ -39,7 +39,10 @@ test('a run is started, its calls belong to it, and its end says how it ended', 
   assert.equal(done.code, 0, done.stderr);
   assert.match(done.stdout, /^200 hello\n500 no\n\n200 .*\[REDACTED:KEY\].*\n403 /);
   assert.match(done.stderr, /exit 0 after .* 4 calls: 1 stopped, 1 failed, 1 redacted · log verified\n/);
-  assert.match(done.stderr, /stopped: a host that the policy does not allow .*\n  tally policy allow other\.example\n/);
+  assert.match(
+    done.stderr,
+    /stopped: a host that the policy does not allow .*\n {2}tally policy allow other\.example\n/,
+  );
   assert.match(done.stderr, /what ignores proxy settings is not/);
   assert.ok(!(done.stdout + done.stderr).includes(secret));
 
