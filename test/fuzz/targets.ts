@@ -1,6 +1,7 @@
 /** Every decoder and every checker of proofs that meets bytes of others. A new one gets a line in one of these lists. */
 import type { Target } from './target.ts';
 import { fileTargets } from './targets/files.ts';
+import { forwardedTargets } from './targets/forwarded.ts';
 import { inputTargets } from './targets/input.ts';
 import { logTargets } from './targets/logs.ts';
 import { noteTargets } from './targets/notes.ts';
@@ -13,5 +14,6 @@ export const TARGETS: readonly Target[] = [
   ...logTargets,
   ...fileTargets,
   ...inputTargets,
+  ...forwardedTargets,
   ...tokenTargets,
 ];
