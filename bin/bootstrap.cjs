@@ -1,6 +1,6 @@
 'use strict';
 /**
- * Loaded into every Node program of a run by NODE_OPTIONS=--require (spec/run.md section 3), so that its calls go through
+ * Loaded into every Node program of a run by NODE_OPTIONS=--require (docs/run.md), so that its calls go through
  * the proxy that the environment names. Node itself does that from 22.21 and 24.0 on, and only for `fetch` and the global
  * agents; here are older versions, agents that a program makes for itself, and WebSockets of the package `ws`.
  *

@@ -1,5 +1,5 @@
 /**
- * The environment of a program whose calls go through the broker (spec/run.md section 2). Pure: what it is handed is all
+ * The environment of a program whose calls go through the broker (docs/run.md). Pure: what it is handed is all
  * it knows. Every variable is in here because some program that people run reads it, and reads no other.
  */
 type Env = Readonly<Record<string, string | undefined>>;
