@@ -1,5 +1,6 @@
 /** The broker that a command uses: the one that runs, or one of its own for as long as the command lives. */
 import { homedir } from 'node:os';
+import { createLeaves } from '../capture/ca/leaves.ts';
 import { createBroker } from '../capture/proxy/broker.ts';
 import { systemResolve } from '../capture/proxy/resolve.ts';
 import { createCredentialSource } from '../capture/secrets/credentials.ts';
@@ -54,6 +55,7 @@ export async function startBroker(context: Context, session: Session, port: numb
     recorder,
     vault: source,
     resolve: systemResolve,
+    leaves: createLeaves(context.paths, () => recorder.now()),
     config: { port, version: context.version },
     onError(error) {
       const told = error instanceof Error ? error.message : String(error);

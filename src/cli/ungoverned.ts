@@ -3,6 +3,7 @@
  * Open, where the machine's own configuration says so: it goes on, a warning says it once, and what ran is remembered
  * until the log can tell of it.
  */
+import { createLeaves } from '../capture/ca/leaves.ts';
 import { createBroker } from '../capture/proxy/broker.ts';
 import { systemResolve } from '../capture/proxy/resolve.ts';
 import { isTallyError, TallyError } from '../core/error.ts';
@@ -99,6 +100,7 @@ export async function ungovernedBroker(
     recorder,
     vault,
     resolve: systemResolve,
+    leaves: createLeaves(paths, context.now),
     config: { port: 0, version: context.version },
     onError: (error) =>
       context.warn(

@@ -10,7 +10,7 @@ export interface Forwarded {
   readonly authority: string;
   /** Proxy-Authorization: of the request itself, or of the CONNECT around it. */
   readonly authorization: string | undefined;
-  /** TLS of the caller ended here. */
+  /** It came inside of a CONNECT that ends here, with TLS or without: its request line is a path. */
   readonly intercepted: boolean;
 }
 

@@ -4,15 +4,19 @@
  */
 // reason for length: the server, and what all of its calls share
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Decision, Event } from '../../core/entry.ts';
 import { isTallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { loopbackHosts } from '../../core/loopback.ts';
 import type { Ask, Recorder } from '../../recorder/api.ts';
+import type { Leaves } from '../ca/leaves.ts';
 import type { CredentialSource } from '../secrets/credentials.ts';
-import { arrivalOf } from './arrival.ts';
+import { arrivalOf, type Forwarded } from './arrival.ts';
 import { type ActedOn, type CallDeps, factsOf, handleCall } from './call.ts';
+import { CHALLENGED, handleConnect, wantsToken } from './connect.ts';
+import type { ConnectDeps } from './connect-deps.ts';
 import { PROXY } from './events.ts';
 import { codeOf } from './failure.ts';
 import { createFlights } from './flight.ts';
@@ -20,6 +24,7 @@ import { pageRefusal } from './guard.ts';
 import { type Health, sendHealth } from './health.ts';
 import { createHolds } from './hold.ts';
 import { createListener, HOST, listenOn } from './listener.ts';
+import { rawReply } from './raw-reply.ts';
 import { block, type Recorded } from './refuse.ts';
 import {
   BROKER_CLOSING,
@@ -65,6 +70,9 @@ export type BrokerLimits = {
     | 'upstreamIdleMs'
     | 'parsedBodyBytes'
     | 'heldCalls'
+    | 'tunnels'
+    | 'tunnelIdleMs'
+    | 'tlsHandshakeMs'
     | 'brokerDrainMs']: number;
 };
 
@@ -73,6 +81,8 @@ export interface BrokerOptions {
   /** Where credentials come from: the vault itself, or what knows of other stores too. */
   readonly vault: CredentialSource;
   readonly resolve: Resolve;
+  /** Certificates for the hosts whose TLS ends here. Absent: a CONNECT to such a host is refused. */
+  readonly leaves?: Leaves;
   readonly config: BrokerConfig;
   /** Told of bugs of ours; the call that met one is already answered or cut. */
   readonly onError: (error: unknown) => void;
@@ -82,8 +92,10 @@ export interface BrokerOptions {
 export interface BrokerStats {
   readonly active: number;
   readonly calls: number;
-  /** Refused without an entry: no control headers, another path, bytes that are no HTTP. */
+  /** Refused or ended without an entry: no control headers, another path, no token yet, bytes that are no HTTP. */
   readonly strays: number;
+  /** Standing now. */
+  readonly tunnels: number;
   /** Connections beyond LIMITS.clientConnections. */
   readonly dropped: number;
   /** Entries that could not be made durable. */
@@ -120,6 +132,11 @@ export function createBroker(options: BrokerOptions): Broker {
   const busy = new WeakSet<Socket>();
   const entries = new Set<Promise<unknown>>();
   const aborts = new Set<() => void>();
+  /** Of what would otherwise end when its program likes. */
+  const hurries = new Set<() => void>();
+  /** What is read inside of a CONNECT: decrypted, or plain. */
+  const inside = new WeakMap<Duplex, { readonly around: Forwarded; used: boolean }>();
+  const tunnels = createHolds(limits.tunnels);
   let hosts: ReadonlySet<string> = new Set();
   let url: string | undefined;
   let active = 0;
@@ -200,6 +217,49 @@ export function createBroker(options: BrokerOptions): Broker {
     onBug: onError,
   };
 
+  const connects: ConnectDeps = {
+    ...deps,
+    tunnels,
+    leaves: options.leaves,
+    connectMs: limits.connectMs,
+    handshakeMs: limits.tlsHandshakeMs,
+    tunnelIdleMs: limits.tunnelIdleMs,
+    whileServing(hurry) {
+      hurries.add(hurry);
+      return () => hurries.delete(hurry);
+    },
+    onStray: () => strays++,
+    serve(inner, around) {
+      const connection = { around, used: false };
+      inside.set(inner, connection);
+      server.emit('connection', inner);
+      return () => connection.used;
+    },
+  };
+
+  /** The server reads it no more, so what it met of errors is ours to meet. */
+  function onConnect(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy());
+    if (inside.has(socket) || !(socket instanceof Socket)) {
+      strays++;
+      rawReply(socket, badRequest('a CONNECT inside of another one is not supported', 405));
+      return;
+    }
+    if (closing !== undefined) {
+      rawReply(socket, BROKER_CLOSING);
+      return;
+    }
+    const handled: Promise<void> = handleConnect(connects, request, socket, head).then(
+      () => void running.delete(handled),
+      (error: unknown) => {
+        running.delete(handled);
+        onError(error);
+        socket.destroy();
+      },
+    );
+    running.add(handled);
+  }
+
   function health(): Health {
     const status = closing !== undefined ? 'closing' : logFailing ? 'log_unavailable' : 'ok';
     return {
@@ -232,6 +292,8 @@ export function createBroker(options: BrokerOptions): Broker {
 
   async function route(exchange: Exchange, refused: Reply | undefined): Promise<void> {
     const { request, response, arrival } = exchange;
+    const again = arrival.kind === 'forward' && !inside.has(request.socket);
+    if (again && wantsToken(recorder, arrival.authorization)) return stray(exchange, CHALLENGED);
     const refusal = refused ?? refusalOf(exchange);
     const asksHealth = request.url === '/health' && (request.method === 'GET' || request.method === 'HEAD');
     if (refusal?.status === 404 && asksHealth) return sendHealth(response, health());
@@ -248,8 +310,11 @@ export function createBroker(options: BrokerOptions): Broker {
     wantsContinue: boolean,
     refused?: Reply,
   ): void {
-    const exchange = createExchange(request, response, arrivalOf(request, undefined), wantsContinue);
     const { socket } = request;
+    const connection = inside.get(socket);
+    if (connection !== undefined) connection.used = true;
+    const arrival = arrivalOf(request, connection?.around);
+    const exchange = createExchange(request, response, arrival, wantsContinue);
     const pipelined = busy.has(socket);
     if (!pipelined) {
       busy.add(socket);
@@ -278,6 +343,7 @@ export function createBroker(options: BrokerOptions): Broker {
   const server = createListener(
     {
       onRequest,
+      onConnect,
       onGarbage: () => strays++,
       onDrop: () => dropped++,
     },
@@ -287,6 +353,7 @@ export function createBroker(options: BrokerOptions): Broker {
   async function close(): Promise<void> {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeIdleConnections();
+    for (const hurry of [...hurries]) hurry();
     const timer = setTimeout(() => {
       for (const abort of [...aborts]) abort();
       server.closeAllConnections();
@@ -311,7 +378,15 @@ export function createBroker(options: BrokerOptions): Broker {
       return url;
     },
     address: () => url,
-    stats: () => ({ active, calls, strays, dropped, lostEntries, upstreams: upstreams.counts() }),
+    stats: () => ({
+      active,
+      calls,
+      strays,
+      dropped,
+      lostEntries,
+      tunnels: tunnels.held(),
+      upstreams: upstreams.counts(),
+    }),
     close: () => (closing ??= close()),
   };
 }

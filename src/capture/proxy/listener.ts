@@ -1,6 +1,7 @@
 /** The HTTP server in front of the broker: its limits, and what it says to bytes that are no request. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { TallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { codeOf } from './failure.ts';
@@ -17,6 +18,8 @@ export interface Listener {
     wantsContinue: boolean,
     refused?: Reply,
   ) => void;
+  /** The socket is no longer read by the server: `head` is what had come already. */
+  readonly onConnect: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
   /** Bytes that are no HTTP request, or one with two meanings. Already answered. */
   readonly onGarbage: () => void;
   /** A connection beyond LIMITS.clientConnections. */
@@ -41,6 +44,7 @@ export function createListener(listener: Listener, headersMs: number): Server {
   server.on('checkExpectation', (request, response) =>
     listener.onRequest(request, response, true, UNKNOWN_EXPECTATION),
   );
+  server.on('connect', (request, socket, head) => listener.onConnect(request, socket, head));
   server.on('drop', listener.onDrop);
   server.on('clientError', (error, socket) => {
     listener.onGarbage();

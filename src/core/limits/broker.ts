@@ -69,6 +69,15 @@ export const BROKER_LIMITS = {
   /** A run whose end nobody recorded must not leave a good token behind for ever; agents work for hours, not days. */
   runTokenMs: 24 * 60 * 60 * 1000,
 
+  /** Tunnels that stand at once: each holds two sockets for as long as the program likes. */
+  tunnels: 1_024,
+  /** Silence in both directions of a tunnel; programs that keep one open send something more often. */
+  tunnelIdleMs: 15 * 60_000,
+  /** The same once the broker closes: who still says something is let finish, for as long as calls are. */
+  tunnelDrainMs: 250,
+  /** From the answer to a CONNECT to the end of the TLS handshake inside. */
+  tlsHandshakeMs: 15_000,
+
   /** Days that the local authority is good for: programs elsewhere that trust it need not be told every year. */
   caDays: 5 * 365,
   /** Days before its end at which it is made anew, so that none expires during a run. */

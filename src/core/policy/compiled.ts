@@ -34,6 +34,17 @@ export interface AllowedHost {
   readonly http?: boolean;
   /** This host may resolve to loopback, private or otherwise internal addresses. */
   readonly internal?: boolean;
+  /** File of PEM certificates that this host alone may be signed by besides the usual ones, as the policy names it. */
+  readonly ca?: string;
+}
+
+/** A host to which a program's own TLS passes unread. */
+export interface TunnelHost {
+  /** As in the allowlist. */
+  readonly host: string;
+  /** Absent: 443. */
+  readonly port?: number;
+  readonly internal?: boolean;
 }
 
 export interface CredentialRule {
@@ -140,6 +151,9 @@ export interface CompiledPolicy {
   readonly mode: 'enforce' | 'observe';
   readonly identity: { readonly anonymous: 'allow' | 'stop'; readonly declared: 'allow' | 'stop' };
   readonly allowlist: readonly AllowedHost[];
+  /** What becomes of a CONNECT to a host that nothing names. Absent: it is stopped. */
+  readonly unlisted?: 'tunnel';
+  readonly tunnel?: readonly TunnelHost[];
   readonly credentials: { readonly [ref: string]: CredentialRule };
   readonly agents: { readonly [agentId: string]: AgentRule };
   /** What the following say is absent where the file says nothing of it; nothing is then bounded by it. */

@@ -3,7 +3,7 @@
  * by the compiled object, holds nothing that is not derived from it, and is never handed out.
  */
 import type { DecisionOutcome } from '../entry.ts';
-import type { AllowedHost, CompiledPolicy, CredentialRule, TierRules } from './compiled.ts';
+import type { AllowedHost, CompiledPolicy, CredentialRule, TierRules, TunnelHost } from './compiled.ts';
 import { belowWhat, type HostSet, hostSet, isWild } from './host-set.ts';
 import { type PathPattern, pathPattern } from './path-pattern.ts';
 import { indexRules, type RuleIndex } from './rule-index.ts';
@@ -26,6 +26,8 @@ export interface PolicyIndex {
   readonly hosts: ReadonlyMap<string, readonly AllowedLine[]>;
   /** "*.example.com" under "example.com". */
   readonly below: ReadonlyMap<string, readonly AllowedLine[]>;
+  /** Hosts of `tunnel`, "*.example.com" as it is written. */
+  readonly tunnels: ReadonlyMap<string, readonly TunnelHost[]>;
   readonly credentials: ReadonlyMap<string, CredentialIndex>;
   /** Agents whose name has to be proved. */
   readonly issuedAgents: ReadonlySet<string>;
@@ -52,6 +54,16 @@ function indexLines(policy: CompiledPolicy): Pick<PolicyIndex, 'hosts' | 'below'
     else lines.push(indexed);
   }
   return { hosts, below };
+}
+
+function indexTunnels({ tunnel = [] }: CompiledPolicy): PolicyIndex['tunnels'] {
+  const tunnels = new Map<string, TunnelHost[]>();
+  for (const one of tunnel) {
+    const same = tunnels.get(one.host);
+    if (same === undefined) tunnels.set(one.host, [one]);
+    else same.push(one);
+  }
+  return tunnels;
 }
 
 function indexCredentials(policy: CompiledPolicy): PolicyIndex['credentials'] {
@@ -96,6 +108,7 @@ function isRated({ limits, defaults, tools = {}, users = {} }: CompiledPolicy): 
 function build(policy: CompiledPolicy): PolicyIndex {
   return {
     ...indexLines(policy),
+    tunnels: indexTunnels(policy),
     credentials: indexCredentials(policy),
     ...indexAgents(policy),
     rules: indexRules(policy),

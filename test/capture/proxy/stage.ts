@@ -17,6 +17,7 @@ import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { createLeaves, type Leaves } from '../../../src/capture/ca/leaves.ts';
 import { type Broker, type BrokerConfig, createBroker } from '../../../src/capture/proxy/broker.ts';
 import { openVault, type Vault } from '../../../src/capture/secrets/vault.ts';
 import type { Entry } from '../../../src/core/entry.ts';
@@ -38,6 +39,7 @@ export interface StageOptions {
   readonly config?: Partial<BrokerConfig>;
   readonly wrapStore?: (store: LogStore) => LogStore;
   readonly wrapRecorder?: (recorder: LocalRecorder) => Recorder;
+  readonly leaves?: Leaves;
   readonly wrapVault?: (vault: Vault) => Vault;
 }
 
@@ -62,6 +64,8 @@ export interface Stage {
   readonly recorder: LocalRecorder;
   readonly broker: Broker;
   readonly vault: Vault;
+  /** Holds ca/. */
+  readonly state: string;
   readonly url: string;
   readonly port: number;
   readonly errors: unknown[];
@@ -132,6 +136,7 @@ export async function stage(t: TestContext, options: StageOptions = {}): Promise
       if (addresses === undefined) throw Object.assign(new Error('no such name'), { code: 'ENOTFOUND' });
       return addresses;
     },
+    leaves: options.leaves ?? createLeaves({ state: directory }, () => Date.now()),
     config: { port: 0, version: '0.0.0-test', ...options.config },
     onError: (error) => errors.push(error),
   });
@@ -167,6 +172,7 @@ export async function stage(t: TestContext, options: StageOptions = {}): Promise
     recorder,
     broker,
     vault,
+    state: directory,
     url,
     port,
     errors,
