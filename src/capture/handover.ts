@@ -1,9 +1,10 @@
 /** The client's side of the hand-over socket. */
-import { connect } from 'node:net';
+import { writeSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
 import { TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import { errorFromWire, lineSplitter, type WireReply } from '../core/wire.ts';
-import type { Ask, Client, OpResults } from '../recorder/ops.ts';
+import type { Ask, Client, Op, OpResults } from '../recorder/ops.ts';
 
 interface Waiting {
   resolve(value: unknown): void;
@@ -16,6 +17,11 @@ export interface HandoverClient {
   /** Resolves when the connection is gone, for whatever reason. */
   readonly closed: Promise<void>;
   close(): void;
+  /**
+   * In the last moment of the process: requests whose answers nobody will read. False where they cannot be written now;
+   * part of them may then have been.
+   */
+  last(requests: readonly { readonly op: Op; readonly params: unknown }[]): boolean;
 }
 
 /**
@@ -26,7 +32,14 @@ export interface HandoverClient {
 export async function connectHandover(
   path: string,
   client: Client,
-  { answerMs = LIMITS.socketAnswerMs }: { readonly answerMs?: number } = {},
+  {
+    answerMs = LIMITS.socketAnswerMs,
+    quiet = false,
+  }: {
+    readonly answerMs?: number;
+    /** The connection keeps this process alive only while an answer is waited for. */
+    readonly quiet?: boolean;
+  } = {},
 ): Promise<HandoverClient | undefined> {
   const socket = connect(path);
   try {
@@ -41,11 +54,17 @@ export async function connectHandover(
   const waiting = new Map<number, Waiting>();
   let next = 1;
 
+  function settled(): void {
+    if (quiet && waiting.size === 0) socket.unref();
+  }
+  settled();
+
   const split = lineSplitter((line) => {
     const reply = JSON.parse(line) as WireReply;
     const waiter = waiting.get(reply.id);
     waiting.delete(reply.id);
     clearTimeout(waiter?.timer);
+    settled();
     if ('error' in reply) waiter?.reject(errorFromWire(reply.error));
     else waiter?.resolve(reply.result);
   });
@@ -71,6 +90,14 @@ export async function connectHandover(
   return {
     closed,
     close: () => socket.destroy(),
+    last(requests) {
+      // What is not yet out of this process would come after what is written now, in the middle of a line.
+      if (socket.destroyed || socket.writableLength > 0) return false;
+      const lines = requests.map(({ op, params }) =>
+        JSON.stringify({ id: next, op, params, ...(next++ === 1 ? { client } : {}) }),
+      );
+      return writeNow(socket, `${lines.join('\n')}\n`);
+    },
     ask: (op, params) =>
       new Promise((resolve, reject) => {
         if (socket.destroyed) return reject(gone());
@@ -80,10 +107,12 @@ export async function connectHandover(
         const id = next++;
         const timer = setTimeout(() => {
           waiting.delete(id);
+          settled();
           reject(silent(answerMs));
           // Its answers can no longer be trusted to come: whoever goes on connects anew.
           socket.destroy();
         }, answerMs);
+        if (quiet) socket.ref();
         waiting.set(id, { resolve: (value) => resolve(value as OpResults[typeof op]), reject, timer });
         socket.write(`${line}\n`);
       }),
@@ -108,4 +137,18 @@ function silent(answerMs: number): TallyError {
   return new TallyError('RECORDER_UNAVAILABLE', `the recorder gave no answer within ${answerMs / 1000} s`, {
     hint: 'it is stopped or overloaded: see whether `tally up` still runs (a process stopped with Ctrl-Z goes on after `fg`)',
   });
+}
+
+/** Past the event loop, which does not turn any more. */
+function writeNow(socket: Socket, text: string): boolean {
+  const { fd } = (socket as { readonly _handle?: { readonly fd?: number } })._handle ?? {};
+  if (fd === undefined || fd < 0) return false;
+  const bytes = Buffer.from(text);
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    return true;
+  } catch {
+    // The other side reads no more of it, or is gone: the caller has another way to leave word.
+    return false;
+  }
 }

@@ -12,6 +12,7 @@ import { POLICY_LIMITS } from './limits/policy.ts';
 import { PROVIDER_LIMITS } from './limits/providers.ts';
 import { QUERY_LIMITS } from './limits/query.ts';
 import { RECORDER_LIMITS } from './limits/recorder.ts';
+import { SDK_LIMITS } from './limits/sdk.ts';
 import { SECRET_LIMITS } from './limits/secrets.ts';
 import { TRACE_LIMITS } from './limits/trace.ts';
 
@@ -28,4 +29,5 @@ export const LIMITS = {
   ...PROVIDER_LIMITS,
   ...SECRET_LIMITS,
   ...TRACE_LIMITS,
+  ...SDK_LIMITS,
 } as const;

@@ -24,11 +24,13 @@ import type { Gap } from '../recorder/gap-ops.ts';
 /** One thing that ran. */
 const NoteSchema = z.strictObject({
   at: z.iso.datetime(),
-  surface: z.enum(['proxy', 'run', 'secrets']),
+  surface: z.enum(['proxy', 'run', 'secrets', 'sdk']),
   /** What it was: the action, and the host or the command. */
   what: z.string().max(LIMITS.idChars),
   /** Why it could not be recorded: the code of the error. */
   why: z.string().max(64),
+  /** Of many things in one line. */
+  count: z.int().positive().optional(),
 });
 export type Note = z.infer<typeof NoteSchema>;
 
@@ -134,7 +136,7 @@ function gapsIn(path: string, id: string): readonly Gap[] {
       surface,
       from: times[0] ?? '',
       to: times.at(-1) ?? '',
-      count: own.length,
+      count: own.reduce((sum, { count = 1 }) => sum + count, 0),
       what: what.slice(0, NAMED),
       why: [...new Set(own.map((note) => note.why))].join(' ').slice(0, LIMITS.reasonBytes),
     };

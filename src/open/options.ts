@@ -57,6 +57,8 @@ export interface WriterOptions {
   readonly retention?: RetentionOptions;
   /** It ends with one access to a secret: what a lasting recorder has besides is not loaded, and asked for it says so. */
   readonly brief?: boolean;
+  /** Waiting for other processes does not keep this one alive: it is somebody's program, which ends when it is done. */
+  readonly quiet?: boolean;
   /** Names of members whose values are redacted besides the built-in ones. */
   readonly redactFields?: readonly string[];
   /** Which payloads are kept; also from the machine's configuration. */

@@ -1,17 +1,14 @@
 /** Secrets for programs in Node: the same door, the same rules and the same records as `tally secrets`. */
-import { homedir, hostname, tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { basename } from 'node:path';
-import { detectAgent } from '../capture/agent/detect.ts';
-import { withAncestry } from '../capture/agent/who.ts';
 import { accessed } from '../capture/secrets/access.ts';
 import { type Resolved, resolveSecret } from '../capture/secrets/resolve.ts';
 import { TallyError } from '../core/error.ts';
 import { locate } from '../paths.ts';
-import type { Client } from '../recorder/ops.ts';
 import { withLogPlace } from './log-place.ts';
 import { machineConfig } from './machine.ts';
+import { sdkClient } from './sdk-client.ts';
 import { openSecrets } from './secrets.ts';
-import { whoAmI } from './whoami.ts';
 
 export interface GetOptions {
   /** What it is for; recorded. Else TALLY_REASON. */
@@ -57,7 +54,7 @@ export async function getBytes(name: string, options: GetOptions = {}): Promise<
   const uid = process.getuid?.() ?? 0;
   const paths = await withLogPlace(locate({ env, home: homedir(), tmp: tmpdir(), uid }), homedir());
   const config = await machineConfig(paths.configFile);
-  const client = await clientOf(env);
+  const client = await sdkClient(env);
   const warn = (line: string): void => process.emitWarning(line, 'TallystickWarning');
   const opened = await openSecrets({
     paths,
@@ -130,22 +127,4 @@ function served({ found, provider, ref, tried }: Resolved) {
       })),
     },
   };
-}
-
-async function clientOf(env: NodeJS.ProcessEnv): Promise<Client> {
-  const { determineAgent } = await import('@vercel/detect-agent');
-  const { agent } = await determineAgent();
-  const detected = detectAgent({ env, library: agent?.name });
-  const { username, uid } = whoAmI();
-  const client: Client = {
-    surface: 'sdk',
-    ...(username === undefined ? {} : { user: username }),
-    ...(uid === undefined ? {} : { uid }),
-    pid: process.pid,
-    host: hostname(),
-    ...(detected === undefined ? {} : { detected }),
-    ...(env.TALLY_RUN_TOKEN === undefined ? {} : { run_token: env.TALLY_RUN_TOKEN }),
-    ...(env.TALLY_AGENT_TOKEN === undefined ? {} : { agent_token: env.TALLY_AGENT_TOKEN }),
-  };
-  return withAncestry(client, process.ppid);
 }

@@ -99,6 +99,7 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
     handover = await serveHandover({
       path: paths.socket,
       handle,
+      ...(options.quiet === undefined ? {} : { quiet: options.quiet }),
       onError: (error) =>
         onWarning(
           `a request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,

@@ -2,6 +2,7 @@
  * What another process, or a command in this one, may ask of the writer. One table: the shape of each request, and who
  * may make it. `service.ts` carries them out; the socket only moves them.
  */
+// reason for length: the one table of requests, their answers beside them
 import { z } from 'zod';
 import type { AlertState, AlertTest } from '../core/alert/state.ts';
 import type { AnchorRun, AnchorState } from '../core/anchor-state.ts';
@@ -11,6 +12,7 @@ import { LIMITS } from '../core/limits.ts';
 import type { CalledBy } from '../core/policy/principal.ts';
 import { SupposedCallSchema } from '../core/policy/supposed.ts';
 import type { Identity, Principal } from '../core/policy/types.ts';
+import { ACT_OPS, type ActResults } from './act-ops.ts';
 import { AGENT_OPS, type AgentResults, contract, name, type StartedRun, scopes } from './agent-ops.ts';
 import { GAP_OPS, type GapResults } from './gap-ops.ts';
 import { GOVERNANCE_OPS, type GovernanceResults } from './governance-ops.ts';
@@ -69,12 +71,20 @@ export const OPS = {
     command: z.string().max(1024).optional(),
     project_id: id.optional(),
     environment: id.optional(),
+    session_id: id.optional(),
+    /** The run that it is started in, where that is not the client's own. */
+    run_token: z.string().max(512).optional(),
+    workflow_name: id.optional(),
+    /** What the program says about it; in the entry under `metadata.about`. */
+    about: z.record(z.string(), z.unknown()).optional(),
+    risk: z.record(z.string(), z.unknown()).optional(),
     /** Whose run it is. The operator says it; otherwise it is the user of the token that the run is started with. */
     user_id: id.optional(),
     scopes,
     contract,
   }),
   'run.end': z.object({ run_id: id, run_token: z.string().max(512), outcome: OutcomeSchema }),
+  ...ACT_OPS,
   ...AGENT_OPS,
   'policy.set': z.object({ text: z.string().max(LIMITS.policyBytes), reason }),
   /** What would be decided of a call that nobody made. Nothing is recorded or counted. */
@@ -242,7 +252,8 @@ export interface TailAddress {
 }
 
 export interface OpResults
-  extends GapResults,
+  extends ActResults,
+    GapResults,
     GovernanceResults,
     AgentResults,
     RetentionResults,

@@ -71,6 +71,7 @@ export function toOpenAction(entry: Entry): OpenAction {
     index: entry.index,
     type: entry.type,
     surface: entry.source.surface,
+    assurance: entry.source.assurance,
     repeats: Object.fromEntries(Object.entries(repeats).filter(([, value]) => value !== undefined)),
   };
 }

@@ -2,7 +2,7 @@
  * Actions whose pre_exec is durable and whose post_exec has not come. Every one of them ends in the log: by its
  * producer, at a clean close, or, when its recorder or client is gone, as `unknown`. Silence is not an answer.
  */
-import type { Event, Surface } from '../core/entry.ts';
+import type { Assurance, Event, Surface } from '../core/entry.ts';
 import { LIMITS } from '../core/limits.ts';
 
 export interface OpenAction {
@@ -10,6 +10,7 @@ export interface OpenAction {
   readonly index: number;
   readonly type: string;
   readonly surface: Surface;
+  readonly assurance: Assurance;
   /** What its post_exec repeats: run, step, action, actor. */
   readonly repeats: Pick<
     Event,

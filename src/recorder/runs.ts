@@ -1,5 +1,5 @@
 /** Requests about runs: their beginning and end, and what a client reports of itself in between. */
-import type { Actor, Event } from '../core/entry.ts';
+import type { Event } from '../core/entry.ts';
 import { TallyError } from '../core/error.ts';
 import { mintToken, TOKEN_RANDOM_BYTES } from '../core/identity/token.ts';
 import { LIMITS } from '../core/limits.ts';
@@ -7,21 +7,15 @@ import type { Identity } from '../core/policy/types.ts';
 import type { Random } from '../core/ports.ts';
 import { requireUser } from './agents.ts';
 import type { Claims } from './api.ts';
-import { actorOf, doneFor, reportedBy, said, saidActor } from './asked.ts';
+import { actorOf, doneFor, said } from './asked.ts';
 import { checkedFor } from './asking.ts';
 import type { Guard } from './guard.ts';
 import { requireKeptBounds } from './kept.ts';
 import type { Client, Handlers, OpParams } from './ops.ts';
 import type { LocalRecorder } from './recorder.ts';
+import type { Prepare } from './reported.ts';
 import { boundRun } from './run-bounds.ts';
 import { recordStop, stopDecision } from './stopped.ts';
-
-/** Types that only the recorder itself, or an operator's request, may write. */
-const RESERVED =
-  /^(policy|allowlist|role|agent|token|key|killswitch|config|log|hold|anchor|sink|alert|approval|run|clock|decision)\./;
-
-/** What a token of a user proves. */
-const BEHIND: ReadonlySet<string> = new Set(['actor.user', 'actor.on_behalf_of']);
 
 function claimsOf(params: OpParams<'run.start'>): Claims {
   const { agent_id, project_id, environment } = params;
@@ -36,6 +30,7 @@ export function runHandlers(
   recorder: LocalRecorder,
   random: Random,
   guard: Guard,
+  prepare: Prepare,
 ): Pick<Handlers, 'record' | 'run.start' | 'run.end'> {
   /** A run token speaks for the agent it names: whoever may start such a run may act as that agent. */
   function isGuarded(agentId: string): boolean {
@@ -46,41 +41,6 @@ export function runHandlers(
       Object.values(compiled.credentials).some((rule) => rule.agents?.includes(agentId) === true) ||
       (Object.hasOwn(compiled.agents, agentId) && compiled.agents[agentId]?.requires === 'issued')
     );
-  }
-
-  /** Naming another tenant is a stop, whoever does it. */
-  async function requireTenant({ tenant_id, type }: Event, client: Client): Promise<void> {
-    if (tenant_id === undefined || tenant_id === recorder.tenant) return;
-    const why = `the event is for another tenant than ${recorder.tenant}`;
-    const stop = { layer: 'membership', reason: 'not_a_member', why } as const;
-    await recordStop(recorder, client, { type }, stopDecision(recorder, 'record', stop));
-    throw new TallyError('STOPPED', `the event is not recorded: ${why}`, {
-      hint: 'leave tenant_id out: a recorder writes for its own tenant',
-      details: { reason: 'not_a_member' },
-    });
-  }
-
-  /** What a token proves stands in place of what was said; the machine's own user proves nothing more than is said. */
-  function reportedActor(
-    client: Client,
-    event: Event,
-    identity: Identity,
-  ): { readonly actor: Actor; readonly quality: NonNullable<Event['quality']> } {
-    const { actor, principal } = checkedFor(recorder, identity);
-    const { user: _user, on_behalf_of: _for, role: _role, delegation_chain = [], ...checked } = actor;
-    const told = saidActor(client, event);
-    const quality = said(client, event, identity);
-    const isProved = principal?.source === 'token';
-    const chain = delegation_chain.length > 0 ? delegation_chain : (told.delegation_chain ?? []);
-    const marks = Object.entries(quality).filter(
-      ([member]) =>
-        !(isProved && BEHIND.has(member)) &&
-        !(delegation_chain.length > 0 && member === 'actor.delegation_chain'),
-    );
-    return {
-      actor: { ...told, ...(isProved ? actor : checked), delegation_chain: chain },
-      quality: Object.fromEntries(marks),
-    };
   }
 
   /** What a run is started with bounds it: a token, or the run that it is started in. Undefined: nothing does. */
@@ -98,36 +58,13 @@ export function runHandlers(
 
   return {
     async record({ event }, client) {
-      if (RESERVED.test(event.type)) {
-        throw new TallyError('BAD_EVENT', `events of type ${event.type} are written by the recorder itself`, {
-          hint: 'use the command or request that causes it; custom events have the type "custom"',
-        });
-      }
-      if (event.metadata?.imported !== undefined) {
-        throw new TallyError('BAD_EVENT', 'metadata.imported is set by an import alone', {
-          hint: 'tally import brings records of other programs in; call the member otherwise',
-        });
-      }
-      await requireTenant(event, client);
-      const claimed = event.actor?.agent_id;
-      const identity = recorder.identify({
-        ...(client.run_token === undefined ? {} : { run_token: client.run_token }),
-        ...(claimed === undefined ? {} : { agent_id: claimed }),
-      });
-      if (identity.failure !== undefined) {
-        throw new TallyError('TOKEN_INVALID', `the run token is not good: ${identity.failure}`, {
-          hint: 'start the program again under `tally run`',
-        });
-      }
-      const { decision: _decidedByTheClient, actor: _said, ...facts } = event;
-      const { actor, quality } = reportedActor(client, event, identity);
-      const run = identity.run_id === undefined ? {} : { run_id: identity.run_id };
-      // An end that says nothing of its actor repeats the actor of its beginning.
-      const who = event.phase === 'post_exec' && event.actor === undefined ? {} : { actor };
-      return recorder.record({ ...facts, ...run, ...who, quality }, reportedBy(client));
+      const claims = client.run_token === undefined ? {} : { run_token: client.run_token };
+      const prepared = await prepare(event, client, claims);
+      return recorder.record(prepared.event, prepared.producer);
     },
-    async 'run.start'(params, client) {
-      const { agent_token, ...wanted } = params;
+    async 'run.start'(params, asker) {
+      const { agent_token, run_token = asker.run_token, workflow_name, about: told, ...wanted } = params;
+      const client: Client = { ...asker, ...(run_token === undefined ? {} : { run_token }) };
       const holder = above(client, {
         ...claimsOf(wanted),
         ...(agent_token === undefined ? {} : { agent_token }),
@@ -153,7 +90,13 @@ export function runHandlers(
         phase: 'point',
         ...rest,
         ...(reason === undefined ? {} : { reason }),
-        metadata: { ...bound.metadata, ...(command === undefined ? {} : { command }) },
+        metadata: {
+          ...bound.metadata,
+          ...(command === undefined ? {} : { command }),
+          ...(workflow_name === undefined ? {} : { workflow_name }),
+          // Not beside what the registry is made from: a program must not say whose run it is.
+          ...(told === undefined ? {} : { about: told }),
+        },
       };
       if (bound.why !== undefined) {
         const { why } = bound;

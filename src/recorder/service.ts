@@ -5,6 +5,7 @@
  */
 import { invariant, TallyError } from '../core/error.ts';
 import type { Random } from '../core/ports.ts';
+import { actHandlers } from './acts.ts';
 import { agentHandlers } from './agents.ts';
 import { type AlertsPort, alertHandlers } from './alerts.ts';
 import { type AnchorsPort, anchorHandlers } from './anchors.ts';
@@ -32,6 +33,7 @@ import {
 } from './ops.ts';
 import { type PolicyPort, policyHandlers } from './policy.ts';
 import type { LocalRecorder } from './recorder.ts';
+import { createPrepare } from './reported.ts';
 import { type RetentionPort, retentionHandlers } from './retention.ts';
 import { runHandlers } from './runs.ts';
 import { secretHandlers } from './secrets.ts';
@@ -87,9 +89,11 @@ export function createService(options: ServiceOptions): Handle {
     };
   }
 
+  const prepare = createPrepare(recorder);
   const guard = createGuard(recorder, options.operator);
   const handlers: Handlers = {
-    ...runHandlers(recorder, options.random, guard),
+    ...runHandlers(recorder, options.random, guard, prepare),
+    ...actHandlers(recorder, prepare),
     ...agentHandlers(recorder, options.random),
     ...delegateHandlers(recorder, options.random),
     ...keyHandlers(recorder),

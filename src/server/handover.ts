@@ -24,6 +24,8 @@ export async function serveHandover(options: {
   readonly handle: Handler;
   /** A client went away; its open actions have the grace time to come back. */
   readonly onError: (error: unknown) => void;
+  /** It does not keep this process alive. */
+  readonly quiet?: boolean;
 }): Promise<Handover> {
   const { path } = options;
   if (Buffer.byteLength(path) > LIMITS.socketPathBytes) {
@@ -63,6 +65,7 @@ export async function serveHandover(options: {
     server.listen(path, resolve);
   });
   await chmod(path, 0o600);
+  if (options.quiet === true) server.unref();
   return {
     path,
     async close() {

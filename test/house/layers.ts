@@ -36,6 +36,8 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   net: { layers: ['core'], packages: 'any', builtins: 'any' },
   capture: { layers: ['core', 'recorder'], packages: 'any', builtins: 'any' },
   server: { layers: ['core', 'recorder'], packages: 'any', builtins: 'any' },
+  // What runs inside of other people's programs: no server, no store, no package but what core brings.
+  sdk: { layers: ['core', 'capture', 'recorder'], packages: [], builtins: 'any' },
   // Parts of the composition root: where things are on this machine, from an environment they are handed.
   'paths.ts': { layers: ['core'], packages: [], builtins: ['node:path'] },
   'home.ts': { layers: ['core', 'store', 'paths.ts'], packages: ['zod'], builtins: 'any' },

@@ -1,0 +1,239 @@
+/**
+ * Actions that a program holds until they are decided: it asks, and begins only when the answer says so. The pre_exec and
+ * its end are `enforced`, because the asker is our own code around the action; what a program merely tells of itself is
+ * `self_reported`. Who has the token of a run speaks for that run, and nobody else ends its actions.
+ */
+import type { Decision, Event } from '../core/entry.ts';
+import { TallyError } from '../core/error.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { DecisionRequest, Identity } from '../core/policy/types.ts';
+import { errorToWire } from '../core/wire.ts';
+import { ACT_ENDS, type ActType, type BatchResult, type ToldDecision } from './act-ops.ts';
+import type { Producer } from './api.ts';
+import { actorOf, said } from './asked.ts';
+import { checkedFor } from './asking.ts';
+import type { Client, Handlers, OpParams } from './ops.ts';
+import type { LocalRecorder } from './recorder.ts';
+import type { Prepare, Prepared } from './reported.ts';
+
+const guarded = ({ surface }: Client): Producer => ({ surface, assurance: 'enforced' });
+
+export function actHandlers(
+  recorder: LocalRecorder,
+  prepare: Prepare,
+): Pick<Handlers, 'act.begin' | 'act.wait' | 'act.end' | 'record.batch'> {
+  /** Actions that were let through and have not ended, by run and step: an answer may get lost. */
+  const open = new Map<string, string>();
+
+  async function forget(place: string): Promise<void> {
+    const before = open.get(place);
+    open.delete(place);
+    if (before !== undefined)
+      await recorder.abandon(before, 'the answer was lost and it was asked for again');
+  }
+
+  function remember(place: string, id: string): void {
+    open.set(place, id);
+    const [oldest] = open.keys();
+    if (open.size > LIMITS.apiOpenDecisions && oldest !== undefined) open.delete(oldest);
+  }
+
+  return {
+    async 'act.begin'(params, client) {
+      const identity = recorder.identify({ run_token: params.run_token });
+      const place = placeOf(identity, params.step_id);
+      await forget(place);
+      const request = requestOf(recorder, identity, params);
+      const { payload, args, args_partial } = params;
+      const { decision, receipt, approval } = await recorder.act(
+        {
+          request,
+          identity,
+          ...(args === undefined ? {} : { args }),
+          ...(args_partial === true ? { args_note: 'partial' } : {}),
+          ...(params.shown === undefined ? {} : { shown: params.shown }),
+          ...(payload === undefined ? {} : { payload: { type: params.type, data: payload } }),
+        },
+        () => eventOf(recorder, client, identity, params),
+        guarded(client),
+      );
+      const proceed = decision.outcome === 'allow' || decision.enforced === false;
+      if (proceed) remember(place, receipt.id);
+      else await recorder.record(notBegun(params.type, receipt.id, decision), guarded(client));
+      return {
+        ...receipt,
+        proceed,
+        decision: toldOf(decision),
+        ...(approval === undefined ? {} : { approval }),
+        hold_ms: recorder.policy().compiled.approvals?.hold_ms ?? LIMITS.approvalHoldMs,
+      };
+    },
+
+    async 'act.wait'({ run_token, approval, ms }) {
+      const { run_id } = recorder.identify({ run_token });
+      const asked = recorder.approvals.find(approval);
+      if (asked === undefined || run_id === undefined || asked.run_id !== run_id)
+        throw new TallyError('NOT_FOUND', `this run asked for no approval ${approval}`, {
+          hint: 'tally approvals list --all shows those that are known',
+        });
+      return { status: (await recorder.waitForApproval(approval, ms)) ?? recorder.approvals.status(asked) };
+    },
+
+    async 'act.end'({ run_token, id, end_id, ...rest }, client) {
+      // The token proves the run also when that has ended since: how an action ended belongs on record all the same.
+      const { run_id } = recorder.identify({ run_token });
+      const found = await recorder.find(id);
+      if (found === undefined || run_id === undefined || !isOf(found.action, run_id, client))
+        throw new TallyError('NOT_FOUND', `this run began no action ${id} that it could end`, {
+          hint: 'an action is ended by the run that began it, with the id that `act.begin` answered',
+        });
+      if (found.state === 'ended') {
+        const { id: by, index, ts } = found.end;
+        if (by === end_id) return { id: by, index, ts };
+        throw new TallyError('BAD_EVENT', `how ${id} ended is in the log already`, {
+          hint: `it is entry ${index}: tally log show ${index}`,
+        });
+      }
+      const { type, repeats } = found.action;
+      open.delete(placeOf({ run_id }, repeats.step_id ?? ''));
+      const ended: Event = {
+        ...rest,
+        id: end_id,
+        type: ACT_ENDS[type as ActType],
+        phase: 'post_exec',
+        parent_id: id,
+      };
+      const receipt = await recorder.record(ended, guarded(client));
+      return { ...receipt, ...(found.late ? { late: true } : {}) };
+    },
+
+    async 'record.batch'({ run_token = undefined, events }, client) {
+      const token = run_token ?? client.run_token;
+      const claims = token === undefined ? {} : { run_token: token };
+      const known: Client = { ...client, ...claims };
+      return { results: await recordReported(recorder, events, (event) => prepare(event, known, claims)) };
+    },
+  };
+}
+
+/** One result for each, in their order; entries get their places in that order too. */
+export async function recordReported(
+  recorder: Pick<LocalRecorder, 'recordAll'>,
+  events: readonly Event[],
+  prepare: (event: Event) => Promise<Prepared>,
+): Promise<readonly BatchResult[]> {
+  const results = new Map<number, BatchResult>();
+  const good: { readonly at: number; readonly prepared: Prepared }[] = [];
+  for (const [at, event] of events.entries()) {
+    try {
+      good.push({ at, prepared: await prepare(event) });
+    } catch (error) {
+      if (!(error instanceof TallyError)) throw error;
+      results.set(at, { refused: errorToWire(error) });
+    }
+  }
+  const [first] = good;
+  if (first !== undefined) {
+    const recorded = await recorder.recordAll(
+      good.map(({ prepared }) => prepared.event),
+      first.prepared.producer,
+    );
+    for (const [i, one] of recorded.entries())
+      results.set(
+        good[i]?.at ?? -1,
+        'refused' in one
+          ? { refused: errorToWire(one.refused) }
+          : { ...one.receipt, ...(one.known ? { known: true } : {}) },
+      );
+  }
+  return events.map((_event, at) => results.get(at) ?? { refused: errorToWire(undefined) });
+}
+
+const placeOf = ({ run_id }: Pick<Identity, 'run_id'>, step: string): string => `${run_id ?? ''}\n${step}`;
+
+function isOf(
+  {
+    type,
+    surface,
+    assurance,
+    repeats,
+  }: {
+    readonly type: string;
+    readonly surface: string;
+    readonly assurance: string;
+    readonly repeats: { readonly run_id?: string | undefined };
+  },
+  run_id: string,
+  client: Client,
+): boolean {
+  return (
+    repeats.run_id === run_id &&
+    surface === client.surface &&
+    assurance === 'enforced' &&
+    Object.hasOwn(ACT_ENDS, type)
+  );
+}
+
+function requestOf(
+  recorder: LocalRecorder,
+  { run_id, project_id, environment }: Identity,
+  { action, args_partial, credentials = [], reason }: OpParams<'act.begin'>,
+): DecisionRequest {
+  const { name, tool, target, tier, capability } = action;
+  return {
+    tenant_id: recorder.tenant,
+    ...(project_id === undefined ? {} : { project_id }),
+    ...(environment === undefined ? {} : { environment }),
+    ...(run_id === undefined ? {} : { run_id }),
+    action: {
+      name,
+      ...(tool === undefined ? {} : { tool: { name: tool.name } }),
+      ...(target === undefined ? {} : { target }),
+      ...(tier === undefined ? {} : { tier }),
+      ...(capability === undefined ? {} : { capability }),
+    },
+    args: args_partial === true ? 'streamed' : 'whole',
+    ...(reason === undefined ? {} : { reason_given: true }),
+    credentials,
+  };
+}
+
+function eventOf(
+  recorder: LocalRecorder,
+  asker: Client,
+  identity: Identity,
+  { type, action, step_id, session_id, parent_id, reason, trace, risk, metadata }: OpParams<'act.begin'>,
+): Event {
+  const client: Client = { ...asker, checked: checkedFor(recorder, identity) };
+  return {
+    type,
+    phase: 'pre_exec',
+    step_id,
+    ...(session_id === undefined ? {} : { session_id }),
+    ...(parent_id === undefined ? {} : { parent_id }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(trace === undefined ? {} : { trace }),
+    ...(risk === undefined ? {} : { risk }),
+    ...(metadata === undefined ? {} : { metadata }),
+    actor: actorOf(client),
+    quality: said(client),
+    action: { name: action.name, ...(action.tool === undefined ? {} : { tool: action.tool }) },
+  };
+}
+
+function notBegun(type: ActType, id: string, { outcome, reason }: Decision): Event {
+  return {
+    type: ACT_ENDS[type],
+    phase: 'post_exec',
+    parent_id: id,
+    outcome: {
+      status: outcome === 'approval_required' ? 'pending' : 'blocked',
+      ...(reason === undefined ? {} : { error_kind: reason }),
+    },
+  };
+}
+
+function toldOf({ outcome, reason, message, layer, rule, enforced, retry_after_ms }: Decision): ToldDecision {
+  const told = { outcome, reason, message, layer, rule, enforced, retry_after_ms };
+  return Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined)) as ToldDecision;
+}

@@ -1,0 +1,107 @@
+/** What a client tells of itself: whether it may, who it is as far as that can be checked, and how it is recorded. */
+import type { Actor, Event } from '../core/entry.ts';
+import { TallyError } from '../core/error.ts';
+import type { Identity } from '../core/policy/types.ts';
+import type { Claims, Producer } from './api.ts';
+import { reportedBy, said, saidActor } from './asked.ts';
+import { checkedFor } from './asking.ts';
+import type { Client } from './ops.ts';
+import type { LocalRecorder } from './recorder.ts';
+import { recordStop, stopDecision } from './stopped.ts';
+
+/** Types that only the recorder itself, or an operator's request, may write. */
+const RESERVED =
+  /^(policy(?!\.check$)|allowlist|role|agent|token|key|killswitch|config|log|hold|anchor|sink|alert|approval|run|clock|decision)\./;
+/** A program whose runs this recorder does not start says itself when they begin and end. */
+const RUNS: ReadonlySet<string> = new Set(['run.start', 'run.end']);
+
+/** What a token of a user proves. */
+const BEHIND: ReadonlySet<string> = new Set(['actor.user', 'actor.on_behalf_of']);
+
+export interface Prepared {
+  readonly event: Event;
+  readonly producer: Producer;
+}
+
+/** `claims`: what the client presented for this very event. `runs`: it may tell of runs of its own. */
+export type Prepare = (
+  event: Event,
+  client: Client,
+  claims: Pick<Claims, 'run_token' | 'agent_token'>,
+  runs?: boolean,
+) => Promise<Prepared>;
+
+/** Throws BAD_EVENT, TOKEN_INVALID, and STOPPED for another tenant, which is then on record. */
+export function createPrepare(recorder: LocalRecorder): Prepare {
+  /** Naming another tenant is a stop, whoever does it. */
+  async function requireTenant({ tenant_id, type }: Event, client: Client): Promise<void> {
+    if (tenant_id === undefined || tenant_id === recorder.tenant) return;
+    const why = `the event is for another tenant than ${recorder.tenant}`;
+    const stop = { layer: 'membership', reason: 'not_a_member', why } as const;
+    await recordStop(recorder, client, { type }, stopDecision(recorder, 'record', stop));
+    throw new TallyError('STOPPED', `the event is not recorded: ${why}`, {
+      hint: 'leave tenant_id out: a recorder writes for its own tenant',
+      details: { reason: 'not_a_member' },
+    });
+  }
+
+  /** What a token proves stands in place of what was said; the machine's own user proves nothing more than is said. */
+  function reportedActor(
+    client: Client,
+    event: Event,
+    identity: Identity,
+  ): { readonly actor: Actor; readonly quality: NonNullable<Event['quality']> } {
+    const { actor, principal } = checkedFor(recorder, identity);
+    const { user: _user, on_behalf_of: _for, role: _role, delegation_chain = [], ...checked } = actor;
+    const told = saidActor(client, event);
+    const quality = said(client, event, identity);
+    const isProved = principal?.source === 'token';
+    const chain = delegation_chain.length > 0 ? delegation_chain : (told.delegation_chain ?? []);
+    const marks = Object.entries(quality).filter(
+      ([member]) =>
+        !(isProved && BEHIND.has(member)) &&
+        !(delegation_chain.length > 0 && member === 'actor.delegation_chain'),
+    );
+    return {
+      actor: { ...told, ...(isProved ? actor : checked), delegation_chain: chain },
+      quality: Object.fromEntries(marks),
+    };
+  }
+
+  return async (event, client, claims, runs = false) => {
+    if (RESERVED.test(event.type) && !(runs && RUNS.has(event.type))) {
+      throw new TallyError('BAD_EVENT', `events of type ${event.type} are written by the recorder itself`, {
+        hint: 'use the command or request that causes it; custom events have the type "custom"',
+      });
+    }
+    if (event.metadata?.imported !== undefined) {
+      throw new TallyError('BAD_EVENT', 'metadata.imported is set by an import alone', {
+        hint: 'tally import brings records of other programs in; call the member otherwise',
+      });
+    }
+    await requireTenant(event, client);
+    const claimed = event.actor?.agent_id;
+    const identity = recorder.identify({
+      ...claims,
+      ...(claimed === undefined ? {} : { agent_id: claimed }),
+    });
+    if (identity.failure !== undefined) {
+      throw new TallyError(
+        'TOKEN_INVALID',
+        `the ${claims.run_token === undefined ? 'agent' : 'run'} token is not good: ${identity.failure}`,
+        {
+          hint:
+            claims.run_token === undefined
+              ? '`tally agent token list` shows which tokens are good'
+              : 'start the program again under `tally run`',
+        },
+      );
+    }
+    const { decision: _decidedByTheClient, actor: _said, ...facts } = event;
+    const { actor, quality } = reportedActor(client, event, identity);
+    const run = identity.run_id === undefined ? {} : { run_id: identity.run_id };
+    // An end that says nothing of its actor repeats the actor of its beginning.
+    const who = event.phase === 'post_exec' && event.actor === undefined ? {} : { actor };
+    return { event: { ...facts, ...run, ...who, quality }, producer: reportedBy(client) };
+  };
+}

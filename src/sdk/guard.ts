@@ -1,0 +1,76 @@
+/** Tools whose calls are decided and recorded. What is given is not changed: a guarded tool is another one. */
+import { types } from 'node:util';
+import { dataMember } from './capture.ts';
+import { GUARDED } from './context.ts';
+import type { Action, GuardOptions } from './types.ts';
+
+type Callable = (...args: readonly unknown[]) => unknown;
+
+/** Does something in the run that the code runs in, or in one of its own. */
+export type Doing = <T>(action: Action, fn: () => T | PromiseLike<T>) => Promise<T>;
+
+export function guardTool(tool: unknown, options: GuardOptions, doing: Doing): unknown {
+  if (isGuarded(tool)) return tool;
+  if (typeof tool === 'function')
+    return guarded(tool as Callable, nameOf(tool, options) ?? 'unnamed', options, doing, (args) =>
+      args.length === 1 ? args[0] : [...args],
+    );
+  if (typeof tool !== 'object' || tool === null) return tool;
+  const { execute } = tool as { readonly execute?: unknown };
+  // Nothing of it is called: others carry it out, and nothing is here to be guarded.
+  if (typeof execute !== 'function') return tool;
+  const name = nameOf(tool, options) ?? nameOf(execute, {}) ?? 'unnamed';
+  // What comes after the first is the surroundings of the call: an id, a signal, the messages so far.
+  const held = guarded(execute as Callable, name, options, doing, ([first]) => first, tool);
+  const copy = Object.create(
+    Object.getPrototypeOf(tool) as object | null,
+    Object.getOwnPropertyDescriptors(tool),
+  ) as object;
+  Object.defineProperty(copy, 'execute', {
+    value: held,
+    configurable: true,
+    enumerable: true,
+    writable: true,
+  });
+  return marked(copy);
+}
+
+function guarded(
+  call: Callable,
+  name: string,
+  { name: _name, args: pick, ...about }: GuardOptions,
+  doing: Doing,
+  argsOf: (args: readonly unknown[]) => unknown,
+  self?: object,
+): Callable {
+  function wrapper(this: unknown, ...args: readonly unknown[]): Promise<unknown> {
+    const taken = pick === undefined ? argsOf(args) : pick(...args);
+    // A method of the guarded copy is one of the tool itself: private members are found there only.
+    const receiver = self === undefined ? this : self;
+    return doing({ ...about, name, ...(taken === undefined ? {} : { args: taken }) }, () =>
+      Reflect.apply(call, receiver, args),
+    );
+  }
+  Object.defineProperty(wrapper, 'name', { value: name, configurable: true });
+  Object.defineProperty(wrapper, 'length', { value: call.length, configurable: true });
+  return marked(wrapper);
+}
+
+function marked<T extends object>(value: T): T {
+  Object.defineProperty(value, GUARDED, { value: true });
+  return value;
+}
+
+function isGuarded(value: unknown): boolean {
+  return (
+    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
+    !types.isProxy(value) &&
+    Object.getOwnPropertyDescriptor(value, GUARDED)?.value === true
+  );
+}
+
+function nameOf(tool: object, { name }: GuardOptions): string | undefined {
+  if (typeof name === 'string' && name !== '') return name;
+  const own = dataMember(tool, 'name');
+  return typeof own === 'string' && own !== '' ? own : undefined;
+}

@@ -1,0 +1,183 @@
+/**
+ * What a run still has to hand over, in its order, in bounded memory. Whoever awaits an item goes on when it is durable;
+ * whoever does not is never held up. While nobody records, items wait and are tried again; what has no room, or is still
+ * there when the run is over, is lost, and counted.
+ */
+import type { Event } from '../core/entry.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { BatchResult } from '../recorder/act-ops.ts';
+import type { ActEnd, RecorderClient, StartedRun } from './client.ts';
+import { isOutage, mayPass } from './errors.ts';
+
+/** Of one item: `receipt` when it is durable, `refused` when the recorder does not take it. */
+export type Handed = BatchResult | { readonly lost: string };
+
+type Item = { readonly bytes: number; readonly settle: (handed: Handed) => void } & (
+  | { readonly kind: 'event'; readonly event: Event }
+  | { readonly kind: 'end'; readonly end: ActEnd }
+);
+
+/** Shared by all runs of one recorder client. */
+export interface Room {
+  events: number;
+  bytes: number;
+}
+
+export interface QueueOptions {
+  readonly client: RecorderClient;
+  readonly run: StartedRun;
+  readonly room: Room;
+  /** Something of this run will never be in the log. */
+  readonly onLost: (what: string, why: string) => void;
+  /** Nothing can be recorded now; and later: it can be again. */
+  readonly onOutage: (error: unknown) => void;
+  readonly onBack: () => void;
+  readonly pause: (ms: number) => Promise<void>;
+}
+
+export interface Queue {
+  /** Settles when it is known what became of it. Never rejects. */
+  push(event: Event): Promise<Handed>;
+  end(end: ActEnd): Promise<Handed>;
+  /** Resolves when everything that was pushed before has been handed over or lost. */
+  idle(): Promise<void>;
+  readonly waiting: () => number;
+  /** Takes out what is left: it is the caller's from now on. */
+  drain(): { readonly events: readonly Event[]; readonly ends: readonly ActEnd[] };
+  /** What is left is lost. */
+  give(why: string): void;
+}
+
+export function createQueue(options: QueueOptions): Queue {
+  const { client, run, room } = options;
+  const items: Item[] = [];
+  let pumping: Promise<void> | undefined;
+  let isDown = false;
+  let given: string | undefined;
+
+  function add(item: Item, what: string): void {
+    const why =
+      given ??
+      (room.events >= LIMITS.sdkBufferEvents || room.bytes + item.bytes > LIMITS.sdkBufferBytes
+        ? 'the buffer was full'
+        : undefined);
+    if (why !== undefined) {
+      options.onLost(what, why);
+      item.settle({ lost: why });
+      return;
+    }
+    room.events++;
+    room.bytes += item.bytes;
+    items.push(item);
+    pumping ??= pump().finally(() => {
+      pumping = undefined;
+    });
+  }
+
+  function take(count: number): readonly Item[] {
+    const taken = items.splice(0, count);
+    room.events -= taken.length;
+    for (const { bytes } of taken) room.bytes -= bytes;
+    return taken;
+  }
+
+  /** Items of one request: events that follow each other, or one end. */
+  function nextBatch(): readonly Item[] {
+    const batch: Item[] = [];
+    let bytes = 0;
+    for (const item of items) {
+      if (item.kind === 'end') return batch.length === 0 ? [item] : batch;
+      bytes += item.bytes;
+      if (batch.length > 0 && (batch.length >= LIMITS.recordBatch || bytes > LIMITS.recordBatchBytes)) break;
+      batch.push(item);
+    }
+    return batch;
+  }
+
+  async function send(batch: readonly Item[]): Promise<readonly Handed[]> {
+    const [first] = batch;
+    if (first?.kind === 'end') {
+      await client.end(run, first.end);
+      return [{ id: first.end.end_id, index: -1, ts: '' }];
+    }
+    return client.record(
+      run,
+      batch.flatMap((item) => (item.kind === 'event' ? [item.event] : [])),
+    );
+  }
+
+  async function pump(): Promise<void> {
+    // The turn of whoever pushed ends first: what it pushes next goes along.
+    await Promise.resolve();
+    while (items.length > 0) {
+      const batch = nextBatch();
+      let handed: readonly Handed[];
+      try {
+        handed = await send(batch);
+      } catch (error) {
+        if (given !== undefined) return;
+        if (isOutage(error)) {
+          isDown = true;
+          options.onOutage(error);
+          await options.pause(mayPass(error) ? LIMITS.sdkRetryEveryMs : 10 * LIMITS.sdkRetryEveryMs);
+          continue;
+        }
+        handed = batch.map(() => refusal(error));
+      }
+      if (isDown) {
+        isDown = false;
+        options.onBack();
+      }
+      // It may have been drained meanwhile: then it is no longer ours to settle.
+      if (items[0] !== batch[0]) return;
+      take(batch.length).forEach((item, i) => {
+        const one = handed[i] ?? { lost: 'no answer' };
+        if ('refused' in one) options.onLost(whatOf(item), `${one.refused.code}: ${one.refused.message}`);
+        item.settle(one);
+      });
+    }
+  }
+
+  return {
+    push: (event) =>
+      new Promise((settle) => {
+        add({ kind: 'event', event, bytes: sizeOf(event), settle }, event.type);
+      }),
+    end: (end) =>
+      new Promise((settle) => {
+        add({ kind: 'end', end, bytes: sizeOf(end), settle }, 'the end of an action');
+      }),
+    async idle() {
+      while (pumping !== undefined) await pumping;
+    },
+    waiting: () => items.length,
+    drain() {
+      given ??= 'the program ended';
+      const left = take(items.length);
+      for (const { settle } of left) settle({ lost: 'the program ended' });
+      return {
+        events: left.flatMap((item) => (item.kind === 'event' ? [item.event] : [])),
+        ends: left.flatMap((item) => (item.kind === 'end' ? [item.end] : [])),
+      };
+    },
+    give(why) {
+      given ??= why;
+      for (const item of take(items.length)) {
+        options.onLost(whatOf(item), why);
+        item.settle({ lost: why });
+      }
+    },
+  };
+}
+
+const whatOf = (item: Item): string => (item.kind === 'event' ? item.event.type : 'the end of an action');
+
+function refusal(error: unknown): Handed {
+  const { code = 'INTERNAL', message = String(error) } = error as { code?: string; message?: string };
+  return { refused: { code, message } };
+}
+
+/** Roughly its JSON: what it takes in memory and on the way. */
+function sizeOf(value: unknown): number {
+  return JSON.stringify(value).length + 64;
+}

@@ -1,0 +1,273 @@
+/** `createTally`: runs, the tools in them, and their end. */
+import type { Outcome } from '../core/entry.ts';
+import { LIMITS } from '../core/limits.ts';
+import { createRedactor, type Redactor } from '../core/redact/redact.ts';
+import { act } from './act.ts';
+import type { RecorderClient, RunStart, StartedRun } from './client.ts';
+import { type Ending, here, type ProgramEnd } from './context.ts';
+import { isOutage, unrecorded } from './errors.ts';
+import { watchExit } from './exit.ts';
+import { guardTool } from './guard.ts';
+import { createMaker, idText, statusOf } from './parts.ts';
+import { openRun, retried } from './run.ts';
+import { createShell, type Shell } from './shell.ts';
+import type { DelegateOptions, GuardOptions, Run, RunOptions, Tally, TallyOptions } from './types.ts';
+import type { World } from './world.ts';
+
+export interface TallyDeps {
+  readonly world: World;
+  readonly client: RecorderClient;
+  /** Of the program, as the start of a run says it. */
+  readonly command: string | undefined;
+  readonly token: string | undefined;
+  readonly transport: () => RecorderClient['kind'] | undefined;
+}
+
+interface Open {
+  readonly run: Run;
+  readonly live: ReturnType<typeof openRun>['live'];
+  readonly forget: () => void;
+}
+
+/** What a run is in, and what it has from there. */
+interface Above {
+  readonly within: NonNullable<RunStart['within']>;
+  readonly token: string | undefined;
+}
+
+export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
+  const { world, client } = deps;
+  let redactor: Redactor | undefined = redactorOf(options);
+  const shell: Shell = createShell({
+    client,
+    world,
+    make: createMaker(() => redactor),
+    onWarning: options.onWarning,
+  });
+  const open = new Set<Open>();
+  let idle: NodeJS.Timeout | undefined;
+
+  function startOf(asked: RunOptions, above: Above | undefined): RunStart {
+    const { make } = shell;
+    const agent = asked.agent ?? options.agent;
+    const metadata = make.free(asked.metadata);
+    const risk = make.free(asked.risk);
+    const reason = make.reason(asked.reason);
+    const token = above === undefined ? deps.token : above.token;
+    return {
+      ...(agent === undefined ? {} : { agent_id: idText(agent, 'unnamed') }),
+      ...(token === undefined ? {} : { agent_token: token }),
+      ...(asked.workflow === undefined ? {} : { workflow: idText(asked.workflow, 'unnamed') }),
+      ...(asked.session === undefined ? {} : { session_id: idText(asked.session, 'unnamed') }),
+      ...(options.project === undefined ? {} : { project_id: options.project }),
+      ...(options.environment === undefined ? {} : { environment: options.environment }),
+      ...(asked.user === undefined ? {} : { user_id: asked.user }),
+      ...(asked.scopes === undefined ? {} : { scopes: [...asked.scopes] }),
+      ...(asked.contract === undefined ? {} : { contract: asked.contract }),
+      ...(reason === undefined ? {} : { reason }),
+      ...(metadata === undefined ? {} : { metadata }),
+      ...(risk === undefined ? {} : { risk }),
+      ...(deps.command === undefined ? {} : { command: deps.command }),
+      ...(above === undefined ? {} : { within: above.within }),
+    };
+  }
+
+  /** A run that nobody records, where the machine lets it go on: word is left of it, and its actions are decided. */
+  async function unrecordedRun(cause: Error, what: string): Promise<StartedRun> {
+    if (!isOutage(cause)) throw cause;
+    if ((await shell.mode()) !== 'open') throw unrecorded('the run did not begin', cause);
+    if (!world.remember({ what, why: cause instanceof Error ? cause.message : String(cause), count: 1 }))
+      throw unrecorded('the run did not begin: that it is not recorded cannot be noted anywhere', cause);
+    shell.warn(
+      `NOT RECORDED: ${cause.message}; failure_modes.sdk is open in config.yaml, so the run goes on`,
+    );
+    return { run_id: world.runId(), id: '' };
+  }
+
+  async function begin(asked: RunOptions, above?: Above): Promise<Open> {
+    clearTimeout(idle);
+    const start = startOf(asked, above);
+    const answer = await started(start);
+    const record =
+      answer instanceof Error
+        ? await unrecordedRun(answer, `run of ${start.agent_id ?? 'an agent'}`)
+        : answer;
+    const chain = above?.within.chain ?? [];
+    const { live, events } = openRun(shell, record, { agent: start.agent_id, chain });
+    const run: Run = {
+      id: record.run_id,
+      agent: start.agent_id,
+      delegationChain: chain,
+      signal: live.base.controller.signal,
+      ...events,
+      act: (action, fn) => act(live.base, run, action, fn),
+      delegate: async (wanted, fn) => {
+        const passed = await delegated(wanted);
+        return drive(wanted, fn, { within: { ...record, chain: passed.chain }, token: passed.token });
+      },
+      delegateToken: async (wanted) => {
+        const { token, token_id, chain: hands, expires_at } = await delegated(wanted);
+        if (token === undefined)
+          throw unrecorded(
+            'no token is passed on',
+            new Error('over HTTP nothing is delegated; use the socket'),
+          );
+        return { token, tokenId: token_id, chain: hands, expiresAt: expires_at };
+      },
+    };
+    async function delegated({ agent, label, expiresInSeconds, scopes, contract }: DelegateOptions) {
+      const wanted = {
+        agent_id: idText(agent, 'unnamed'),
+        ...(label === undefined ? {} : { label }),
+        ...(expiresInSeconds === undefined ? {} : { expires_in_s: expiresInSeconds }),
+        ...(scopes === undefined ? {} : { scopes: [...scopes] }),
+        ...(contract === undefined ? {} : { contract }),
+      };
+      const answered = await retried(
+        () =>
+          client.delegate(
+            record,
+            [...chain, ...(start.agent_id === undefined ? [] : [start.agent_id])],
+            wanted,
+          ),
+        shell,
+      );
+      if (answered instanceof Error)
+        throw isOutage(answered) ? unrecorded('nothing is passed on', answered) : answered;
+      return answered;
+    }
+
+    const ending: Ending = {
+      async end(how) {
+        for (const cut of [...live.base.acting]) cut(how);
+        if (how.kind !== 'process_end' && how.status === 'error') void run.error(how.error);
+        await live.close(outcomeOf(how), LIMITS.sdkExitMs);
+        await rest();
+      },
+      lastWords(how) {
+        for (const cut of [...live.base.acting]) cut(how);
+        live.lastWords(outcomeOf(how));
+      },
+      isOpen: live.isOpen,
+    };
+    const forget = options.handleExit === false ? () => undefined : watchExit(ending);
+    const opened = { run, live, forget };
+    open.add(opened);
+    return opened;
+  }
+
+  /** Not asked twice where the first may have been carried out: that would be another run. */
+  async function started(start: RunStart): Promise<StartedRun | Error> {
+    try {
+      return await client.startRun(start);
+    } catch (error) {
+      if (error instanceof Error) return error;
+      throw error;
+    }
+  }
+
+  const outcomeOf = ({ status, kind, error }: ProgramEnd): Outcome => ({
+    status,
+    ...(error === undefined ? {} : shell.make.failure(error)),
+    error_kind: kind,
+  });
+
+  async function drive<T>(
+    asked: RunOptions,
+    fn: (run: Run) => T | PromiseLike<T>,
+    above?: Above,
+  ): Promise<T> {
+    asked.signal?.throwIfAborted();
+    const opened = await begin(asked, above);
+    const { run, live } = opened;
+    const abort = (): void => live.base.controller.abort(asked.signal?.reason);
+    asked.signal?.addEventListener('abort', abort, { once: true });
+    let outcome: Outcome = { status: 'ok' };
+    try {
+      return await live.within(run, () => fn(run));
+    } catch (error) {
+      outcome = { status: statusOf(error, asked.signal), ...shell.make.failure(error) };
+      throw error;
+    } finally {
+      asked.signal?.removeEventListener('abort', abort);
+      await live.close(outcome);
+      opened.forget();
+      open.delete(opened);
+      if (open.size === 0) restSoon();
+    }
+  }
+
+  function restSoon(): void {
+    clearTimeout(idle);
+    idle = setTimeout(() => void rest(), LIMITS.sdkIdleMs);
+    idle.unref();
+  }
+
+  async function rest(): Promise<void> {
+    clearTimeout(idle);
+    if ([...open].some(({ live }) => live.isOpen())) return;
+    try {
+      await client.rest();
+    } catch (error) {
+      shell.warn(`the recorder could not be closed: ${String(error)}`);
+    }
+  }
+
+  /** Here, in a run of its own where the code runs in none. */
+  async function doing<T>(action: Parameters<Run['act']>[0], fn: () => T | PromiseLike<T>): Promise<T> {
+    const run = here()?.run;
+    if (run !== undefined) return run.act(action, fn);
+    const workflow = typeof action === 'string' ? action : action.name;
+    return drive({ workflow }, (own) => own.act(action, fn));
+  }
+
+  return {
+    run: <T>(
+      first: RunOptions | ((run: Run) => T | PromiseLike<T>),
+      second?: (run: Run) => T | PromiseLike<T>,
+    ) => {
+      const [asked, fn] = typeof first === 'function' ? [{}, first] : [first, second];
+      if (fn === undefined) throw new TypeError('tally.run(options, async (run) => { … })');
+      return drive(asked, fn, aboveHere());
+    },
+    current: () => here()?.run,
+    guardTool: ((tool: unknown, guard: GuardOptions = {}) =>
+      guardTool(tool, guard, doing)) as Tally['guardTool'],
+    protect(name, value) {
+      redactor ??= createRedactor();
+      return redactor.setSecret(name, value);
+    },
+    get transport() {
+      return deps.transport();
+    },
+    async flush() {
+      await Promise.all([...open].map(({ run }) => run.flush()));
+    },
+    async close() {
+      await Promise.all(
+        [...open].map(async (opened) => {
+          await opened.live.close({ status: 'aborted', error_kind: 'closed' });
+          opened.forget();
+          open.delete(opened);
+        }),
+      );
+      await rest();
+    },
+  };
+}
+
+/** A run that is started in another one of this program is in it on record, with what that one has at most. */
+function aboveHere(): Above | undefined {
+  const outer = here();
+  return outer === undefined
+    ? undefined
+    : { within: { ...outer.started, chain: outer.run.delegationChain }, token: undefined };
+}
+
+function redactorOf({ redact }: TallyOptions): Redactor | undefined {
+  if (redact === undefined || redact.length === 0) return undefined;
+  return createRedactor({
+    names: redact.flatMap(({ names = [] }) => names),
+    patterns: redact.flatMap(({ patterns = [] }) => patterns),
+  });
+}
