@@ -46,6 +46,7 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Standard input stays open; the test ends it. */
   readonly open?: boolean;
+  readonly cwd?: string;
 }
 
 export interface StoredEntry {
@@ -88,6 +89,7 @@ export function makeHome(t: TestContext): Home {
         TALLY_UI_PORT: '0',
         ...options.env,
       },
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     alive.add(child);
