@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import { createLeaves } from '../capture/ca/leaves.ts';
 import { createBroker } from '../capture/proxy/broker.ts';
+import { createCallers } from '../capture/proxy/caller.ts';
 import { systemResolve } from '../capture/proxy/resolve.ts';
 import { createCredentialSource } from '../capture/secrets/credentials.ts';
 import { providerSettings } from '../capture/secrets/provider-setting.ts';
@@ -51,7 +52,9 @@ export async function startBroker(context: Context, session: Session, port: numb
     known: (name, value) => recorder.secrets.set(name, value.toString('utf8')),
     now: () => performance.now(),
   });
+  const callers = createCallers(process.platform);
   const broker = createBroker({
+    callers,
     recorder,
     vault: source,
     resolve: systemResolve,
@@ -68,6 +71,7 @@ export async function startBroker(context: Context, session: Session, port: numb
     url,
     async close() {
       await broker.close();
+      await callers?.close();
       source.close();
       providers.close();
     },

@@ -85,6 +85,7 @@ export async function openUngoverned(options: UngovernedOptions): Promise<Record
     policy: () => policy,
     identify: (claims) => identify(registry, claims, now(), { tenant: TENANT }),
     principal: (identity) => principalOf(policy.compiled, identity, owner),
+    runPid: () => undefined,
     decide: decideNow,
     async act(ask) {
       const request = printed(ask);

@@ -85,6 +85,8 @@ export interface Recorder extends Recording {
   identify(claims: Claims): Identity;
   /** Who stands behind a call with this identity, by the policy in force. Undefined: nobody that is known. */
   principal(identity: Identity): Principal | undefined;
+  /** The process that started a run, as it said itself. Undefined: it said nothing, or the run is not known. */
+  runPid(runId: string): number | undefined;
   /**
    * Says how `act` would decide now, without recording it: nothing is counted or used by it. `addresses`: resolved
    * addresses, once known.

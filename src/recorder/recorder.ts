@@ -418,6 +418,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     policy: () => inForce,
     identify: (claims) => registry.identify(claims, now(), tenant),
     principal: (identity) => principalOf(inForce.compiled, identity, options.owner),
+    runPid: (runId) => registry.current().runs.get(runId)?.pid,
     decide,
     act,
     approvals,

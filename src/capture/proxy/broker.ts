@@ -15,6 +15,7 @@ import type { Leaves } from '../ca/leaves.ts';
 import type { CredentialSource } from '../secrets/credentials.ts';
 import { arrivalOf, type Forwarded } from './arrival.ts';
 import { type ActedOn, type CallDeps, factsOf, handleCall } from './call.ts';
+import type { Callers } from './caller.ts';
 import { CHALLENGED, handleConnect, wantsToken } from './connect.ts';
 import type { ConnectDeps } from './connect-deps.ts';
 import { PROXY } from './events.ts';
@@ -83,6 +84,8 @@ export interface BrokerOptions {
   readonly resolve: Resolve;
   /** Certificates for the hosts whose TLS ends here. Absent: a CONNECT to such a host is refused. */
   readonly leaves?: Leaves;
+  /** Looks for the processes that call; the caller's to close. Absent: nothing is known of them. */
+  readonly callers?: Pick<Callers, 'of'> | undefined;
   readonly config: BrokerConfig;
   /** Told of bugs of ours; the call that met one is already answered or cut. */
   readonly onError: (error: unknown) => void;
@@ -203,6 +206,7 @@ export function createBroker(options: BrokerOptions): Broker {
     vault,
     upstreams,
     scrubbers,
+    callers: options.callers,
     book: createAddressBook(options.resolve, () => performance.now()),
     project: config.project,
     environment: config.environment,

@@ -15,6 +15,7 @@ import type { Acted, Ask, Recorder } from '../../recorder/api.ts';
 import { readArguments, shownCall } from './arguments.ts';
 import { type BodyBefore, type BodyLimits, readBefore } from './before.ts';
 import { isForm } from './body.ts';
+import type { Callers } from './caller.ts';
 import { type AllowedCall, type CarryDeps, carry, failBefore } from './carry.ts';
 import {
   argsOf,
@@ -45,13 +46,14 @@ export type ActedOn = Acted | { readonly unrecorded: Reply };
 export interface CallDeps extends CarryDeps, BodyLimits {
   readonly recorder: Pick<
     Recorder,
-    'identify' | 'decide' | 'tenant' | 'policy' | 'principal' | 'waitForApproval'
+    'identify' | 'decide' | 'tenant' | 'policy' | 'principal' | 'runPid' | 'waitForApproval'
   >;
   /** Never rejects, as `record`. */
   readonly act: (ask: Ask, event: (decision: Decision) => Event) => Promise<ActedOn>;
   readonly book: AddressBook;
   readonly flights: Flights;
   readonly holds: Holds;
+  readonly callers: Pick<Callers, 'of'> | undefined;
   readonly project: string | undefined;
   readonly environment: string | undefined;
 }
@@ -76,6 +78,8 @@ export function factsOf(deps: CallDeps, exchange: Pick<Exchange, 'request' | 'ar
     trace,
     actor: actorFor(recorder.policy().compiled, identity, principal),
     quality: { ...actorQuality(identity, principal), ...quality },
+    ...(deps.callers === undefined ? {} : { caller: deps.callers.of(exchange.request.socket) }),
+    ...(identity.run_id === undefined ? {} : { runPid: recorder.runPid(identity.run_id) }),
     tenant: recorder.tenant,
     project: deps.project,
     environment: deps.environment,
@@ -211,7 +215,7 @@ async function attempt(
   const outcome = pending ? { ...PENDING } : stopOutcome(reply);
   outcome.duration_ms = elapsed(exchange);
   const post = await deps.record(
-    postExec(receipt.id, outcome, callMetadata(facts, durations, undefined, undefined)),
+    postExec(receipt.id, outcome, callMetadata(facts, durations, undefined, undefined), facts),
   );
   if ('unrecorded' in post) {
     sendReply(exchange, post.unrecorded);

@@ -19,12 +19,12 @@ import {
   UPLOAD_SILENT,
 } from './failure.ts';
 import type { Flight } from './flight.ts';
-import { inject } from './inject.ts';
 import { watchFor } from './placeholder-watch.ts';
+import { type Prepared, prepare } from './prepare.ts';
 import type { Journal } from './refuse.ts';
 import { createRelay, type RelayEnd } from './relay.ts';
 import { type Exchange, elapsed, isGone, lingerAfter, type Reply, sendReply } from './reply.ts';
-import { NO_SCRUBBER, type Scrubber, type Scrubbers } from './scrub.ts';
+import type { Scrubber, Scrubbers } from './scrub.ts';
 import { type TargetUrl, withoutQuery } from './target.ts';
 import type { Lane, Peer, Upstreams } from './upstream.ts';
 import type { WireRequest } from './wire.ts';
@@ -68,7 +68,7 @@ async function isEnqueued(post: Settled): Promise<boolean> {
 
 function settle(
   deps: CarryDeps,
-  { exchange, preId }: AllowedCall,
+  { exchange, facts, preId }: AllowedCall,
   outcome: Outcome,
   metadata: Record<string, unknown>,
 ): Settled {
@@ -76,7 +76,7 @@ function settle(
   const post: Settled = { lost: false };
   outcome.duration_ms = elapsed(exchange);
   // Not awaited: `close` does.
-  void deps.record(postExec(preId, outcome, metadata), (reply) => {
+  void deps.record(postExec(preId, outcome, metadata, facts), (reply) => {
     post.lost = true;
     // What is not on record must not look finished.
     if (!response.headersSent) sendReply(exchange, reply, preId);
@@ -107,35 +107,6 @@ export function failBefore(deps: CarryDeps, call: AllowedCall, failure: Failure)
   };
   settle(deps, call, outcome, callMetadata(call.facts, call.durations, undefined, undefined));
   sendReply(exchange, failureReply(failure, target.host), call.preId);
-}
-
-type Prepared = { readonly wire: WireRequest; readonly scrubber: Scrubber } | { readonly failure: Failure };
-
-/** The credentials are in the request and in the scrubber's tables when this returns, and nowhere else of ours. */
-function prepare(deps: CarryDeps, { facts, target, before }: AllowedCall, fetched: Fetched): Prepared {
-  const { forward, injections } = facts.control;
-  if ('failure' in fetched) return fetched;
-  const { credentials } = fetched;
-  try {
-    const plain: WireRequest = {
-      path: `${target.path}${target.search}`,
-      headers: forward,
-      body: before.whole,
-    };
-    // Nothing of ours is in it, so nothing of ours can come back: bytes pass as they are, compressed or not.
-    if (injections.length === 0) return { wire: plain, scrubber: NO_SCRUBBER };
-    const injected = inject(plain, injections, new Map(credentials.map(({ ref, value }) => [ref, value])));
-    if ('unusable' in injected)
-      return { failure: { status: 'error', kind: 'credential_unusable', text: injected.unusable } };
-    const headers = [...without(injected.request.headers, 'accept-encoding'), 'accept-encoding', 'identity'];
-    return { wire: { ...injected.request, headers }, scrubber: deps.scrubbers.of(credentials) };
-  } finally {
-    wipe(credentials);
-  }
-}
-
-function without(headers: readonly string[], dropped: string): readonly string[] {
-  return headers.filter((_, i) => headers[i - (i % 2)]?.toLowerCase() !== dropped);
 }
 
 export function carry(deps: CarryDeps, call: AllowedCall): void {
@@ -169,7 +140,7 @@ export function carry(deps: CarryDeps, call: AllowedCall): void {
 function sendWith(deps: CarryDeps, call: AllowedCall, fetched: Fetched): void {
   let prepared: Prepared;
   try {
-    prepared = prepare(deps, call, fetched);
+    prepared = prepare(deps.scrubbers, call, fetched);
   } catch (error) {
     deps.onBug(error);
     prepared = { failure: BROKEN };

@@ -5,6 +5,7 @@ import type { CalledBy } from '../../core/policy/principal.ts';
 import type { DecisionRequest, Identity } from '../../core/policy/types.ts';
 import type { TraceContext } from '../../core/trace-context.ts';
 import type { Producer } from '../../recorder/api.ts';
+import type { Caller } from './caller.ts';
 import type { ControlHeaders } from './headers.ts';
 import { recordedTarget } from './target.ts';
 import type { Peer } from './upstream.ts';
@@ -22,6 +23,10 @@ export interface CallFacts {
   /** Who calls and on whose behalf, and what of that was not checked for this call. */
   readonly actor: CalledBy;
   readonly quality: NonNullable<Event['quality']>;
+  /** The process behind the connection, once it is known. */
+  readonly caller?: Caller;
+  /** Of the process that started the run. */
+  readonly runPid?: number | undefined;
   readonly tenant: string;
   readonly project: string | undefined;
   readonly environment: string | undefined;
@@ -46,19 +51,23 @@ function place({ identity, project, environment }: CallFacts): { project_id?: st
   };
 }
 
-function who({
-  identity,
-  actor,
-  quality,
-  trace,
-}: CallFacts): Pick<Event, 'actor' | 'run_id' | 'quality' | 'trace'> {
+function who(facts: CallFacts): Pick<Event, 'actor' | 'run_id' | 'quality' | 'trace'> {
+  const { identity, actor, quality, trace } = facts;
   const { run_id } = identity;
   return {
     actor,
     trace: { ...trace },
     ...(run_id === undefined ? {} : { run_id }),
     ...(Object.keys(quality).length === 0 ? {} : { quality }),
+    ...withProcess(facts),
   };
+}
+
+/** The actor, if its process is known by now: the system inferred it from who holds the other end of the connection. */
+export function withProcess({ actor, quality, caller, runPid }: CallFacts): Pick<Event, 'actor' | 'quality'> {
+  const os = caller?.(runPid);
+  if (os === undefined) return {};
+  return { actor: { ...actor, os: { ...os } }, quality: { ...quality, 'actor.os': 'inferred' } };
 }
 
 function targetOf({ target, method }: ControlHeaders): { target?: Target } {
@@ -110,9 +119,24 @@ export function preExec(facts: CallFacts, decision: Decision): Event {
   };
 }
 
-/** Run, step, action, actor and credentials are those of the pre_exec; the recorder repeats them. */
-export function postExec(preId: string, outcome: Outcome, metadata: Record<string, unknown>): Event {
-  return { type: 'http.call', phase: 'post_exec', parent_id: preId, outcome, metadata };
+/**
+ * Run, step, action, actor and credentials are those of the pre_exec; the recorder repeats them. Nothing waits for the
+ * process that calls to be found, so often it is known only now.
+ */
+export function postExec(
+  preId: string,
+  outcome: Outcome,
+  metadata: Record<string, unknown>,
+  facts?: CallFacts,
+): Event {
+  return {
+    type: 'http.call',
+    phase: 'post_exec',
+    parent_id: preId,
+    ...(facts === undefined ? {} : withProcess(facts)),
+    outcome,
+    metadata,
+  };
 }
 
 /** A request that was refused before anything could be decided about it. */

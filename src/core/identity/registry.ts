@@ -142,7 +142,12 @@ function startRun(state: RegistryState, entry: Entry): void {
   if (run_id === undefined || state.runs.has(run_id)) return;
   const token_id = text(entry.metadata?.token_id);
   const under = text(entry.metadata?.under);
-  state.runs.set(run_id, { run_id, ...optional('token_id', token_id) });
+  const pid = entry.actor?.os?.pid;
+  state.runs.set(run_id, {
+    run_id,
+    ...(pid === undefined ? {} : { pid }),
+    ...optional('token_id', token_id),
+  });
   // It goes on without a good token: what it was under is not known, so what it may is not either.
   if (entry.metadata?.under !== undefined && (under === undefined || !state.tokens.has(under))) return;
   addToken(

@@ -55,7 +55,12 @@ const SavedSchema = z.strictObject({
     }),
   ),
   runs: z.array(
-    z.strictObject({ run_id: text, token_id: text.exactOptional(), ended_at: text.exactOptional() }),
+    z.strictObject({
+      run_id: text,
+      pid: z.int().exactOptional(),
+      token_id: text.exactOptional(),
+      ended_at: text.exactOptional(),
+    }),
   ),
   ended: z.array(text),
   used: z.array(z.tuple([text, z.int().nonnegative().max(LAST_MS)])).default([]),

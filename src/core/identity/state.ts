@@ -45,6 +45,8 @@ export interface AgentRecord {
 
 export interface RunRecord {
   readonly run_id: string;
+  /** The process that started it, as it said itself. */
+  readonly pid?: number;
   readonly token_id?: string;
   readonly ended_at?: string;
 }

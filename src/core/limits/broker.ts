@@ -6,6 +6,16 @@ export const BROKER_LIMITS = {
   parsedBodyBytes: 1024 * 1024,
   /** Places of one request that placeholders have a credential put into: each of them may grow by a whole secret. */
   placeholdersPerCall: 256,
+  /** Processes that are looked at for the one behind a connection, the newest first; a laptop has some hundreds. */
+  callerProcesses: 4_096,
+  /** Open files of one process that are looked at for a connection; the usual limit of a process is the same. */
+  callerDescriptors: 1_024,
+  /** Processes that called lately, which are looked at first, and programs whose hash is remembered. */
+  callersKnown: 64,
+  /** Connections whose process is being looked for at once; of more nothing is known. */
+  callerQuestions: 256,
+  /** A program that is hashed: the largest are some hundred megabytes, and take a second beside the calls. */
+  callerExeBytes: 1024 * 1024 * 1024,
   /** Concurrent calls through the broker. */
   concurrentCalls: 1_024,
   /** Time for a client to send its request headers. */

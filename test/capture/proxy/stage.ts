@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { createLeaves, type Leaves } from '../../../src/capture/ca/leaves.ts';
 import { type Broker, type BrokerConfig, createBroker } from '../../../src/capture/proxy/broker.ts';
+import type { Callers } from '../../../src/capture/proxy/caller.ts';
 import { openVault, type Vault } from '../../../src/capture/secrets/vault.ts';
 import type { Entry } from '../../../src/core/entry.ts';
 import { compilePolicy } from '../../../src/core/policy/load.ts';
@@ -40,6 +41,7 @@ export interface StageOptions {
   readonly wrapStore?: (store: LogStore) => LogStore;
   readonly wrapRecorder?: (recorder: LocalRecorder) => Recorder;
   readonly leaves?: Leaves;
+  readonly callers?: Callers;
   readonly wrapVault?: (vault: Vault) => Vault;
 }
 
@@ -131,6 +133,7 @@ export async function stage(t: TestContext, options: StageOptions = {}): Promise
   const broker = createBroker({
     recorder: options.wrapRecorder?.(recorder) ?? recorder,
     vault,
+    callers: options.callers,
     resolve: async (host) => {
       const addresses = await options.names?.(host);
       if (addresses === undefined) throw Object.assign(new Error('no such name'), { code: 'ENOTFOUND' });
