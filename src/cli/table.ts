@@ -7,6 +7,7 @@ import type { CommandEntry } from './command.ts';
 // biome-ignore format: one line a command
 export const COMMANDS: readonly CommandEntry[] = [
   { name: 'up', summary: 'start the recorder and the broker', group: 'Record:', load: () => import('./commands/up.ts') },
+  { name: 'down', summary: 'end what tally up started', group: 'Record:', load: () => import('./commands/down.ts') },
   { name: 'run', summary: 'record an agent: tally run -- COMMAND', group: 'Record:', load: () => import('./commands/run.ts') },
   { name: 'call', summary: 'one recorded call with a named credential', group: 'Record:', load: () => import('./commands/call.ts') },
   { name: 'demo', summary: 'a recorded session and four attempts to falsify it', group: 'Record:', load: () => import('./commands/demo.ts') },
@@ -32,5 +33,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'kill', summary: 'switch agents off, from the next call on', group: 'Manage:', load: () => import('./commands/kill.ts') },
   { name: 'hold', summary: 'legal holds: neither pruned nor erased', group: 'Manage:', load: () => import('./commands/hold.ts') },
   { name: 'operator', summary: 'the passphrase of who may change all this', group: 'Manage:', load: () => import('./commands/operator.ts') },
+  { name: 'install', summary: 'have other programs use tally', group: 'Manage:', load: () => import('./commands/install.ts') },
+  { name: 'uninstall', summary: 'take that back', group: 'Manage:', load: () => import('./commands/uninstall.ts') },
   { name: 'completion', summary: 'for bash, zsh and fish', group: 'Manage:', load: () => import('./commands/completion.ts') },
 ];

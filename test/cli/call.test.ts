@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeHome, outcomeOf, readyHome } from './home.ts';
@@ -184,6 +184,54 @@ test('a body that is not text is kept whole in JSON', async (t) => {
   const { home, upstream } = await readyHome(t);
   const done = await home.tally(['call', '--url', `${upstream.url}/binary`, '--bearer', 'KEY', '--json']);
   assert.equal(done.json().body_base64, Buffer.of(0xff, 0xfe, 0).toString('base64'));
+});
+
+test('a body goes whole into a file, or leaves what was there', async (t) => {
+  const { home, upstream } = await readyHome(t);
+  const file = join(home.directory, 'body.bin');
+  const args = (path: string) => ['call', '--url', `${upstream.url}${path}`, '--bearer', 'KEY', '-o', file];
+  const done = await home.tally(args('/binary'));
+  assert.deepEqual([done.code, done.stdout], [0, 'HTTP 200\n']);
+  assert.deepEqual(readFileSync(file), Buffer.of(0xff, 0xfe, 0));
+  const { body, bytes, file: named } = (await home.tally([...args('/hello'), '--json'])).json();
+  assert.deepEqual([body, bytes, named], ['', 5, file]);
+  const stopped = await home.tally([...args('/x'), '--url', 'https://other.example/']);
+  assert.equal(stopped.code, 4, 'our own answer is no body');
+  const cut = home.start(args('/slow'));
+  await cut.until('HTTP 200');
+  cut.process.kill('SIGINT');
+  assert.notEqual((await cut.ended).code, 0);
+  assert.equal(readFileSync(file, 'utf8'), 'hello');
+  assert.deepEqual(
+    readdirSync(home.directory).filter((name) => name.endsWith('.part')),
+    [],
+  );
+});
+
+test('the names that AgentSecrets has for the agent and its token work', async (t) => {
+  const { home, upstream } = await readyHome(t);
+  await home.tally(['agent', 'register', 'bob']);
+  const { token } = (await home.tally(['agent', 'token', 'issue', 'bob', '--json'])).json();
+  const args = ['call', '--url', upstream.url, '--bearer', 'KEY'];
+  const named = await home.tally([...args, '--token', 'BOB_TOKEN'], { env: { BOB_TOKEN: String(token) } });
+  assert.deepEqual([named.code, named.stderr], [0, '']);
+  const said = await home.tally([...args, '--agent-id', 'eve']);
+  assert.equal(said.code, 0);
+  assert.deepEqual(
+    home.entries('http.call').map(({ actor }) => {
+      const { agent_id, identity_level } = actor as Record<string, unknown>;
+      return [agent_id, identity_level];
+    }),
+    [
+      ['bob', 'issued'],
+      ['bob', 'issued'],
+      ['eve', 'declared'],
+      ['eve', 'declared'],
+    ],
+  );
+  const missing = await home.tally([...args, '--token', 'BOB_TOKEN']);
+  assert.deepEqual([missing.code, missing.error().code], [4, 'TOKEN_INVALID']);
+  assert.equal((await home.tally([...args, '--agent', 'a', '--agent-id', 'b'])).code, 2);
 });
 
 test('an interrupted call ends recorded as aborted', async (t) => {

@@ -25,9 +25,14 @@ export function build(context: Context): Command {
       .option('--body <text>', 'the same as --data')
       .option('--data-file <file>', 'the body from a file; "-": standard input')
       .option('--agent <name>', 'the agent that calls, as it says itself')
-      .option('--token <token>', 'an agent token; better in the environment, as TALLY_AGENT_TOKEN')
+      .option('--agent-id <name>', 'the same as --agent')
+      .option(
+        '--token <token>',
+        'an agent token, or the name of a variable with one; better in the environment, as TALLY_AGENT_TOKEN',
+      )
       .option('--reason <text>', 'what it is for; recorded')
       .option('--fail', 'exit 1 when the upstream answers 400 or more')
+      .option('-o, --file <path>', 'the body goes into this file, when all of it is here')
       .option('--output <format>', 'text or json', (text: string) => {
         if (text === 'text' || text === 'json') return text;
         throw new InvalidArgumentError('It is text or json.');
@@ -38,6 +43,10 @@ export function build(context: Context): Command {
       [
         'tally call --url https://api.example.com/v1/items --header X-Api-Key=EXAMPLE_KEY --data \'{"n":1}\'',
         'POST',
+      ],
+      [
+        'tally call --url https://api.example.com/v1/report.pdf --bearer EXAMPLE_KEY -o report.pdf',
+        'into a file',
       ],
       [
         'tally call --url https://api.example.com/v1/items --bearer EXAMPLE_KEY --output json',

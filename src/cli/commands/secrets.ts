@@ -122,6 +122,7 @@ export function build(context: Context): Command {
       .argument('[command...]', 'after "--": the command and its arguments'),
   )
     .option('-S, --scope <name>', 'only those of a scope of the manifest')
+    .option('-g, --global', 'all of the machine’s own secrets, whatever manifest is here')
     .option('--agent <name>', 'the agent that runs, as you say it')
     .option('--env <name>', 'the environment: recorded with every call')
     .option('--no-mask', 'leave the values in what it prints to a pipe')

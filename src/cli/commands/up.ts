@@ -15,10 +15,26 @@ export function build(context: Context): Command {
       .option('--no-broker', 'record for programs on this machine only, through the socket')
       .option('--no-tiles', 'do not serve the log over HTTP on 127.0.0.1:7700 (TALLY_UI_PORT)')
       .option('--no-watch', 'do not take up changes of the policy file by itself')
+      .option('--background', 'return when it is ready; tally down ends it')
       .option('--json', 'one line of JSON when it is ready'),
     [
       ['tally up', 'start here, and leave it running'],
+      ['tally up --background', 'for a script; tally down ends it'],
       ['TALLY_PORT=9000 tally up', 'on another port'],
     ],
-  ).action((options: UpOptions) => up(context, options));
+  ).action(async ({ background, ...options }: UpOptions & { readonly background?: boolean }) => {
+    if (background !== true) return up(context, options);
+    const { upInBackground } = await import('./up/background.ts');
+    await upInBackground(context, wordsOf(options), { json: options.json === true });
+  });
+}
+
+/** The same options again, for the process that stays. */
+function wordsOf({ port, broker, tiles, watch }: UpOptions): readonly string[] {
+  return [
+    ...(port === undefined ? [] : ['--port', String(port)]),
+    ...(broker ? [] : ['--no-broker']),
+    ...(tiles ? [] : ['--no-tiles']),
+    ...(watch ? [] : ['--no-watch']),
+  ];
 }

@@ -4,6 +4,7 @@ import type { Context } from '../../context.ts';
 import { readBody } from './body.ts';
 import { runPrint } from './print.ts';
 import { buildRequest, type CallFlags, revealing } from './request.ts';
+import { agentToken } from './token.ts';
 import { send } from './transport.ts';
 
 export interface CallOptions extends Omit<CallFlags, 'url'> {
@@ -11,33 +12,36 @@ export interface CallOptions extends Omit<CallFlags, 'url'> {
   readonly data?: string;
   readonly body?: string;
   readonly dataFile?: string;
+  /** As AgentSecrets calls it. */
+  readonly agentId?: string;
   readonly token?: string;
   readonly reason?: string;
   readonly fail?: boolean;
   readonly output?: 'text' | 'json';
   readonly json?: boolean;
+  /** Where the body goes instead. */
+  readonly file?: string;
 }
 
 /** The exit code says who failed: 0 for whatever the upstream answered, another one when it never got to answer. */
-export async function call(context: Context, args: readonly string[], options: CallOptions): Promise<void> {
-  const json = options.output === 'json' || options.json === true;
+export async function call(context: Context, args: readonly string[], given: CallOptions): Promise<void> {
+  const json = given.output === 'json' || given.json === true;
   const started = performance.now();
-  const print = runPrint(context, { json, fail: options.fail === true, started });
+  const file = given.file === '-' ? undefined : given.file;
+  const print = runPrint(context, { json, fail: given.fail === true, started, file });
   try {
+    const options = { ...given, ...oneAgent(given) };
     const { url, fromStdin } = placeArguments(args, options);
     for (const name of revealing(options as CallFlags)) {
       context.warn(
         `-H ${name}: a secret on the command line is seen by other programs; store it: tally secrets set NAME`,
       );
     }
-    if (options.token !== undefined) {
-      context.warn('--token is seen by other programs; set TALLY_AGENT_TOKEN instead');
-    }
+    const token = agentToken(context, options.token);
     const body = await readBody(context, options, fromStdin);
-    const agentToken = options.token ?? context.env.TALLY_AGENT_TOKEN;
     const flags = { ...options, url };
     // Refuses what cannot be meant before anything is started or recorded.
-    buildRequest(flags, { agentToken }, body);
+    buildRequest(flags, { agentToken: token }, body);
     let broker: BrokerHandle;
     try {
       broker = await openBroker(context, { advertise: false });
@@ -45,7 +49,11 @@ export async function call(context: Context, args: readonly string[], options: C
       const { goOn, ungovernedBroker } = await import('../../ungoverned.ts');
       const open = await ungovernedBroker(context, await goOn(context, 'proxy', error));
       try {
-        const request = buildRequest(flags, { agentToken, runToken: context.env.TALLY_RUN_TOKEN }, body);
+        const request = buildRequest(
+          flags,
+          { agentToken: token, runToken: context.env.TALLY_RUN_TOKEN },
+          body,
+        );
         await print.answer(await send(open.url, request, context.interrupted()));
       } finally {
         await open.close();
@@ -54,7 +62,7 @@ export async function call(context: Context, args: readonly string[], options: C
     }
     try {
       await withReason(context, broker, options, async (runToken) => {
-        const request = buildRequest(flags, { agentToken, runToken }, body);
+        const request = buildRequest(flags, { agentToken: token, runToken }, body);
         const answer = await send(broker.url, request, context.interrupted());
         await print.answer(answer);
       });
@@ -64,6 +72,15 @@ export async function call(context: Context, args: readonly string[], options: C
   } catch (error) {
     await print.failure(context.interrupted().aborted ? interrupted() : error);
   }
+}
+
+function oneAgent({ agent, agentId }: CallOptions): { readonly agent?: string } {
+  if (agent !== undefined && agentId !== undefined && agent !== agentId)
+    throw new TallyError('USAGE', '--agent and --agent-id name two agents', {
+      hint: 'they are the same: give one',
+    });
+  const name = agent ?? agentId;
+  return name === undefined ? {} : { agent: name };
 }
 
 function interrupted(): TallyError {

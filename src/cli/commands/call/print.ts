@@ -1,9 +1,11 @@
 /** How an answer and a failure are told: "HTTP <code>", a blank line and the body, or one JSON object. */
 
 import type { Context } from '../../context.ts';
+import { counted } from '../../facts.ts';
 import { asTallyError } from '../../output/failure.ts';
-import { safeJsonText, safeLines } from '../../output/safe.ts';
+import { safe, safeJsonText, safeLines } from '../../output/safe.ts';
 import { refusalError } from './refusal.ts';
+import { saveBody } from './save.ts';
 import { type Answer, gone } from './transport.ts';
 
 interface PrintOptions {
@@ -12,6 +14,8 @@ interface PrintOptions {
   readonly fail: boolean;
   /** performance.now() when the command began. */
   readonly started: number;
+  /** Where the body of an upstream goes instead; our own answers are told as ever. */
+  readonly file: string | undefined;
 }
 
 export interface Printer {
@@ -34,6 +38,13 @@ export function runPrint(context: Context, options: PrintOptions): Printer {
 
   async function asText(answer: Answer): Promise<void> {
     const { stdout } = context;
+    if (options.file !== undefined && answer.refused === undefined) {
+      await stdout.line(`HTTP ${answer.status}`);
+      const bytes = await saveBody(options.file, chunks(answer));
+      await context.stderr.line(`${counted(bytes, 'byte')} to ${safe(options.file)}`);
+      if (options.fail && answer.status >= 400) context.exit(1);
+      return;
+    }
     await stdout.write(`HTTP ${answer.status}\n${answer.refused !== undefined && stdout.isTTY ? '' : '\n'}`);
     const kept: Buffer[] = [];
     let last: number | undefined;
@@ -58,13 +69,18 @@ export function runPrint(context: Context, options: PrintOptions): Printer {
 
   async function asJson(answer: Answer): Promise<void> {
     const parts: Buffer[] = [];
-    for await (const chunk of chunks(answer)) parts.push(chunk);
+    const { file } = options;
+    let saved: { readonly file: string; readonly bytes: number } | undefined;
+    if (file !== undefined && answer.refused === undefined)
+      saved = { file, bytes: await saveBody(file, chunks(answer)) };
+    else for await (const chunk of chunks(answer)) parts.push(chunk);
     const body = Buffer.concat(parts);
     const refusal = refusalOf(answer, body);
     await printJson({
       status: answer.status,
       headers: answer.headers,
       ...textOf(body),
+      ...(saved ?? {}),
       redacted: answer.redacted(),
       duration_ms: elapsed(),
       ...(refusal === undefined ? {} : { error: refusal.message, hint: refusal.hint }),

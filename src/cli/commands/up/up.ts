@@ -8,11 +8,11 @@ import type { Context } from '../../context.ts';
 import { counted } from '../../facts.ts';
 import { choosePort } from '../../port.ts';
 import { portOwner } from '../../port-owner.ts';
-import { askRunning } from '../../running.ts';
 import { firstStartNote, setUp } from '../../setup.ts';
 import { alertsOf } from './alerts.ts';
 import { announce } from './announce.ts';
 import { openNotices } from './notices.ts';
+import { refuseSecond } from './second.ts';
 import { openTiles } from './tiles.ts';
 import { tellUngovernedLater } from './told.ts';
 import { watchPolicy } from './watch.ts';
@@ -88,15 +88,6 @@ function tellRecovered(context: Context, { recorder }: Session): void {
     context.warn(
       `a tail that was not whole after a crash was set aside: ${file} (look at it, then: tally log acknowledge ${file} --reason "…")`,
     );
-}
-
-/** Otherwise it would wait for the lock, and then say less. */
-async function refuseSecond(context: Context): Promise<void> {
-  const other = await askRunning(context, (ask) => ask('hello', {}));
-  if (other?.proxy_url === undefined) return;
-  throw new TallyError('LOG_LOCKED', `it runs already: pid ${other.pid}, broker ${other.proxy_url}`, {
-    hint: `use that one, or end it first: kill ${other.pid}; TALLY_HOME=DIR gives another one a log of its own`,
-  });
 }
 
 async function listen(context: Context, session: Session, port: number): Promise<OwnBroker> {
