@@ -12,6 +12,7 @@ import { machineConfig } from '../open/machine.ts';
 import type { Session } from '../open.ts';
 import type { Client } from '../recorder/ops.ts';
 import type { Context } from './context.ts';
+import { forManyCalls } from './engine.ts';
 import { askRunning } from './running.ts';
 
 /** Times in a row that the log is taken by somebody who does not answer. */
@@ -37,6 +38,7 @@ export interface OwnBroker {
 export async function startBroker(context: Context, session: Session, port: number): Promise<OwnBroker> {
   const { recorder, vault } = session;
   if (recorder === undefined) throw new TypeError('a broker runs beside the recorder, in its process');
+  forManyCalls();
   const { secrets = {} } = await machineConfig(context.paths.configFile);
   const providers = createProviders({
     ...providerSettings(secrets),

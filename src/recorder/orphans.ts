@@ -2,6 +2,7 @@
  * Actions that a dead recorder left open: pre_exec without post_exec since the last clean close. A fold over the lines
  * of the log, in their order.
  */
+import { copyJson } from '../core/copy.ts';
 import { type Entry, EntrySchema } from '../core/entry.ts';
 import type { Json } from '../core/json.ts';
 import { parseJson } from '../core/parse.ts';
@@ -62,16 +63,28 @@ function parsed(text: string): Json {
   }
 }
 
-/** The part of an entry that its post_exec repeats. */
+/** The part of an entry that its post_exec repeats. A copy: its producer may alter its own object later. */
 export function toOpenAction(entry: Entry): OpenAction {
-  const { run_id, step_id, session_id, project_id, environment, trace, actor, credentials, action } = entry;
-  const repeats = { run_id, step_id, session_id, project_id, environment, trace, actor, credentials, action };
+  const repeats: { [key: string]: unknown } = {};
+  for (const key of REPEATED) if (entry[key] !== undefined) repeats[key] = copyJson(entry[key]);
   return {
     id: entry.id,
     index: entry.index,
     type: entry.type,
     surface: entry.source.surface,
     assurance: entry.source.assurance,
-    repeats: Object.fromEntries(Object.entries(repeats).filter(([, value]) => value !== undefined)),
+    repeats,
   };
 }
+
+const REPEATED = [
+  'run_id',
+  'step_id',
+  'session_id',
+  'project_id',
+  'environment',
+  'trace',
+  'actor',
+  'credentials',
+  'action',
+] as const satisfies readonly (keyof OpenAction['repeats'])[];

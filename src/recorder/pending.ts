@@ -4,6 +4,7 @@
  */
 import type { Assurance, Event, Surface } from '../core/entry.ts';
 import { LIMITS } from '../core/limits.ts';
+import { createSlots } from '../core/slots.ts';
 
 export interface OpenAction {
   readonly id: string;
@@ -27,30 +28,46 @@ export interface Pending {
   close(parentId: string): void;
   /** It is remembered for a while: an end may come after all. */
   closedAsUnknown(action: OpenAction): void;
+  /** By rising index. */
   list(): readonly OpenAction[];
 }
 
 export function createPending(): Pending {
-  const open = new Map<string, OpenAction>();
+  const actions = createSlots<OpenAction>();
+  /** Numbers, so that its tables hold on to no action (core/slots.ts). */
+  const places = new Map<string, number>();
   const unknown = new Map<string, OpenAction>();
+
+  function opened(id: string): OpenAction | undefined {
+    const at = places.get(id);
+    return at === undefined ? undefined : actions.get(at);
+  }
+
+  function close(id: string): void {
+    const at = places.get(id) ?? -1;
+    const action = actions.get(at);
+    if (action === undefined) return;
+    places.delete(id);
+    actions.take(at, action);
+  }
+
   return {
     open(action) {
-      open.set(action.id, action);
+      close(action.id);
+      places.set(action.id, actions.put(action));
     },
     find: (parentId) => ({
-      action: open.get(parentId) ?? unknown.get(parentId),
+      action: opened(parentId) ?? unknown.get(parentId),
       late: unknown.has(parentId),
     }),
-    close(parentId) {
-      open.delete(parentId);
-    },
+    close,
     closedAsUnknown(action) {
       unknown.set(action.id, action);
-      open.delete(action.id);
+      close(action.id);
       const [oldest] = unknown.keys();
       if (unknown.size > LIMITS.rememberedUnknown && oldest !== undefined) unknown.delete(oldest);
     },
-    list: () => [...open.values()],
+    list: () => actions.all().sort((a, b) => a.index - b.index),
   };
 }
 

@@ -268,9 +268,8 @@ export function createSequencer(options: SequencerOptions): Sequencer {
 
 const isEvent = quickCheck(EventSchema);
 
-/** An action stays known until it ends, so what begins one is copied: its producer may alter its own object later. */
 function checked(event: Event): Event {
-  if (event.phase !== 'pre_exec' && isEvent(event)) return event;
+  if (isEvent(event)) return event;
   const parsed = EventSchema.safeParse(event);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];

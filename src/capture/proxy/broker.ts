@@ -6,36 +6,32 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Decision, Event } from '../../core/entry.ts';
-import { isTallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { loopbackHosts } from '../../core/loopback.ts';
-import type { Ask, Recorder } from '../../recorder/api.ts';
+import { createSlots } from '../../core/slots.ts';
+import type { Recorder } from '../../recorder/api.ts';
 import type { Leaves } from '../ca/leaves.ts';
 import type { CredentialSource } from '../secrets/credentials.ts';
 import { arrivalOf, type Forwarded } from './arrival.ts';
-import { type ActedOn, type CallDeps, factsOf, handleCall } from './call.ts';
+import { type CallDeps, factsOf, handleCall } from './call.ts';
 import type { Callers } from './caller.ts';
 import { CHALLENGED, handleConnect, wantsToken } from './connect.ts';
 import type { ConnectDeps } from './connect-deps.ts';
-import { PROXY } from './events.ts';
-import { codeOf } from './failure.ts';
 import { createFlights } from './flight.ts';
 import { pageRefusal } from './guard.ts';
 import { type Health, sendHealth } from './health.ts';
 import { createHolds } from './hold.ts';
+import { createJournal } from './journal.ts';
 import { createListener, HOST, listenOn } from './listener.ts';
 import { rawReply } from './raw-reply.ts';
-import { block, type Recorded } from './refuse.ts';
+import { block } from './refuse.ts';
 import {
   BROKER_CLOSING,
   badRequest,
   createExchange,
-  ENTRY_REFUSED,
   type Exchange,
   INTERNAL,
   isGone,
-  LOG_UNAVAILABLE,
   overloaded,
   PIPELINED,
   type Reply,
@@ -130,11 +126,11 @@ export function createBroker(options: BrokerOptions): Broker {
   });
   const scrubbers = createScrubbers();
   const stopListening = vault.onChange(() => scrubbers.clear());
-  const running = new Set<Promise<unknown>>();
+  /** What takes a request to its end, or to its stream. */
+  const running = createSlots<Promise<void>>();
   /** Connections with a call under way. */
   const busy = new WeakSet<Socket>();
-  const entries = new Set<Promise<unknown>>();
-  const aborts = new Set<() => void>();
+  const aborts = createSlots<() => void>();
   /** Of what would otherwise end when its program likes. */
   const hurries = new Set<() => void>();
   /** What is read inside of a CONNECT: decrypted, or plain. */
@@ -146,61 +142,15 @@ export function createBroker(options: BrokerOptions): Broker {
   let calls = 0;
   let strays = 0;
   let dropped = 0;
-  let lostEntries = 0;
-  let logFailing = false;
   let closing: Promise<void> | undefined;
 
-  async function append(event: Event, onLost?: (reply: Reply) => void): Promise<Recorded> {
-    try {
-      const receipt = await recorder.record(event, PROXY);
-      logFailing = false;
-      return receipt;
-    } catch (error) {
-      const refused = isRefusal(error);
-      const unrecorded = refused ? ENTRY_REFUSED : LOG_UNAVAILABLE;
-      onLost?.(unrecorded);
-      if (refused) onError(error);
-      else logFailing = true;
-      const end = refused ? refusedEnd(event) : undefined;
-      if (end === undefined) lostEntries++;
-      else await append(end);
-      return { unrecorded };
-    }
-  }
-
-  function record(event: Event, onLost?: (reply: Reply) => void): Promise<Recorded> {
-    const settled = append(event, onLost).finally(() => entries.delete(settled));
-    entries.add(settled);
-    return settled;
-  }
-
-  /** As `append`; what is decided and what is recorded are one. */
-  async function decideOn(ask: Ask, event: (decision: Decision) => Event): Promise<ActedOn> {
-    try {
-      const acted = await recorder.act(ask, event, PROXY);
-      logFailing = false;
-      return acted;
-    } catch (error) {
-      const refused = isRefusal(error);
-      if (refused) onError(error);
-      else logFailing = true;
-      lostEntries++;
-      return { unrecorded: refused ? ENTRY_REFUSED : LOG_UNAVAILABLE };
-    }
-  }
-
-  function act(ask: Ask, event: (decision: Decision) => Event): Promise<ActedOn> {
-    const settled = decideOn(ask, event).finally(() => entries.delete(settled));
-    entries.add(settled);
-    return settled;
-  }
-
+  const journal = createJournal(recorder, onError);
   const flights = createFlights();
   const stopKilling = recorder.onKill((scope) => flights.kill(scope, recorder.policy().compiled));
 
   const deps: CallDeps = {
     recorder,
-    act,
+    act: journal.act,
     flights,
     holds: createHolds(limits.heldCalls),
     vault,
@@ -213,10 +163,10 @@ export function createBroker(options: BrokerOptions): Broker {
     parsedBodyBytes: limits.parsedBodyBytes,
     requestBodyIdleMs: limits.requestBodyIdleMs,
     clientStallMs: limits.clientStallMs,
-    record,
+    record: journal.record,
     whileOpen(abort) {
-      aborts.add(abort);
-      return () => aborts.delete(abort);
+      const at = aborts.put(abort);
+      return () => aborts.take(at, abort);
     },
     onBug: onError,
   };
@@ -254,18 +204,18 @@ export function createBroker(options: BrokerOptions): Broker {
       return;
     }
     const handled: Promise<void> = handleConnect(connects, request, socket, head).then(
-      () => void running.delete(handled),
+      () => running.take(at, handled),
       (error: unknown) => {
-        running.delete(handled);
+        running.take(at, handled);
         onError(error);
         socket.destroy();
       },
     );
-    running.add(handled);
+    const at = running.put(handled);
   }
 
   function health(): Health {
-    const status = closing !== undefined ? 'closing' : logFailing ? 'log_unavailable' : 'ok';
+    const status = closing !== undefined ? 'closing' : journal.failing() ? 'log_unavailable' : 'ok';
     return {
       status,
       project: config.project ?? recorder.tenant,
@@ -331,17 +281,15 @@ export function createBroker(options: BrokerOptions): Broker {
       });
     }
     const routed: Promise<void> = route(exchange, pipelined ? PIPELINED : refused).then(
-      () => {
-        running.delete(routed);
-      },
+      () => running.take(at, routed),
       (error: unknown) => {
-        running.delete(routed);
+        running.take(at, routed);
         onError(error);
         sendReply(exchange, INTERNAL);
         if (!isGone(exchange) && !response.writableEnded) response.destroy();
       },
     );
-    running.add(routed);
+    const at = running.put(routed);
   }
 
   const server = createListener(
@@ -359,14 +307,14 @@ export function createBroker(options: BrokerOptions): Broker {
     server.closeIdleConnections();
     for (const hurry of [...hurries]) hurry();
     const timer = setTimeout(() => {
-      for (const abort of [...aborts]) abort();
+      for (const abort of aborts.all()) abort();
       server.closeAllConnections();
     }, limits.brokerDrainMs);
     await closed;
     clearTimeout(timer);
-    await Promise.all(running);
-    for (const abort of [...aborts]) abort();
-    while (entries.size > 0) await Promise.all(entries);
+    await Promise.all(running.all());
+    for (const abort of aborts.all()) abort();
+    await journal.settled();
     await upstreams.close();
     stopListening();
     stopKilling();
@@ -387,26 +335,12 @@ export function createBroker(options: BrokerOptions): Broker {
       calls,
       strays,
       dropped,
-      lostEntries,
+      lostEntries: journal.lost(),
       tunnels: tunnels.held(),
       upstreams: upstreams.counts(),
     }),
     close: () => (closing ??= close()),
   };
-}
-
-/** The log is well; it is this entry that the recorder does not take, which only a bug of ours or its can cause. */
-function isRefusal(error: unknown): boolean {
-  if (isTallyError(error)) return error.code === 'BAD_EVENT' || error.code === 'ENTRY_TOO_LARGE';
-  return codeOf(error) === 'UNKNOWN';
-}
-
-/** What can be said of a call whose own end is not taken; undefined when it is not an end, or says no more already. */
-function refusedEnd({ type, phase, parent_id, outcome }: Event): Event | undefined {
-  const error_kind = ENTRY_REFUSED.body.reason;
-  if (phase !== 'post_exec' || parent_id === undefined || outcome?.error_kind === error_kind)
-    return undefined;
-  return { type, phase, parent_id, outcome: { status: 'error', error_kind } };
 }
 
 function hasControlHeader(request: IncomingMessage): boolean {

@@ -6,6 +6,7 @@
 import type { CompiledPolicy } from '../../core/policy/compiled.ts';
 import { killScopesOf } from '../../core/policy/kill-scopes.ts';
 import type { DecisionRequest, Identity } from '../../core/policy/types.ts';
+import { createSlots } from '../../core/slots.ts';
 import { type Failure, killed } from './failure.ts';
 
 export interface Flight {
@@ -31,23 +32,23 @@ interface Flying {
 }
 
 export function createFlights(): Flights {
-  const all = new Set<Flying>();
+  const all = createSlots<Flying>();
   return {
     begin(request, identity) {
       const flying: Flying = { request, identity, failure: undefined, end: undefined };
-      all.add(flying);
+      const at = all.put(flying);
       return {
         failure: () => flying.failure,
         onKill(end) {
           flying.end = end;
           if (flying.failure !== undefined) end(flying.failure);
         },
-        land: () => void all.delete(flying),
+        land: () => all.take(at, flying),
       };
     },
     kill(scope, policy) {
       let ended = 0;
-      for (const flying of [...all]) {
+      for (const flying of all.all()) {
         if (flying.failure !== undefined) continue;
         if (!killScopesOf(flying.request, flying.identity, policy).includes(scope)) continue;
         flying.failure = killed(scope);
