@@ -16,7 +16,8 @@ export function pageRefusal(request: IncomingMessage, hosts: ReadonlySet<string>
 
 function namesItsTarget(headers: IncomingMessage['headers'], ownPort: number | undefined): boolean {
   const { host, 'x-as-target-url': target } = headers;
-  if (host === undefined || typeof target !== 'string' || ownPort === undefined || ownPort === 80) return false;
+  if (host === undefined || typeof target !== 'string' || ownPort === undefined || ownPort === 80)
+    return false;
   const url = URL.parse(target);
   // `host` of a URL leaves out the port that goes without saying, as a Host header does.
   return url !== null && url.host !== '' && url.host === host.toLowerCase() && url.port !== String(ownPort);
