@@ -48,14 +48,18 @@ function byName(section: string, before: Members, after: Members, deep: boolean)
 const isMembers = (value: unknown): value is Members =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !('window_ms' in value);
 
-function lines(before: readonly AllowedHost[], after: readonly AllowedHost[]): PolicyDifference[] {
+function lines(
+  section: string,
+  before: readonly AllowedHost[],
+  after: readonly AllowedHost[],
+): PolicyDifference[] {
   const had = new Set(before.map(text));
   const has = new Set(after.map(text));
   return [
     ...before
       .filter((line) => !has.has(text(line)))
       .map((line) => ({
-        section: 'allowlist',
+        section,
         what: 'removed' as const,
         name: lineName(line),
         before: json(line),
@@ -63,7 +67,7 @@ function lines(before: readonly AllowedHost[], after: readonly AllowedHost[]): P
     ...after
       .filter((line) => !had.has(text(line)))
       .map((line) => ({
-        section: 'allowlist',
+        section,
         what: 'added' as const,
         name: lineName(line),
         after: json(line),
@@ -94,7 +98,9 @@ function listed(section: string, before: readonly Named[], after: readonly Named
 }
 
 const NAMED = ['credentials', 'agents', 'roles', 'users', 'tools', 'facts', 'defaults'] as const;
-const PLAIN = ['version', 'mode'] as const;
+const PLAIN = ['version', 'mode', 'unlisted'] as const;
+/** What a file that says nothing of `unlisted` means. */
+const BLOCK = 'block';
 const MEMBERS = ['identity', 'limits', 'budgets', 'approvals'] as const;
 
 /** In the order of the file's sections. Empty: they mean the same, whatever their texts are. */
@@ -102,8 +108,14 @@ export function policyChanges(before: CompiledPolicy, after: CompiledPolicy): re
   const out: PolicyDifference[] = [];
   for (const section of PLAIN)
     if (before[section] !== after[section])
-      out.push({ section, what: 'changed', before: before[section], after: after[section] });
-  out.push(...lines(before.allowlist, after.allowlist));
+      out.push({
+        section,
+        what: 'changed',
+        before: before[section] ?? BLOCK,
+        after: after[section] ?? BLOCK,
+      });
+  out.push(...lines('allowlist', before.allowlist, after.allowlist));
+  out.push(...lines('tunnel', before.tunnel ?? [], after.tunnel ?? []));
   for (const section of [...MEMBERS, ...NAMED]) {
     const [was, is] = [before[section], after[section]];
     // Of users, nobody is listed and nothing is said are two different things.

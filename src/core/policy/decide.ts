@@ -14,7 +14,7 @@ import type { LayerName, ReasonCode } from './reasons.ts';
 import type { Decide, DecisionInputs, DecisionRequest } from './types.ts';
 
 /** Changes whenever the same three values could give another decision. */
-export const ENGINE: EngineName = 'tally-policy/2';
+export const ENGINE: EngineName = 'tally-policy/3';
 
 /** What a decision tells of a failure: the first lines of it. */
 const WHY_CHARS = 500;

@@ -25,6 +25,14 @@ const allowlistLine = z
       .optional()
       .describe('Absent: the default port of the scheme (443, or 80 with http).'),
     http: z.boolean().optional().describe('Plain http is allowed towards this host.'),
+    ca: z
+      .string()
+      .min(1)
+      .max(LIMITS.configPathChars)
+      .optional()
+      .describe(
+        'PEM file of certificates that this host alone may be signed by, besides the usual ones. From the folder of this file.',
+      ),
     internal: z
       .boolean()
       .optional()
@@ -39,6 +47,14 @@ const allowlistLine = z
     ...places,
   })
   .describe('One host, and what narrows it.');
+
+const tunnelHost = z
+  .strictObject({
+    host,
+    port: z.int().min(1).max(65_535).optional().describe('Absent: 443.'),
+    internal: z.boolean().optional().describe('As in the allowlist.'),
+  })
+  .describe('One host.');
 
 const credential = z.strictObject({
   hosts: z.array(host).optional().describe('Absent: every allowlisted host.'),
@@ -73,6 +89,18 @@ export const PolicyFileSchema = z
       .array(z.union([z.string().describe(HOST), allowlistLine]))
       .nullish()
       .describe('Deny by default: an empty or missing list stops every call.'),
+    unlisted: z
+      .enum(['block', 'tunnel'])
+      .optional()
+      .describe(
+        'A program that uses the broker as its proxy connects to a host that nothing names. tunnel: its bytes pass unread, to port 443, and host, bytes and time are recorded. Default block.',
+      ),
+    tunnel: z
+      .array(z.union([z.string().describe(HOST), tunnelHost]))
+      .nullish()
+      .describe(
+        'Hosts whose bytes pass unread: nothing is seen of calls to them but host, bytes and time, and no credential goes there.',
+      ),
     credentials: recordOf(name, credential, LIMITS.policyCredentials)
       .nullish()
       .describe('By the credential’s name.'),
@@ -95,8 +123,6 @@ export type PolicyFile = z.infer<typeof PolicyFileSchema>;
  * refused: a limit that is written down and not enforced is worse than none.
  */
 export const NOT_YET: Readonly<Record<string, string>> = {
-  unlisted: 'remove "unlisted": hosts that the allowlist does not name are stopped',
-  tunnel: 'remove "tunnel": hosts that the allowlist does not name are stopped',
   retention: 'how long entries are kept is set for the machine, in config.yaml (docs/retention.md)',
   baselines: 'remove "baselines": what is compared is said on the command line, tally baseline --help',
 };

@@ -26,6 +26,7 @@ const allowedHost = z.strictObject({
   port: z.int().min(1).max(65_535).exactOptional(),
   http: flag,
   internal: flag,
+  ca: z.string().exactOptional(),
   methods: texts,
   paths: texts,
   projects: texts,
@@ -107,6 +108,12 @@ export const CompiledPolicySchema = z.strictObject({
   mode: z.enum(['enforce', 'observe']),
   identity: z.strictObject({ anonymous: verdict, declared: verdict }),
   allowlist: z.array(allowedHost),
+  unlisted: z.literal('tunnel').exactOptional(),
+  tunnel: z
+    .array(
+      z.strictObject({ host: z.string(), port: z.int().min(1).max(65_535).exactOptional(), internal: flag }),
+    )
+    .exactOptional(),
   credentials: byName(credential),
   agents: byName(agent),
   roles: byName(z.strictObject({ scopes: list })).exactOptional(),

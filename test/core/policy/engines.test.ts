@@ -8,9 +8,9 @@ const policy = policyOf('allowlist: [api.example]\ncredentials: { K: { styles: [
 
 describe('the engines', () => {
   it('are known by their names, and nothing else is one', () => {
-    assert.equal(ENGINE, 'tally-policy/2');
-    for (const name of ['tally-policy/1', 'tally-policy/2']) assert.ok(isEngine(name));
-    for (const name of ['tally-policy/0', 'tally-policy/3', 'constructor', '__proto__', ''])
+    assert.equal(ENGINE, 'tally-policy/3');
+    for (const name of ['tally-policy/1', 'tally-policy/2', 'tally-policy/3']) assert.ok(isEngine(name));
+    for (const name of ['tally-policy/0', 'tally-policy/4', 'constructor', '__proto__', ''])
       assert.ok(!isEngine(name));
   });
 
@@ -39,6 +39,18 @@ describe('the engines', () => {
     const child = { ...tool, credentials: [{ ref: 'K', injection_style: 'env_inject' }] } as const;
     for (const engine of ['tally-policy/1', 'tally-policy/2'] as const)
       assert.equal(said(decideAs(engine, child, policy, inputsOf())), 'allow');
+  });
+
+  it('keep what changed after them: a CONNECT to a listed host named no scheme that the line permits', () => {
+    const tunnel = {
+      tenant_id: 'local',
+      action: { name: 'http.connect', target: { host: 'api.example', port: 443, method: 'CONNECT' } },
+      credentials: [],
+    };
+    const as = (engine: 'tally-policy/2' | 'tally-policy/3'): string =>
+      said(decideAs(engine, tunnel, policy, inputsOf()));
+    assert.equal(as('tally-policy/2'), 'stop allowlist non_https_blocked');
+    assert.equal(as('tally-policy/3'), 'allow');
   });
 
   it('name themselves in a stop before any layer too', () => {

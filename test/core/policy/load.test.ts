@@ -94,7 +94,7 @@ agents:
     const other = [
       `${text} `,
       text.replace('"format":1', '"format":2'),
-      text.replace('{', '{"unlisted":"block",'),
+      text.replace('{', '{"retention":"block",'),
       '{',
       '',
     ];
@@ -193,7 +193,7 @@ ${key}: {}`);
 
 describe('the refusal of a policy file', () => {
   it('tells all problems in the order of the file, and points at the first', () => {
-    const error = refusal('version: 1\nunlisted: {}\nallowlist: ["*", ok.example, "a b"]\nmodee: x');
+    const error = refusal('version: 1\nretention: {}\nallowlist: ["*", ok.example, "a b"]\nmodee: x');
     assert.deepEqual(
       error.message.split('\n').map((line) => line.slice(0, line.indexOf(':'))),
       ['line 1, column 10', 'line 2, column 1', 'line 4, column 1'],

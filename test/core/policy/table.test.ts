@@ -14,11 +14,12 @@ import { type Asked, askedOf } from './table/base.ts';
 import { type Case, decisionOf, LAYERS } from './table/case.ts';
 import { MAY } from './table/may.ts';
 import { SAID } from './table/said.ts';
+import { TUNNEL } from './table/tunnel.ts';
 import { USED } from './table/used.ts';
 import { WHERE } from './table/where.ts';
 import { WHO } from './table/who.ts';
 
-const TABLE: readonly Case[] = [...WHO, ...MAY, ...WHERE, ...SAID, ...USED];
+const TABLE: readonly Case[] = [...WHO, ...MAY, ...WHERE, ...TUNNEL, ...SAID, ...USED];
 
 /** Given elsewhere: by whom, and the test that has it produced. */
 const ELSEWHERE: { readonly [code in ReasonCode]?: string } = {

@@ -30,7 +30,7 @@ import { AT } from './fixtures.ts';
 export const USERS = ['u', 'v', 'constructor'];
 export const AGENTS = ['x', 'y', 'z'];
 export const SCOPES = ['read', 'write', 'admin'];
-export const TOOLS = ['refund', 'look', 'http.call'];
+export const TOOLS = ['refund', 'look', 'http.call', 'http.connect'];
 const ROLES = ['member', 'admin', 'owner'];
 const PLACES = ['web', 'app'];
 const KEYS = ['aa', 'bb'];
@@ -141,6 +141,8 @@ export const compiled: fc.Arbitrary<CompiledPolicy> = said<CompiledPolicy>({
     fc.constant({ anonymous: 'stop' as const, declared: 'stop' as const }),
   ),
   allowlist: fc.array(line, { maxLength: 2 }).map((lines) => [{ host: 'a.example' }, ...lines]),
+  unlisted: rarely(fc.constant('tunnel' as const)),
+  tunnel: rarely(fc.constantFrom([{ host: 'b.example' }], [{ host: '*.d.example', port: 443 }])),
   credentials: fc.oneof(
     fc.constant({}),
     credential.map((K) => ({ K })),

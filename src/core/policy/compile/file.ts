@@ -8,7 +8,7 @@ import type { PolicyFile } from '../schema.ts';
 import { didYouMean } from '../suggest.ts';
 import { compileApprovals, compileLimits } from './bounds.ts';
 import { type Complain, present } from './complain.ts';
-import { compileAllowlist, compileCredential } from './hosts.ts';
+import { compileAllowlist, compileCredential, compileTunnel } from './hosts.ts';
 import { checkKept } from './kept.ts';
 import { type Known, knownNames } from './known.ts';
 import { compileRoles } from './roles.ts';
@@ -62,6 +62,7 @@ export function compileFile(
   checkKept('user', file.users, complain);
   checkKept('agent', file.agents, complain);
   checkKept('tool', file.tools, complain);
+  const tunnel = given(file.tunnel);
   const facts = given(file.facts);
   const roles = given(file.roles);
   const limits = given(file.limits);
@@ -83,6 +84,8 @@ export function compileFile(
     credentials: each(file.credentials, (ref, one) => compileCredential(ref, one, complain)) ?? {},
     agents: each(file.agents, (id, agent) => compileAgent(id, agent, known, complain)) ?? {},
     ...present({
+      unlisted: file.unlisted === 'tunnel' ? file.unlisted : undefined,
+      tunnel: tunnel === undefined ? undefined : compileTunnel(tunnel, complain),
       roles: roles === undefined ? undefined : compileRoles(roles, known, complain),
       users: compileUsers(file.users, known, complain),
       tools: each(file.tools, (name, tool) => compileTool(name, tool, known, complain)),

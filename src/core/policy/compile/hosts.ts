@@ -1,5 +1,5 @@
 /** `allowlist` and `credentials`: where a call may go, and with what. */
-import type { AllowedHost, CredentialRule } from '../compiled.ts';
+import type { AllowedHost, CredentialRule, TunnelHost } from '../compiled.ts';
 import { parseHostPattern } from '../host-pattern.ts';
 import { formatHostPort } from '../hosts.ts';
 import { pathText } from '../problems.ts';
@@ -41,6 +41,7 @@ function compileLine(line: string | FileLine, path: Path, complain: Complain): A
       port: parsed.port ?? file.port,
       http: file.http === true ? true : undefined,
       internal: file.internal === true ? true : undefined,
+      ca: file.ca,
       methods: distinct(
         file.methods?.map((method) => method.toUpperCase()),
         [...path, 'methods'],
@@ -105,6 +106,32 @@ export function compileAllowlist(lines: PolicyFile['allowlist'], complain: Compl
 }
 
 const COMPARED = 100;
+
+type FileTunnel = NonNullable<PolicyFile['tunnel']>[number];
+
+/** Each host and port once. */
+export function compileTunnel(lines: readonly FileTunnel[], complain: Complain): readonly TunnelHost[] {
+  const seen = new Set<string>();
+  return lines.flatMap((line, i) => {
+    const path = ['tunnel', i];
+    const file = typeof line === 'string' ? { host: line } : line;
+    const parsed = parseHostPattern(file.host);
+    if ('problem' in parsed) {
+      complain(path, parsed);
+      return [];
+    }
+    if (parsed.port !== undefined && file.port !== undefined && parsed.port !== file.port)
+      complain(path, { problem: `${pathText(path)} names two ports`, hint: 'name the port once' });
+    const port = parsed.port ?? file.port;
+    const key = formatHostPort(parsed.host, port ?? TLS_PORT);
+    if (seen.has(key))
+      complain(path, { problem: `${key} is named twice under tunnel`, hint: 'keep one of the two' });
+    seen.add(key);
+    return [{ host: parsed.host, ...present({ port, internal: file.internal === true ? true : undefined }) }];
+  });
+}
+
+const TLS_PORT = 443;
 
 /** In their one form; what is none is told. */
 export function compileHosts(

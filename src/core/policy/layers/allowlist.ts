@@ -2,59 +2,22 @@
  * Where a call may go: a line of the allowlist has to name the host and port, the scheme has to be one the line
  * permits, and every resolved address has to be one that the outside world could reach too.
  */
-import { addressRefusal, isMetadataAddress, isMetadataHost, parseAddress } from '../address.ts';
-import { best, DEFAULT_PORT, linesFor, type Step, type Where } from '../allowed-lines.ts';
+import { isMetadataAddress, isMetadataHost } from '../address.ts';
+import { best, linesFor, type Step, type Where } from '../allowed-lines.ts';
 import type { AllowedHost } from '../compiled.ts';
+import { CONNECT_ACTION } from '../connect.ts';
 import { formatHostPort, shown } from '../hosts.ts';
 import { fail, type KnownTarget, type Layer, type LayerAnswer, type LayerContext, SKIP } from '../layer.ts';
 import { environmentOf, projectOf } from '../subject.ts';
 import { isEnvironmentOnly } from './credential.ts';
+import { checkAddresses, mend } from './reach.ts';
+import { judgeTunnel } from './tunnel.ts';
 
 const HTTP_CALL = 'http.call';
-
-/** True for hosts whose own name says that they are internal. */
-function namesInside(host: string): boolean {
-  if (host === 'localhost' || host.endsWith('.localhost')) return true;
-  return parseAddress(host) !== undefined && addressRefusal(host, false) !== undefined;
-}
-
-/** The command that would let this call through. */
-function mend(to: KnownTarget, host: string, internal = namesInside(host)): string {
-  const scheme = to.scheme ?? 'https';
-  const port = to.port === undefined || to.port === DEFAULT_PORT[scheme] ? undefined : to.port;
-  const flags = `${scheme === 'http' ? ' --http' : ''}${internal ? ' --internal' : ''}`;
-  return `tally policy allow ${formatHostPort(host, port)}${flags}`;
-}
 
 function lineText(line: AllowedHost): string {
   const flags = `${line.http === true ? ' http' : ''}${line.internal === true ? ' internal' : ''}`;
   return formatHostPort(line.host, line.port) + flags;
-}
-
-function checkAddresses(
-  host: string,
-  line: AllowedHost,
-  to: KnownTarget,
-  resolved: readonly string[] | undefined,
-): LayerAnswer {
-  const internal = line.internal === true;
-  const read = { allowlist_line: lineText(line) };
-  const literal = parseAddress(host) === undefined ? [] : [host];
-  if (resolved?.length === 0)
-    return fail('ssrf_protection_blocked', `${host} has no address that could be checked`, read);
-  for (const address of [...literal, ...(resolved ?? [])]) {
-    const kind = addressRefusal(address, internal);
-    if (kind === undefined) continue;
-    const what = address === host ? `${host} is` : `${host} resolves to ${shown(address)}, which is`;
-    const words = kind === 'unparsable' ? 'no address' : `a ${kind.replaceAll('_', ' ')} address`;
-    const opens = !internal && addressRefusal(address, true) === undefined;
-    return fail(
-      'ssrf_protection_blocked',
-      `${what} ${words}; ${opens ? `if that is meant: ${mend(to, host, true)}` : 'nothing in the policy can allow it'}`,
-      read,
-    );
-  }
-  return { result: 'pass', read };
 }
 
 function refused(host: string, step: Step, to: KnownTarget, where: Where): LayerAnswer {
@@ -119,10 +82,24 @@ function judge({ inputs, policy, index, request }: LayerContext, to: KnownTarget
   const { line, step } = best(lines, to, where);
   return line === undefined
     ? refused(host, step, to, where)
-    : checkAddresses(host, line, to, inputs.addresses);
+    : checkAddresses(
+        host,
+        { line: lineText(line), internal: line.internal === true, opens: mend(to, host, true) },
+        inputs.addresses,
+      );
 }
 
 export const allowlistLayer: Layer = {
+  name: 'allowlist',
+  evaluate(context) {
+    return context.request.action.name === CONNECT_ACTION
+      ? judgeTunnel(context)
+      : allowlistLayer2.evaluate(context);
+  },
+};
+
+/** As engine 2 had it: there were no tunnels. */
+export const allowlistLayer2: Layer = {
   name: 'allowlist',
   evaluate(context) {
     const { to, request } = context;
