@@ -16,7 +16,13 @@ import type { Dispatcher } from 'undici';
 import { LIMITS } from '../../core/limits.ts';
 import { codingsOf, decodersFor } from './decode.ts';
 import { BROKEN, decodeFailure, type Failure, STALLED, unknownCoding, upstreamFailure } from './failure.ts';
-import { type ResponseHead, responseHead, trailerPairs, withoutCodedBody } from './response-head.ts';
+import {
+  type ResponseHead,
+  responseHead,
+  sendHints,
+  trailerPairs,
+  withoutCodedBody,
+} from './response-head.ts';
 import { NO_SCRUBBER, type Scrubber } from './scrub.ts';
 
 /** What happened, once it is over. */
@@ -167,25 +173,18 @@ export function createRelay(options: RelayOptions): Relay {
     digest?.update(chunk);
     bytes += chunk.length;
     if (response.write(chunk) || stalled !== undefined) return;
-    pauseSource();
+    source()?.pause();
     stalled = setTimeout(() => fail(STALLED), options.stallMs);
     response.once('drain', () => {
       clearTimeout(stalled);
       stalled = undefined;
-      resumeSource();
+      source()?.resume();
     });
   }
 
-  function pauseSource(): void {
-    const last = decoders.at(-1);
-    if (last === undefined) controller?.pause();
-    else last.pause();
-  }
-
-  function resumeSource(): void {
-    const last = decoders.at(-1);
-    if (last === undefined) controller?.resume();
-    else last.resume();
+  /** What the bytes come from. */
+  function source(): { pause(): void; resume(): void } | undefined {
+    return decoders.at(-1) ?? controller;
   }
 
   function take(chunk: Buffer): void {
@@ -244,11 +243,14 @@ export function createRelay(options: RelayOptions): Relay {
       else options.onStart();
     },
     onResponseStart(_controller, statusCode) {
+      if (over) return;
+      const raw = buffersOf(controller?.rawHeaders);
       // 1xx: the final response follows.
-      if (over || statusCode < 200) return;
+      if (statusCode === 103 && options.forwarded) sendHints(response, raw, scrubber.headers);
+      if (statusCode < 200) return;
       status = statusCode;
       bodiless = options.method === 'HEAD' || statusCode === 204 || statusCode === 304;
-      head = responseHead(buffersOf(controller?.rawHeaders), scrubber.headers, options.forwarded);
+      head = responseHead(raw, scrubber.headers, options.forwarded);
       const { codings, unknown } = codingsOf(bodiless || verbatim ? undefined : head.contentEncoding);
       if (unknown !== undefined) {
         fail(unknownCoding(host));

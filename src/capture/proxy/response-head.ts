@@ -1,4 +1,5 @@
 /** The head of an upstream's response, as it goes on to the caller. */
+import type { ServerResponse } from 'node:http';
 import type { HeaderScrub } from './scrub.ts';
 
 /** RFC 9110 section 7.6.1, and what we write or vouch for ourselves. */
@@ -91,4 +92,19 @@ export function trailerPairs(raw: readonly Buffer[], scrub: HeaderScrub): [strin
     if (!NOT_A_TRAILER.test(name)) pairs.push([name, clean[i + 1] as string]);
   }
   return pairs;
+}
+
+/** Passes an early hint on (RFC 8297): its links. One that node:http does not take is left out, as a hint may be. */
+export function sendHints(response: ServerResponse, raw: readonly Buffer[], scrub: HeaderScrub): void {
+  if (response.headersSent || response.req.httpVersionMinor === 0) return;
+  const clean = scrub(raw);
+  const link = clean
+    .filter((_, i) => i % 2 === 1 && clean[i - 1]?.toLowerCase() === 'link')
+    .flatMap((value) => value.split(/, *(?=<)/));
+  if (link.length === 0) return;
+  try {
+    response.writeEarlyHints({ link });
+  } catch {
+    // Not a link as node:http reads them: the final response says what there is.
+  }
 }

@@ -1,66 +1,9 @@
 /** Calls of programs that use the broker as their HTTP proxy, in absolute form. */
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { placeholderFor } from '../../../src/capture/proxy/placeholder.ts';
-import { mintToken, TOKEN_RANDOM_BYTES } from '../../../src/core/identity/token.ts';
-import { type Answer, type CallOptions, echo, type Stage, send, stage } from './stage.ts';
-
-const secret = () => randomBytes(18).toString('base64url');
-
-async function startRun(s: Stage): Promise<string> {
-  const run = mintToken('run', new Uint8Array(randomBytes(TOKEN_RANDOM_BYTES)), s.recorder.now());
-  await s.recorder.record(
-    {
-      type: 'run.start',
-      phase: 'point',
-      run_id: run.id,
-      metadata: { token_id: run.id, token_hash: run.hash },
-    },
-    { surface: 'cli', assurance: 'enforced' },
-  );
-  return run.token;
-}
-
-const proxied = (token: string) => `Basic ${Buffer.from(`run:${token}`).toString('base64')}`;
-
-/** As a program does that has the run's proxy in its environment. */
-function via(s: Stage, token: string, url: string, options: CallOptions = {}): Promise<Answer> {
-  const { headers, ...rest } = options;
-  return send(s.port, {
-    ...rest,
-    path: url,
-    headers: { Host: new URL(url).host, 'Proxy-Authorization': proxied(token), ...headers },
-  });
-}
-
-interface Echoed {
-  readonly method: string;
-  readonly url: string;
-  readonly raw: string[];
-  readonly headers: Record<string, string>;
-  readonly body: string;
-}
-
-/** Origin of an upstream that tells what it was sent to `seen`, and nothing of it in its answer. */
-async function listening(s: Stage): Promise<{ origin: string; seen: Echoed[] }> {
-  const seen: Echoed[] = [];
-  const up = await s.upstream((req, res) => {
-    const chunks: Buffer[] = [];
-    req.on('data', (chunk: Buffer) => chunks.push(chunk));
-    req.on('end', () => {
-      seen.push({
-        method: req.method ?? '',
-        url: req.url ?? '',
-        raw: req.rawHeaders,
-        headers: req.headers as Record<string, string>,
-        body: Buffer.concat(chunks).toString(),
-      });
-      res.end('fine');
-    });
-  });
-  return { origin: up.origin, seen };
-}
+import { type Echoed, listening, secret, startRun, via } from './program.ts';
+import { type CallOptions, echo, stage } from './stage.ts';
 
 test('a call without any credential goes through as it is, on record with the run it belongs to', async (t) => {
   const s = await stage(t);
