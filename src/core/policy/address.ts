@@ -163,6 +163,7 @@ const RANGES_4: readonly Range4[] = [
   range4('169.254.170.2/32', 'metadata'), // AWS ECS task credentials
   range4('169.254.170.23/32', 'metadata'), // AWS EKS pod identity
   range4('169.254.0.23/32', 'metadata'), // Tencent
+  range4('169.254.42.42/32', 'metadata'), // Scaleway
   range4('100.100.100.200/32', 'metadata'), // Alibaba, inside the CGNAT range
   range4('168.63.129.16/32', 'metadata'), // Azure's wire server, inside public space
   range4('192.0.0.192/32', 'metadata'), // Oracle
@@ -188,6 +189,8 @@ const RANGES_6: readonly Range6[] = [
   range6('fd00:ec2::254/128', 'metadata'), // AWS
   range6('fd00:ec2::23/128', 'metadata'), // AWS EKS pod identity
   range6('fd20:ce::254/128', 'metadata'), // Google
+  range6('fd00:42::42/128', 'metadata'), // Scaleway
+  range6('fd00:a9fe:a9fe::1/128', 'metadata'), // Linode
   range6('fe80::a9fe:a9fe/128', 'metadata'), // OpenStack
   range6('::/128', 'unspecified'),
   range6('::1/128', 'loopback'),
@@ -272,6 +275,8 @@ const METADATA_HOSTS: ReadonlySet<string> = new Set([
   'metadata.azure.internal',
   'metadata.tencentyun.com',
   'metadata.packet.net',
+  'metadata.platformequinix.com',
+  'rancher-metadata',
 ]);
 
 /** Names that clouds give to their metadata service. `host` is normalised (hosts.ts). */
