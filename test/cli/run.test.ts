@@ -41,7 +41,7 @@ test('a run is started, its calls belong to it, and its end says how it ended', 
   assert.match(done.stderr, /exit 0 after .* 4 calls: 1 stopped, 1 failed, 1 redacted · log verified\n/);
   assert.match(
     done.stderr,
-    /stopped: a host that the policy does not allow .*\n {2}tally policy allow other\.example\n/,
+    /stopped: calls to a host, because the policy does not name it.*\n {2}tally policy allow other\.example\n/,
   );
   assert.match(done.stderr, /what ignores proxy settings is not/);
   assert.ok(!(done.stdout + done.stderr).includes(secret));

@@ -22,6 +22,10 @@ export interface RunCounts {
   readonly blocked: readonly Tally[];
   /** Stopped for another reason than its host, by that reason. */
   readonly otherwise: readonly Tally[];
+  /** What failed, by host and why. */
+  readonly failures: readonly Tally[];
+  /** The policy allows no host at all: as it was made at the first start. */
+  readonly emptyPolicy: boolean;
   /** Hosts to which the program did not go on, because it did not take the certificate that it was shown. */
   readonly untrusted: readonly Tally[];
   /** Beyond MOST_NAMES different ones of a kind: counted above, and named in the log. */
@@ -51,9 +55,16 @@ export async function countRun(context: Context, run: string, since: string): Pr
   const filter = { run, since, types: ['http.call'] };
   const reading = await readLog(directory, { filter, raw: false, limit: Number.MAX_SAFE_INTEGER });
   const counts = { calls: 0, stopped: 0, asked: 0, failed: 0, redacted: 0, tunnels: 0, unnamed: 0 };
-  const names = { hosts: new Map(), blocked: new Map(), otherwise: new Map(), untrusted: new Map() };
+  const names = {
+    hosts: new Map<string, number>(),
+    blocked: new Map<string, number>(),
+    otherwise: new Map<string, number>(),
+    failures: new Map<string, number>(),
+    untrusted: new Map<string, number>(),
+  };
+  let emptyPolicy = false;
   const add = (kind: keyof typeof names, name: string): void => {
-    const known: Map<string, number> = names[kind];
+    const known = names[kind];
     if (known.has(name) || known.size < MOST_NAMES) known.set(name, (known.get(name) ?? 0) + 1);
     else counts.unnamed++;
   };
@@ -75,17 +86,23 @@ export async function countRun(context: Context, run: string, since: string): Pr
     if (facts.status === 'pending') counts.asked++;
     else if (isStopped) {
       counts.stopped++;
+      if (reasonCode === 'empty_allowlist') emptyPolicy = true;
       const command = BY_HOST.has(reasonCode ?? '') ? allowCommand(wantedBy(call, facts)) : undefined;
       if (command === undefined) add('otherwise', reasonCode ?? textOf(call) ?? 'refused');
       else add('blocked', command);
-    } else if (isFailed(facts)) counts.failed++;
+    } else if (isFailed(facts)) {
+      counts.failed++;
+      add('failures', `${host} ${textOf(call) ?? facts.statusCode ?? facts.status ?? 'no answer'}`);
+    }
   }
   return {
     ...counts,
     hosts: talliesOf(names.hosts).sort((a, b) => b.count - a.count),
     blocked: talliesOf(names.blocked),
     otherwise: talliesOf(names.otherwise),
+    failures: talliesOf(names.failures),
     untrusted: talliesOf(names.untrusted),
+    emptyPolicy,
   };
 }
 

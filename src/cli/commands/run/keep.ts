@@ -1,6 +1,7 @@
 /**
  * A run without `tally up` brings a broker that other runs use too. When it ends before they do, one of them takes its
- * place: same port, next recorder. In between their calls fail, which is the safe way round.
+ * place: same port, next recorder. In between their calls fail, which is the safe way round; that of `tally up` is only
+ * watched. How long nobody took calls is told at the end, because nobody was there to record them.
  */
 import { connectHandover } from '../../../capture/handover.ts';
 import type { Session } from '../../../open.ts';
@@ -10,21 +11,46 @@ import type { Context } from '../../context.ts';
 export interface Keeper {
   /** That of the recorder, once this process has become it: there is no other one to connect to. */
   session(): Session | undefined;
+  /** Milliseconds of this run in which there was no recorder, and so no broker. */
+  awayMs(): number;
   close(): Promise<void>;
 }
 
 /** Before the next look at a recorder that takes no clients. */
 const RETRY_MS = 250;
 
-const IDLE: Keeper = { session: () => undefined, close: async () => undefined };
+const IDLE: Keeper = { session: () => undefined, awayMs: () => 0, close: async () => undefined };
 
 /** The broker of `tally up` is not replaced: whoever runs it starts it again. */
 export function keepBroker(context: Context, broker: BrokerHandle): Keeper {
-  if (broker.own || !broker.ofRun) return IDLE;
+  if (broker.own) return IDLE;
   const port = Number(new URL(broker.url).port);
   let over = false;
   let taken: { readonly session: Session; readonly broker: OwnBroker | undefined } | undefined;
   let leave: () => void = () => undefined;
+  let awayMs = 0;
+  let goneAt: number | undefined;
+  /** Somebody looked and found nobody: a connection alone may end for other reasons. */
+  let isAway = false;
+
+  function back(): void {
+    if (isAway && goneAt !== undefined) awayMs += performance.now() - goneAt;
+    goneAt = undefined;
+    isAway = false;
+  }
+
+  let wake: () => void = () => undefined;
+  /** Ends early when the run does. */
+  async function pause(): Promise<void> {
+    if (over) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, RETRY_MS);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
 
   async function watch(): Promise<void> {
     while (!over) {
@@ -37,12 +63,16 @@ export function keepBroker(context: Context, broker: BrokerHandle): Keeper {
           () => true,
           () => false,
         );
-        if (!answered) link.close();
+        if (answered) back();
+        else link.close();
         await link.closed;
-        if (!answered && !over) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        if (!over) goneAt ??= performance.now();
+        if (!answered && !over) await pause();
         continue;
       }
-      if (await takeOver()) return;
+      isAway = true;
+      if (!broker.ofRun) await pause();
+      else if (await takeOver()) return;
     }
   }
 
@@ -57,7 +87,10 @@ export function keepBroker(context: Context, broker: BrokerHandle): Keeper {
       context.warn(`the broker ended, and port ${port} cannot be taken again: ${String(error)}`);
       return undefined;
     });
-    if (next !== undefined) session.setProxyUrl(next.url, 'run');
+    if (next !== undefined) {
+      session.setProxyUrl(next.url, 'run');
+      back();
+    }
     taken = { session, broker: next };
     return true;
   }
@@ -69,9 +102,11 @@ export function keepBroker(context: Context, broker: BrokerHandle): Keeper {
   });
   return {
     session: () => taken?.session,
+    awayMs: () => awayMs + (!isAway || goneAt === undefined ? 0 : performance.now() - goneAt),
     async close() {
       over = true;
       leave();
+      wake();
       await watching;
       taken?.session.setProxyUrl(undefined);
       await taken?.broker?.close();

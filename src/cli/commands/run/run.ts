@@ -8,6 +8,7 @@ import type { Context } from '../../context.ts';
 import { unlockIfAsked } from '../../operator/prompt.ts';
 import { printFailure } from '../../output/failure.ts';
 import { safe } from '../../output/safe.ts';
+import { aboutProgram } from './about.ts';
 import { exitCodeOf, startChild } from './child.ts';
 import { notStarted, recordEnd } from './end.ts';
 import type { Given, Injection } from './inject.ts';
@@ -38,8 +39,9 @@ export async function run(
       const ask: Ask = (op, params) => (keeper.session() ?? broker.session).ask(op, params);
       ran = await runCommand(context, broker, command, args, options, { program, injection, ask });
       context.exit(exitCodeOf(ran.end));
+      const awayMs = keeper.awayMs();
       await recordEnd(keeper.session() ?? broker.session, ran);
-      await summarise(context, keeper.session() ?? broker.session, ran, options);
+      await summarise(context, keeper.session() ?? broker.session, { ...ran, awayMs }, options);
     } finally {
       await keeper.close();
       await broker.close();
@@ -48,7 +50,7 @@ export async function run(
     if (ran === undefined) throw error;
     const debug = (context.env.TALLY_DEBUG ?? '') !== '';
     const code = printFailure(error, context.stderr, { json: context.json, debug });
-    if (options.verifyExit === true) context.exit(code);
+    if (options.verifyExit === true || options.closed === true) context.exit(code);
   }
 }
 
@@ -68,6 +70,7 @@ async function runCommand(
   const started = await broker.session.ask('run.start', {
     // argv[0] only: arguments carry secrets.
     command: basename(command),
+    ...aboutProgram(command, args),
     ...(context.env.TALLY_AGENT_TOKEN === undefined ? {} : { agent_token: context.env.TALLY_AGENT_TOKEN }),
     ...(options.agent === undefined ? {} : { agent_id: options.agent }),
     ...(options.user === undefined ? {} : { user_id: options.user }),

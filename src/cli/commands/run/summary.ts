@@ -13,7 +13,7 @@ import { tellCalls, tellUnseen } from './told.ts';
 export async function summarise(
   context: Context,
   session: Session,
-  { started, end, durationMs, since }: Ran,
+  { started, end, durationMs, since, awayMs }: Ran & { readonly awayMs: number },
   options: RunOptions,
 ): Promise<void> {
   const { stderr } = context;
@@ -33,6 +33,10 @@ export async function summarise(
       : red(`log NOT verified (exit code ${exit_code}); what is wrong: tally verify`);
   const parts = [`${run} ${ended} after ${formatDuration(durationMs)}`, describeCounts(counts), verdict];
   await stderr.say(`${dim('tally:')} ${parts.join(dim(' · '))}`);
+  if (awayMs >= 1)
+    await stderr.say(
+      `${red('tally:')} there was no broker for ${formatDuration(Math.round(awayMs))} of this run: calls of that time failed, and nobody was there to record them`,
+    );
   await tellCalls(context, counts);
   await tellUnseen(context, counts, options.proxy !== false);
   if (counts.calls > 0) await stderr.say(`tally: look at them: tally log run ${run}`, dim);

@@ -10,17 +10,19 @@ import type { RunCounts, Tally } from './count.ts';
 /** Shown of a kind; the number of the others is told. */
 const MOST_SHOWN = 8;
 
-export async function tellCalls({ stderr }: Context, counts: RunCounts): Promise<void> {
+export async function tellCalls({ stderr, paths }: Context, counts: RunCounts): Promise<void> {
   const { dim, yellow, cyan } = stderr.style;
-  const { hosts, blocked, otherwise, untrusted, unnamed } = counts;
+  const { hosts, blocked, otherwise, failures, untrusted, unnamed, emptyPolicy } = counts;
   if (hosts.length > 1) {
     const named = hosts.slice(0, MOST_SHOWN).map(({ name, count }) => `${safe(name)} ${count}`);
     await stderr.say(`tally: ${named.join(', ')}${more(hosts)}`, dim);
   }
   if (blocked.length > 0) {
-    const what =
-      blocked.length === 1 ? 'a host that the policy does not allow' : 'hosts that the policy does not allow';
-    await stderr.say(`${yellow('tally:')} stopped: ${what} (yet). If it should be, then`);
+    const what = blocked.length === 1 ? 'a host' : 'hosts';
+    const why = emptyPolicy
+      ? `the policy allows nothing yet (${paths.policyFile}). What this program may call is yours to say:`
+      : `the policy does not name ${blocked.length === 1 ? 'it' : 'them'}. If this is meant:`;
+    await stderr.say(`${yellow('tally:')} stopped: calls to ${what}, because ${why}`);
     // Not wrapped: they are for copying.
     for (const { name, count } of blocked.slice(0, MOST_SHOWN))
       await stderr.line(`  ${cyan(safe(name))}${count === 1 ? '' : dim(`   # ${counted(count, 'call')}`)}`);
@@ -29,6 +31,10 @@ export async function tellCalls({ stderr }: Context, counts: RunCounts): Promise
         `  and ${blocked.length - MOST_SHOWN} more: tally log list --blocked --since today`,
         dim,
       );
+  }
+  if (failures.length > 0) {
+    const named = failures.slice(0, MOST_SHOWN).map(({ name, count }) => `${safe(name)} (${count})`);
+    await stderr.say(`tally: failed: ${named.join(', ')}${more(failures)}`, dim);
   }
   if (otherwise.length > 0) {
     const named = otherwise.slice(0, MOST_SHOWN).map(({ name, count }) => `${safe(name)} ${count}`);
