@@ -88,12 +88,16 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', ['error', 'bad_request', 'was to get another number of bytes than the caller announced']],
 ]);
 
+/** Of TLS itself, and what node calls the answers of OpenSSL about a certificate (X509_V_ERR_…). */
+const TLS_CODES =
+  /^(ERR_SSL|ERR_TLS|EPROTO|CERT_|CRL_|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)|PATH_LENGTH|ERROR_IN_C|UNSPECIFIED$)/;
+
 function kindOf(code: string): Kind {
   const known = KINDS.get(code);
   if (known !== undefined) return known;
   if (code.startsWith('HPE_'))
     return ['error', 'bad_response', 'sent something that is no HTTP/1.1 response'];
-  if (/^(ERR_SSL|ERR_TLS|CERT_|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_MISMATCH|EPROTO)/.test(code))
+  if (TLS_CODES.test(code))
     return ['error', 'tls_failed', 'could not prove who it is'];
   return ['error', 'upstream_failed', 'failed'];
 }
