@@ -97,8 +97,7 @@ function kindOf(code: string): Kind {
   if (known !== undefined) return known;
   if (code.startsWith('HPE_'))
     return ['error', 'bad_response', 'sent something that is no HTTP/1.1 response'];
-  if (TLS_CODES.test(code))
-    return ['error', 'tls_failed', 'could not prove who it is'];
+  if (TLS_CODES.test(code)) return ['error', 'tls_failed', 'could not prove who it is'];
   return ['error', 'upstream_failed', 'failed'];
 }
 
