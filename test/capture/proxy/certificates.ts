@@ -7,8 +7,44 @@ import type { Certificate } from './stage.ts';
 
 export interface Authority {
   readonly ca: string;
-  /** `names` as in subjectAltName: "DNS:a.test,IP:127.0.0.1". A negative number of days is over already. */
-  issue(names: string, days?: number): Certificate;
+  /** `names` as in subjectAltName: "DNS:a.test,IP:127.0.0.1". A negative number of days is over already. `more`: lines of extensions. */
+  issue(names: string, days?: number, more?: string): Certificate;
+}
+
+/** Signed by its own key. `names` as above. */
+export function selfSigned(t: { after(fn: () => void): void }, names: string): Certificate {
+  const directory = mkdtempSync(join(tmpdir(), 'self-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  execFileSync(
+    'openssl',
+    [
+      ...[
+        'req',
+        '-x509',
+        '-new',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:P-256',
+        '-nodes',
+        '-days',
+        '2',
+      ],
+      ...[
+        '-subj',
+        '/CN=self',
+        '-addext',
+        `subjectAltName=${names}`,
+        '-keyout',
+        'key.pem',
+        '-out',
+        'cert.pem',
+      ],
+    ],
+    { cwd: directory, stdio: 'pipe' },
+  );
+  const read = (file: string) => readFileSync(join(directory, file), 'utf8');
+  return { key: read('key.pem'), cert: read('cert.pem') };
 }
 
 export function makeAuthority(t: { after(fn: () => void): void }): Authority {
@@ -35,11 +71,11 @@ export function makeAuthority(t: { after(fn: () => void): void }): Authority {
   let count = 0;
   return {
     ca: read('ca.pem'),
-    issue(names, days = 2) {
+    issue(names, days = 2, more = '') {
       const name = `leaf${count++}`;
       newKey(`${name}.key`);
       openssl('req', '-new', '-key', `${name}.key`, '-subj', '/CN=leaf', '-out', `${name}.csr`);
-      writeFileSync(join(directory, `${name}.ext`), `subjectAltName=${names}\n`);
+      writeFileSync(join(directory, `${name}.ext`), `subjectAltName=${names}\n${more}`);
       openssl(
         ...['x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial'],
         ...['-extfile', `${name}.ext`, '-days', String(days), '-out', `${name}.pem`],
