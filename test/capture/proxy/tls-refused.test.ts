@@ -41,11 +41,6 @@ test('every kind of certificate that does not prove the host is refused, and not
     tls(authority.issue('DNS:client.test', 2, 'extendedKeyUsage=clientAuth\n')),
   );
   await refuse(
-    'a leaf that signed another',
-    'nested.test',
-    tls({ ...authority.issue('DNS:nested.test', 2, 'extendedKeyUsage=clientAuth,emailProtection\n') }),
-  );
-  await refuse(
     'TLS 1.1',
     'old.test',
     tls({
