@@ -9,6 +9,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'up', summary: 'start the recorder and the broker', group: 'Record:', load: () => import('./commands/up.ts') },
   { name: 'down', summary: 'end what tally up started', group: 'Record:', load: () => import('./commands/down.ts') },
   { name: 'run', summary: 'record an agent: tally run -- COMMAND', group: 'Record:', load: () => import('./commands/run.ts') },
+  { name: 'mcp', summary: 'record an MCP server: tally mcp wrap -- COMMAND', group: 'Record:', load: () => import('./commands/mcp.ts') },
   { name: 'call', summary: 'one recorded call with a named credential', group: 'Record:', load: () => import('./commands/call.ts') },
   { name: 'demo', summary: 'a recorded session and four attempts to falsify it', group: 'Record:', load: () => import('./commands/demo.ts') },
   { name: 'import', summary: 'bring in the records of other programs', group: 'Record:', load: () => import('./commands/import.ts') },

@@ -7,7 +7,9 @@ import { ANCHOR_LIMITS } from './limits/anchor.ts';
 import { API_LIMITS } from './limits/api.ts';
 import { BROKER_LIMITS } from './limits/broker.ts';
 import { GOVERNANCE_LIMITS } from './limits/governance.ts';
+import { HOOK_LIMITS } from './limits/hook.ts';
 import { LOG_LIMITS } from './limits/log.ts';
+import { MCP_LIMITS } from './limits/mcp.ts';
 import { POLICY_LIMITS } from './limits/policy.ts';
 import { PROVIDER_LIMITS } from './limits/providers.ts';
 import { QUERY_LIMITS } from './limits/query.ts';
@@ -30,4 +32,6 @@ export const LIMITS = {
   ...SECRET_LIMITS,
   ...TRACE_LIMITS,
   ...SDK_LIMITS,
+  ...MCP_LIMITS,
+  ...HOOK_LIMITS,
 } as const;

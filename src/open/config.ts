@@ -39,6 +39,8 @@ export const FailureModesSchema = z.strictObject({
   run: mode.optional(),
   /** Runs and actions of programs that use the SDK (docs/sdk.md). */
   sdk: mode.optional(),
+  /** Calls of tools through `tally mcp` (docs/mcp.md). */
+  mcp: mode.optional(),
 });
 export type FailureModes = z.infer<typeof FailureModesSchema>;
 

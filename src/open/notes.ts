@@ -24,7 +24,7 @@ import type { Gap } from '../recorder/gap-ops.ts';
 /** One thing that ran. */
 const NoteSchema = z.strictObject({
   at: z.iso.datetime(),
-  surface: z.enum(['proxy', 'run', 'secrets', 'sdk']),
+  surface: z.enum(['proxy', 'run', 'secrets', 'sdk', 'mcp']),
   /** What it was: the action, and the host or the command. */
   what: z.string().max(LIMITS.idChars),
   /** Why it could not be recorded: the code of the error. */

@@ -7,7 +7,7 @@ export const GAP_OPS = {
     /** The client's: told again after a lost answer, it is one entry. */
     id: z.string().regex(/^log_[0-9A-HJKMNP-TV-Z]{26}$/),
     /** Which failure mode let it go on. */
-    surface: z.enum(['proxy', 'run', 'secrets', 'sdk']),
+    surface: z.enum(['proxy', 'run', 'secrets', 'sdk', 'mcp']),
     from: z.iso.datetime(),
     to: z.iso.datetime(),
     count: z.int().positive(),

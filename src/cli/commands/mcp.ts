@@ -1,0 +1,59 @@
+import { Command, Option } from 'commander';
+import { TIERS } from '../../core/entry.ts';
+import type { Context } from '../context.ts';
+import { examples } from '../help.ts';
+import type { WrapOptions } from './mcp/wrap.ts';
+import { commandOf, failRun } from './run.ts';
+
+export function build(context: Context): Command {
+  return new Command('mcp')
+    .description('Decides and records what MCP clients have MCP servers do (docs/mcp.md).')
+    .enablePositionalOptions()
+    .addCommand(wrap(context));
+}
+
+function wrap(context: Context): Command {
+  return (
+    examples(
+      sessionOptions(
+        new Command('wrap')
+          .summary('a server that is a command: tally mcp wrap -- COMMAND')
+          .description(
+            'Starts an MCP server and stands between it and its client: each call of a tool is decided and recorded before the server gets it, and everything else passes byte for byte. Its exit code and signals are passed on; our own failures are 125, 126 and 127, as of `tally run`.',
+          )
+          .argument('[command...]', 'after "--": the server and its arguments'),
+      ),
+      [
+        [
+          'tally mcp wrap --name github -- npx -y @modelcontextprotocol/server-github',
+          'its tools are mcp.github.*',
+        ],
+        ['tally mcp wrap --agent claude -- uvx mcp-server-fetch', 'say which agent it is for'],
+        ['tally install mcp', 'wrap the servers of the clients on this machine'],
+      ],
+    )
+      // What follows the command belongs to it.
+      .passThroughOptions()
+      .allowUnknownOption()
+      .action(async (words: readonly string[], options: WrapOptions) => {
+        try {
+          const [command, ...args] = commandOf(words);
+          const { wrapServer } = await import('./mcp/wrap.ts');
+          await wrapServer(context, command, args, options);
+        } catch (error) {
+          failRun(context, error);
+        }
+      })
+  );
+}
+
+export function sessionOptions(command: Command): Command {
+  return command
+    .option('--name <name>', 'what the policy calls the server: mcp.NAME.TOOL')
+    .option('--agent <name>', 'the agent that calls, as you say it')
+    .option('--reason <text>', 'what it is for; recorded')
+    .option('--project <id>', 'recorded with every call')
+    .option('--env <name>', 'the environment: recorded with every call')
+    .addOption(new Option('--tier <tier>', 'who waits for the calls').choices(TIERS))
+    .option('--closed', 'nothing goes on that cannot be recorded, whatever config.yaml says');
+}
