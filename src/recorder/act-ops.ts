@@ -86,6 +86,23 @@ export const ACT_OPS = {
     run_token: run_token.optional(),
     events: z.array(EventSchema).min(1).max(LIMITS.recordBatch),
   }),
+  /** The last of a run whose program is gone when this is read: events, ends of actions and its own, in this order. */
+  'run.last': z.object({
+    run_id: id,
+    run_token,
+    events: z.array(EventSchema).max(LIMITS.recordBatch),
+    ends: z
+      .array(
+        z.object({
+          id: entryId,
+          end_id: entryId,
+          outcome: OutcomeSchema,
+          payload: PayloadDataSchema.optional(),
+        }),
+      )
+      .max(LIMITS.recordBatch),
+    outcome: OutcomeSchema,
+  }),
 } as const;
 
 /** Of a decision, what its asker needs; the entry has all of it. */
@@ -114,4 +131,5 @@ export interface ActResults {
   /** `late`: it had been closed as unknown; this end is the one that counts. */
   'act.end': { readonly id: string; readonly index: number; readonly ts: string; readonly late?: true };
   'record.batch': { readonly results: readonly BatchResult[] };
+  'run.last': { readonly id?: string };
 }

@@ -4,7 +4,7 @@
  * `self_reported`. Who has the token of a run speaks for that run, and nobody else ends its actions.
  */
 import type { Decision, Event } from '../core/entry.ts';
-import { TallyError } from '../core/error.ts';
+import { isTallyError, TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { DecisionRequest, Identity } from '../core/policy/types.ts';
 import { errorToWire } from '../core/wire.ts';
@@ -21,7 +21,8 @@ const guarded = ({ surface }: Client): Producer => ({ surface, assurance: 'enfor
 export function actHandlers(
   recorder: LocalRecorder,
   prepare: Prepare,
-): Pick<Handlers, 'act.begin' | 'act.wait' | 'act.end' | 'record.batch'> {
+  endRun: Handlers['run.end'],
+): Pick<Handlers, 'act.begin' | 'act.wait' | 'act.end' | 'record.batch' | 'run.last'> {
   /** Actions that were let through and have not ended, by run and step: an answer may get lost. */
   const open = new Map<string, string>();
 
@@ -38,7 +39,7 @@ export function actHandlers(
     if (open.size > LIMITS.apiOpenDecisions && oldest !== undefined) open.delete(oldest);
   }
 
-  return {
+  const handlers: ReturnType<typeof actHandlers> = {
     async 'act.begin'(params, client) {
       const identity = recorder.identify({ run_token: params.run_token });
       const place = placeOf(identity, params.step_id);
@@ -113,7 +114,21 @@ export function actHandlers(
       const known: Client = { ...client, ...claims };
       return { results: await recordReported(recorder, events, (event) => prepare(event, known, claims)) };
     },
+
+    async 'run.last'({ run_id, run_token, events, ends, outcome }, client) {
+      if (events.length > 0) await handlers['record.batch']({ run_token, events }, client);
+      for (const end of ends) {
+        try {
+          await handlers['act.end']({ run_token, ...end }, client);
+        } catch (error) {
+          // It had ended before; whoever asked is gone.
+          if (!isTallyError(error) || (error.code !== 'BAD_EVENT' && error.code !== 'NOT_FOUND')) throw error;
+        }
+      }
+      return endRun({ run_id, run_token, outcome }, client);
+    },
   };
+  return handlers;
 }
 
 /** One result for each, in their order; entries get their places in that order too. */

@@ -12,8 +12,8 @@ import { recordStop, stopDecision } from './stopped.ts';
 /** Types that only the recorder itself, or an operator's request, may write. */
 const RESERVED =
   /^(policy(?!\.check$)|allowlist|role|agent|token|key|killswitch|config|log|hold|anchor|sink|alert|approval|run|clock|decision)\./;
-/** A program whose runs this recorder does not start says itself when they begin and end. */
-const RUNS: ReadonlySet<string> = new Set(['run.start', 'run.end']);
+/** A program whose runs this recorder does not start says itself when they begin and end, and what it lost of them. */
+const RUNS: ReadonlySet<string> = new Set(['run.start', 'run.end', 'log.gap']);
 
 /** What a token of a user proves. */
 const BEHIND: ReadonlySet<string> = new Set(['actor.user', 'actor.on_behalf_of']);

@@ -178,7 +178,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     ) {
       throw new TallyError(
         'BAD_EVENT',
-        'this action belongs to the broker or the API, which says itself how it ended',
+        'this action belongs to the broker, the API or a guard, which says itself how it ended',
         {
           hint: 'report the ends of your own actions only; nothing was recorded for this event',
         },
@@ -287,7 +287,10 @@ function withoutSecrets(error: unknown, redactor: Redactor): unknown {
   return new TallyError(error.code, value, error.hint === undefined ? {} : { hint: error.hint });
 }
 
-/** The API of decisions knows who asked for one, and takes its end from nobody else. Clients cannot write its type. */
-function isOthers({ surface, type }: OpenAction, event: Event): boolean {
-  return surface === 'proxy' || (type === 'decision.made' && event.type !== type);
+/**
+ * The API of decisions knows who asked for one, and takes its end from nobody else; clients cannot write its type. What
+ * was enforced is ended by whoever enforced it.
+ */
+function isOthers({ surface, assurance, type }: OpenAction, event: Event): boolean {
+  return surface === 'proxy' || assurance === 'enforced' || (type === 'decision.made' && event.type !== type);
 }

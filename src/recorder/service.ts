@@ -91,9 +91,10 @@ export function createService(options: ServiceOptions): Handle {
 
   const prepare = createPrepare(recorder);
   const guard = createGuard(recorder, options.operator);
+  const runs = runHandlers(recorder, options.random, guard, prepare);
   const handlers: Handlers = {
-    ...runHandlers(recorder, options.random, guard, prepare),
-    ...actHandlers(recorder, prepare),
+    ...runs,
+    ...actHandlers(recorder, prepare, runs['run.end']),
     ...agentHandlers(recorder, options.random),
     ...delegateHandlers(recorder, options.random),
     ...keyHandlers(recorder),

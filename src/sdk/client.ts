@@ -82,9 +82,14 @@ export interface RecorderClient {
   gap(gap: Gap): Promise<void>;
   /**
    * In the last moment of the process, where nothing can be waited for: hands over what is left and how the run ended.
-   * False where that cannot be done.
+   * `ended`: its end is on the way; `all`: so is everything else. Nobody will tell whether it came.
    */
-  lastWords(run: StartedRun, events: readonly Event[], ends: readonly ActEnd[], outcome: Outcome): boolean;
+  lastWords(
+    run: StartedRun,
+    events: readonly Event[],
+    ends: readonly ActEnd[],
+    outcome: Outcome,
+  ): { readonly ended: boolean; readonly all: boolean };
   /** Gives back what is held while no run is open; the next request takes it anew. */
   rest(): Promise<void>;
 }

@@ -24,14 +24,14 @@ function install(): () => void {
 
   /** Once, and bounded: who sends a signal twice means it. */
   function endAll(how: ProgramEnd): Promise<void> {
-    ending ??= Promise.race([
-      Promise.all([...shared.endings].map((one) => one.end(how).catch(() => undefined))).then(
-        () => undefined,
-      ),
-      new Promise<void>((resolve) => {
-        setTimeout(resolve, LIMITS.sdkExitMs);
-      }),
-    ]);
+    ending ??= new Promise((resolve) => {
+      const late = setTimeout(resolve, LIMITS.sdkExitMs);
+      const all = [...shared.endings].map((one) => one.end(how).catch(() => undefined));
+      void Promise.all(all).then(() => {
+        clearTimeout(late);
+        resolve();
+      });
+    });
     return ending;
   }
 

@@ -78,6 +78,8 @@ export function openRun(
   const begun = new Map<string, Begun>();
   let steps = 0;
   let closed: Promise<void> | undefined;
+  /** Its end is in the log, or known not to be. */
+  let isEnded = false;
   const began = world.now();
 
   const step = (): string => String(++steps);
@@ -297,6 +299,7 @@ export function openRun(
       retried(() => shell.client.endRun(started, endId, told), shell),
       patienceMs,
     );
+    isEnded = true;
     if (last instanceof Error || last === TOO_LONG) {
       shell.lost(
         `run.end of ${started.run_id}`,
@@ -324,13 +327,16 @@ export function openRun(
       within: (run, fn) => shared.storage.run({ run, parentId: started.id, started }, fn),
       close: (outcome, patienceMs) => (closed ??= close(outcome, patienceMs)),
       lastWords(outcome) {
+        if (isEnded) return;
         if (closed === undefined) endOpen(outcome);
         closed ??= Promise.resolve();
         const { events: left, ends } = queue.drain();
-        if (shell.client.lastWords(started, left, ends, outcome)) return;
-        for (const { type } of left) shell.lost(type, 'the process ended');
-        for (const _ of ends) shell.lost('the end of an action', 'the process ended');
-        shell.lost(`run.end of ${started.run_id}`, 'the process ended');
+        const told = shell.client.lastWords(started, left, ends, outcome);
+        if (!told.all) {
+          for (const { type } of left) shell.lost(type, 'the process ended');
+          for (const _ of ends) shell.lost('the end of an action', 'the process ended');
+        }
+        if (!told.ended) shell.lost(`run.end of ${started.run_id}`, 'the process ended');
         shell.rememberLost();
       },
       isOpen: () => closed === undefined,

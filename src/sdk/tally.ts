@@ -26,7 +26,6 @@ export interface TallyDeps {
 interface Open {
   readonly run: Run;
   readonly live: ReturnType<typeof openRun>['live'];
-  readonly forget: () => void;
 }
 
 /** What a run is in, and what it has from there. */
@@ -45,6 +44,8 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
     onWarning: options.onWarning,
   });
   const open = new Set<Open>();
+  /** Takes the handlers away again; they are there for as long as anything is held. */
+  let forget: (() => void) | undefined;
   let idle: NodeJS.Timeout | undefined;
 
   function startOf(asked: RunOptions, above: Above | undefined): RunStart {
@@ -137,24 +138,31 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
       return answered;
     }
 
-    const ending: Ending = {
-      async end(how) {
-        for (const cut of [...live.base.acting]) cut(how);
-        if (how.kind !== 'process_end' && how.status === 'error') void run.error(how.error);
-        await live.close(outcomeOf(how), LIMITS.sdkExitMs);
-        await rest();
-      },
-      lastWords(how) {
-        for (const cut of [...live.base.acting]) cut(how);
-        live.lastWords(outcomeOf(how));
-      },
-      isOpen: live.isOpen,
-    };
-    const forget = options.handleExit === false ? () => undefined : watchExit(ending);
-    const opened = { run, live, forget };
+    const opened = { run, live };
     open.add(opened);
+    if (options.handleExit !== false) forget ??= watchExit(ending);
     return opened;
   }
+
+  const ending: Ending = {
+    async end(how) {
+      await Promise.all(
+        [...open].map(async ({ run, live }) => {
+          for (const cut of [...live.base.acting]) cut(how);
+          if (how.status === 'error' && live.isOpen()) void run.error(how.error);
+          await live.close(outcomeOf(how), LIMITS.sdkExitMs);
+        }),
+      );
+      await rest();
+    },
+    lastWords(how) {
+      for (const { live } of open) {
+        for (const cut of [...live.base.acting]) cut(how);
+        live.lastWords(outcomeOf(how));
+      }
+    },
+    isOpen: () => forget !== undefined,
+  };
 
   /** Not asked twice where the first may have been carried out: that would be another run. */
   async function started(start: RunStart): Promise<StartedRun | Error> {
@@ -191,7 +199,6 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
     } finally {
       asked.signal?.removeEventListener('abort', abort);
       await live.close(outcome);
-      opened.forget();
       open.delete(opened);
       if (open.size === 0) restSoon();
     }
@@ -211,6 +218,10 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
     } catch (error) {
       shell.warn(`the recorder could not be closed: ${String(error)}`);
     }
+    // A run may have begun meanwhile.
+    if ([...open].some(({ live }) => live.isOpen())) return;
+    forget?.();
+    forget = undefined;
   }
 
   /** Here, in a run of its own where the code runs in none. */
@@ -247,7 +258,6 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
       await Promise.all(
         [...open].map(async (opened) => {
           await opened.live.close({ status: 'aborted', error_kind: 'closed' });
-          opened.forget();
           open.delete(opened);
         }),
       );

@@ -33,6 +33,7 @@ export const RIGHTS = {
   'secret.access': WORKING, 'gap.report': WORKING,
  
   'act.begin': WORKING,     'act.wait': WORKING,      'act.end': WORKING,       'record.batch': WORKING,
+  'run.last': WORKING,
   record: WORKING,          'run.start': WORKING,     'run.end': WORKING,       'token.delegate': WORKING,
 
   // answering: who may approve what is for the policy to say

@@ -1,7 +1,7 @@
 /** A recorder that answers the requests of src/recorder/ops.ts: the one behind a socket, or one in this process. */
-import type { Event } from '../../core/entry.ts';
+import type { Event, Outcome } from '../../core/entry.ts';
 import { LIMITS } from '../../core/limits.ts';
-import type { Ask, Op } from '../../recorder/ops.ts';
+import type { Ask, Op, OpParams } from '../../recorder/ops.ts';
 import type { ActEnd, RecorderClient, RunStart, StartedRun } from '../client.ts';
 
 /** What holds the connection, or the log. */
@@ -79,7 +79,15 @@ export function askingClient({ kind, open, rested }: AskingOptions): RecorderCli
       await ask('gap.report', gap);
     },
     lastWords(run, events, ends, outcome) {
-      return current?.last?.(lastRequests(run, events, ends, outcome)) ?? false;
+      const request = lastRequest(run, events, ends, outcome) ?? lastRequest(run, [], [], outcome);
+      const told = request !== undefined && current?.last?.([request]) === true;
+      return {
+        ended: told,
+        all:
+          told &&
+          request.params.events.length === events.length &&
+          request.params.ends.length === ends.length,
+      };
     },
     async rest() {
       const held = link;
@@ -102,15 +110,26 @@ function startParams({ workflow, metadata, within, contract, scopes, ...start }:
   };
 }
 
-/** As `record`, `end` and `endRun` would ask, cut into lines that the socket takes. */
-function lastRequests(run: StartedRun, events: readonly Event[], ends: readonly ActEnd[], outcome: object) {
-  const run_token = run.token ?? '';
-  const requests: { op: Op; params: unknown }[] = [];
-  for (const events_ of batches(events))
-    requests.push({ op: 'record.batch', params: { run_token, events: events_ } });
-  for (const ended of ends) requests.push({ op: 'act.end', params: { ...ended, run_token } });
-  requests.push({ op: 'run.end', params: { run_id: run.run_id, run_token, outcome } });
-  return requests;
+/** One request, as much of it as one line holds: two would be carried out side by side. */
+function lastRequest(
+  run: StartedRun,
+  events: readonly Event[],
+  ends: readonly ActEnd[],
+  outcome: Outcome,
+): { readonly op: Op; readonly params: OpParams<'run.last'> } | undefined {
+  const [batch = [], more] = batches(events);
+  const params = {
+    run_id: run.run_id,
+    run_token: run.token ?? '',
+    events: batch,
+    ends: ends.map(({ id, end_id, outcome: how }) => ({ id, end_id, outcome: how })),
+    outcome,
+  };
+  const fits =
+    more === undefined &&
+    JSON.stringify(params).length < LIMITS.recordBatchBytes &&
+    ends.length <= LIMITS.recordBatch;
+  return fits ? { op: 'run.last', params } : undefined;
 }
 
 /** As many as one request holds. */

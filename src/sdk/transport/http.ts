@@ -159,22 +159,11 @@ export function httpClient(options: HttpClientOptions): RecorderClient {
     // Nothing is issued over HTTP; the chain is this program's word.
     delegate: async (_run, chain) => ({ chain }),
     async gap(gap) {
-      await record({ run_id: '', id: '' }, [gapEvent(gap)]);
+      const { id, ...metadata } = gap;
+      await record({ run_id: '', id: '' }, [{ id, type: 'log.gap', phase: 'point', metadata }]);
     },
-    lastWords: () => false,
+    lastWords: () => ({ ended: false, all: false }),
     rest: async () => undefined,
-  };
-}
-
-/** Told by a client, it is a note of what was lost: a gap of the log is said by the recorder alone. */
-function gapEvent({ id, ...metadata }: Parameters<RecorderClient['gap']>[0]): Event {
-  return {
-    id,
-    type: 'error',
-    phase: 'point',
-    action: { name: 'sdk.lost' },
-    metadata,
-    outcome: { status: 'error', error_kind: 'lost' },
   };
 }
 

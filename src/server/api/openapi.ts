@@ -15,6 +15,12 @@ import {
   OutcomeRequestShape,
 } from './shapes.ts';
 import {
+  EventAnswerShape,
+  EventBatchAnswerShape,
+  EventBatchShape,
+  EventRequestShape,
+} from './shapes-events.ts';
+import {
   AnswerRequestShape,
   AnswerShape,
   ApprovalListShape,
@@ -94,6 +100,16 @@ const OPERATIONS: readonly Operation[] = [
     also: COMMON,
   },
   {
+    method: 'post',
+    path: '/v1/events',
+    id: 'recordEvents',
+    summary:
+      'What a program says happened, in its order, each with its own result. Sent again, an event with an id is recorded once.',
+    request: EventBatchShape,
+    answer: EventBatchAnswerShape,
+    also: COMMON,
+  },
+  {
     method: 'get',
     path: '/v1/approvals',
     id: 'listApprovals',
@@ -155,7 +171,13 @@ const OPERATIONS: readonly Operation[] = [
 export function openApi(version: string): object {
   const paths: Record<string, Record<string, object>> = {};
   // Those that others are made of have names of their own.
-  const shapes = new Set<z.ZodType>([ErrorShape, DecisionShape, ApprovalRefShape]);
+  const shapes = new Set<z.ZodType>([
+    ErrorShape,
+    DecisionShape,
+    ApprovalRefShape,
+    EventRequestShape,
+    EventAnswerShape,
+  ]);
   for (const { method, path, id, summary, request, answer, also, parameters, security } of OPERATIONS) {
     for (const shape of [request, answer]) if (shape !== undefined) shapes.add(shape);
     const operation = {

@@ -4,6 +4,7 @@ import { LIMITS } from '../../core/limits.ts';
 import { type ApprovalOptions, approvalRoutes } from './approvals.ts';
 import { refuseOperator } from './caller.ts';
 import { decideOne, problemOf, unread } from './decisions.ts';
+import { createEvents } from './events.ts';
 import { createOpenDecisions } from './open.ts';
 import { openApi } from './openapi.ts';
 import { createOutcomes } from './outcomes.ts';
@@ -18,6 +19,7 @@ export function apiRoutes(options: ApiOptions): readonly Route[] {
   const { recorder } = options;
   const open = createOpenDecisions(recorder);
   const outcomes = createOutcomes(recorder, open);
+  const events = createEvents(recorder, options.self);
   const described = openApi(options.version);
   return [
     {
@@ -55,6 +57,12 @@ export function apiRoutes(options: ApiOptions): readonly Route[] {
       path: '/v1/outcomes/batch',
       most: LIMITS.apiBatchBytes,
       handle: (asked) => batch(asked, (body) => outcomes.closeOne(asked.caller, body)),
+    },
+    {
+      method: 'POST',
+      path: '/v1/events',
+      most: LIMITS.apiBatchBytes,
+      handle: ({ caller, body }) => events.record(caller, body),
     },
     ...approvalRoutes(options),
   ];

@@ -92,7 +92,7 @@ describe('completeness', () => {
     assert.equal(found.unknown_ends, 1);
   });
 
-  it('does not take what a client says for the end of an enforced action, nor for a bound of a run', () => {
+  it('does not take what a client says for the end of an enforced action, nor of a run that the recorder began', () => {
     const judge = judgeCompleteness();
     const say = (index: number, assurance: string, entry: Said) =>
       judge.see({ index, id: `log_${index}`, ...entry, source: { recorder_id: 'a', seq: index, assurance } });
@@ -103,14 +103,16 @@ describe('completeness', () => {
     say(4, 'self_reported', PRE);
     say(5, 'self_reported', post(4));
     say(6, 'self_reported', { type: 'run.end', run_id: 'r' });
-    say(7, 'self_reported', { type: 'run.start', run_id: 'forged' });
-    say(8, 'observed', CLOSE);
+    say(7, 'self_reported', { type: 'run.start', run_id: 'told' });
+    say(8, 'self_reported', { type: 'run.start', run_id: 'told and ended' });
+    say(9, 'self_reported', { type: 'run.end', run_id: 'told and ended' });
+    say(10, 'observed', CLOSE);
     const found = judge.finish(false);
     assert.deepEqual(
       found.without_end.map(({ index }) => index),
       [2],
     );
-    assert.deepEqual(found.runs_without_end, ['r']);
+    assert.deepEqual(found.runs_without_end, ['r', 'told']);
   });
 
   it('names the hole in the numbers of a recorder', () => {

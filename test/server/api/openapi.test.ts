@@ -154,6 +154,14 @@ describe('the description of the API', () => {
       outcome: { status: 'ok' },
     });
     await see('/v1/outcomes/batch', '/v1/outcomes/batch', { requests: [{}] });
+    await see('/v1/events', '/v1/events', {
+      events: [
+        { type: 'step.note', phase: 'point' },
+        { type: 'log.open', phase: 'point' },
+      ],
+    });
+    await see('/v1/events', '/v1/events', { events: [] });
+    await see('/v1/events', '/v1/events', { events: [{}] }, bearer('agt_nonsense'));
     const one = '/v1/approvals/{id}';
     await see('/v1/approvals', '/v1/approvals?all=true', undefined, boss);
     await see(one, `/v1/approvals/${held.approval_id}`);

@@ -68,7 +68,7 @@ export function watchPairs({ part, room = LIMITS.openTold }: PairsOptions = {}):
       }
       of *= 2;
       for (const name of actions.keys()) if (!mine(name)) actions.delete(name);
-      for (const name of runs.keys()) if (!mine(name)) runs.delete(name);
+      for (const name of runs.keys()) if (!mine(name.replace(/^told /, ''))) runs.delete(name);
     }
   }
 
@@ -97,20 +97,27 @@ export function watchPairs({ part, room = LIMITS.openTold }: PairsOptions = {}):
     if (!begun.enforced || !isSelfReported(entry)) actions.delete(name);
   }
 
+  /**
+   * Runs of this machine begin and end by its recorder's word; those that a program started by itself, by the program's.
+   * What a program says ends none that the recorder began.
+   */
   function seeRun(entry: JsonObject, run: string, imported: boolean): void {
-    const name = imported ? `imported ${run}` : run;
-    if (!mine(name)) return;
     const type = textAt(entry, 'type');
-    // Runs of this machine begin and end by its recorder's word.
-    const bounds = imported || !isSelfReported(entry);
+    const told = !imported && isSelfReported(entry) && (type === 'run.start' || type === 'run.end');
+    const own = imported ? `imported ${run}` : run;
+    const name = told || (!imported && runs.has(`told ${run}`) && !runs.has(own)) ? `told ${run}` : own;
+    // One part holds both.
+    if (!mine(own)) return;
     const begun = runs.get(name);
-    if (type === 'run.end' && bounds) runs.delete(name);
-    else if ((type === 'run.start' && bounds) || begun !== undefined) {
-      const recorder = share(textAt(entry, 'source', 'recorder_id') ?? '');
-      if (begun?.recorder === recorder) return;
-      runs.set(name, { run, place: begun?.place ?? placeOf(entry), recorder, imported });
-      makeRoom();
+    if (type === 'run.end') {
+      runs.delete(name);
+      return;
     }
+    if (type !== 'run.start' && begun === undefined) return;
+    const recorder = share(textAt(entry, 'source', 'recorder_id') ?? '');
+    if (begun?.recorder === recorder) return;
+    runs.set(name, { run, place: begun?.place ?? placeOf(entry), recorder, imported });
+    makeRoom();
   }
 
   return {
