@@ -35,9 +35,18 @@ export interface Ungoverned {
   forCalls(): Ungoverned;
 }
 
-/** Throws `cause`, said as what it means, unless the machine's configuration lets this surface go on. */
-export async function goOn(context: Context, surface: Surface, cause: unknown): Promise<Ungoverned> {
+/**
+ * Throws `cause`, said as what it means, unless the machine's configuration lets this surface go on. `never`: whoever
+ * called wants it closed, whatever is configured.
+ */
+export async function goOn(
+  context: Context,
+  surface: Surface,
+  cause: unknown,
+  never = false,
+): Promise<Ungoverned> {
   if (!isTallyError(cause) || !UNAVAILABLE.has(cause.code)) throw cause;
+  if (never) throw closed(cause, surface, 'it was asked for with --closed');
   const { failureModes = {} } = await machineConfig(context.paths.configFile);
   if ((failureModes[surface] ?? 'closed') === 'closed') throw closed(cause, surface);
   context.warn(
@@ -63,9 +72,10 @@ export async function goOn(context: Context, surface: Surface, cause: unknown): 
 function closed(
   { code, message, hint, details }: Pick<TallyError, 'code' | 'message' | 'hint' | 'details'>,
   surface: Surface,
+  why = `failure_modes.${surface} is closed`,
 ): TallyError {
   return new TallyError(code, `nothing was done, because it could not be recorded (${REASON}): ${message}`, {
-    hint: hint ?? `\`tally doctor\` tells what is wrong; failure_modes.${surface} is closed`,
+    hint: hint ?? `\`tally doctor\` tells what is wrong; ${why}`,
     details: { ...details, reason: REASON },
   });
 }

@@ -143,7 +143,7 @@ test('the command finds the broker, its token, the way through it and whom to tr
   ]);
   const without = JSON.parse(plain.stdout) as Record<string, string>;
   assert.deepEqual(
-    Object.keys(without).filter((name) => /^https?_proxy$|^SSL_CERT|^NODE_OPTIONS$/i.test(name)),
+    Object.keys(without).filter((name) => /^https?_proxy$|^TALLY_CA|^NODE_OPTIONS$/i.test(name)),
     [],
   );
   assert.ok(without.TALLY_PROXY_URL);
@@ -246,6 +246,7 @@ test('an end is recorded although the recorder was started anew meanwhile', asyn
   const done = await run.ended;
   assert.equal(done.code, 0, done.stderr);
   assert.equal(outcomeOf(home.entries('run.end')[0]).exit_code, 0);
+  assert.match(done.stderr, /there was no broker for .* of this run/);
 });
 
 test('when the end cannot be recorded that is told, and the exit code stays the command’s own', async (t) => {

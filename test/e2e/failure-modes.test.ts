@@ -83,11 +83,14 @@ describe('failure modes', { concurrency: true }, () => {
     const before = home.entries().length;
     started.process.kill('SIGSTOP');
 
-    const [call, stopped, run] = await Promise.all([
+    const [call, stopped, run, closed] = await Promise.all([
       home.tally(CALL(url)),
       home.tally(CALL('http://127.0.0.1:9/elsewhere')),
       home.tally(['run', '--', process.execPath, '-e', 'process.exit(3)']),
+      home.tally(['run', '--closed', '--', process.execPath, '-e', 'process.stdout.write("ran")']),
     ]);
+    assert.deepEqual([closed.code, closed.stdout], [125, '']);
+    assert.match(closed.stderr, /audit_unavailable/);
     assert.equal(call.code, 0, call.stderr);
     assert.equal(call.stderr.match(/NOT RECORDED/g)?.length, 1);
     assert.equal(arrived(), 2);

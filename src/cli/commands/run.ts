@@ -56,7 +56,6 @@ export function build(context: Context): Command {
           const [command, ...args] = commandOf(words);
           const wanted = withSecrets(options);
           await run(context, command, args, wanted).catch(async (cause: unknown) => {
-            if (wanted.closed === true) throw cause;
             const { runUngoverned } = await import('./run/ungoverned.ts');
             await runUngoverned(context, command, args, wanted, cause);
           });

@@ -4,7 +4,13 @@ import type { Context } from '../../context.ts';
 import { safe } from '../../output/safe.ts';
 import { goOn, ungovernedBroker } from '../../ungoverned.ts';
 import { exitCodeOf, startChild } from './child.ts';
+import { proxyVariables } from './environment.ts';
+import { placeOf } from './program.ts';
 import type { RunOptions } from './ran.ts';
+import { trustFiles } from './trust.ts';
+
+/** Without a broker its calls have nowhere to go: closed is closed for them. The port of "discard", which nobody serves. */
+const NOWHERE = 'http://127.0.0.1:9';
 
 /**
  * `cause`: why the run could not begin; nothing of it has run. Throws it, as what it means, unless this run goes on. A
@@ -18,15 +24,19 @@ export async function runUngoverned(
   cause: unknown,
 ): Promise<void> {
   if ('inject' in options && options.inject !== undefined) throw cause;
-  const ungoverned = await goOn(context, 'run', cause);
+  const ungoverned = await goOn(context, 'run', cause, options.closed === true);
   const broker =
     ungoverned.calls === 'open' ? await ungovernedBroker(context, ungoverned.forCalls()) : undefined;
   try {
     ungoverned.note(`run ${basename(command)}`);
     const { TALLY_RUN_TOKEN: _token, TALLY_RUN_ID: _id, TALLY_PROXY_URL: _url, ...env } = context.env;
+    const place = placeOf(broker?.url ?? NOWHERE, undefined, await trustFiles(context));
     const child = startChild(command, args, {
-      // Without a broker its calls have nowhere to go: closed is closed for them.
-      env: { ...env, ...(broker === undefined ? {} : { TALLY_PROXY_URL: `${broker.url}/proxy` }) },
+      env: {
+        ...env,
+        ...(options.proxy === false ? {} : proxyVariables(env, place)),
+        ...(broker === undefined ? {} : { TALLY_PROXY_URL: `${broker.url}/proxy` }),
+      },
       onTerminal: context.stdin.isTTY === true,
     });
     const end = await child.ended;
