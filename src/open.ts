@@ -12,7 +12,7 @@ import type { SessionOptions } from './open/options.ts';
 import type { Reload } from './open/policy-file.ts';
 import { readyVault } from './open/vault.ts';
 import type { Writer } from './open/writer.ts';
-import type { Ask, Op, OpParams, OpResults } from './recorder/ops.ts';
+import type { Ask, BrokerCounts, Op, OpParams, OpResults } from './recorder/ops.ts';
 import type { LocalRecorder } from './recorder/recorder.ts';
 import type { Handle } from './recorder/service.ts';
 import { tryLock } from './store/file/lock.ts';
@@ -27,6 +27,8 @@ export interface Session {
   readonly vault: Vault;
   /** What `hello` answers as the broker's address. Only in the writer's own process. `of`: it ends with a run. */
   setProxyUrl(url: string | undefined, of?: 'run'): void;
+  /** What `status` answers as the broker's counts. Only in the writer's own process. */
+  setBrokerCounts(read: (() => BrokerCounts) | undefined): void;
   /** What it answers as the place where the log is followed live. Only in the writer's own process. */
   setTailUrl(url: string | undefined): void;
   /** Reads the policy file again; throws POLICY_INVALID and leaves the one in force. True when it changed. */
@@ -95,6 +97,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     },
     vault,
     setProxyUrl: (url, of) => link.writer?.setProxyUrl(url, of),
+    setBrokerCounts: (read) => link.writer?.setBrokerCounts(read),
     setTailUrl: (url) => link.writer?.setTailUrl(url),
     async reloadPolicy() {
       const { writer } = link;

@@ -69,9 +69,14 @@ export async function startBroker(context: Context, session: Session, port: numb
     },
   });
   const url = await broker.listen();
+  session.setBrokerCounts(() => {
+    const { active, calls, tunnels, strays, dropped, lostEntries: lost } = broker.stats();
+    return { active, calls, tunnels, strays, dropped, lost };
+  });
   return {
     url,
     async close() {
+      session.setBrokerCounts(undefined);
       await broker.close();
       await callers?.close();
       source.close();

@@ -4,7 +4,7 @@ import type { AnchorRunner } from '../anchor/runner.ts';
 import type { Vault } from '../capture/secrets/vault.ts';
 import { isTallyError, TallyError } from '../core/error.ts';
 import { currentEpoch, logName, operatorGate } from '../home.ts';
-import type { BrokerAddress, TailAddress } from '../recorder/ops.ts';
+import type { BrokerAddress, BrokerCounts, TailAddress } from '../recorder/ops.ts';
 import type { LocalRecorder } from '../recorder/recorder.ts';
 import { createService, type Handle } from '../recorder/service.ts';
 import { createTurns, type InTurn } from '../recorder/turns.ts';
@@ -21,6 +21,7 @@ export interface Writer {
   readonly handle: Handle;
   readonly policyTurn: InTurn;
   setProxyUrl(url: string | undefined, of?: 'run'): void;
+  setBrokerCounts(read: (() => BrokerCounts) | undefined): void;
   setTailUrl(url: string | undefined): void;
   close(reason: string): Promise<void>;
 }
@@ -53,6 +54,7 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
     }
 
     let broker: BrokerAddress = {};
+    let counts: (() => BrokerCounts) | undefined;
     let tail: TailAddress = {};
     const policyTurn = createTurns();
     // Each is loaded only where it is wanted: together they are more than all the rest, and somebody waits for a secret.
@@ -82,7 +84,7 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
       random,
       version: VERSION,
       pid: process.pid,
-      broker: () => ({ ...broker, ...tail }),
+      broker: () => ({ ...broker, ...(counts === undefined ? {} : { proxy_counts: counts() }), ...tail }),
       writePolicy: (text) => writePolicy(paths, text),
       operator: operatorGate(paths),
       policyTurn,
@@ -112,6 +114,9 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
       policyTurn,
       setProxyUrl: (url, of) => {
         broker = url === undefined ? {} : { proxy_url: url, ...(of === undefined ? {} : { proxy_of: of }) };
+      },
+      setBrokerCounts: (read) => {
+        counts = read;
       },
       setTailUrl: (url) => {
         tail = url === undefined ? {} : { tail_url: url };

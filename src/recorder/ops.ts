@@ -241,6 +241,22 @@ export interface BrokerAddress {
   readonly proxy_url?: string;
   /** Brought by a `tally run` and gone with it; another run may then take its port. */
   readonly proxy_of?: 'run';
+  /** Since it listens. */
+  readonly proxy_counts?: BrokerCounts;
+}
+
+export interface BrokerCounts {
+  /** Calls under way. */
+  readonly active: number;
+  readonly calls: number;
+  /** Tunnels that stand. */
+  readonly tunnels: number;
+  /** Refused or ended without an entry: nothing in them could be called. */
+  readonly strays: number;
+  /** Connections beyond the limit. */
+  readonly dropped: number;
+  /** Entries that could not be written. */
+  readonly lost: number;
 }
 
 /** `known`: an entry had this id before, and is the one at `index`. */

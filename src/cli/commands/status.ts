@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { BrokerCounts } from '../../recorder/ops.ts';
 import type { Context } from '../context.ts';
 import { counted, type Fact, factLines, formatBytes, oneLine } from '../facts.ts';
 import { examples } from '../help.ts';
@@ -41,6 +42,7 @@ function statusFacts(status: Status, style: Style): readonly Fact[] {
       broker.url ??
         (recorder.running ? style.yellow('none: this recorder was started without one') : 'not running'),
     ],
+    ['', broker.counts === undefined ? undefined : countsText(broker.counts, style)],
     ['live', status.tail.url],
     [
       'kill',
@@ -76,6 +78,19 @@ function statusFacts(status: Status, style: Style): readonly Fact[] {
     ['retention', status.retention === undefined ? undefined : retentionText(status.retention)],
     ['disk', `${formatBytes(disk.used_bytes)} used, ${formatBytes(disk.free_bytes)} free`],
   ];
+}
+
+/** What is nothing is not told, but for the calls themselves. */
+function countsText({ active, calls, tunnels, strays, dropped, lost }: BrokerCounts, style: Style): string {
+  const told = [
+    counted(calls, 'call'),
+    ...(active === 0 ? [] : [`${active.toLocaleString('en-US')} under way`]),
+    ...(tunnels === 0 ? [] : [`${counted(tunnels, 'tunnel')} open`]),
+    ...(strays === 0 ? [] : [counted(strays, 'stray request')]),
+    ...(dropped === 0 ? [] : [style.yellow(`${counted(dropped, 'connection')} beyond the limit`)]),
+    ...(lost === 0 ? [] : [style.red(`${counted(lost, 'entry', 'entries')} that could not be written`)]),
+  ];
+  return told.join(', ');
 }
 
 function undelivered(alerts: NonNullable<Status['alerts']>, style: Style): string | undefined {

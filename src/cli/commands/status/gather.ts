@@ -10,7 +10,7 @@ import { openCheckpoint } from '../../../core/tlog/checkpoint.ts';
 import { verifierFromVkey } from '../../../core/tlog/key.ts';
 import { type IndexStatus, indexStatus } from '../../../open/index-status.ts';
 import { type Paths, TENANT } from '../../../paths.ts';
-import type { OpResults } from '../../../recorder/ops.ts';
+import type { BrokerCounts, OpResults } from '../../../recorder/ops.ts';
 import { readBackwards } from '../../../store/file/backwards.ts';
 import { errno } from '../../../store/file/fs.ts';
 import type { Context } from '../../context.ts';
@@ -29,7 +29,7 @@ export interface Status {
         OpResults['status'],
         'pid' | 'version' | 'recorder_id' | 'failure' | 'sealing'
       >);
-  readonly broker: { readonly url?: string };
+  readonly broker: { readonly url?: string; readonly counts?: BrokerCounts };
   /** Where the log is followed live over HTTP (spec/live.md). */
   readonly tail: { readonly url?: string };
   /** Absent before the first start. */
@@ -103,7 +103,13 @@ export async function gatherStatus(context: Context): Promise<Status> {
             ...(running.failure === undefined ? {} : { failure: running.failure }),
             ...(running.sealing === undefined ? {} : { sealing: running.sealing }),
           },
-    broker: running?.proxy_url === undefined ? {} : { url: running.proxy_url },
+    broker:
+      running?.proxy_url === undefined
+        ? {}
+        : {
+            url: running.proxy_url,
+            ...(running.proxy_counts === undefined ? {} : { counts: running.proxy_counts }),
+          },
     tail: running?.tail_url === undefined ? {} : { url: running.tail_url },
     ...(log === undefined ? {} : { log }),
     ...(running === undefined ? {} : { open_actions: running.open_actions }),
