@@ -318,7 +318,7 @@ export function createBroker(options: BrokerOptions): Broker {
     await upstreams.close();
     stopListening();
     stopKilling();
-    scrubbers.clear();
+    scrubbers.close();
     url = undefined;
   }
 

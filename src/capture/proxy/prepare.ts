@@ -29,13 +29,14 @@ export function prepare(scrubbers: Scrubbers, { facts, target, before }: ToSend,
       headers: forward,
       body: before.whole,
     };
-    // Nothing of ours is in it, so nothing of ours can come back: bytes pass as they are, compressed or not.
-    if (injections.length === 0) return { wire: plain, scrubber: NO_SCRUBBER };
     const injected = inject(plain, injections, new Map(credentials.map(({ ref, value }) => [ref, value])));
     if ('unusable' in injected)
       return { failure: { status: 'error', kind: 'credential_unusable', text: injected.unusable } };
+    const scrubber = scrubbers.of(credentials, target.origin);
+    // Nothing of ours went there, so nothing of ours can come back: bytes pass as they are, compressed or not.
+    if (scrubber === NO_SCRUBBER) return { wire: injected.request, scrubber };
     const headers = [...without(injected.request.headers, 'accept-encoding'), 'accept-encoding', 'identity'];
-    return { wire: { ...injected.request, headers }, scrubber: scrubbers.of(credentials) };
+    return { wire: { ...injected.request, headers }, scrubber };
   } finally {
     wipe(credentials);
   }

@@ -29,7 +29,7 @@ export interface Scrubber {
   hits(): Hits;
 }
 
-/** For a response that nothing has to be taken out of. */
+/** For an answer that nothing has to be taken out of. */
 export const NO_SCRUBBER: Scrubber = {
   headers: (raw) => raw.map((part) => part.toString('latin1')),
   push: (chunk) => chunk,
@@ -38,28 +38,77 @@ export const NO_SCRUBBER: Scrubber = {
 };
 
 export interface Scrubbers {
-  /** The buffers are read now and may be wiped afterwards. */
-  of(credentials: readonly Credential[]): Scrubber;
-  /** Forgets all values. */
+  /**
+   * For an answer of `origin` to a call with these credentials. Those that went there with earlier calls are taken out
+   * too: an upstream may keep what it is sent, and show it to a later call that has no credential at all.
+   *
+   * The buffers are read now and may be wiped afterwards. NO_SCRUBBER: nothing ever went there.
+   */
+  of(credentials: readonly Credential[], origin: string): Scrubber;
+  /** A value has changed. What went out before it did is remembered. */
   clear(): void;
+  /** Forgets all values. */
+  close(): void;
 }
 
 export function createScrubbers(): Scrubbers {
   const matchers = new Map<string, Matcher>();
+  /** What went to each origin, by the same keys. */
+  const sent = new Map<string, Map<string, Matcher>>();
 
-  function matcherOf(credentials: readonly Credential[]): Matcher {
-    // Neither member can have a space in it.
-    const key = credentials.map(({ ref, version }) => `${ref} ${version}`).join(' ');
-    let matcher = matchers.get(key);
-    // Taken out and put in again: the first of the map is then the one not used for longest.
-    if (matcher === undefined) matcher = build(credentials);
-    else matchers.delete(key);
-    if (matchers.size >= LIMITS.scrubberCache) matchers.delete(matchers.keys().next().value ?? '');
-    matchers.set(key, matcher);
+  function matcherOf(key: string, credentials: readonly Credential[]): Matcher {
+    const matcher = matchers.get(key) ?? build(credentials);
+    putLast(matchers, key, matcher, LIMITS.scrubberCache);
     return matcher;
   }
 
-  return { of: (credentials) => scrubberFor(matcherOf(credentials)), clear: () => matchers.clear() };
+  return {
+    of(credentials, origin) {
+      const there = sent.get(origin);
+      if (credentials.length > 0) {
+        // Neither member can have a space in it.
+        const key = credentials.map(({ ref, version }) => `${ref} ${version}`).join(' ');
+        const own = matcherOf(key, credentials);
+        const all = there ?? new Map<string, Matcher>();
+        putLast(all, key, own, LIMITS.scrubbersPerOrigin);
+        putLast(sent, origin, all, LIMITS.scrubberCache);
+        if (all.size === 1) return scrubberFor(own);
+      }
+      const all = [...(sent.get(origin)?.values() ?? [])].map(scrubberFor);
+      return all.length === 0 ? NO_SCRUBBER : inTurn(all);
+    },
+    clear: () => matchers.clear(),
+    close() {
+      matchers.clear();
+      sent.clear();
+    },
+  };
+}
+
+/** The first of the map is then the one not used for longest, and goes first. */
+function putLast<T>(map: Map<string, T>, key: string, value: T, most: number): void {
+  map.delete(key);
+  if (map.size >= most) map.delete(map.keys().next().value ?? '');
+  map.set(key, value);
+}
+
+/** Each gets what the one before it lets through. */
+function inTurn(scrubbers: readonly Scrubber[]): Scrubber {
+  const [first = NO_SCRUBBER, ...others] = scrubbers;
+  return others.reduce(
+    (one, next): Scrubber => ({
+      headers: (raw) => next.headers(one.headers(raw).map((part) => Buffer.from(part, 'latin1'))),
+      push: (chunk) => next.push(one.push(chunk)),
+      end: () => Buffer.concat([next.push(one.end()), next.end()]),
+      hits() {
+        const [a, b] = [one.hits(), next.hits()];
+        const rules = { ...a.rules };
+        for (const [name, times] of Object.entries(b.rules)) rules[name] = (rules[name] ?? 0) + times;
+        return { count: a.count + b.count, rules };
+      },
+    }),
+    first,
+  );
 }
 
 function build(credentials: readonly Credential[]): Matcher {

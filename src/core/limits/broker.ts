@@ -62,6 +62,8 @@ export const BROKER_LIMITS = {
   resolveCacheNames: 1_024,
   /** Searchers for sets of injected credentials, kept because building one costs as much as a small call. */
   scrubberCache: 256,
+  /** Sets of credentials that went to one origin and are looked for in all of its answers; each is one more pass. */
+  scrubbersPerOrigin: 8,
   /** At close, calls under way have this long to end on their own. */
   brokerDrainMs: 10_000,
   /** Secret values shorter than this are not searched for: they would match by chance. The vault warns. */

@@ -185,3 +185,26 @@ test('an upstream that cuts its body is seen by the program, and is no success o
   assert.equal(post.outcome?.status_code, 200);
   assert.equal(post.outcome?.bytes_out, 100);
 });
+
+test('what an upstream kept of a credential is taken out of its answers to calls without one', async (t) => {
+  const s = await stage(t);
+  const token = await startRun(s);
+  const values = { ONE: secret(), TWO: secret() };
+  const kept: string[] = [];
+  const up = await s.upstream((req, res) => {
+    if (req.headers['x-key'] !== undefined) kept.push(String(req.headers['x-key']));
+    res.writeHead(200, { 'X-Kept': kept.join() });
+    res.end(`kept: ${kept.join()}`);
+  });
+  assert.equal((await via(s, token, `${up.origin}/`)).headers['x-as-redacted'], undefined);
+  for (const [name, value] of Object.entries(values)) {
+    await s.vault.set(name, value);
+    await via(s, token, `${up.origin}/`, { headers: { 'X-Key': placeholderFor(token, name) } });
+  }
+  const answer = await via(s, token, `${up.origin}/`, { headers: { 'Accept-Encoding': 'gzip' } });
+  assert.equal(answer.text, 'kept: [REDACTED:ONE],[REDACTED:TWO]');
+  assert.equal(answer.headers['x-kept'], '[REDACTED:ONE],[REDACTED:TWO]');
+  assert.equal(answer.headers['x-as-redacted'], 'true');
+  await s.quiet();
+  assert.deepEqual(s.entries().at(-1)?.outcome?.redaction, { count: 4, rules: { ONE: 2, TWO: 2 } });
+});
