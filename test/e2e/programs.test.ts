@@ -67,6 +67,12 @@ print(requests.get(os.environ["U"] + "/requests", headers={"Authorization": "Bea
 const bearer = 'Authorization: Bearer $UPSTREAM_KEY';
 const PROGRAMS: readonly Program[] = [
   { name: 'curl', script: `curl -sS -H "${bearer}" $U/curl`, calls: 1, skip: absent('curl') },
+  {
+    name: 'addressed',
+    script: `curl -sS "$TALLY_PROXY_URL" -H "X-AS-Target-URL: $U/addressed" -H "X-AS-Session-Token: $TALLY_RUN_TOKEN" -H "X-AS-Inject-Bearer: UPSTREAM_KEY"`,
+    calls: 1,
+    skip: absent('curl'),
+  },
   { name: 'wget', script: `wget -q -O - --header="${bearer}" $U/wget`, calls: 1, skip: absent('wget') },
   {
     name: 'git',

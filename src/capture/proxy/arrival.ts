@@ -18,10 +18,20 @@ export type Arrival = { readonly kind: 'addressed' } | ({ readonly kind: 'forwar
 
 const ADDRESSED: Arrival = { kind: 'addressed' };
 const ABSOLUTE = /^(https?):\/\/([^/?#]*)/i;
+const OWN = /^http:\/\/(?:127\.0\.0\.1|localhost):(\d{1,5})(\/proxy|\/health)$/i;
 
-/** `around`: the CONNECT that this request came inside of. */
+/**
+ * `around`: the CONNECT that this request came inside of. A request for our own /proxy or /health that came by way of
+ * the proxy is one to us: curl and wget know no ports in NO_PROXY, so a run cannot except the broker alone. Its `url` is
+ * then what it would have been without the detour.
+ */
 export function arrivalOf(request: IncomingMessage, around: Forwarded | undefined): Arrival {
   if (around !== undefined) return { kind: 'forward', ...around };
+  const [, port, path] = OWN.exec(request.url ?? '') ?? [];
+  if (path !== undefined && Number(port) === request.socket.localPort) {
+    request.url = path.toLowerCase();
+    return ADDRESSED;
+  }
   const [, scheme, authority] = ABSOLUTE.exec(request.url ?? '') ?? [];
   if (scheme === undefined || authority === undefined) return ADDRESSED;
   return {
