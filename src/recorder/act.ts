@@ -13,6 +13,8 @@ import { showArguments } from '../core/governance/shown.ts';
 import { type GovernanceState, readFor } from '../core/governance/state.ts';
 import type { PolicyInForce } from '../core/policy/compiled.ts';
 import { decide } from '../core/policy/decide.ts';
+import type { Durability } from '../core/policy/durability.ts';
+import { durabilityOf } from '../core/policy/durability-of.ts';
 import { type MachineOwner, principalOf } from '../core/policy/principal.ts';
 import { runOf } from '../core/policy/subject.ts';
 import type { DecisionInputs, DecisionRequest } from '../core/policy/types.ts';
@@ -89,6 +91,12 @@ export function createAct(options: ActOptions): Actor {
     return decide(request, policy, inputsOf(request, ask, facts));
   }
 
+  /** A grant is good once: an entry that uses one up is never lost. */
+  function durabilityFor(decision: Decision, request: DecisionRequest, ask: Ask): Durability {
+    const asks = ask.mayGoOn === true && decision.outcome === 'allow' && decision.approval === undefined;
+    return asks ? durabilityOf(request, ask.identity, options.policy().compiled) : 'intent';
+  }
+
   /** In the turn of the decision that wants it, so that two calls do not ask twice. */
   function askFor(
     decision: Decision,
@@ -129,14 +137,20 @@ export function createAct(options: ActOptions): Actor {
         // From here to `sequence` nothing may wait.
         options.begin();
         const decision = decideNow(request, ask);
+        const durability = durabilityFor(decision, request, ask);
         const built = withDecision(
-          event(decision, request),
+          noting(event(decision, request), durability),
           decision,
           request,
           runOf(request, ask.identity),
           ask.payload?.data,
         );
         const sequenced = options.sequence(built, producer, payload, print);
+        if (durability !== 'intent') {
+          // Looked at by whoever goes on; nobody may.
+          sequenced.done.catch(() => undefined);
+          return { decision, receipt: sequenced.receipt, durability, durable: sequenced.done };
+        }
         const asked = askFor(decision, built, request, sequenced.receipt.id, ask, print);
         await sequenced.done;
         await asked?.done;
@@ -171,6 +185,11 @@ export function factsFrom({ facts_from, args }: Pick<Ask, 'facts_from' | 'args'>
 function withPrint(request: DecisionRequest, { key, args_hash }: ActionPrint): DecisionRequest {
   const { key: _key, args_hash: _hash, ...action } = request.action;
   return { ...request, action: { ...action, key, ...(args_hash === undefined ? {} : { args_hash }) } };
+}
+
+/** An entry that nobody waits for says so. */
+function noting(event: Event, durability: Durability): Event {
+  return durability === 'intent' ? event : { ...event, metadata: { ...event.metadata, durability } };
 }
 
 /** What the entry says was decided on is what was decided on, whoever built the event. */

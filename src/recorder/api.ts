@@ -5,6 +5,7 @@
  */
 import type { Assurance, Event, PayloadData, Surface } from '../core/entry.ts';
 import type { PolicyInForce } from '../core/policy/compiled.ts';
+import type { Durability } from '../core/policy/durability.ts';
 import type { Decision, DecisionRequest, GrantRead, Identity, Principal } from '../core/policy/types.ts';
 
 /** Who speaks: set by our own code, never taken from a client. */
@@ -62,6 +63,8 @@ export interface Ask {
   readonly shown?: unknown;
   /** Of the event that will be built, and its type: keys are made before the turn begins. */
   readonly payload?: { readonly type: string; readonly data: PayloadData };
+  /** Whoever asks can go on before the entry is durable, where the policy lets it. */
+  readonly mayGoOn?: true;
 }
 
 export type ApprovalState = GrantRead['status'];
@@ -70,6 +73,10 @@ export type ApprovalState = GrantRead['status'];
 export interface Acted {
   readonly decision: Decision;
   readonly receipt: Receipt;
+  /** Of one that asked with `mayGoOn`: the policy lets it, and the entry is not durable yet. Never rejects late. */
+  readonly durability?: Exclude<Durability, 'intent'>;
+  /** With `durability`: settles as `act` would have. */
+  readonly durable?: Promise<void>;
   /** With `approval_required`: where a person is asked. Absent when too many wait already. */
   readonly approval?: { readonly id: string; readonly expires_at: string };
 }
@@ -101,7 +108,8 @@ export interface Recorder extends Recording {
    * parent. Where an approval is wanted, the request for it follows in the same turn, unless one of the same caller for
    * the same action, arguments and policy waits already.
    *
-   * Durability and errors: as `record`; `BAD_EVENT` also for an event with an id or a payload of its own. Facts and
+   * Durability and errors: as `record`, but for a call that may go on before (`mayGoOn`): then `act` resolves when the
+   * entry has its place, and `durable` tells the rest. `BAD_EVENT` also for an event with an id or a payload of its own. Facts and
    * hashes cost one pass over the arguments, before the turn.
    */
   act(

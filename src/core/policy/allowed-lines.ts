@@ -43,6 +43,9 @@ function reached({ line, methods, paths }: AllowedLine, to: KnownTarget, where: 
   return readings !== undefined && paths.some((pattern) => pattern.matches(readings)) ? 'all' : 'path';
 }
 
+export const permits = (line: AllowedLine, to: KnownTarget, where: Where): boolean =>
+  reached(line, to, where) === 'all';
+
 export interface Where {
   readonly project: string | undefined;
   readonly environment: string | undefined;

@@ -34,6 +34,8 @@ export interface AllowedHost {
   readonly http?: boolean;
   /** This host may resolve to loopback, private or otherwise internal addresses. */
   readonly internal?: boolean;
+  /** What of a call has to be durable before it goes on (durability.ts). Absent: its intent. */
+  readonly durability?: 'reply' | 'async';
   /** File of PEM certificates that this host alone may be signed by besides the usual ones, as the policy names it. */
   readonly ca?: string;
 }

@@ -8,7 +8,7 @@ import { own } from './own.ts';
 import { type Effective, EVERYTHING } from './scopes.ts';
 import type { DecisionInputs, DecisionRequest } from './types.ts';
 
-function knownTarget(target: Target | undefined): KnownTarget | undefined {
+export function knownTarget(target: Target | undefined): KnownTarget | undefined {
   if (target === undefined) return undefined;
   const { host: text, scheme, port } = target;
   const result = typeof text === 'string' ? normalizeHost(text) : undefined;

@@ -206,6 +206,7 @@ export function allowHost(
   refuseNarrowed(compiled.allowlist, at, formatHostPort(named.host, port));
   const had = compiled.allowlist[at];
   const line: AllowedHost = {
+    ...had,
     host: named.host,
     ...(port === undefined ? {} : { port }),
     ...(had?.http === true || grant.http === true ? { http: true } : {}),

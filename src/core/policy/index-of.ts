@@ -34,6 +34,8 @@ export interface PolicyIndex {
   /** Hosts of the agents' contracts. */
   readonly agentHosts: ReadonlyMap<string, HostSet>;
   readonly rules: RuleIndex;
+  /** Whether a line lets calls go on before their intent is durable. */
+  readonly relaxed: boolean;
   /** Whether anything bounds how often somebody calls. */
   readonly rated: boolean;
 }
@@ -112,6 +114,7 @@ function build(policy: CompiledPolicy): PolicyIndex {
     credentials: indexCredentials(policy),
     ...indexAgents(policy),
     rules: indexRules(policy),
+    relaxed: policy.allowlist.some(({ durability }) => durability !== undefined),
     rated: isRated(policy),
   };
 }

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { AlertsFileSchema, alertKeysAt } from '../alert/file.ts';
 import { INJECTION_STYLES } from '../entry.ts';
 import { LIMITS } from '../limits.ts';
+import { DURABILITIES } from './durability.ts';
 import { bounds } from './schema-bounds.ts';
 import { HOST, host, method, name, names, outcome, places, recordOf, verdict } from './schema-parts.ts';
 import { who } from './schema-who.ts';
@@ -37,6 +38,12 @@ const allowlistLine = z
       .boolean()
       .optional()
       .describe('The host may resolve to loopback, private, link-local, CGNAT or unique local addresses.'),
+    durability: z
+      .enum(DURABILITIES)
+      .optional()
+      .describe(
+        'What waits for the disk: "intent" (usual), nothing leaves before the pre_exec is durable; "reply", the answer waits for both entries; "async", nothing waits.',
+      ),
     methods: z.array(method).min(1).max(LIMITS.allowlistParts).optional().describe('Absent: every method.'),
     paths: z
       .array(path)

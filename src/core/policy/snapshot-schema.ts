@@ -27,6 +27,7 @@ const allowedHost = z.strictObject({
   http: flag,
   internal: flag,
   ca: z.string().exactOptional(),
+  durability: z.enum(['reply', 'async']).exactOptional(),
   methods: texts,
   paths: texts,
   projects: texts,

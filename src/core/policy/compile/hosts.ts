@@ -1,5 +1,6 @@
 /** `allowlist` and `credentials`: where a call may go, and with what. */
-import type { AllowedHost, CredentialRule, TunnelHost } from '../compiled.ts';
+import type { AllowedHost, AllowedHost, CredentialRule, CredentialRule, TunnelHost } from '../compiled.ts';
+import { durabilityRank } from '../durability.ts';
 import { parseHostPattern } from '../host-pattern.ts';
 import { formatHostPort } from '../hosts.ts';
 import { pathText } from '../problems.ts';
@@ -42,6 +43,7 @@ function compileLine(line: string | FileLine, path: Path, complain: Complain): A
       http: file.http === true ? true : undefined,
       internal: file.internal === true ? true : undefined,
       ca: file.ca,
+      durability: file.durability === 'intent' ? undefined : file.durability,
       methods: distinct(
         file.methods?.map((method) => method.toUpperCase()),
         [...path, 'methods'],
@@ -78,7 +80,11 @@ function idle(line: AllowedHost, at: number, before: readonly Seen[], complain: 
       return;
     }
     const [whole, part] = isWhole(line) ? [line, earlier.line] : [earlier.line, line];
-    if (isWhole(whole) && FLAGS.every((flag) => part[flag] !== true || whole[flag] === true)) {
+    if (
+      isWhole(whole) &&
+      FLAGS.every((flag) => part[flag] !== true || whole[flag] === true) &&
+      durabilityRank(whole.durability) <= durabilityRank(part.durability)
+    ) {
       complain(['allowlist', at], {
         problem: `allowlist[${earlier.at}] and allowlist[${at}] are both for ${key}, and one of them allows all of it`,
         hint: 'remove the line that narrows nothing, or the one that narrows',
