@@ -130,6 +130,10 @@ async function lookUp(deps: CallDeps, target: TargetUrl): Promise<Resolved> {
   }
 }
 
+/** An upgrade has no answer that could be held. */
+const goesOn = ({ request }: Exchange): { readonly mayGoOn?: true } =>
+  request.headers.upgrade === undefined ? { mayGoOn: true } : {};
+
 /** What a call is made of, once its body is read. */
 interface Call {
   readonly exchange: Exchange;
@@ -176,7 +180,7 @@ async function attempt(
   const decideStart = performance.now();
   const resolving = resolveFor(deps, call.ask, target);
   const { addresses, unresolved } = resolving instanceof Promise ? await resolving : resolving;
-  const ask = addresses === undefined ? call.ask : { ...call.ask, addresses };
+  const ask = addresses === undefined ? call.ask : { ...call.ask, addresses, ...goesOn(exchange) };
   const auditStart = performance.now();
   const acted = await deps.act(ask, (decision) => preExec(facts, decision));
   if ('unrecorded' in acted) {
@@ -199,6 +203,8 @@ async function attempt(
       addresses: addresses ?? [],
       durations,
       flight,
+      durability: acted.durability ?? 'intent',
+      durable: acted.durable,
     };
     const failure =
       unresolved ??

@@ -2,12 +2,13 @@
  * An allowed call, from its durable pre_exec to its post_exec: fetch the credential, inject it, send, stream the
  * response back. Every way out goes through `settle`, which records the one post_exec.
  */
+import type { Dispatcher } from 'undici';
 import type { Outcome } from '../../core/entry.ts';
 import type { CredentialSource } from '../secrets/credentials.ts';
 import type { BodyBefore } from './before.ts';
 import { isJson, type Upload, uploadOf } from './body.ts';
 import { type Fetched, fetchCredentials, wipe } from './credentials.ts';
-import { type CallFacts, callMetadata, type Durations, postExec } from './events.ts';
+import { callMetadata, type Durations } from './events.ts';
 import {
   ABORTED,
   BROKEN,
@@ -16,15 +17,18 @@ import {
   isKilled,
   LOOP,
   placeholderInStream,
+  UNRECORDED,
   UPLOAD_SILENT,
 } from './failure.ts';
 import type { Flight } from './flight.ts';
+import { gated } from './gate.ts';
 import { watchFor } from './placeholder-watch.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import type { Journal } from './refuse.ts';
-import { createRelay, type RelayEnd } from './relay.ts';
-import { type Exchange, elapsed, isGone, lingerAfter, type Reply, sendReply } from './reply.ts';
+import { createRelay, type Relay, type RelayEnd } from './relay.ts';
+import { isGone, lingerAfter, type Reply } from './reply.ts';
 import type { Scrubber, Scrubbers } from './scrub.ts';
+import { answer, mayBeShown, type Settling, settle } from './settle.ts';
 import { type TargetUrl, withoutQuery } from './target.ts';
 import type { Lane, Peer, Upstreams } from './upstream.ts';
 import type { WireRequest } from './wire.ts';
@@ -40,49 +44,15 @@ export interface CarryDeps extends Journal {
   readonly onBug: (error: unknown) => void;
 }
 
-export interface AllowedCall {
-  readonly exchange: Exchange;
-  readonly facts: CallFacts;
+export interface AllowedCall extends Settling {
   readonly target: TargetUrl;
   readonly before: BodyBefore;
-  /** The durable pre_exec. */
-  readonly preId: string;
   /** Checked. */
   readonly addresses: readonly string[];
   readonly durations: Durations;
   readonly flight: Flight;
-}
-
-/** A recorder that is dead or closed says so within this many microtasks; a live one has sequenced the entry at once. */
-const ENQUEUE_TICKS = 6;
-
-/** Of one post_exec. */
-interface Settled {
-  lost: boolean;
-}
-
-async function isEnqueued(post: Settled): Promise<boolean> {
-  for (let i = 0; i < ENQUEUE_TICKS && !post.lost; i++) await Promise.resolve();
-  return !post.lost;
-}
-
-function settle(
-  deps: CarryDeps,
-  { exchange, facts, preId }: AllowedCall,
-  outcome: Outcome,
-  metadata: Record<string, unknown>,
-): Settled {
-  const { response } = exchange;
-  const post: Settled = { lost: false };
-  outcome.duration_ms = elapsed(exchange);
-  // Not awaited: `close` does.
-  void deps.record(postExec(preId, outcome, metadata, facts), (reply) => {
-    post.lost = true;
-    // What is not on record must not look finished.
-    if (!response.headersSent) sendReply(exchange, reply, preId);
-    else if (!response.writableFinished) response.destroy();
-  });
-  return post;
+  /** Of the pre_exec, where the call may go on before. */
+  readonly durable: Promise<void> | undefined;
 }
 
 /** 502 whatever went wrong on the way to the upstream; 500 is ours alone, and 403 the operator's word. */
@@ -105,8 +75,8 @@ export function failBefore(deps: CarryDeps, call: AllowedCall, failure: Failure)
     error: failure.text,
     ...(isGone(exchange) ? {} : { status_code: replyStatus(failure) }),
   };
-  settle(deps, call, outcome, callMetadata(call.facts, call.durations, undefined, undefined));
-  sendReply(exchange, failureReply(failure, target.host), call.preId);
+  const post = settle(deps, call, outcome, callMetadata(call.facts, call.durations, undefined, undefined));
+  answer(call, post, failureReply(failure, target.host));
 }
 
 export function carry(deps: CarryDeps, call: AllowedCall): void {
@@ -250,10 +220,10 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
         lane?.destroy();
         upload?.stream.destroy();
         if (end.headSent) response.destroy();
-        else sendReply(exchange, failureReply(end.failure, target.host), call.preId);
+        else answer(call, post, failureReply(end.failure, target.host));
         return false;
       }
-      if (!(await isEnqueued(post))) {
+      if (!(await mayBeShown(call, post))) {
         lane?.destroy();
         upload?.stream.destroy();
         return false;
@@ -283,10 +253,16 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
         headers: [...wire.headers, ...framed],
         body: upload?.stream ?? wire.body ?? null,
       },
-      relay.handler,
+      heldBack(call, relay),
     );
   } catch (error) {
     deps.onBug(error);
     relay.fail(BROKEN);
   }
+}
+
+/** `reply`: nothing of the answer is shown before the pre_exec is durable. */
+function heldBack({ durability, durable }: AllowedCall, relay: Relay): Dispatcher.DispatchHandler {
+  if (durability !== 'reply' || durable === undefined) return relay.handler;
+  return gated(relay.handler, durable, () => relay.fail(UNRECORDED));
 }

@@ -57,6 +57,12 @@ export const STALLED: Failure = {
   kind: 'client_stalled',
   text: 'the caller took nothing of its response',
 };
+/** Of a call that went on before its pre_exec was durable. */
+export const UNRECORDED: Failure = {
+  status: 'error',
+  kind: 'audit_unavailable',
+  text: 'the audit log cannot be written, so the answer is not shown',
+};
 export const BROKEN: Failure = { status: 'error', kind: 'internal_error', text: 'the broker failed' };
 
 const CODE = /^[A-Z][A-Z0-9_]{1,60}$/;

@@ -67,6 +67,10 @@ export function createJournal(
       try {
         const acted = await recorder.act(ask, event, PROXY);
         failing = false;
+        acted.durable?.catch(() => {
+          failing = true;
+          lost++;
+        });
         return acted;
       } catch (error) {
         lost++;

@@ -1,5 +1,5 @@
 /** `allowlist` and `credentials`: where a call may go, and with what. */
-import type { AllowedHost, AllowedHost, CredentialRule, CredentialRule, TunnelHost } from '../compiled.ts';
+import type { AllowedHost, CredentialRule, TunnelHost } from '../compiled.ts';
 import { durabilityRank } from '../durability.ts';
 import { parseHostPattern } from '../host-pattern.ts';
 import { formatHostPort } from '../hosts.ts';
