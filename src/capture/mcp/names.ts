@@ -14,7 +14,7 @@ export const methodName = toolName;
 export function bounded(name: string): string {
   const text = name.toWellFormed();
   if (text.length <= LIMITS.idChars) return text;
-  return `${text.slice(0, LIMITS.idChars - 66).toWellFormed()}…${sha256Hex(text)}`.slice(0, LIMITS.idChars);
+  return `${text.slice(0, LIMITS.idChars - 65).toWellFormed()}…${sha256Hex(text)}`;
 }
 
 /** Programs that only start others, with their words before the name of what they start. */
