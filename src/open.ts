@@ -12,7 +12,7 @@ import type { SessionOptions } from './open/options.ts';
 import type { Reload } from './open/policy-file.ts';
 import { readyVault } from './open/vault.ts';
 import type { Writer } from './open/writer.ts';
-import type { Ask, BrokerCounts, Op, OpParams, OpResults } from './recorder/ops.ts';
+import type { Ask, BrokerCounts, HooksServed, Op, OpParams, OpResults } from './recorder/ops.ts';
 import type { LocalRecorder } from './recorder/recorder.ts';
 import type { Handle } from './recorder/service.ts';
 import { tryLock } from './store/file/lock.ts';
@@ -31,6 +31,8 @@ export interface Session {
   setBrokerCounts(read: (() => BrokerCounts) | undefined): void;
   /** What it answers as the place where the log is followed live. Only in the writer's own process. */
   setTailUrl(url: string | undefined): void;
+  /** What it answers of the hooks that it serves. Only in the writer's own process. */
+  setHooks(read: (() => HooksServed) | undefined): void;
   /** Reads the policy file again; throws POLICY_INVALID and leaves the one in force. True when it changed. */
   reloadPolicy(): Promise<boolean>;
   close(reason?: string): Promise<void>;
@@ -99,6 +101,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     setProxyUrl: (url, of) => link.writer?.setProxyUrl(url, of),
     setBrokerCounts: (read) => link.writer?.setBrokerCounts(read),
     setTailUrl: (url) => link.writer?.setTailUrl(url),
+    setHooks: (read) => link.writer?.setHooks(read),
     async reloadPolicy() {
       const { writer } = link;
       if (writer === undefined) return false;

@@ -4,7 +4,7 @@ import type { AnchorRunner } from '../anchor/runner.ts';
 import type { Vault } from '../capture/secrets/vault.ts';
 import { isTallyError, TallyError } from '../core/error.ts';
 import { currentEpoch, logName, operatorGate } from '../home.ts';
-import type { BrokerAddress, BrokerCounts, TailAddress } from '../recorder/ops.ts';
+import type { BrokerAddress, BrokerCounts, HooksServed, TailAddress } from '../recorder/ops.ts';
 import type { LocalRecorder } from '../recorder/recorder.ts';
 import { createService, type Handle } from '../recorder/service.ts';
 import { createTurns, type InTurn } from '../recorder/turns.ts';
@@ -23,6 +23,7 @@ export interface Writer {
   setProxyUrl(url: string | undefined, of?: 'run'): void;
   setBrokerCounts(read: (() => BrokerCounts) | undefined): void;
   setTailUrl(url: string | undefined): void;
+  setHooks(read: (() => HooksServed) | undefined): void;
   close(reason: string): Promise<void>;
 }
 
@@ -56,6 +57,7 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
     let broker: BrokerAddress = {};
     let counts: (() => BrokerCounts) | undefined;
     let tail: TailAddress = {};
+    let hooks: (() => HooksServed) | undefined;
     const policyTurn = createTurns();
     // Each is loaded only where it is wanted: together they are more than all the rest, and somebody waits for a secret.
     if (options.anchors !== undefined) {
@@ -84,7 +86,12 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
       random,
       version: VERSION,
       pid: process.pid,
-      broker: () => ({ ...broker, ...(counts === undefined ? {} : { proxy_counts: counts() }), ...tail }),
+      broker: () => ({
+        ...broker,
+        ...(counts === undefined ? {} : { proxy_counts: counts() }),
+        ...tail,
+        ...(hooks === undefined ? {} : { hooks: hooks() }),
+      }),
       writePolicy: (text) => writePolicy(paths, text),
       operator: operatorGate(paths),
       policyTurn,
@@ -120,6 +127,9 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
       },
       setTailUrl: (url) => {
         tail = url === undefined ? {} : { tail_url: url };
+      },
+      setHooks: (read) => {
+        hooks = read;
       },
       async close(reason) {
         try {

@@ -265,6 +265,17 @@ export type ImportedRow = { readonly index: number; readonly known?: true } | { 
 /** Where the log is followed live, while that is served. */
 export interface TailAddress {
   readonly tail_url?: string;
+  /** Absent while no hooks are served. */
+  readonly hooks?: HooksServed;
+}
+
+/** Hooks of coding agents, as far as this writer saw them since its start. */
+export interface HooksServed {
+  readonly url: string;
+  readonly sessions: number;
+  readonly open_calls: number;
+  /** Of the newest post. */
+  readonly last?: string;
 }
 
 export interface OpResults

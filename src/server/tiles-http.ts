@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type LinkOptions, linkResource } from './api/link.ts';
 import { apiResource } from './api/resource.ts';
 import { type ApiOptions, apiRoutes } from './api/routes.ts';
+import { HOOKS_PATH, type HookEndpoint, hooksResource } from './hooks.ts';
 import { type HttpOptions, type Resource, serveHttp } from './http.ts';
 import { type LiveLog, liveResource, TAIL_PATH } from './live/resource.ts';
 import { createTileHandler, type TileHandler, type TileOptions, tilesPrefix } from './tiles.ts';
@@ -14,6 +15,8 @@ export interface TileServer {
   readonly tail?: string;
   /** Where decisions are asked for, likewise. */
   readonly api?: string;
+  /** Where hooks of Claude Code post, likewise. */
+  readonly hooks?: string;
   close(): Promise<void>;
 }
 
@@ -26,14 +29,17 @@ export async function serveTiles(
       readonly api?: ApiOptions;
       /** Approvals by links. */
       readonly links?: LinkOptions;
+      /** Hooks of coding agents. */
+      readonly hooks?: HookEndpoint;
     },
 ): Promise<TileServer> {
-  const { live, api, links } = options;
+  const { live, api, links, hooks } = options;
   const server = await serveHttp({
     ...options,
     resources: (hosts) => [
       ...(live === undefined ? [] : [liveResource(live, hosts, options.onError)]),
       ...(links === undefined ? [] : [linkResource(links, hosts, options.onError)]),
+      ...(hooks === undefined ? [] : [hooksResource(hooks, hosts, options.onError)]),
       ...(api === undefined
         ? []
         : [apiResource({ routes: apiRoutes(api), hosts, onError: options.onError })]),
@@ -44,6 +50,7 @@ export async function serveTiles(
     url: `${server.origin}${tilesPrefix(options.name)}`,
     ...(live === undefined ? {} : { tail: `${server.origin}${TAIL_PATH}` }),
     ...(api === undefined ? {} : { api: `${server.origin}/v1` }),
+    ...(hooks === undefined ? {} : { hooks: `${server.origin}${HOOKS_PATH}` }),
     close: server.close,
   };
 }

@@ -12,13 +12,15 @@ interface Announcement {
   readonly tail: string | undefined;
   /** Where decisions are asked for. */
   readonly api: string | undefined;
+  /** Where hooks of Claude Code post. */
+  readonly hooks: string | undefined;
   readonly json: boolean;
 }
 
 /** Printed when calls can be made: whoever waits for this line need not try. */
 export async function announce(
   context: Context,
-  { session, url, tiles, tail, api, json }: Announcement,
+  { session, url, tiles, tail, api, hooks, json }: Announcement,
 ): Promise<void> {
   const { stdout, paths, version } = context;
   const status = await session.ask('status', {});
@@ -29,6 +31,7 @@ export async function announce(
       ...(tiles === undefined ? {} : { tiles_url: tiles }),
       ...(tail === undefined ? {} : { tail_url: tail }),
       ...(api === undefined ? {} : { api_url: api }),
+      ...(hooks === undefined ? {} : { hooks_url: hooks }),
       pid: status.pid,
       version,
       log: directory,

@@ -4,6 +4,7 @@ import { operatorGate } from '../../../home.ts';
 import { openLinkSigner } from '../../../open/approval-links.ts';
 import { loadConfig } from '../../../open/config.ts';
 import type { Session } from '../../../open.ts';
+import type { HookEndpoint } from '../../../server/hooks.ts';
 import { serveTiles, type TileServer } from '../../../server/tiles-http.ts';
 import { fileSlices } from '../../../store/file/slices.ts';
 import type { Context } from '../../context.ts';
@@ -12,7 +13,7 @@ import { portOwner } from '../../port-owner.ts';
 const DEFAULT_PORT = 7700;
 
 /** TALLY_UI_PORT, or 7700. 0: any free port. */
-function choosePort({ env }: Context): number {
+export function choosePort({ env }: Pick<Context, 'env'>): number {
   const text = env.TALLY_UI_PORT;
   if (text === undefined || text === '') return DEFAULT_PORT;
   const port = Number(text);
@@ -27,6 +28,7 @@ export async function openTiles(
   context: Context,
   wanted: boolean,
   { recorder, handle }: Pick<Session, 'recorder' | 'handle'>,
+  hooks?: HookEndpoint,
 ): Promise<TileServer | undefined> {
   if (!wanted || loadConfig(context.paths.configFile).tiles === false) return undefined;
   const port = choosePort(context);
@@ -38,6 +40,7 @@ export async function openTiles(
       name,
       reader,
       port,
+      ...(hooks === undefined ? {} : { hooks }),
       ...(recorder === undefined
         ? {}
         : {

@@ -11,6 +11,7 @@ import { portOwner } from '../../port-owner.ts';
 import { firstStartNote, setUp } from '../../setup.ts';
 import { alertsOf } from './alerts.ts';
 import { announce } from './announce.ts';
+import { openHooksHere } from './hooks.ts';
 import { openNotices } from './notices.ts';
 import { refuseSecond } from './second.ts';
 import { openTiles } from './tiles.ts';
@@ -43,19 +44,22 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
   if (first && !context.stderr.isTTY) firstStartNote(context);
   let broker: OwnBroker | undefined;
   let tiles: TileServer | undefined;
+  const hooks = await openHooksHere(context, session);
   let why = 'the end of `tally up`';
   try {
     tellRecovered(context, session);
     broker = options.broker ? await listen(context, session, port) : undefined;
     session.setProxyUrl(broker?.url);
-    tiles = await openTiles(context, options.tiles, session);
+    tiles = await openTiles(context, options.tiles, session, hooks?.endpoint);
     session.setTailUrl(tiles?.tail);
+    hooks?.served(tiles?.hooks);
     await announce(context, {
       session,
       url: broker?.url,
       tiles: tiles?.url,
       tail: tiles?.tail,
       api: tiles?.api,
+      hooks: tiles?.hooks,
       json: options.json === true,
     });
     const policy = options.watch ? watchPolicy(context, session) : undefined;
@@ -70,6 +74,7 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
       policy?.close();
       told.close();
       await notices?.close();
+      await hooks?.close();
       await index.close();
     }
   } finally {
