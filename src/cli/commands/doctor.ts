@@ -13,6 +13,7 @@ import { askRunning } from '../running.ts';
 import { anchorRequest, evidenceOf } from '../verify-anchors.ts';
 import { checkAlerts } from './doctor/alerts.ts';
 import { checkAnchors } from './doctor/anchors.ts';
+import { checkAuthority } from './doctor/authority.ts';
 import { checkBroker } from './doctor/broker.ts';
 import type { Check } from './doctor/check.ts';
 import { fail, skip } from './doctor/check.ts';
@@ -21,6 +22,7 @@ import { checkIndex } from './doctor/index.ts';
 import { checkMasterKey, checkOperator, checkSigningKey, checkVault } from './doctor/keys.ts';
 import { checkKill } from './doctor/kill.ts';
 import { type AnchoredHeads, checkHead, checkRecovery } from './doctor/log.ts';
+import { checkPort } from './doctor/port.ts';
 import { checkKeyHistory, checkRetiredKeys } from './doctor/rotation.ts';
 import { checkConfig, checkPolicy } from './doctor/settings.ts';
 import { checkClock, checkDisk, checkFlush, checkNode } from './doctor/system.ts';
@@ -62,7 +64,7 @@ async function examine(context: Context): Promise<readonly Check[]> {
       error.code === 'LOG_MISSING'
         ? skip('log', 'there is none yet (tally init)')
         : fail('log', error.message, error.hint ?? 'restore it from a backup');
-    return [...machine, log, await checkPolicy(context, running), ...(await checkBroker(running))];
+    return [...machine, log, await checkPolicy(context, running), ...(await broker(context, running))];
   }
   // Before the checkpoint: what an anchor was shown meanwhile would look like a rollback.
   const anchored = await anchoredHeads(context, opened, info.origin);
@@ -90,7 +92,20 @@ async function examine(context: Context): Promise<readonly Check[]> {
     await checkPolicy(context, running),
     await checkKill(context, running),
     checkRetention(await retentionStatus(context, running), running !== undefined),
+    ...(await broker(context, running)),
+  ];
+}
+
+async function broker(
+  context: Context,
+  running: Parameters<typeof checkBroker>[0],
+): Promise<readonly Check[]> {
+  const { checkCall } = await import('./doctor/call.ts');
+  return [
     ...(await checkBroker(running)),
+    ...(running?.proxy_url === undefined ? [await checkPort(context)] : []),
+    checkAuthority(context.paths, context.now()),
+    await checkCall(context),
   ];
 }
 
