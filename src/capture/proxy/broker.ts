@@ -69,6 +69,7 @@ export type BrokerLimits = {
     | 'heldCalls'
     | 'tunnels'
     | 'tunnelIdleMs'
+    | 'tunnelHalfOpenMs'
     | 'tlsHandshakeMs'
     | 'brokerDrainMs']: number;
 };
@@ -178,6 +179,7 @@ export function createBroker(options: BrokerOptions): Broker {
     connectMs: limits.connectMs,
     handshakeMs: limits.tlsHandshakeMs,
     tunnelIdleMs: limits.tunnelIdleMs,
+    tunnelHalfOpenMs: limits.tunnelHalfOpenMs,
     whileServing(hurry) {
       hurries.add(hurry);
       return () => hurries.delete(hurry);
@@ -187,6 +189,8 @@ export function createBroker(options: BrokerOptions): Broker {
       const connection = { around, used: false };
       inside.set(inner, connection);
       server.emit('connection', inner);
+      // What had come already was put back, and waits.
+      if (inner.isPaused()) inner.resume();
       return () => connection.used;
     },
   };

@@ -28,6 +28,7 @@ export interface ConnectDeps extends Journal, Place {
   readonly connectMs: number;
   readonly handshakeMs: number;
   readonly tunnelIdleMs: number;
+  readonly tunnelHalfOpenMs: number;
   readonly whileOpen: (abort: () => void) => () => void;
   /** Calls `hurry` when the broker begins to close. */
   readonly whileServing: (hurry: () => void) => () => void;

@@ -78,13 +78,16 @@ export function dial(
   });
 }
 
+export interface TunnelOptions {
+  readonly host: string;
+  readonly idleMs: number;
+  /** Once one side has ended. */
+  readonly halfOpenMs: number;
+  readonly onEnd: (end: TunnelEnd) => void;
+}
+
 /** Both are connected and nothing has been read of them but `head`. `onEnd` is called once. */
-export function tunnel(
-  client: Socket,
-  upstream: Socket,
-  head: Buffer,
-  options: { readonly host: string; readonly idleMs: number; readonly onEnd: (end: TunnelEnd) => void },
-): Tunnel {
+export function tunnel(client: Socket, upstream: Socket, head: Buffer, options: TunnelOptions): Tunnel {
   const written = client.bytesWritten;
   let over = false;
 
@@ -109,6 +112,7 @@ export function tunnel(
   const ended = (by: TunnelEnd['by']) => (): void => {
     first ??= by;
     if (--open === 0) finish(first, undefined);
+    else upstream.setTimeout(Math.min(options.idleMs, options.halfOpenMs));
   };
   client.once('end', ended('client'));
   upstream.once('end', ended('upstream'));
@@ -117,7 +121,7 @@ export function tunnel(
   client.on('error', () => finish('client', undefined));
   upstream.on('error', (error) => finish('upstream', upstreamFailure(error, options.host)));
   // Every byte of both directions passes this one.
-  upstream.setTimeout(options.idleMs, () => finish('broker', IDLE));
+  upstream.setTimeout(options.idleMs, () => finish(first ?? 'broker', open === 2 ? IDLE : undefined));
 
   if (head.length > 0) upstream.write(head);
   client.pipe(upstream);

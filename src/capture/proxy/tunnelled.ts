@@ -255,6 +255,7 @@ function stand(open: Open, upstream: Socket, connectMs: number, release: () => v
   const standing = tunnel(socket, upstream, head, {
     host: to.host,
     idleMs: deps.tunnelIdleMs,
+    halfOpenMs: deps.tunnelHalfOpenMs,
     onEnd(end) {
       leave();
       stay();

@@ -85,6 +85,8 @@ export const BROKER_LIMITS = {
   tunnels: 1_024,
   /** Silence in both directions of a tunnel; programs that keep one open send something more often. */
   tunnelIdleMs: 15 * 60_000,
+  /** The same once one side has ended: most programs that end are gone, and a few still read. */
+  tunnelHalfOpenMs: 60_000,
   /** The same once the broker closes: who still says something is let finish, for as long as calls are. */
   tunnelDrainMs: 250,
   /** From the answer to a CONNECT to the end of the TLS handshake inside. */
