@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { examples } from '../help.ts';
+import { uninstallMcpCommand } from './install/mcp-command.ts';
 import { uninstallShim } from './install/shim.ts';
 
 export function build(context: Context): Command {
@@ -11,5 +12,8 @@ export function build(context: Context): Command {
     .option('--json', 'one JSON document')
     .action((directory: string, options: { json?: boolean }) => uninstallShim(context, directory, options));
   examples(command, [['tally uninstall agentsecrets-shim ~/.local/bin', 'as it was installed']]);
-  return new Command('uninstall').description('Takes back what `tally install` did.').addCommand(command);
+  return new Command('uninstall')
+    .description('Takes back what `tally install` did.')
+    .addCommand(uninstallMcpCommand(context))
+    .addCommand(command);
 }
