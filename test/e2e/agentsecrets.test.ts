@@ -15,12 +15,12 @@ import { readyHome } from '../cli/home.ts';
 const PYTHON = process.env.AGENTSECRETS_PYTHON ?? 'python3';
 const JS = process.env.AGENTSECRETS_JS;
 
-function pythonMissing(): string | false {
+function hasPython(): boolean {
   try {
     execFileSync(PYTHON, ['-c', 'import agentsecrets, requests, httpx'], { stdio: 'ignore' });
-    return false;
+    return true;
   } catch {
-    return 'AGENTSECRETS_PYTHON names no Python that has the package agentsecrets';
+    return false;
   }
 }
 
@@ -81,7 +81,7 @@ print(json.dumps(out))
 `;
 
 test('the Python SDK calls, fails, spawns, lists and intercepts as it does with its own proxy', {
-  skip: pythonMissing(),
+  skip: !hasPython() && 'AGENTSECRETS_PYTHON names no Python that has the package agentsecrets',
 }, async (t) => {
   const { run, home } = await scene(t);
   const masked = 'Bearer [REDACTED:KEY]';
