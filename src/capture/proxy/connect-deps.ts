@@ -6,6 +6,7 @@ import type { Ask, Recorder } from '../../recorder/api.ts';
 import type { Leaves } from '../ca/leaves.ts';
 import type { Forwarded } from './arrival.ts';
 import type { ActedOn } from './call.ts';
+import type { Callers } from './caller.ts';
 import type { Connection, Place } from './connect-events.ts';
 import type { Flights } from './flight.ts';
 import type { Holds } from './hold.ts';
@@ -15,9 +16,10 @@ import type { AddressBook } from './resolve.ts';
 export interface ConnectDeps extends Journal, Place {
   readonly recorder: Pick<
     Recorder,
-    'identify' | 'decide' | 'tenant' | 'policy' | 'principal' | 'waitForApproval'
+    'identify' | 'decide' | 'tenant' | 'policy' | 'principal' | 'runPid' | 'waitForApproval'
   >;
   readonly act: (ask: Ask, event: (decision: Decision) => Event) => Promise<ActedOn>;
+  readonly callers: Pick<Callers, 'of'> | undefined;
   readonly book: AddressBook;
   readonly flights: Flights;
   /** Callers that wait for a person, and tunnels that stand. */

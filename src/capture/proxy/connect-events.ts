@@ -5,6 +5,8 @@ import { actorFor, actorQuality, type CalledBy } from '../../core/policy/princip
 import type { DecisionRequest, Identity } from '../../core/policy/types.ts';
 import type { Ask, Recorder } from '../../recorder/api.ts';
 import type { Authority } from './authority.ts';
+import type { Caller } from './caller.ts';
+import { withProcess } from './events.ts';
 
 /** Who connects, and where to. */
 export interface Connection {
@@ -13,6 +15,9 @@ export interface Connection {
   readonly identity: Identity;
   readonly actor: CalledBy;
   readonly quality: NonNullable<Event['quality']>;
+  /** The process behind the connection, once it is known, and the one that started the run. */
+  readonly caller?: Caller;
+  readonly runPid?: number | undefined;
   readonly tenant: string;
   readonly project: string | undefined;
   readonly environment: string | undefined;
@@ -24,10 +29,11 @@ export interface Place {
 }
 
 export function connectionOf(
-  recorder: Pick<Recorder, 'identify' | 'principal' | 'policy' | 'tenant'>,
+  recorder: Pick<Recorder, 'identify' | 'principal' | 'policy' | 'runPid' | 'tenant'>,
   place: Place,
   to: Authority | undefined,
   identity: Identity,
+  caller: Caller | undefined,
 ): Connection {
   const principal = recorder.principal(identity);
   return {
@@ -35,6 +41,8 @@ export function connectionOf(
     identity,
     actor: actorFor(recorder.policy().compiled, identity, principal),
     quality: actorQuality(identity, principal),
+    ...(caller === undefined ? {} : { caller }),
+    ...(identity.run_id === undefined ? {} : { runPid: recorder.runPid(identity.run_id) }),
     tenant: recorder.tenant,
     project: identity.project_id ?? place.project,
     environment: identity.environment ?? place.environment,
@@ -62,6 +70,7 @@ function about(
     actor,
     ...(identity.run_id === undefined ? {} : { run_id: identity.run_id }),
     ...(Object.keys(quality).length === 0 ? {} : { quality }),
+    ...withProcess(connection),
   };
 }
 

@@ -87,7 +87,14 @@ export async function handleConnect(
   const to = 'problem' in authority ? undefined : authority;
   const claims = authorization === undefined ? {} : proxyClaims(authorization);
   const identity = recorder.identify(claims ?? { run_token: '' });
-  const asked: Asked = { socket, head, started, connection: connectionOf(recorder, deps, to, identity) };
+  // Of the calls inside too: it is looked for while the TLS begins.
+  const caller = deps.callers?.of(socket);
+  const asked: Asked = {
+    socket,
+    head,
+    started,
+    connection: connectionOf(recorder, deps, to, identity, caller),
+  };
   if (authorization !== undefined && (claims === undefined || identity.failure !== undefined))
     return refuse(deps, asked, badToken(identity.failure ?? 'token_invalid'), CHALLENGE);
   if (to === undefined)

@@ -64,7 +64,12 @@ function who(facts: CallFacts): Pick<Event, 'actor' | 'run_id' | 'quality' | 'tr
 }
 
 /** The actor, if its process is known by now: the system inferred it from who holds the other end of the connection. */
-export function withProcess({ actor, quality, caller, runPid }: CallFacts): Pick<Event, 'actor' | 'quality'> {
+export function withProcess({
+  actor,
+  quality,
+  caller,
+  runPid,
+}: Pick<CallFacts, 'actor' | 'quality' | 'caller' | 'runPid'>): Pick<Event, 'actor' | 'quality'> {
   const os = caller?.(runPid);
   if (os === undefined) return {};
   return { actor: { ...actor, os: { ...os } }, quality: { ...quality, 'actor.os': 'inferred' } };
@@ -127,7 +132,7 @@ export function postExec(
   preId: string,
   outcome: Outcome,
   metadata: Record<string, unknown>,
-  facts?: CallFacts,
+  facts?: Parameters<typeof withProcess>[0],
 ): Event {
   return {
     type: 'http.call',

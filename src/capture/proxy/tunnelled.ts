@@ -171,7 +171,7 @@ async function attempt(
   const pending = decision.outcome === 'approval_required';
   const outcome = pending ? { ...PENDING } : stopOutcome(reply);
   outcome.duration_ms = elapsedMs(started);
-  const post = await deps.record(postExec(receipt.id, outcome, metadataOf(timing)));
+  const post = await deps.record(postExec(receipt.id, outcome, metadataOf(timing), asked.connection));
   const answer = (): boolean => {
     rawReply(socket, reply, headersOf(reply), receipt.id);
     return false;
@@ -204,7 +204,7 @@ function failed({ deps, asked, to, timing, flight, preId }: Open, failure: Failu
   const outcome = failureOutcome(failure, started);
   if (!socket.destroyed) outcome.status_code = status;
   // Not awaited: `close` does.
-  void deps.record(postExec(preId, outcome, metadataOf(timing)));
+  void deps.record(postExec(preId, outcome, metadataOf(timing), asked.connection));
   const { kind, text } = failure;
   rawReply(socket, { status, body: { error: text, reason: kind, domain: to.host } }, [], preId);
 }
@@ -262,7 +262,7 @@ function stand(open: Open, upstream: Socket, connectMs: number, release: () => v
       flight.land();
       release();
       const metadata = metadataOf(timing, { address, ended_by: end.by }, connectMs);
-      void deps.record(postExec(preId, tunnelOutcome(end, started), metadata));
+      void deps.record(postExec(preId, tunnelOutcome(end, started), metadata, asked.connection));
     },
   });
   const leave = deps.whileOpen(() => standing.fail(CLOSING));
