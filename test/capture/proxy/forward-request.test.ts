@@ -61,7 +61,7 @@ test('a request for the broker itself is refused, under every name', async (t) =
     ['127.0.0.2', 403],
     ['me.example', 403],
   ] as const) {
-    const answer = await via(s, token, `http://${host}:${s.port}/health`);
+    const answer = await via(s, token, `http://${host}:${s.port}/x`);
     assert.equal(answer.status, status, answer.text);
     assert.equal(answer.json().reason, 'broker_loop');
   }
