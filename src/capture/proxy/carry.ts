@@ -24,23 +24,22 @@ import type { Flight } from './flight.ts';
 import { gated } from './gate.ts';
 import { watchFor } from './placeholder-watch.ts';
 import { type Prepared, prepare } from './prepare.ts';
-import type { Journal } from './refuse.ts';
 import { createRelay, type Relay, type RelayEnd } from './relay.ts';
 import { isGone, lingerAfter, type Reply } from './reply.ts';
 import type { Scrubber, Scrubbers } from './scrub.ts';
 import { answer, mayBeShown, type Settling, settle } from './settle.ts';
 import { type TargetUrl, withoutQuery } from './target.ts';
+import { upgrading, withoutExtensions } from './upgrade.ts';
 import type { Lane, Peer, Upstreams } from './upstream.ts';
+import { type StandingDeps, standAsWebSocket } from './websocket.ts';
 import type { WireRequest } from './wire.ts';
 
-export interface CarryDeps extends Journal {
+export interface CarryDeps extends StandingDeps {
   readonly vault: Pick<CredentialSource, 'get' | 'placeOf' | 'refused' | 'servedBy'>;
   readonly upstreams: Upstreams;
   readonly scrubbers: Scrubbers;
   readonly requestBodyIdleMs: number;
   readonly clientStallMs: number;
-  /** Calls `abort` when the broker closes. Returns the way to leave the list. */
-  readonly whileOpen: (abort: () => void) => () => void;
   readonly onBug: (error: unknown) => void;
 }
 
@@ -210,7 +209,7 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
       durations.upstream = (performance.now() - sent) * 1000;
       const metadata = {
         ...callMetadata(facts, durations, peer, redirectOf(end, target)),
-        ...(inStream === undefined ? {} : { placeholders_left: [inStream] }),
+        ...(inStream === undefined || !isJson(facts.control) ? {} : { placeholders_left: [inStream] }),
         ...servedFrom(deps, call),
       };
       // It may have been replaced where it is kept; the next call then asks there.
@@ -244,16 +243,38 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
   if (call.flight.failure() !== undefined) return;
   const length = facts.control.contentLength;
   const framed = upload !== undefined && length !== undefined ? ['content-length', String(length)] : [];
+  const headers = [...wire.headers, ...framed];
   try {
     lane = deps.upstreams.take(target.origin, call.addresses);
     lane.dispatch(
       {
         path: wire.path,
         method,
-        headers: [...wire.headers, ...framed],
+        headers: exchange.upgrade === undefined ? headers : withoutExtensions(headers, scrubber),
         body: upload?.stream ?? wire.body ?? null,
+        ...(exchange.upgrade === undefined ? {} : { upgrade: 'websocket' }),
       },
-      heldBack(call, relay),
+      exchange.upgrade === undefined
+        ? heldBack(call, relay)
+        : upgrading(relay, {
+            request,
+            scrubber,
+            take: deps.tunnels.take,
+            onUpgraded(upstream, pairs, release) {
+              leave();
+              response.off('close', onClose);
+              durations.upstream = (performance.now() - sent) * 1000;
+              // It has no connection any more.
+              setImmediate(() => lane?.destroy());
+              const metadata = {
+                ...callMetadata(facts, durations, peer, undefined),
+                ...servedFrom(deps, call),
+              };
+              const { flight } = call;
+              const { host } = target;
+              standAsWebSocket(deps, call, { upstream, pairs, scrubber, flight, host, metadata, release });
+            },
+          }),
     );
   } catch (error) {
     deps.onBug(error);

@@ -37,7 +37,7 @@ export const LOOP: Failure = {
 export const placeholderInStream = (ref: string): Failure => ({
   status: 'error',
   kind: 'args_unavailable',
-  text: `the placeholder of ${JSON.stringify(ref)} stands in a body that is streamed, where nothing can be put into it; the call was ended. JSON and form bodies of at most 1 MiB are read whole`,
+  text: `the placeholder of ${JSON.stringify(ref)} stands in a body that is streamed, where nothing can be put into it; the call was ended. Bodies that are read whole say that they are JSON or a form (content-type), and have at most 1 MiB`,
 });
 const KILLED = 'killed';
 /** A kill switch was thrown while the call was under way. */

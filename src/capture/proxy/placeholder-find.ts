@@ -74,9 +74,11 @@ const ESCAPED: { readonly [T in 'json' | 'form']: Buffer } = {
   form: Buffer.from('%'),
 };
 
-/** `bytes`: of a body that was read whole. */
-export function spotsInBody(bytes: Buffer, type: 'json' | 'form'): BodySpots {
-  if (!bytes.includes(PLACEHOLDER_PREFIX) && !bytes.includes(ESCAPED[type])) return NONE;
+/** `bytes`: of a body that was read whole. `said`: what its type says; `curl -d` calls JSON a form, so it is looked at. */
+export function spotsInBody(bytes: Buffer, said: 'json' | 'form'): BodySpots {
+  if (!bytes.includes(PLACEHOLDER_PREFIX) && !bytes.includes(ESCAPED[said])) return NONE;
+  const type =
+    said === 'form' && OBJECT.test(bytes.toString('latin1', 0, BEGINNING)) && isJson(bytes) ? 'json' : said;
   const text = bytes.toString('latin1');
   const writing = type === 'json' ? 'json' : 'percent';
   const style = type === 'json' ? 'body' : 'form';
@@ -93,6 +95,9 @@ export function spotsInBody(bytes: Buffer, type: 'json' | 'form'): BodySpots {
   const { spoken, meant } = Object.groupBy(spots, saidIn(text));
   return { spots: meant ?? [], said: [...new Set((spoken ?? []).map(({ ref }) => ref))] };
 }
+
+const BEGINNING = 64;
+const OBJECT = /^[ \t\r\n]*[[{]/;
 
 function isJson(bytes: Buffer): boolean {
   const text = decodeUtf8(bytes);

@@ -73,6 +73,12 @@ test('a placeholder is replaced where it stands, and nothing else changes', asyn
     body: `grant=x&client_secret=${encodeURIComponent(key)}&z=+`,
   });
   assert.equal(form.body, `grant=x&client_secret=${encodeURIComponent(value)}&z=+`);
+  const called = await call('/', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+    body: `{"curl -d":"${key}"}`,
+  });
+  assert.equal(called.body, `{"curl -d":${JSON.stringify(value)}}`);
   await s.quiet();
   assert.deepEqual(
     s
@@ -90,6 +96,7 @@ test('a placeholder is replaced where it stands, and nothing else changes', asyn
       'KEY query,PLAIN query',
       'KEY body,PLAIN body',
       'KEY form',
+      'KEY body',
     ],
   );
 });

@@ -66,9 +66,9 @@ export const forwardedTargets: readonly Target[] = [
       const out = put.request.body;
       let at = 0;
       let from = 0;
-      const written =
-        type === 'json' ? JSON.stringify(`${VALUE}`).slice(1, -1) : encodeURIComponent(`${VALUE}`);
-      for (const { start, end } of spots) {
+      for (const { start, end, writing } of spots) {
+        const written =
+          writing === 'json' ? JSON.stringify(`${VALUE}`).slice(1, -1) : encodeURIComponent(`${VALUE}`);
         const kept = start - from;
         assert.ok(out.subarray(at, at + kept).equals(body.subarray(from, start)));
         at += kept;
