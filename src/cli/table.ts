@@ -36,5 +36,6 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'operator', summary: 'the passphrase of who may change all this', group: 'Manage:', load: () => import('./commands/operator.ts') },
   { name: 'install', summary: 'have other programs use tally', group: 'Manage:', load: () => import('./commands/install.ts') },
   { name: 'uninstall', summary: 'take that back', group: 'Manage:', load: () => import('./commands/uninstall.ts') },
+  { name: 'hook', summary: 'what hooks of other programs run', group: 'Manage:', load: () => import('./commands/hook.ts') },
   { name: 'completion', summary: 'for bash, zsh and fish', group: 'Manage:', load: () => import('./commands/completion.ts') },
 ];

@@ -97,6 +97,7 @@ const TYPE_OF: { readonly [op in Op]?: string } = {
   'log.acknowledge': 'log.recover',
   'anchor.change': 'config.change',
   'alert.change': 'config.change',
+  'hook.change': 'config.change',
   'alert.ack': 'alert.close',
   'alert.test': 'alert.raise',
   'alert.retry': 'config.change',

@@ -165,6 +165,12 @@ export const OPS = {
     /** Where it is, without what may be secret in it. */
     place: z.string().max(4_096),
   }),
+  /** Hooks of a coding agent are about to be installed or taken out; the file is written after this is durable. */
+  'hook.change': z.object({
+    change: z.enum(['install', 'uninstall']),
+    file: z.string().max(4_096),
+    closed: z.boolean(),
+  }),
   /** A person has seen an alert: it is closed. */
   'alert.ack': z.object({ alert: id, reason: z.string().min(1).max(LIMITS.reasonBytes) }),
   /** Sends a marked test to all destinations or one, on the way that alerts take. */
@@ -192,6 +198,7 @@ export const OPERATOR_OPS: ReadonlySet<Op> = new Set<Op>([
   'secret.change',
   'anchor.change',
   'alert.change',
+  'hook.change',
   'alert.ack',
   'alert.test',
   'alert.retry',
@@ -305,6 +312,7 @@ export interface OpResults
   'export.end': { readonly id: string };
   'log.read': { readonly id: string };
   'alert.change': { readonly id: string };
+  'hook.change': { readonly id: string };
   'alert.ack': {
     readonly id: string;
     readonly index: number;

@@ -134,6 +134,16 @@ export function createService(options: ServiceOptions): Handle {
       );
       return { id };
     },
+    async 'hook.change'({ change, file, closed }, client) {
+      const event = operatorEvent('config.change', client, {
+        hooks: change,
+        of: 'claude-code',
+        file,
+        closed,
+      });
+      const { id } = await recorder.record(event, doneFor(client));
+      return { id };
+    },
     async 'log.acknowledge'({ name, reason }, client) {
       const event = operatorEvent('log.recover', client, { acknowledges: name });
       const { id } = await recorder.record({ ...event, reason }, doneFor(client));

@@ -33,7 +33,8 @@ export const HOOK_EVENTS: readonly string[] = [...Object.keys(HTTP_EVENTS), ...O
 export const TOKEN_VARIABLE = 'TALLY_HOOK_TOKEN';
 /** How a hook of ours is known again, whatever port and program it was written with. */
 const OUR_URL = /^http:\/\/127\.0\.0\.1:\d{1,5}\/hooks\/claude-code(?:\?|$)/;
-const OUR_COMMAND = / hook claude-code(?: # tally)?$/;
+const OUR_COMMAND = /(?:^|[/\s'])tally(?:\.js)?'? hook claude-code$/;
+const OUR_HEADER = /^Bearer (?:hok_[A-Za-z0-9_-]{43}|\$TALLY_HOOK_TOKEN)$/;
 
 export interface Wanted {
   /** `http://127.0.0.1:7700/hooks/claude-code` */
@@ -93,8 +94,13 @@ function foreignPart(group: unknown): readonly unknown[] {
 
 export function isOurs(hook: unknown): boolean {
   if (!isObject(hook)) return false;
-  const { type, url, command } = hook;
-  if (type === 'http') return typeof url === 'string' && OUR_URL.test(url);
+  const { type, url, command, headers } = hook;
+  if (type === 'http') {
+    const header = isObject(headers) ? headers.Authorization : undefined;
+    return (
+      typeof url === 'string' && OUR_URL.test(url) && typeof header === 'string' && OUR_HEADER.test(header)
+    );
+  }
   return type === 'command' && typeof command === 'string' && OUR_COMMAND.test(command);
 }
 

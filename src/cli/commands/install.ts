@@ -1,12 +1,14 @@
 import { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { examples } from '../help.ts';
+import { installClaudeCode } from './install/claude-code-command.ts';
 import { installMcpCommand } from './install/mcp-command.ts';
 import { type InstallOptions, installShim } from './install/shim.ts';
 
 export function build(context: Context): Command {
   return new Command('install')
     .description('Has other programs use tally. `tally uninstall` takes it back.')
+    .addCommand(installClaudeCode(context))
     .addCommand(installMcpCommand(context))
     .addCommand(shim(context));
 }

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { examples } from '../help.ts';
+import { uninstallClaudeCode } from './install/claude-code-command.ts';
 import { uninstallMcpCommand } from './install/mcp-command.ts';
 import { uninstallShim } from './install/shim.ts';
 
@@ -14,6 +15,7 @@ export function build(context: Context): Command {
   examples(command, [['tally uninstall agentsecrets-shim ~/.local/bin', 'as it was installed']]);
   return new Command('uninstall')
     .description('Takes back what `tally install` did.')
+    .addCommand(uninstallClaudeCode(context))
     .addCommand(uninstallMcpCommand(context))
     .addCommand(command);
 }
