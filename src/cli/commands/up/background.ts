@@ -23,11 +23,8 @@ export async function upInBackground(
 ): Promise<void> {
   // Before its file is touched, which is the other one's too.
   await refuseSecond(context);
-  const { state } = context.paths;
-  mkdirSync(state, { recursive: true, mode: 0o700 });
-  const path = join(state, OUTPUT);
-  writeFileSync(path, '', { mode: 0o600 });
-  const file = openSync(path, 'a', 0o600);
+  const path = join(context.paths.state, OUTPUT);
+  const file = openOutput(context.paths.state, path);
   // A session of its own: the end of this terminal is not the end of the recorder.
   const child = spawn(process.execPath, [process.argv[1] ?? '', 'up', '--json', ...args], {
     detached: true,
@@ -57,6 +54,20 @@ export async function upInBackground(
         hint: `cat ${path}; tally status`,
       });
     await pause(LOOK_MS);
+  }
+}
+
+function openOutput(state: string, path: string): number {
+  try {
+    mkdirSync(state, { recursive: true, mode: 0o700 });
+    writeFileSync(path, '', { mode: 0o600 });
+    return openSync(path, 'a', 0o600);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new TallyError('LOG_WRITE_FAILED', `what it prints cannot be kept: ${why}`, {
+      hint: `see who may write ${state}, or set TALLY_HOME to a directory that is yours`,
+      cause,
+    });
   }
 }
 
