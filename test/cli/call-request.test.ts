@@ -64,6 +64,21 @@ test('a header that steers the broker cannot be smuggled in', () => {
   assert.throws(() => build({ bearer: 'K', plainHeader: ['x-as-agent-id: other'] }), { code: 'USAGE' });
 });
 
+test('a trace of the environment goes with the call, when it is one and nothing better is said', () => {
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+  const sent = (flags: Partial<CallFlags>, said: { traceparent?: string; tracestate?: string }) =>
+    buildRequest({ url: 'https://a.example/', bearer: 'KEY', ...flags }, said, undefined).headers.filter(
+      ([name]) => name.startsWith('trace'),
+    );
+  assert.deepEqual(sent({}, { traceparent, tracestate: 'a=1' }), [
+    ['traceparent', traceparent],
+    ['tracestate', 'a=1'],
+  ]);
+  assert.deepEqual(sent({}, { traceparent, tracestate: 'no state' }), [['traceparent', traceparent]]);
+  assert.deepEqual(sent({}, { traceparent: 'none', tracestate: 'a=1' }), []);
+  assert.deepEqual(sent({ plainHeader: ['traceparent: mine'] }, { traceparent }), [['traceparent', 'mine']]);
+});
+
 test('plain headers that look like secrets are named', () => {
   const plainHeader = ['Authorization: Bearer x', 'X-Api-Key: y', 'Accept: z', 'Cookie: c'];
   assert.deepEqual(revealing({ url, plainHeader }), ['Authorization', 'X-Api-Key', 'Cookie']);

@@ -37,11 +37,12 @@ export async function call(context: Context, args: readonly string[], given: Cal
         `-H ${name}: a secret on the command line is seen by other programs; store it: tally secrets set NAME`,
       );
     }
-    const token = agentToken(context, options.token);
+    const { TRACEPARENT: traceparent, TRACESTATE: tracestate } = context.env;
+    const said = { agentToken: agentToken(context, options.token), traceparent, tracestate };
     const body = await readBody(context, options, fromStdin);
     const flags = { ...options, url };
     // Refuses what cannot be meant before anything is started or recorded.
-    buildRequest(flags, { agentToken: token }, body);
+    buildRequest(flags, said, body);
     let broker: BrokerHandle;
     try {
       broker = await openBroker(context, { advertise: false });
@@ -49,11 +50,7 @@ export async function call(context: Context, args: readonly string[], given: Cal
       const { goOn, ungovernedBroker } = await import('../../ungoverned.ts');
       const open = await ungovernedBroker(context, await goOn(context, 'proxy', error));
       try {
-        const request = buildRequest(
-          flags,
-          { agentToken: token, runToken: context.env.TALLY_RUN_TOKEN },
-          body,
-        );
+        const request = buildRequest(flags, { ...said, runToken: context.env.TALLY_RUN_TOKEN }, body);
         await print.answer(await send(open.url, request, context.interrupted()));
       } finally {
         await open.close();
@@ -62,7 +59,7 @@ export async function call(context: Context, args: readonly string[], given: Cal
     }
     try {
       await withReason(context, broker, options, async (runToken) => {
-        const request = buildRequest(flags, { agentToken: token, runToken }, body);
+        const request = buildRequest(flags, { ...said, runToken }, body);
         const answer = await send(broker.url, request, context.interrupted());
         await print.answer(answer);
       });

@@ -1,5 +1,6 @@
 /** From the flags of `tally call` to one request to the broker. Pure. */
 import { TallyError } from '../../../core/error.ts';
+import { isTracestate, readTraceparent } from '../../../core/trace-context.ts';
 
 export interface CallFlags {
   readonly url: string;
@@ -19,6 +20,9 @@ export interface CallFlags {
 export interface Credentials {
   readonly agentToken?: string | undefined;
   readonly runToken?: string | undefined;
+  /** W3C trace context of the environment, as tools that start others pass it on. */
+  readonly traceparent?: string | undefined;
+  readonly tracestate?: string | undefined;
 }
 
 export interface BrokerRequest {
@@ -59,10 +63,22 @@ export function buildRequest(
       ...(credentials.runToken === undefined ? [] : [['X-AS-Session-Token', credentials.runToken] as const]),
       ...injections,
       ...(type === undefined ? [] : [['Content-Type', type] as const]),
+      ...traceOf(credentials, plain),
       ...plain,
     ],
     body,
   };
+}
+
+/** A context that is not one is left out: the call then gets one of its own. `-H` says it better than the environment. */
+function traceOf(
+  { traceparent, tracestate }: Credentials,
+  plain: readonly (readonly [string, string])[],
+): readonly (readonly [string, string])[] {
+  if (traceparent === undefined || readTraceparent([traceparent]).kind !== 'valid') return [];
+  if (plain.some(([name]) => /^trace(parent|state)$/i.test(name))) return [];
+  const state = tracestate !== undefined && tracestate !== '' && isTracestate([tracestate]);
+  return [['traceparent', traceparent], ...(state ? [['tracestate', tracestate] as const] : [])];
 }
 
 function injectionsOf(flags: CallFlags): readonly (readonly [string, string])[] {
