@@ -237,6 +237,8 @@ export function parseControl(
         if (value.toLowerCase() !== 'chunked') bad('the transfer coding is not supported');
         break;
       case 'content-type':
+        // We would read the body as the one, and the upstream as the other.
+        if (contentType !== undefined) bad('Content-Type is given twice');
         contentType = value;
         break;
       case 'content-encoding':

@@ -65,6 +65,13 @@ const ESCAPE: { readonly [W in Writing]: RegExp | undefined } = {
   json: /\\(?:u00([0-9a-fA-F]{2})|\/)/y,
 };
 
+/** Without it no character is escaped that the prefix could begin with or hold. */
+const ESCAPE_MARK: { readonly [W in Writing]: string | undefined } = {
+  plain: undefined,
+  percent: '%',
+  json: '\\u00',
+};
+
 /** The shortest name wins: what follows a nonce is the text that the placeholder was put into. */
 const WHOLE = /^tally-ref:([A-Za-z0-9_][A-Za-z0-9_.:/@-]*?):([0-9a-f]{16})/;
 /** The longest placeholder, with none of its characters escaped. */
@@ -109,7 +116,14 @@ function isEscapedAt(text: string, start: number): boolean {
  * Every placeholder of a text, from left to right; they never overlap. A name does not hold the prefix, so that each
  * character is read once however often the prefix is written.
  */
-export function* placeholdersIn(text: string, writing: Writing): Generator<Found> {
+export function placeholdersIn(text: string, writing: Writing): Iterable<Found> {
+  // Most texts hold none, and are left at the cost of looking for two characters.
+  const mark = ESCAPE_MARK[writing];
+  const may = text.includes(PLACEHOLDER_PREFIX) || (mark !== undefined && text.includes(mark));
+  return may ? search(text, writing) : [];
+}
+
+function* search(text: string, writing: Writing): Generator<Found> {
   const begin = new RegExp(START[writing]);
   let match = begin.exec(text);
   while (match !== null) {

@@ -208,3 +208,31 @@ test('what an upstream kept of a credential is taken out of its answers to calls
   await s.quiet();
   assert.deepEqual(s.entries().at(-1)?.outcome?.redaction, { count: 4, rules: { ONE: 2, TWO: 2 } });
 });
+
+test('the base64 of Basic is taken out wherever the credential stands in it', async (t) => {
+  const s = await stage(t);
+  const token = await startRun(s);
+  const value = secret();
+  await s.vault.set('KEY', value);
+  const up = await s.upstream((req, res) => res.end(`echo ${req.headers.authorization}`));
+  for (const [before, after] of [
+    ['', ':'],
+    ['a:', ''],
+    ['ab:', ''],
+    ['abc:', 'x'],
+    ['abcd:', 'xy'],
+  ]) {
+    const pair = (inside: string) => Buffer.from(`${before}${inside}${after}`).toString('base64');
+    const answer = await via(s, token, `${up.origin}/`, {
+      headers: { Authorization: `Basic ${pair(placeholderFor(token, 'KEY'))}` },
+    });
+    assert.match(answer.text, /^echo Basic .*\[REDACTED:KEY\]/);
+    // Not more than the characters at both ends, which are of the neighbours too.
+    const left = answer.text.replace('echo Basic ', '').split('[REDACTED:KEY]');
+    const sent = pair(value);
+    assert.ok(sent.startsWith(left[0] ?? '') && sent.endsWith(left[1] ?? ''), answer.text);
+    assert.ok(
+      (left[0]?.length ?? 0) <= Math.ceil((before?.length ?? 0) / 3) * 4 + 4 && (left[1]?.length ?? 0) <= 8,
+    );
+  }
+});
