@@ -4,6 +4,7 @@
  * record.
  */
 import type { Outcome } from '../core/entry.ts';
+import { TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { ActBegin } from './client.ts';
 import { type ProgramEnd, shared } from './context.ts';
@@ -65,6 +66,12 @@ export async function act<T>(
   return result;
 }
 
+function beganWithout(): TallyError {
+  return new TallyError('RECORDER_UNAVAILABLE', 'the run began while nothing was recorded', {
+    hint: 'start the run again, with the recorder running: tally up',
+  });
+}
+
 interface Entered {
   readonly id: string;
   readonly stepId: string;
@@ -75,6 +82,9 @@ async function begin(base: RunBase, action: Action, signal: AbortSignal): Promis
   const { shell } = base;
   const request = requestOf(base, action);
   const deadline = action.approvalTimeoutMs;
+  // Nothing of a run is on record that began without a recorder: one that is back does not know it.
+  if (base.started.id === '' && base.started.token === undefined && shell.client.kind !== 'http')
+    return ungoverned(base, action, beganWithout());
   for (let again = false; ; again = true) {
     const step_id = base.step();
     // What was told before it stands before it.

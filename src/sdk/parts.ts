@@ -122,6 +122,8 @@ function wordsOf(error: unknown): readonly [string, string] {
   if (typeof error === 'string') return ['error', error];
   if (typeof error !== 'object' || error === null || types.isProxy(error))
     return ['error', typeof error === 'symbol' || typeof error === 'object' ? typeof error : String(error)];
+  // Its members are accessors of its class, which are Node's own.
+  if (error instanceof DOMException) return [error.name, error.message];
   const of = (name: string): string | undefined => {
     const found = dataMember(error, name);
     return typeof found === 'string' && found !== '' ? found : undefined;

@@ -192,6 +192,8 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
     asked.signal?.addEventListener('abort', abort, { once: true });
     let outcome: Outcome = { status: 'ok' };
     try {
+      // It may have been aborted while the start was recorded.
+      asked.signal?.throwIfAborted();
       return await live.within(run, () => fn(run));
     } catch (error) {
       outcome = { status: statusOf(error, asked.signal), ...shell.make.failure(error) };
