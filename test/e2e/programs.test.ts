@@ -123,7 +123,7 @@ test('programs that know nothing of us', async (t) => {
   const upstream = await startTlsUpstream(t, home.directory, secret);
   writeFileSync(
     join(home.directory, 'tally.policy.yaml'),
-    `version: "1"\nallowlist:\n  - { host: localhost, port: ${upstream.port}, internal: true }\n`,
+    `version: "1"\nallowlist:\n  - { host: localhost, port: ${upstream.port}, internal: true, ca: upstream-ca.pem }\n`,
     { mode: 0o600 },
   );
   const vault = openVault({
