@@ -8,7 +8,7 @@ import { condense } from './condense.ts';
 import { type Id, type Message, withoutEnd } from './message.ts';
 import { bounded, toolName } from './names.ts';
 import { openRequests } from './open-requests.ts';
-import type { SessionOptions } from './session-options.ts';
+import type { SessionOptions, Sink } from './session-options.ts';
 import type { Asked, Refusal, Verdict } from './verdict.ts';
 
 type CallMessage = Message & { kind: 'request' | 'notification' };
@@ -21,7 +21,7 @@ export interface CallsOptions extends SessionOptions {
 
 export interface Calls {
   /** What may be sent now: the line itself, or nothing. Never rejects. */
-  decide(message: CallMessage, line: Buffer): Promise<Buffer | undefined>;
+  decide(message: CallMessage, line: Buffer, sink: Sink): Promise<Buffer | undefined>;
   /** False: nobody waits for it here. */
   answered(message: Message & { kind: 'response' }, line: Buffer): boolean;
   cancelled(params: unknown): void;
@@ -38,6 +38,8 @@ interface Call {
   readonly bytes: number;
   readonly progressToken: unknown;
   readonly gone: AbortController;
+  readonly sink: Sink;
+  done?: true;
   /** Its pre_exec, once it may go on. */
   entry?: string;
   sentAt?: number;
@@ -59,7 +61,8 @@ export function createCalls(options: CallsOptions): Calls {
 
   function finish(call: Call, outcome: Outcome, more: { result?: unknown; metadata?: Members } = {}): void {
     forget(call);
-    if (call.entry === undefined) return;
+    if (call.entry === undefined || call.done === true) return;
+    call.done = true;
     const { sentAt, progress } = call;
     const mcp = { ...(progress === 0 ? {} : { progress }), ...more.metadata };
     recording.end(call.entry, {
@@ -87,6 +90,7 @@ export function createCalls(options: CallsOptions): Calls {
     if (entry !== undefined) call.entry = entry;
     if (call.gone.signal.aborted) {
       finish(call, abortedOutcome(call));
+      call.sink.dropped?.();
       return undefined;
     }
     call.sentAt = performance.now();
@@ -97,14 +101,15 @@ export function createCalls(options: CallsOptions): Calls {
         error: 'it was sent without an id, so nothing answers it',
       });
     else wait(call);
+    call.sink.sent?.((outcome) => finish(call, outcome));
     return line;
   }
 
   function refuse(call: Call, refusal: Refusal): undefined {
     forget(call);
     // A caller that has given up takes no answer any more.
-    if (call.id !== undefined && call.cancelledWith === undefined)
-      options.answer(refusedLine(call.id, call.name, refusal));
+    if (call.id === undefined || call.cancelledWith !== undefined) call.sink.dropped?.();
+    else call.sink.answer(refusedLine(call.id, call.name, refusal));
     return undefined;
   }
 
@@ -112,7 +117,7 @@ export function createCalls(options: CallsOptions): Calls {
     if (verdict.go) {
       const bytes = send(call, verdict.entry, line);
       if (turn || bytes === undefined) return bytes;
-      options.later(bytes);
+      call.sink.later(bytes);
       return undefined;
     }
     if ('refusal' in verdict) return refuse(call, verdict.refusal);
@@ -122,7 +127,7 @@ export function createCalls(options: CallsOptions): Calls {
   }
 
   return {
-    async decide(message, line) {
+    async decide(message, line, sink) {
       const asked = askedOf(message, options);
       const id = message.kind === 'request' ? (message.id ?? undefined) : undefined;
       const progressToken = metaOf(message.params)?.progressToken;
@@ -132,9 +137,13 @@ export function createCalls(options: CallsOptions): Calls {
         bytes: withoutEnd(line).length,
         progressToken,
         gone: new AbortController(),
+        sink,
         progress: 0,
       };
       if (open.size() >= LIMITS.mcpOpenCalls) return refuse(call, tooMany(asked, recording));
+      sink.gone?.addEventListener('abort', () => {
+        if (call.sentAt === undefined) call.gone.abort();
+      });
       if (id !== undefined) open.add(id, call);
       if (progressToken !== undefined) byProgress.set(progressToken, call);
       return settle(call, await recording.begin(asked, call.gone.signal), line, true);
@@ -194,7 +203,10 @@ function metaOf(params: unknown): Members | undefined {
 }
 
 /** `params` has a name: whoever read the message looked. */
-function askedOf({ params }: CallMessage, { server, tier, session, version }: CallsOptions): Asked {
+function askedOf(
+  { params }: CallMessage,
+  { server, tier, session, target, credentials, version }: CallsOptions,
+): Asked {
   const { name, arguments: args, task } = params as Members & { readonly name: string };
   const { traceparent } = metaOf(params) ?? {};
   const trace = traceparent === undefined ? undefined : readTraceparent([String(traceparent)]);
@@ -213,6 +225,8 @@ function askedOf({ params }: CallMessage, { server, tier, session, version }: Ca
     ...(said === undefined ? {} : { version: said }),
     ...(tier === undefined ? {} : { tier }),
     ...(session === undefined ? {} : { session }),
+    ...(target === undefined ? {} : { target }),
+    ...(credentials === undefined ? {} : { credentials }),
     ...(trace?.kind === 'valid' ? { trace: trace.context } : {}),
   };
 }

@@ -59,8 +59,8 @@ export function readAnswer(line: Buffer): readonly Message[] | undefined {
   }
 }
 
-/** What goes to the server. Never throws. Costs a few passes over the line. */
-export function readLine(line: Buffer): ReadLine {
+/** What goes to the server. `framed`: as a line; otherwise its length is told by other means. Never throws. Costs a few passes over the line. */
+export function readLine(line: Buffer, framed = true): ReadLine {
   const bytes = withoutEnd(line);
   const text = lossy.decode(bytes);
   if (text.trim() === '') return { kind: 'blank' };
@@ -70,7 +70,7 @@ export function readLine(line: Buffer): ReadLine {
   } catch {
     return mayCallTool(text) ? unclear('it is not JSON', undefined) : { kind: 'invalid' };
   }
-  const doubt = doubtOf(bytes, text, value);
+  const doubt = doubtOf(bytes, text, value, framed);
   if (doubt !== undefined && mayCallTool(text)) return unclear(doubt, idOf(value));
   if (!Array.isArray(value)) return { kind: 'message', message: messageOf(value) };
   return { kind: 'batch', messages: value.map(messageOf), spans: elementsOf(bytes) };
@@ -83,9 +83,9 @@ const asWritten = (value: unknown, source: string | undefined): unknown =>
   isExact(value) || source === undefined ? value : source;
 
 /** Why another reader may see something else in it. */
-function doubtOf(bytes: Buffer, text: string, value: unknown): string | undefined {
+function doubtOf(bytes: Buffer, text: string, value: unknown, framed: boolean): string | undefined {
   // Some readers end a line at it, and the rest would be lines of their own to them.
-  if (bytes.includes(CR)) return 'it holds a carriage return';
+  if (framed && bytes.includes(CR)) return 'it holds a carriage return';
   if (text.includes('\ufffd') && !Buffer.from(text).equals(bytes)) return 'it is not UTF-8';
   if (saysTwice(text, value)) return 'it has two members of one name';
   const all = Array.isArray(value) ? value : [value];

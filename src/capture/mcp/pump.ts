@@ -6,6 +6,7 @@ import type { Readable, Writable } from 'node:stream';
 import { LIMITS } from '../../core/limits.ts';
 import { createLineCutter } from './lines.ts';
 import type { McpSession } from './session.ts';
+import type { Sink } from './session-options.ts';
 
 export interface Streams {
   readonly clientIn: Readable;
@@ -15,10 +16,6 @@ export interface Streams {
 }
 
 export interface Pump {
-  /** For the server, between two messages. */
-  later(bytes: Buffer): void;
-  /** For the client, between two lines. */
-  answer(bytes: Buffer): void;
   start(session: McpSession): void;
   /** The server has said everything, and the client has it. */
   readonly said: Promise<void>;
@@ -58,8 +55,16 @@ export function createPump({ clientIn, clientOut, serverIn, serverOut }: Streams
     }
   }
 
+  const sink: Sink = {
+    later: toServer,
+    answer(bytes) {
+      answers.push(bytes);
+      if (atLineStart) flush();
+    },
+  };
+
   function passOn(line: Buffer, session: McpSession): void {
-    const { pass } = session.fromClient(line);
+    const { pass } = session.fromClient(line, sink);
     waiting += line.length;
     turn = turn.then(async () => {
       const bytes = pass === true ? line : await pass;
@@ -77,7 +82,7 @@ export function createPump({ clientIn, clientOut, serverIn, serverOut }: Streams
       piece(bytes, { last }) {
         long += bytes.length;
         if (!last) return;
-        session.tooLong(long);
+        session.tooLong(long, sink);
         long = 0;
       },
     });
@@ -121,11 +126,6 @@ export function createPump({ clientIn, clientOut, serverIn, serverOut }: Streams
   }
 
   return {
-    later: toServer,
-    answer(bytes) {
-      answers.push(bytes);
-      if (atLineStart) flush();
-    },
     start(session) {
       repeat(session);
       listen(session);

@@ -2,7 +2,7 @@
  * A session's side of the recorder: each call is decided, and its pre_exec durable, before `begin` lets it go; how it ended
  * and what else was seen follows behind. What cannot be recorded does not go on, unless whoever runs the machine said so.
  */
-import type { Event } from '../../core/entry.ts';
+import type { CredentialUse, Event } from '../../core/entry.ts';
 import { isTallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { ActResults } from '../../recorder/act-ops.ts';
@@ -151,6 +151,8 @@ export function createRecording(options: RecordingOptions): Recording {
   };
 }
 
+const styled = ({ ref, injection_style = 'bearer' }: CredentialUse) => ({ ref, injection_style });
+
 interface Waiting {
   readonly approval: string;
   readonly token: string;
@@ -162,7 +164,7 @@ function beginOf(
   asked: Asked,
   hide: (text: string) => string,
 ): Omit<OpParams<'act.begin'>, 'run_token' | 'step_id'> {
-  const { name, server, version, tier, args, trace, session, metadata } = asked;
+  const { name, server, version, tier, args, trace, session, metadata, target, credentials } = asked;
   const taken = condense(args, LIMITS.mcpArgumentsBytes);
   const stored = hidden(condense(args, LIMITS.mcpPayloadBytes).value, hide);
   return {
@@ -171,7 +173,9 @@ function beginOf(
       name,
       tool: { name, server, ...(version === undefined ? {} : { version }) },
       ...(tier === undefined ? {} : { tier }),
+      ...(target === undefined ? {} : { target }),
     },
+    ...(credentials === undefined ? {} : { credentials: credentials.map(styled) }),
     ...(args === undefined ? {} : { args: taken.value, shown: stored }),
     ...(asked.partial === true || !taken.whole ? { args_partial: true } : {}),
     ...(session === undefined ? {} : { session_id: session }),

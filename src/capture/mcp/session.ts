@@ -9,15 +9,15 @@ import { type Calls, createCalls } from './calls.ts';
 import { type Id, type Message, readAnswer, readLine, TOOL_CALL } from './message.ts';
 import { methodName } from './names.ts';
 import { createSeen, type Seen } from './seen.ts';
-import type { SessionOptions } from './session-options.ts';
+import type { SessionOptions, Sink } from './session-options.ts';
 
 /** What becomes of bytes on their way to the server. */
 export type Fate = { readonly pass: true } | { readonly pass: Promise<Buffer | undefined> };
 
 export interface McpSession {
-  fromClient(line: Buffer): Fate;
+  fromClient(line: Buffer, sink: Sink): Fate;
   /** A line that is too long to be read: none of it reaches the server. */
-  tooLong(bytes: number): void;
+  tooLong(bytes: number, sink: Sink): void;
   fromServer(line: Buffer): void;
   longFromServer(bytes: number): void;
   /** The client says nothing more, and takes no answers. */
@@ -31,11 +31,11 @@ export interface McpSession {
 const PASS: Fate = { pass: true };
 
 export function createSession(options: SessionOptions): McpSession {
-  const { recording, answer } = options;
+  const { recording } = options;
   const seen: Seen = createSeen(options);
   const calls: Calls = createCalls({ ...options, version: () => seen.version() });
 
-  function refuse(why: string, id: Id | undefined): Fate {
+  function refuse(why: string, id: Id | undefined, sink: Sink): Fate {
     seen.counts.refused++;
     recording.tell({
       type: 'tool.call',
@@ -43,7 +43,7 @@ export function createSession(options: SessionOptions): McpSession {
       action: { name: methodName(options.server, TOOL_CALL) },
       outcome: { status: 'blocked', error_kind: 'unclear_message', error: why },
     });
-    answer(
+    sink.answer(
       errorLine(
         id,
         `Tallystick did not pass this message on, because what it calls cannot be told for sure: ${why}. Send one JSON-RPC message a line, in UTF-8, with each member once.`,
@@ -67,12 +67,13 @@ export function createSession(options: SessionOptions): McpSession {
     line: Buffer,
     messages: readonly Message[],
     spans: readonly { from: number; to: number }[],
+    sink: Sink,
   ) {
     const kept = await Promise.all(
       messages.map((message, i) => {
         const { from = 0, to = 0 } = spans[i] ?? {};
         const own = Buffer.concat([line.subarray(from, to), Buffer.from('\n')]);
-        return isCall(message) ? calls.decide(message, own).then((bytes) => bytes !== undefined) : true;
+        return isCall(message) ? calls.decide(message, own, sink).then((bytes) => bytes !== undefined) : true;
       }),
     );
     if (kept.every(Boolean)) return line;
@@ -83,8 +84,8 @@ export function createSession(options: SessionOptions): McpSession {
   }
 
   return {
-    fromClient(line) {
-      const read = readLine(line);
+    fromClient(line, sink) {
+      const read = readLine(line, options.framed !== false);
       switch (read.kind) {
         case 'blank':
           return PASS;
@@ -92,20 +93,20 @@ export function createSession(options: SessionOptions): McpSession {
           seen.counts.invalid_from_client++;
           return PASS;
         case 'unclear':
-          return refuse(read.why, read.id);
+          return refuse(read.why, read.id, sink);
         case 'message':
-          if (isCall(read.message)) return { pass: calls.decide(read.message, line) };
+          if (isCall(read.message)) return { pass: calls.decide(read.message, line, sink) };
           notice(read.message);
           return PASS;
         case 'batch': {
           const { messages, spans } = read;
           for (const message of messages) if (!isCall(message)) notice(message);
-          return messages.some(isCall) ? { pass: assemble(line, messages, spans) } : PASS;
+          return messages.some(isCall) ? { pass: assemble(line, messages, spans, sink) } : PASS;
         }
       }
     },
-    tooLong(bytes) {
-      refuse(`it has more than ${LIMITS.mcpLineBytes} bytes (${bytes})`, undefined);
+    tooLong(bytes, sink) {
+      refuse(`it has more than ${LIMITS.mcpLineBytes} bytes (${bytes})`, undefined, sink);
     },
     fromServer(line) {
       const messages = readAnswer(line);

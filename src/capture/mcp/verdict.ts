@@ -1,5 +1,5 @@
 /** What is asked of the recorder for one call of a tool, and what came of it. */
-import type { Outcome, PayloadData, Tier } from '../../core/entry.ts';
+import type { CredentialUse, Outcome, PayloadData, Target, Tier } from '../../core/entry.ts';
 import type { TraceContext } from '../../core/trace-context.ts';
 
 export interface Asked {
@@ -15,6 +15,8 @@ export interface Asked {
   readonly partial?: true;
   readonly tier?: Tier;
   readonly session?: string;
+  readonly target?: Target;
+  readonly credentials?: readonly CredentialUse[];
   readonly trace?: TraceContext;
   readonly metadata?: Record<string, unknown>;
 }

@@ -1,7 +1,8 @@
 import { Command, Option } from 'commander';
 import { TIERS } from '../../core/entry.ts';
 import type { Context } from '../context.ts';
-import { examples } from '../help.ts';
+import { examples, wholeNumber } from '../help.ts';
+import type { GatewayOptions } from './mcp/gateway.ts';
 import type { WrapOptions } from './mcp/wrap.ts';
 import { commandOf, failRun } from './run.ts';
 
@@ -9,7 +10,8 @@ export function build(context: Context): Command {
   return new Command('mcp')
     .description('Decides and records what MCP clients have MCP servers do (docs/mcp.md).')
     .enablePositionalOptions()
-    .addCommand(wrap(context));
+    .addCommand(wrap(context))
+    .addCommand(gateway(context));
 }
 
 function wrap(context: Context): Command {
@@ -47,7 +49,37 @@ function wrap(context: Context): Command {
   );
 }
 
-export function sessionOptions(command: Command): Command {
+function gateway(context: Context): Command {
+  return examples(
+    sessionOptions(
+      new Command('gateway')
+        .summary('a server that is at a URL: tally mcp gateway --upstream URL')
+        .description(
+          'Listens on this machine in front of an MCP server at a URL and prints the address that clients use instead. Each call of a tool is decided and recorded before it is passed on; answers stream through. The policy has to allow the host of the URL.',
+        )
+        .requiredOption('--upstream <url>', 'the server, https')
+        .option('--port <port>', 'where to listen; 0 takes any', wholeNumber(0), 0)
+        .option('--bearer <key>', 'the name of a secret that goes along as bearer token')
+        .option('--http', 'the server is on this machine and speaks http')
+        .option('--internal', 'the server may be in this network')
+        .option('--json', 'one JSON document: url, upstream, server'),
+    ),
+    [
+      [
+        'tally mcp gateway --upstream https://mcp.example.com/mcp --port 7710',
+        'for clients: http://127.0.0.1:7710/mcp',
+      ],
+      [
+        'tally mcp gateway --upstream https://mcp.example.com/mcp --bearer MCP_KEY',
+        'with a secret the client never sees',
+      ],
+    ],
+  ).action(async (options: GatewayOptions) =>
+    (await import('./mcp/gateway.ts')).runGateway(context, options),
+  );
+}
+
+function sessionOptions(command: Command): Command {
   return command
     .option('--name <name>', 'what the policy calls the server: mcp.NAME.TOOL')
     .option('--agent <name>', 'the agent that calls, as you say it')

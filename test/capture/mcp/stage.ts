@@ -70,7 +70,7 @@ export async function stage(
     warn: (line) => warnings.push(line),
   });
   const pump = createPump({ clientIn, clientOut, serverIn, serverOut });
-  const session = createSession({ server: 'files', recording, later: pump.later, answer: pump.answer });
+  const session = createSession({ server: 'files', recording });
   let unread = '';
   serverIn.on('data', (chunk: Buffer) => {
     got.server.push(chunk);

@@ -1,19 +1,19 @@
 /** An MCP server over standard input and output, with its client on the other side of this process. */
 import { basename } from 'node:path';
 import { environmentHider } from '../../../capture/mcp/environment.ts';
-import { serverName, serverNameOf } from '../../../capture/mcp/names.ts';
+import { serverNameOf } from '../../../capture/mcp/names.ts';
 import { createPump } from '../../../capture/mcp/pump.ts';
 import { createRecording } from '../../../capture/mcp/recording.ts';
 import { givenRun, ownRun } from '../../../capture/mcp/run.ts';
 import { createSession } from '../../../capture/mcp/session.ts';
 import type { Outcome, Tier } from '../../../core/entry.ts';
-import { TallyError } from '../../../core/error.ts';
 import { ulidSource } from '../../../core/ulid.ts';
 import { random } from '../../../open/lock.ts';
 import type { Context } from '../../context.ts';
 import { safe } from '../../output/safe.ts';
 import { goOn } from '../../ungoverned.ts';
 import { type ChildEnd, exitCodeOf } from '../run/child.ts';
+import { nameOf } from './name.ts';
 import { openMcpRecorder, startOf, withoutRecord } from './recorder.ts';
 import { type Server, startServer } from './server.ts';
 
@@ -34,7 +34,7 @@ export async function wrapServer(
   args: readonly string[],
   options: WrapOptions,
 ): Promise<void> {
-  const server = nameOf(command, args, options.name);
+  const server = nameOf(serverNameOf(command, args), options.name);
   const recorder = openMcpRecorder(context);
   const { TALLY_RUN_TOKEN: within } = context.env;
   const run =
@@ -80,15 +80,6 @@ export async function wrapServer(
   }
 }
 
-function nameOf(command: string, args: readonly string[], given: string | undefined): string {
-  if (given === undefined) return serverNameOf(command, args);
-  const name = serverName(given);
-  if (name === given) return name;
-  throw new TallyError('USAGE', `${given} cannot be the name of a server`, {
-    hint: `letters, digits, "-" and "_", 64 at most${name === undefined ? '' : `: --name ${name}`}`,
-  });
-}
-
 async function serve(
   context: Context,
   child: Server,
@@ -112,8 +103,6 @@ async function serve(
     server,
     recording,
     ...(options.tier === undefined ? {} : { tier: options.tier }),
-    later: pump.later,
-    answer: pump.answer,
   });
   let left = false;
   context.stdin.once('end', () => {
