@@ -40,7 +40,8 @@ export function createFinder(proc = '/proc'): Finder {
 
   function holds(pid: number, inode: string): boolean {
     const directory = `${proc}/${pid}/fd`;
-    const fds = quietly(() => readdirSync(directory)) ?? [];
+    // A connection that was just made has one of the highest numbers.
+    const fds = (quietly(() => readdirSync(directory)) ?? []).map(Number).sort((a, b) => b - a);
     return fds
       .slice(0, LIMITS.callerDescriptors)
       .some((fd) => isSocket(quietly(() => readlinkSync(`${directory}/${fd}`)) ?? '', inode));

@@ -21,8 +21,10 @@ export function watchFor(runToken: string | undefined): Watch | undefined {
   return {
     push(chunk) {
       const text = tail + chunk.toString('latin1');
+      const seen = tail.length;
       tail = text.slice(-(PLACEHOLDER_CHARS - 1));
       for (const found of placeholdersIn(text, 'plain')) {
+        if (found.end <= seen) continue;
         // A body made of nothing but foreign placeholders must not cost a MAC each.
         if (++checked > LIMITS.placeholdersPerCall) return undefined;
         if (isOfRun(found, runToken)) return found.ref;

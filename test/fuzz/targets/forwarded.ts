@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Forwarded } from '../../../src/capture/proxy/arrival.ts';
+import { inodeOf, readStat } from '../../../src/capture/proxy/caller-proc.ts';
 import { parseForward } from '../../../src/capture/proxy/forward.ts';
 import { placeholderFor, placeholdersIn, type Writing } from '../../../src/capture/proxy/placeholder.ts';
 import { spotsInBody, spotsInHead } from '../../../src/capture/proxy/placeholder-find.ts';
 import { putPlaceholders } from '../../../src/capture/proxy/placeholder-put.ts';
+import { watchFor } from '../../../src/capture/proxy/placeholder-watch.ts';
 import { nearlyText } from '../mutate.ts';
 import { type Target, target } from '../target.ts';
 
@@ -35,7 +37,34 @@ const arrivals: readonly Forwarded[] = [
 const VALUE = Buffer.from('<"ü\\ &=%>');
 const values = { get: () => VALUE } as unknown as ReadonlyMap<string, Buffer>;
 
+const TCP = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:C001 0100007F:225F 01 00000000:00000000 02:00000A3B 00000000  1000        0 101 1 0 20 4 0 10 -1
+   1: 0100007F:225F 0100007F:C001 01 00000000:00000000 00:00000000 00000000  1000        0 102 1 0 20 4 0 10 -1`;
+const STAT = `12 (a (b) c) S 7 12 12 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 1 2 3`;
+
 export const forwardedTargets: readonly Target[] = [
+  target('callers: what the system says is read, or not', nearlyText([TCP, STAT]), (text) => {
+    const inode = inodeOf(text, { theirs: 0xc001, ours: 0x225f });
+    assert.ok(inode === undefined || /^[1-9]\d*$|^0\d+$/.test(inode));
+    const stat = readStat(text);
+    assert.ok(stat === undefined || (Number.isSafeInteger(stat.ppid) && /^\d+$/.test(stat.started)));
+  }),
+  target(
+    'placeholders: a stream cut anywhere holds the same ones',
+    fc.tuple(
+      nearlyText([`--x\n${odd}\n${held}\n--x--`, `${held}${held}tally-ref:`, ...texts]),
+      fc.integer({ min: 1, max: 80 }),
+    ),
+    ([text, step]) => {
+      const bytes = Buffer.from(text);
+      const whole = watchFor('run_1.secret')?.push(bytes);
+      const watch = watchFor('run_1.secret');
+      let found: string | undefined;
+      for (let at = 0; at < bytes.length && found === undefined; at += step)
+        found = watch?.push(bytes.subarray(at, at + step));
+      assert.equal(found, whole);
+    },
+  ),
   target(
     'placeholders: what is found stands there, in order, and once',
     fc.tuple(fc.nat(WRITINGS.length - 1), nearlyText(texts)),
