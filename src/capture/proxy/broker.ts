@@ -39,6 +39,7 @@ import {
 } from './reply.ts';
 import { createAddressBook, type Resolve } from './resolve.ts';
 import { createScrubbers } from './scrub.ts';
+import { asksForWebSocket, responseOn } from './upgrade.ts';
 import { createUpstreams } from './upstream.ts';
 
 const DEFAULT_PORT = 8765;
@@ -169,21 +170,21 @@ export function createBroker(options: BrokerOptions): Broker {
       const at = aborts.put(abort);
       return () => aborts.take(at, abort);
     },
-    onBug: onError,
-  };
-
-  const connects: ConnectDeps = {
-    ...deps,
     tunnels,
-    leaves: options.leaves,
-    connectMs: limits.connectMs,
-    handshakeMs: limits.tlsHandshakeMs,
     tunnelIdleMs: limits.tunnelIdleMs,
     tunnelHalfOpenMs: limits.tunnelHalfOpenMs,
     whileServing(hurry) {
       hurries.add(hurry);
       return () => hurries.delete(hurry);
     },
+    onBug: onError,
+  };
+
+  const connects: ConnectDeps = {
+    ...deps,
+    leaves: options.leaves,
+    connectMs: limits.connectMs,
+    handshakeMs: limits.tlsHandshakeMs,
     onStray: () => strays++,
     serve(inner, around) {
       const connection = { around, used: false };
@@ -216,6 +217,20 @@ export function createBroker(options: BrokerOptions): Broker {
       },
     );
     const at = running.put(handled);
+  }
+
+  const mayUpgrade = (request: IncomingMessage): boolean =>
+    asksForWebSocket(request) && arrivalOf(request, inside.get(request.socket)?.around).kind === 'forward';
+
+  function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy());
+    // Before Node 24.9 every upgrade comes here, and what has been taken from the server cannot be given back.
+    if (!(socket instanceof Socket) || busy.has(socket) || !mayUpgrade(request)) {
+      strays++;
+      rawReply(socket, badRequest('no other protocol than WebSocket can be asked for'));
+      return;
+    }
+    onRequest(request, responseOn(request, socket), false, undefined, { head });
   }
 
   function health(): Health {
@@ -267,12 +282,13 @@ export function createBroker(options: BrokerOptions): Broker {
     response: ServerResponse,
     wantsContinue: boolean,
     refused?: Reply,
+    upgrade?: Exchange['upgrade'],
   ): void {
     const { socket } = request;
     const connection = inside.get(socket);
     if (connection !== undefined) connection.used = true;
     const arrival = arrivalOf(request, connection?.around);
-    const exchange = createExchange(request, response, arrival, wantsContinue);
+    const exchange = createExchange(request, response, arrival, wantsContinue, upgrade);
     const pipelined = busy.has(socket);
     if (!pipelined) {
       busy.add(socket);
@@ -300,6 +316,8 @@ export function createBroker(options: BrokerOptions): Broker {
     {
       onRequest,
       onConnect,
+      onUpgrade,
+      mayUpgrade,
       onGarbage: () => strays++,
       onDrop: () => dropped++,
     },

@@ -24,7 +24,7 @@ export interface ConnectDeps extends Journal, Place {
   readonly flights: Flights;
   /** Callers that wait for a person, and tunnels that stand. */
   readonly holds: Holds;
-  readonly tunnels: Holds;
+  readonly tunnels: Pick<Holds, 'take'>;
   /** Undefined: there is no authority to make certificates with, and no TLS ends here. */
   readonly leaves: Leaves | undefined;
   readonly connectMs: number;

@@ -20,6 +20,9 @@ export interface Listener {
   ) => void;
   /** The socket is no longer read by the server: `head` is what had come already. */
   readonly onConnect: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** It asks for a WebSocket; the same of its socket. */
+  readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  readonly mayUpgrade: (request: IncomingMessage) => boolean;
   /** Bytes that are no HTTP request, or one with two meanings. Already answered. */
   readonly onGarbage: () => void;
   /** A connection beyond LIMITS.clientConnections. */
@@ -37,6 +40,7 @@ export function createListener(listener: Listener, headersMs: number): Server {
     insecureHTTPParser: false,
     requireHostHeader: true,
     noDelay: true,
+    shouldUpgradeCallback: (request) => listener.mayUpgrade(request),
   });
   server.maxConnections = LIMITS.clientConnections;
   server.on('request', (request, response) => listener.onRequest(request, response, false));
@@ -45,6 +49,7 @@ export function createListener(listener: Listener, headersMs: number): Server {
     listener.onRequest(request, response, true, UNKNOWN_EXPECTATION),
   );
   server.on('connect', (request, socket, head) => listener.onConnect(request, socket, head));
+  server.on('upgrade', (request, socket, head) => listener.onUpgrade(request, socket, head));
   server.on('drop', listener.onDrop);
   server.on('clientError', (error, socket) => {
     listener.onGarbage();

@@ -64,6 +64,8 @@ export interface Relay {
   readonly handler: Dispatcher.DispatchHandler;
   /** The caller is gone, or we are closing, or the upload failed: ends as this failure unless it already ended. */
   fail(failure: Failure): void;
+  /** What comes from here on is not for it. False: it had ended already. */
+  leave(): boolean;
 }
 
 const REDACTED = 'X-AS-Redacted';
@@ -282,11 +284,20 @@ export function createRelay(options: RelayOptions): Relay {
       fail(upstreamFailure(error, host));
     },
   };
-  return { handler, fail };
+  return {
+    handler,
+    fail,
+    leave() {
+      if (over) return false;
+      over = true;
+      stopTimers();
+      return true;
+    },
+  };
 }
 
 /** undici hands the HTTP/1.1 parser's raw bytes through. */
-function buffersOf(raw: unknown): readonly Buffer[] {
+export function buffersOf(raw: unknown): readonly Buffer[] {
   if (!Array.isArray(raw)) return [];
   // All of one kind, whichever it is.
   if (Buffer.isBuffer(raw[0])) return raw as Buffer[];

@@ -31,6 +31,8 @@ export interface Exchange {
   readonly takeBody: () => void;
   /** It waits still, and may or may not send its body after our answer. */
   readonly waiting: () => boolean;
+  /** It asks for a WebSocket, and this came right behind it. The connection is no longer read by the server. */
+  readonly upgrade?: { readonly head: Buffer };
 }
 
 export function createExchange(
@@ -38,6 +40,7 @@ export function createExchange(
   response: ServerResponse,
   arrival: Arrival,
   wantsContinue: boolean,
+  upgrade?: Exchange['upgrade'],
 ): Exchange {
   let waiting = wantsContinue;
   return {
@@ -50,6 +53,7 @@ export function createExchange(
       waiting = false;
     },
     waiting: () => waiting,
+    ...(upgrade === undefined ? {} : { upgrade }),
   };
 }
 

@@ -29,6 +29,12 @@ export const IDLE: Failure = {
   text: 'nothing passed in either direction for too long',
 };
 
+export const TUNNELS_FULL: Failure = {
+  status: 'error',
+  kind: 'too_many_tunnels',
+  text: 'too many tunnels and WebSockets are open at once; try again when some have ended',
+};
+
 function unchecked(): Error {
   return Object.assign(new Error('an address that was not checked'), { code: UNCHECKED_ADDRESS });
 }
@@ -83,18 +89,21 @@ export interface TunnelOptions {
   readonly idleMs: number;
   /** Once one side has ended. */
   readonly halfOpenMs: number;
+  /** Looks through what the upstream sends before it goes on; a failure ends the tunnel. */
+  readonly inspect?: ((chunk: Buffer) => Failure | undefined) | undefined;
   readonly onEnd: (end: TunnelEnd) => void;
 }
 
 /** Both are connected and nothing has been read of them but `head`. `onEnd` is called once. */
 export function tunnel(client: Socket, upstream: Socket, head: Buffer, options: TunnelOptions): Tunnel {
   const written = client.bytesWritten;
+  const already = upstream.bytesWritten;
   let over = false;
 
   function finish(by: TunnelEnd['by'], failure: Failure | undefined): void {
     if (over) return;
     over = true;
-    const sent = upstream.bytesWritten;
+    const sent = upstream.bytesWritten - already;
     const received = client.bytesWritten - written;
     if (failure !== undefined) {
       client.destroy();
@@ -124,6 +133,12 @@ export function tunnel(client: Socket, upstream: Socket, head: Buffer, options: 
   upstream.setTimeout(options.idleMs, () => finish(first ?? 'broker', open === 2 ? IDLE : undefined));
 
   if (head.length > 0) upstream.write(head);
+  const { inspect } = options;
+  if (inspect !== undefined)
+    upstream.on('data', (chunk: Buffer) => {
+      const failure = inspect(chunk);
+      if (failure !== undefined) finish('broker', failure);
+    });
   client.pipe(upstream);
   upstream.pipe(client);
   return {

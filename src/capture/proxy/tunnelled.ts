@@ -23,7 +23,7 @@ import { CHALLENGE } from './proxy-authorization.ts';
 import { rawReply } from './raw-reply.ts';
 import type { Reply } from './reply.ts';
 import { PENDING, proceeds, stopOutcome } from './stop.ts';
-import { dial, type TunnelEnd, tunnel } from './tunnel.ts';
+import { dial, TUNNELS_FULL, type TunnelEnd, tunnel } from './tunnel.ts';
 
 interface Found {
   readonly addresses?: readonly string[];
@@ -200,7 +200,7 @@ interface Open {
 function failed({ deps, asked, to, timing, flight, preId }: Open, failure: Failure): void {
   flight.land();
   const { socket, started } = asked;
-  const status = isKilled(failure) ? 403 : failure.kind === 'too_many_tunnels' ? 503 : 502;
+  const status = isKilled(failure) ? 403 : failure.kind === TUNNELS_FULL.kind ? 503 : 502;
   const outcome = failureOutcome(failure, started);
   if (!socket.destroyed) outcome.status_code = status;
   // Not awaited: `close` does.
@@ -209,16 +209,10 @@ function failed({ deps, asked, to, timing, flight, preId }: Open, failure: Failu
   rawReply(socket, { status, body: { error: text, reason: kind, domain: to.host } }, [], preId);
 }
 
-const tooMany = (): Failure => ({
-  status: 'error',
-  kind: 'too_many_tunnels',
-  text: 'too many tunnels are open at once; try again when some have ended',
-});
-
 async function carry(open: Open, addresses: readonly string[]): Promise<void> {
   const { deps, asked, to, flight } = open;
   const release = deps.tunnels.take();
-  if (release === undefined) return failed(open, tooMany());
+  if (release === undefined) return failed(open, TUNNELS_FULL);
   const ended = new AbortController();
   let why: Failure | undefined;
   const giveUp = (failure: Failure) => (): void => {
