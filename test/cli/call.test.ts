@@ -74,6 +74,29 @@ test('an agent is told to ask its operator, who alone can change the policy', as
   assert.match(done.error().hint ?? '', /^ask the operator to run: tally policy allow/);
 });
 
+test('a call that a person has to approve exits 5 and says how, as text and as JSON', async (t) => {
+  const { home, upstream } = await readyHome(t);
+  const file = join(home.directory, 'tally.policy.yaml');
+  writeFileSync(
+    file,
+    `${readFileSync(file, 'utf8')}credentials: { KEY: { hosts: [127.0.0.1], methods: { GET: approval_required } } }\napprovals: { hold: 0s, approver_may_be_requester: true }\n`,
+  );
+  const args = ['call', '--url', `${upstream.url}/x`, '--bearer', 'KEY'];
+  const text = await home.tally(args);
+  const { code, message, hint } = text.error();
+  assert.deepEqual([text.code, code], [5, 'APPROVAL_PENDING']);
+  assert.match(message, /^policy_approval_required '127\.0\.0\.1'/);
+  const json = await home.tally([...args, '--output', 'json']);
+  const { status, body, error } = json.json();
+  assert.deepEqual([json.code, status, typeof error], [5, 403, 'string']);
+  const { approval_id, reason } = JSON.parse(String(body)) as Record<string, unknown>;
+  assert.equal(reason, 'policy_approval_required');
+  assert.match(hint ?? '', /tally approvals approve log_/);
+  assert.equal((await home.tally(['approvals', 'approve', String(approval_id), '--reason', 'fine'])).code, 0);
+  assert.equal((await home.tally(args)).code, 0);
+  assert.equal(upstream.seen.length, 1);
+});
+
 test('a missing credential exits 3 with the words that published clients look for', async (t) => {
   const { home, upstream } = await readyHome(t);
   const done = await home.tally(['call', '--url', upstream.url, '--bearer', 'NO_SUCH', '--output', 'json']);
