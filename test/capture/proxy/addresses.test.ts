@@ -3,8 +3,11 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import fc from 'fast-check';
 import { createAddressBook, systemResolve } from '../../../src/capture/proxy/resolve.ts';
+import { parseTarget } from '../../../src/capture/proxy/target.ts';
 import { LIMITS } from '../../../src/core/limits.ts';
+import { addressRefusal } from '../../../src/core/policy/address.ts';
 import { type DnsRecord, dnsServer } from '../../support/dns.ts';
 import { echo, listen, type Stage, stage } from './stage.ts';
 
@@ -269,4 +272,40 @@ allowlist: [{ host: localhost, port: ${port}, http: true${flags} }]
   assert.equal(connections(), 0);
   const up = await s.upstream(echo, { host: 'localhost' });
   assert.equal((await s.get(up.origin)).status, 200);
+});
+
+test('no way to write an inner IPv4 address is read as anything else', () => {
+  // As inet_aton(3) takes them: one to four parts, each decimal, octal or hexadecimal, the last one as wide as is left.
+  const part = (value: number): fc.Arbitrary<string> =>
+    fc.constantFrom(
+      String(value),
+      `0x${value.toString(16)}`,
+      `0X${value.toString(16).toUpperCase()}`,
+      `0x00${value.toString(16)}`,
+      `0${value.toString(8)}`,
+      `000${value.toString(8)}`,
+    );
+  const inner = fc.tuple(fc.constantFrom(0, 10, 127), fc.nat(255), fc.nat(255), fc.nat(255));
+  const written = inner.chain((bytes) => {
+    const [a, b, c, d] = bytes;
+    const shapes = [
+      [a, b, c, d],
+      [a, b, c * 256 + d],
+      [a, (b * 256 + c) * 256 + d],
+      [((a * 256 + b) * 256 + c) * 256 + d],
+    ];
+    return fc
+      .constantFrom(...shapes)
+      .chain((shape) => fc.tuple(...shape.map(part)))
+      .map((parts) => ({ bytes, text: parts.join('.') }));
+  });
+  fc.assert(
+    fc.property(written, fc.constantFrom('', '.'), ({ bytes, text }, dot) => {
+      const parsed = parseTarget(`http://${text}${dot}/`);
+      assert.ok(!('problem' in parsed), text);
+      assert.equal(parsed.host, bytes.join('.'), text);
+      assert.notEqual(addressRefusal(parsed.host, false), undefined, text);
+    }),
+    { numRuns: 500 },
+  );
 });
