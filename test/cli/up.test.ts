@@ -196,3 +196,18 @@ test('without a broker it records for others, and a call has no broker to go thr
   assert.deepEqual([done.code, done.error().code], [8, 'RECORDER_UNAVAILABLE']);
   assert.match(done.error().hint ?? '', /tally up/);
 });
+
+test('down ends what up started and waits for its end; an agent does not end what records it', async (t) => {
+  const home = makeHome(t);
+  const none = await home.tally(['down']);
+  assert.deepEqual([none.code, none.error().code], [3, 'NOT_FOUND']);
+  const { started } = await home.up();
+  const refused = await home.tally(['down'], { env: { TALLY_RUN_TOKEN: 'run_x' } });
+  assert.deepEqual([refused.code, refused.error().code], [4, 'OPERATOR_REQUIRED']);
+  const second = await home.tally(['up', '--background', '--port', '0']);
+  assert.deepEqual([second.code, second.error().code], [8, 'LOG_LOCKED']);
+  const down = await home.tally(['down', '--json']);
+  assert.deepEqual(down.json(), { pid: started.process.pid, ended: true });
+  assert.equal((await started.ended).code, 0);
+  assert.equal(home.entries().at(-1)?.type, 'log.close');
+});
