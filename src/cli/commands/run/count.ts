@@ -98,7 +98,8 @@ export async function countRun(context: Context, run: string, since: string): Pr
   return {
     ...counts,
     hosts: talliesOf(names.hosts).sort((a, b) => b.count - a.count),
-    blocked: talliesOf(names.blocked),
+    // The log is read from its end.
+    blocked: talliesOf(names.blocked).reverse(),
     otherwise: talliesOf(names.otherwise),
     failures: talliesOf(names.failures),
     untrusted: talliesOf(names.untrusted),
