@@ -153,12 +153,10 @@ export function targetText(target: Json | undefined): string | undefined {
 /** The one thing a person wants to know about an entry of that type. Types nobody here knows show what they carry. */
 function subjectOf(entry: JsonObject): string {
   const target = targetText(field(entry, 'action', 'target'));
-  if (target !== undefined) return target;
-  const tool = textAt(entry, 'action', 'tool', 'name');
-  if (tool !== undefined) {
-    const server = textAt(entry, 'action', 'tool', 'server');
-    return server === undefined ? tool : `${server}/${tool}`;
-  }
+  const tool = toolText(entry);
+  // Which tool of a server at a URL it is says more than the URL, which all of them have.
+  if (target !== undefined && (tool === undefined || textAt(entry, 'type') !== 'tool.call')) return target;
+  if (tool !== undefined) return tool;
   const operation = textAt(entry, 'secret', 'operation');
   if (operation !== undefined) return `${operation} ${secretNames(entry)}`.trim();
   return (
@@ -168,6 +166,15 @@ function subjectOf(entry: JsonObject): string {
     textAt(entry, 'outcome', 'error') ??
     ''
   );
+}
+
+function toolText(entry: JsonObject): string | undefined {
+  const tool = textAt(entry, 'action', 'tool', 'name');
+  const server = textAt(entry, 'action', 'tool', 'server');
+  // Some names say already whose tool it is.
+  return tool === undefined || server === undefined || tool.startsWith(`mcp.${server}.`)
+    ? tool
+    : `${server}/${tool}`;
 }
 
 function secretNames(entry: JsonObject): string {

@@ -2,7 +2,7 @@
  * A server on this machine in front of an MCP server at a URL (Streamable HTTP; also the older HTTP with SSE). What
  * clients post is looked at as over standard input; answers stream through as they come and are read beside it.
  */
-import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Outcome } from '../../../core/entry.ts';
 import { LIMITS } from '../../../core/limits.ts';
@@ -10,10 +10,10 @@ import { loopbackHosts, webRefusal } from '../../../core/loopback.ts';
 import type { Scrubber } from '../../../core/redact/stream.ts';
 import { errorLine } from '../answers.ts';
 import { wordsOf } from '../outage.ts';
-import type { McpSession } from '../session.ts';
 import type { Sink } from '../session-options.ts';
+import { accept, answerWith, bodyOf, fail, headersFor, sessionIdOf } from './http.ts';
+import { relay } from './relay.ts';
 import type { GatewaySessions, Opened } from './sessions.ts';
-import { createSseReader } from './sse.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface GatewayOptions {
@@ -33,16 +33,16 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-/** RFC 9110 section 7.6.1, what belongs to this connection alone, and what we say ourselves. */
-const HOP: ReadonlySet<string> = new Set([
-  ...['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection'],
-  ...['te', 'trailer', 'transfer-encoding', 'upgrade', 'host', 'content-length', 'expect', 'accept-encoding'],
-]);
+/** Of the older kind of server: the stream that the answers to what is posted come by. */
+interface Endpoint {
+  readonly opened: Promise<Opened>;
+  inject(answer: Buffer): void;
+}
 
 export function createGateway(options: GatewayOptions): Gateway {
   const { upstream, sessions } = options;
-  /** Where a server of the older kind says that messages are posted to. */
-  const endpoints = new Set<string>([upstream.path]);
+  /** By the path that the server said messages are posted to. */
+  const endpoints = new Map<string, Endpoint>();
   let hosts: ReadonlySet<string> = new Set();
   const server = createServer((request, response) => {
     response.on('error', () => undefined);
@@ -57,10 +57,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (refusal !== undefined) return fail(response, 403, refusal);
     if (!(await options.mayCall(request))) return fail(response, 403, 'this gateway is for another user');
     const path = request.url ?? '/';
-    if (!endpoints.has(path)) return fail(response, 404, `the server is at ${upstream.path}`);
+    const endpoint = endpoints.get(path);
+    if (path !== upstream.path && endpoint === undefined)
+      return fail(response, 404, `the server is at ${upstream.path}`);
     switch (request.method) {
       case 'POST':
-        return post(request, response, path);
+        return post(request, response, path, endpoint);
       case 'GET':
       case 'DELETE': {
         const id = sessionIdOf(request);
@@ -75,12 +77,23 @@ export function createGateway(options: GatewayOptions): Gateway {
     }
   }
 
-  async function post(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+  async function post(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    endpoint: Endpoint | undefined,
+  ): Promise<void> {
     if (request.headers['content-encoding'] !== undefined)
       return fail(response, 415, 'a body that is compressed cannot be looked at: send it as it is');
     const body = await bodyOf(request);
-    const begins = body !== undefined && sessionIdOf(request) === undefined && isInitialize(body);
-    const opened = await sessions.of(sessionIdOf(request), begins);
+    const id = sessionIdOf(request);
+    const begins = endpoint === undefined && body !== undefined && id === undefined && isInitialize(body);
+    const opened = await (endpoint?.opened ?? sessions.of(id, begins));
+    const answerTo = (answer: Buffer): void => {
+      endpoint?.inject(answer);
+      if (endpoint === undefined) answerWith(response, answer);
+      else accept(response);
+    };
     const { session } = opened;
     const gone = new AbortController();
     response.once('close', () => gone.abort());
@@ -109,11 +122,11 @@ export function createGateway(options: GatewayOptions): Gateway {
       const error = 'another call of its batch was stopped, so nothing of it was sent';
       for (const end of ends) end({ status: 'aborted', error_kind: 'batch_refused', error });
       const all = [...answers, errorLine(undefined, error)].map((answer) => answer.toString().trim());
-      return answerWith(response, Buffer.from(`[${all.join(',')}]`));
+      return answerTo(Buffer.from(`[${all.join(',')}]`));
     }
     const { answer, bytes } = now === undefined ? await said.promise : { bytes: now, answer: undefined };
-    if (answer !== undefined) return answerWith(response, answer);
-    if (bytes === undefined) return fail(response, 202, '');
+    if (answer !== undefined) return answerTo(answer);
+    if (bytes === undefined) return accept(response);
     await forward(request, response, { method: 'POST', path, opened, body: bytes, begins, ends });
   }
 
@@ -155,35 +168,36 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (asked.begins === true) sessions.named(opened, sessionIdOf(answer));
     if (status >= 400)
       for (const end of ends) end({ status: 'error', error_kind: `http_${status}`, status_code: status });
-    await relay(answer, response, opened.session);
+    await stream(answer, response, opened);
     return status >= 200 && status < 300;
   }
 
-  function relay(answer: IncomingMessage, response: ServerResponse, session: McpSession): Promise<void> {
-    response.writeHead(answer.statusCode ?? 502, returned(answer.headers));
-    response.flushHeaders();
-    const scrubber = options.scrubber?.();
-    const reader = readerFor(answer, session, (path) => endpoints.add(path), upstream.origin);
-    return new Promise((resolve) => {
-      answer.on('data', (chunk: Buffer) => {
-        reader.push(chunk);
-        const bytes = scrubber?.push(chunk) ?? chunk;
-        if (bytes.length > 0 && !response.write(bytes)) {
-          answer.pause();
-          response.once('drain', () => answer.resume());
-        }
-      });
-      answer.once('end', () => {
-        reader.end();
-        response.end(scrubber?.flush());
-        resolve();
-      });
-      answer.once('error', () => {
-        response.destroy();
-        resolve();
-      });
-      response.once('close', resolve);
+  /** A stream of the older kind is a session of its own, for as long as it lasts. */
+  async function stream(answer: IncomingMessage, response: ServerResponse, opened: Opened): Promise<void> {
+    let own: Promise<Opened> | undefined;
+    let current = opened;
+    let at: string | undefined;
+    await relay(answer, response, {
+      session: () => current.session,
+      scrubber: options.scrubber?.(),
+      onEndpoint(data, inject) {
+        const url = URL.parse(data, upstream.origin);
+        if (url?.origin !== new URL(upstream.origin).origin || own !== undefined) return;
+        own = sessions.of(undefined, true);
+        own.then(
+          (one) => {
+            current = one;
+          },
+          // Whoever posts there is told.
+          () => undefined,
+        );
+        at = `${url.pathname}${url.search}`;
+        endpoints.set(at, { opened: own, inject });
+      },
     });
+    if (at !== undefined) endpoints.delete(at);
+    const one = await own?.catch(() => undefined);
+    if (one !== undefined) await sessions.forget(one, 'the stream ended');
   }
 
   return {
@@ -209,11 +223,6 @@ export function createGateway(options: GatewayOptions): Gateway {
 
 const isBatch = (body: Buffer): boolean => body.toString('latin1', 0, 256).trimStart().startsWith('[');
 
-function sessionIdOf({ headers }: IncomingMessage): string | undefined {
-  const id = headers['mcp-session-id'];
-  return typeof id === 'string' && id !== '' ? id : undefined;
-}
-
 function isInitialize(body: Buffer): boolean {
   try {
     const value: unknown = JSON.parse(body.toString('utf8'));
@@ -222,104 +231,4 @@ function isInitialize(body: Buffer): boolean {
     // Whatever it is, it begins no session.
     return false;
   }
-}
-
-/** Undefined: longer than a message may be. */
-async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    // Read to its end, so that the answer is read too, and dropped.
-    if (size <= LIMITS.mcpLineBytes) chunks.push(chunk);
-    else if (size > 4 * LIMITS.mcpLineBytes) break;
-  }
-  return size <= LIMITS.mcpLineBytes ? Buffer.concat(chunks) : undefined;
-}
-
-function headersFor(
-  request: IncomingMessage,
-  body: Buffer | undefined,
-  bearer: string | undefined,
-): OutgoingHttpHeaders {
-  const headers: OutgoingHttpHeaders = {};
-  for (const [name, value] of Object.entries(request.headers))
-    if (!HOP.has(name) && value !== undefined) headers[name] = value;
-  // What is compressed cannot be read beside.
-  headers['accept-encoding'] = 'identity';
-  if (body !== undefined) headers['content-length'] = body.length;
-  if (bearer !== undefined) headers.authorization = `Bearer ${bearer}`;
-  return headers;
-}
-
-function returned(headers: IncomingMessage['headers']): OutgoingHttpHeaders {
-  const kept = Object.entries(headers).filter(
-    // Of another origin, a page must not be let in here.
-    ([name]) => (!HOP.has(name) || name === 'content-length') && !name.startsWith('access-control-'),
-  );
-  return Object.fromEntries(kept.filter(([name]) => name !== 'content-length'));
-}
-
-interface Reader {
-  push(chunk: Buffer): void;
-  end(): void;
-}
-
-function readerFor(
-  answer: IncomingMessage,
-  session: McpSession,
-  learn: (path: string) => void,
-  origin: string,
-): Reader {
-  const type = (answer.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
-  if (answer.headers['content-encoding'] !== undefined && answer.headers['content-encoding'] !== 'identity') {
-    session.longFromServer(0);
-    return { push: () => undefined, end: () => undefined };
-  }
-  if (type === 'text/event-stream') {
-    const sse = createSseReader(
-      LIMITS.mcpLineBytes,
-      ({ event, data }) => {
-        if (event === 'message') session.fromServer(Buffer.from(data));
-        else if (event === 'endpoint') {
-          const url = URL.parse(data, origin);
-          if (url?.origin === new URL(origin).origin) learn(`${url.pathname}${url.search}`);
-        }
-      },
-      () => session.longFromServer(LIMITS.mcpLineBytes),
-    );
-    return { push: sse.push, end: () => undefined };
-  }
-  const chunks: Buffer[] = [];
-  let size = 0;
-  return {
-    push(chunk) {
-      size += chunk.length;
-      if (size <= LIMITS.mcpLineBytes) chunks.push(chunk);
-    },
-    end() {
-      if (size > LIMITS.mcpLineBytes) session.longFromServer(size);
-      else if (type === 'application/json' && size > 0) session.fromServer(Buffer.concat(chunks));
-    },
-  };
-}
-
-function answerWith(response: ServerResponse, answer: Buffer): void {
-  response.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length });
-  response.end(answer);
-}
-
-function fail(response: ServerResponse, status: number, message: string): void {
-  if (response.headersSent) {
-    response.destroy();
-    return;
-  }
-  if (message === '') {
-    response.writeHead(status);
-    response.end();
-    return;
-  }
-  const body = errorLine(undefined, message);
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length });
-  response.end(body);
 }

@@ -17,6 +17,8 @@ export interface GatewaySessions {
   /** The upstream has answered an `initialize`. */
   named(opened: Opened, id: string | undefined): void;
   end(id: string, why: string): Promise<void>;
+  /** One that never had an id is over. */
+  forget(opened: Opened, why: string): Promise<void>;
   closeAll(why: string): Promise<void>;
 }
 
@@ -83,6 +85,9 @@ export function createGatewaySessions(open: () => Promise<Opened>, clock: () => 
       const held = byId.get(id);
       byId.delete(id);
       await (await held?.opened.catch(() => undefined))?.close(why);
+    },
+    async forget(opened, why) {
+      if (begun.delete(opened)) await opened.close(why);
     },
     async closeAll(why) {
       clearInterval(sweeping);
