@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { placeholderFor } from '../../src/capture/proxy/placeholder.ts';
 import { aboutProgram } from '../../src/cli/commands/run/about.ts';
 import { allowCommand } from '../../src/cli/commands/run/allow.ts';
 import { isReserved, proxyVariables } from '../../src/cli/commands/run/environment.ts';
+import { placeholdersOf } from '../../src/cli/commands/run/placeholders.ts';
 
 const TRUST = {
   bundle: '/s/ca/bundle.pem',
@@ -63,6 +65,16 @@ test('no secret of a project can take the place of a variable that leads to the 
     assert.ok(isReserved(name), name);
   for (const name of ['STRIPE_KEY', 'GITHUB_TOKEN', 'DATABASE_URL', 'NPM_TOKEN'])
     assert.ok(!isReserved(name), name);
+});
+
+test('a placeholder stands for the project’s own secret, else for the machine’s, and for nothing optional that is nowhere', () => {
+  const declared = { names: ['A', 'B', 'C', 'D'], optional: new Set(['C', 'D']), prefix: 'shop/default/' };
+  const given = placeholdersOf(declared, 'run_1.secret', ['A', 'shop/default/A', 'D']);
+  assert.deepEqual(given, {
+    A: placeholderFor('run_1.secret', 'shop/default/A'),
+    B: placeholderFor('run_1.secret', 'B'),
+    D: placeholderFor('run_1.secret', 'D'),
+  });
 });
 
 test('the command that allows a host has the port and the flags that it needs', () => {

@@ -13,24 +13,32 @@ import { isReserved } from './environment.ts';
 
 export interface Declared {
   readonly names: readonly string[];
+  /** Of these, what the program can do without: a placeholder for nothing would make it try. */
+  readonly optional: ReadonlySet<string>;
   /** Before the names of the project's own secrets in the machine's vault. */
   readonly prefix: string;
 }
 
+export const NOTHING_DECLARED: Declared = { names: [], optional: new Set(), prefix: '' };
+
 /** What the project of this directory declares; nothing where there is none. Throws MANIFEST_INVALID. */
 export async function declaredSecrets({ env }: Context, directory: string): Promise<Declared> {
   const path = findManifest(directory);
-  if (path === undefined) return { names: [], prefix: '' };
+  if (path === undefined) return NOTHING_DECLARED;
   const [{ loadManifest }, { visibleSecrets }] = await Promise.all([
     import('../../../capture/secrets/manifest/load.ts'),
     import('../../../capture/secrets/profile.ts'),
   ]);
   const manifest = loadManifest(path);
   const profile = env.TALLY_PROFILE || env.SECRETSPEC_PROFILE || 'default';
-  const names = visibleSecrets(manifest, profile, undefined)
-    .filter((secret) => isOpaque(secret) && !isReserved(secret.name))
-    .map(({ name }) => name);
-  return { names, prefix: vaultPrefix({ project: manifest.project, profile }) };
+  const secrets = visibleSecrets(manifest, profile, undefined).filter(
+    (secret) => isOpaque(secret) && !isReserved(secret.name),
+  );
+  return {
+    names: secrets.map(({ name }) => name),
+    optional: new Set(secrets.filter(({ required }) => !required).map(({ name }) => name)),
+    prefix: vaultPrefix({ project: manifest.project, profile }),
+  };
 }
 
 /**
@@ -41,19 +49,22 @@ function isOpaque(secret: SecretDeclaration): boolean {
   return secret.default === undefined && secret.composed === undefined && !secret.asPath;
 }
 
-/** `known`: the names in the machine's vault. The project's own come first, then the machine's under the same name. */
+/**
+ * `known`: the names in the machine's vault. The project's own come first, then the machine's under the same name, which
+ * may be kept elsewhere, so that what is required has a placeholder in any case: its call says what is missing.
+ */
 export function placeholdersOf(
-  { names, prefix }: Declared,
+  { names, optional, prefix }: Declared,
   token: string,
   known: readonly string[],
 ): Record<string, string> {
-  const own = new Set(known);
-  return Object.fromEntries(
-    names.map((name) => [
-      name,
-      placeholderFor(token, own.has(`${prefix}${name}`) ? `${prefix}${name}` : name),
-    ]),
-  );
+  const stored = new Set(known);
+  const refs = names.flatMap((name) => {
+    const own = `${prefix}${name}`;
+    if (stored.has(own)) return [[name, own] as const];
+    return optional.has(name) && !stored.has(name) ? [] : [[name, name] as const];
+  });
+  return Object.fromEntries(refs.map(([name, ref]) => [name, placeholderFor(token, ref)]));
 }
 
 /** Those of which the environment has a value of its own: the program gets the placeholder in its place. */

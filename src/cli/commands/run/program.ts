@@ -4,7 +4,7 @@ import { boundsOf } from '../../bounds.ts';
 import type { BrokerHandle } from '../../broker.ts';
 import type { Context } from '../../context.ts';
 import { type Place, proxyVariables } from './environment.ts';
-import { declaredSecrets, placeholdersOf, replacedBy } from './placeholders.ts';
+import { declaredSecrets, NOTHING_DECLARED, placeholdersOf, replacedBy } from './placeholders.ts';
 import type { Ran, RunOptions } from './ran.ts';
 import { trustFiles } from './trust.ts';
 
@@ -35,9 +35,7 @@ export async function prepareProgram(context: Context, options: RunOptions): Pro
     return { environment: ({ url }, started, given) => ({ ...base, ...given, ...addressed(url, started) }) };
 
   const declared =
-    options.placeholders === false
-      ? { names: [], prefix: '' }
-      : await declaredSecrets(context, process.cwd());
+    options.placeholders === false ? NOTHING_DECLARED : await declaredSecrets(context, process.cwd());
   const trust = await trustFiles(context);
   await tellReplaced(context, options, replacedBy(declared, env));
   return {
