@@ -156,7 +156,12 @@ export async function handleCall(deps: CallDeps, exchange: Exchange): Promise<vo
   const reading = readBefore(deps, exchange, { ...read, control: head.control }, deps);
   const before = reading instanceof Promise ? await reading : reading;
   if (before === undefined) return;
-  const use = useInBody(head.control, before.whole, isForm(head.control) ? 'form' : 'json');
+  const use = useInBody(
+    head.control,
+    before.whole,
+    isForm(head.control) ? 'form' : 'json',
+    deps.recorder.policy().compiled,
+  );
   if ('refused' in use) return refusePlaceholder(deps, exchange, read, use.refused);
   const facts: CallFacts = { ...read, control: use.control, said: use.said };
 

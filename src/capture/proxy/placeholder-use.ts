@@ -4,6 +4,7 @@
  * credential would otherwise go out as a text that no upstream understands, and nobody would know why it fails.
  */
 import { LIMITS } from '../../core/limits.ts';
+import type { CompiledPolicy } from '../../core/policy/compiled.ts';
 import { shown } from '../../core/policy/hosts.ts';
 import type { ControlHeaders, Injection } from './headers.ts';
 import { isOfRun, placeholdersIn } from './placeholder.ts';
@@ -11,7 +12,7 @@ import { type Spot, spotsInBody, spotsInHead } from './placeholder-find.ts';
 
 export interface PlaceholderProblem {
   readonly status: 400 | 403;
-  readonly reason: 'placeholder_invalid' | 'placeholder_misplaced' | 'bad_request';
+  readonly reason: 'placeholder_invalid' | 'placeholder_misplaced' | 'placeholder_unbound' | 'bad_request';
   readonly message: string;
 }
 
@@ -70,10 +71,26 @@ export function useInHead(control: ControlHeaders): Use {
   return withSpots(control, spotsInHead(forward, target.search), []);
 }
 
-/** And of its body; a streamed one is watched as it passes (placeholder-watch.ts). */
-export function useInBody(control: ControlHeaders, body: Buffer | undefined, type: 'json' | 'form'): Use {
+/**
+ * And of its body; a streamed one is watched as it passes (placeholder-watch.ts). A header or a parameter with a credential in it
+ * is there to prove something; a body may say anything to anyone, an issue that everybody reads for one. So what goes
+ * there has to have its hosts named.
+ */
+export function useInBody(
+  control: ControlHeaders,
+  body: Buffer | undefined,
+  type: 'json' | 'form',
+  { credentials }: Pick<CompiledPolicy, 'credentials'>,
+): Use {
   if (control.forwarded === undefined || body === undefined) return { control, said: [] };
   const { spots, said, problem } = spotsInBody(body, type);
   if (problem !== undefined) return { refused: { status: 400, reason: 'bad_request', message: problem } };
-  return withSpots(control, spots, said);
+  const use = withSpots(control, spots, said);
+  const unbound = spots.find(
+    ({ ref }) => !Object.hasOwn(credentials, ref) || credentials[ref]?.hosts === undefined,
+  );
+  if (unbound === undefined || 'refused' in use) return use;
+  const { ref } = unbound;
+  const message = `the placeholder of ${shown(ref)} in ${placeOf(unbound)} is replaced only towards hosts that the policy names for it: credentials: { ${shown(ref)}: { hosts: [${control.target?.host}] } }`;
+  return { refused: { status: 403, reason: 'placeholder_unbound', message } };
 }

@@ -94,6 +94,30 @@ approvals: { hold: 0s }
   assert.equal(count(), 1);
 });
 
+test('into a body a credential goes only where the policy says for which hosts it is', async (t) => {
+  const { s, token, call, count } = await scene(t, '');
+  const key = placeholderFor(token, 'KEY');
+  for (const [type, body] of [
+    ['application/json', JSON.stringify({ title: 'help', body: `my environment: KEY=${key}` })],
+    ['application/x-www-form-urlencoded', `text=${key}`],
+  ] as const) {
+    const answer = await call('/', { method: 'POST', headers: { 'Content-Type': type }, body });
+    assert.equal(answer.status, 403, answer.text);
+    assert.equal(answer.json().reason, 'placeholder_unbound');
+    assert.match(String(answer.json().message), /credentials: \{ "KEY": \{ hosts: \[127\.0\.0\.1\] \} \}/);
+  }
+  assert.equal(count(), 0);
+  await s.quiet();
+  assert.deepEqual(
+    s.entries().map(({ outcome, credentials }) => [outcome?.error_kind, credentials]),
+    [
+      ['placeholder_unbound', undefined],
+      ['placeholder_unbound', undefined],
+    ],
+  );
+  assert.equal((await call('/', { headers: { 'X-Key': key } })).status, 200);
+});
+
 test('over a limit a program is told when to come back', async (t) => {
   const { call } = await scene(t, '', 'limits: { per_tenant: 2/1h }');
   assert.equal((await call('/')).status, 200);

@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { placeholderFor } from '../../../src/capture/proxy/placeholder.ts';
-import { listening, proxied, secret, startRun, via } from './program.ts';
+import { bind, listening, proxied, secret, startRun, via } from './program.ts';
 import { raw, stage } from './stage.ts';
 
 const sha256 = (bytes: string | Uint8Array) => createHash('sha256').update(bytes).digest('hex');
@@ -87,6 +87,7 @@ test('what is said in a conversation stays as it is, and the record says so', as
   const { origin, seen } = await listening(s);
   const token = await startRun(s);
   await s.vault.set('KEY', 'the-value-of-it');
+  await bind(s, origin, 'KEY');
   const key = placeholderFor(token, 'KEY');
   const body = JSON.stringify({
     model: 'x',

@@ -17,6 +17,11 @@ test('curl in a run calls https with a placeholder for its key, and never sees t
   const token = await startRun(s);
   const value = secret();
   await s.vault.set('KEY', value);
+  await s.policy(`version: "2"
+identity: { anonymous: allow, declared: allow }
+allowlist: [{ host: api.test, port: ${up.port}, internal: true }]
+credentials: { KEY: { hosts: [api.test] } }
+`);
   await ensureCa({ state: s.state }, Date.now);
   const key = placeholderFor(token, 'KEY');
   const child = spawn(

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { placeholderFor } from '../../../src/capture/proxy/placeholder.ts';
-import { type Echoed, listening, secret, startRun, via } from './program.ts';
+import { bind, type Echoed, listening, secret, startRun, via } from './program.ts';
 import { type CallOptions, echo, stage } from './stage.ts';
 
 test('a call without any credential goes through as it is, on record with the run it belongs to', async (t) => {
@@ -39,6 +39,7 @@ test('a placeholder is replaced where it stands, and nothing else changes', asyn
   const value = 'k&y "sl\\ash" é=+';
   await s.vault.set('KEY', value);
   await s.vault.set('PLAIN', 'sk_plain-value');
+  await bind(s, origin, 'KEY', 'PLAIN');
   const plain = placeholderFor(token, 'PLAIN');
   const key = placeholderFor(token, 'KEY');
   const call = async (url: string, options: CallOptions) => {

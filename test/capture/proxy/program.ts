@@ -31,6 +31,15 @@ export function via(s: Stage, token: string, url: string, options: CallOptions =
   });
 }
 
+/** The policy of the stage, and `names` may go to 127.0.0.1, into bodies too. */
+export async function bind(s: Stage, origin: string, ...names: string[]): Promise<void> {
+  await s.policy(`version: "2"
+identity: { anonymous: allow, declared: allow }
+allowlist: [{ host: 127.0.0.1, port: ${new URL(origin).port}, http: true, internal: true }]
+credentials: { ${names.map((name) => `${name}: { hosts: [127.0.0.1] }`).join(', ')} }
+`);
+}
+
 export interface Echoed {
   readonly method: string;
   readonly url: string;
