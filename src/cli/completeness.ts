@@ -33,7 +33,7 @@ export async function seeAgain(
 
 // biome-ignore format: a list
 export const COMPLETENESS_LISTS = [
-  'actions', 'runs', 'imported', 'secrets', 'holes', 'gaps', 'crashes', 'stops', 'open', 'failing',
+  'actions', 'runs', 'imported', 'secrets', 'unrecorded', 'holes', 'gaps', 'crashes', 'stops', 'open', 'failing',
 ] as const;
 export type CompletenessList = (typeof COMPLETENESS_LISTS)[number];
 
@@ -86,6 +86,8 @@ function hooksFor(list: CompletenessList, add: (one: object) => void): Completen
       return { onImported: add };
     case 'secrets':
       return { onSecret: add };
+    case 'unrecorded':
+      return { onUnrecorded: add };
     case 'holes':
       return { onHole: add };
     case 'gaps':

@@ -89,6 +89,16 @@ export function createClaudeHooks(ports: HookPorts): ClaudeHooks {
     return session.compared;
   }
 
+  /** What `tally doctor` posts: the answer says where it stands. */
+  async function tested(session: Session, input: HookInput): Promise<JsonObject> {
+    const { id, index } = await recordSeen(recorder, session, input, {
+      type: 'step.note',
+      phase: 'point',
+      metadata: surroundings(input),
+    });
+    return { recorded: { id, index } };
+  }
+
   async function note(session: Session, input: HookInput, more: JsonObject = {}): Promise<void> {
     await recordSeen(recorder, session, input, {
       type: 'step.note',
@@ -178,6 +188,7 @@ export function createClaudeHooks(ports: HookPorts): ClaudeHooks {
       learn(session, input);
       const isFirst = session.begun === undefined;
       await begun(session, input);
+      if (input.event === TEST_EVENT) return tested(session, input);
       if (input.event !== PRE_TOOL_USE) {
         await seen(session, input, install, isFirst);
         return GO_ON;
@@ -221,6 +232,9 @@ export function createClaudeHooks(ports: HookPorts): ClaudeHooks {
     },
   };
 }
+
+/** No event of any version of the program. */
+export const TEST_EVENT = 'TallyTest';
 
 function pick(value: JsonObject, names: readonly string[]): JsonObject {
   return Object.fromEntries(

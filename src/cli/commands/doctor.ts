@@ -17,6 +17,7 @@ import { checkAuthority } from './doctor/authority.ts';
 import { checkBroker } from './doctor/broker.ts';
 import type { Check } from './doctor/check.ts';
 import { fail, skip } from './doctor/check.ts';
+import { checkClaudeCode } from './doctor/claude-code.ts';
 import { checkFiles } from './doctor/files.ts';
 import { checkIndex } from './doctor/index.ts';
 import { checkMasterKey, checkOperator, checkSigningKey, checkVault } from './doctor/keys.ts';
@@ -104,6 +105,7 @@ async function broker(
   return [
     ...(await checkBroker(running)),
     ...(running?.proxy_url === undefined ? [await checkPort(context)] : []),
+    ...(await checkClaudeCode(context, running !== undefined)),
     checkAuthority(context.paths, context.now()),
     await checkCall(context),
   ];

@@ -10,6 +10,7 @@ import { formatDuration } from '../output/time.ts';
 import { alertText, undeliveredText } from './status/alerts.ts';
 import { anchorText, anchorTrouble } from './status/anchors.ts';
 import { gatherStatus, type LogStatus, type PolicyStatus, type Status } from './status/gather.ts';
+import { hookFacts } from './status/hooks.ts';
 import { retentionText } from './status/retention.ts';
 
 export function build(context: Context): Command {
@@ -44,6 +45,7 @@ function statusFacts(status: Status, style: Style): readonly Fact[] {
     ],
     ['', broker.counts === undefined ? undefined : countsText(broker.counts, style)],
     ['live', status.tail.url],
+    ...(status.hooks === undefined ? [] : hookFacts(status.hooks, style)),
     [
       'kill',
       status.kill === undefined || status.kill.length === 0

@@ -22,8 +22,8 @@ interface Finding {
   readonly what: string;
   readonly some: readonly string[];
   readonly count: number;
-  /** For `--list`. */
-  readonly list: string;
+  /** For `--list`, where there is one. */
+  readonly list?: string;
 }
 
 /** Nothing where there is nothing to say. */
@@ -37,7 +37,9 @@ export function completenessLines(
   const lines = told.flatMap(({ missing, what, some, count, list }) => {
     const shown = some.slice(0, FEW);
     const rest =
-      count > shown.length ? [`… ${grouped(count - shown.length)} more: tally verify --list ${list}`] : [];
+      list !== undefined && count > shown.length
+        ? [`… ${grouped(count - shown.length)} more: tally verify --list ${list}`]
+        : [];
     return [
       ...fold(`${missing ? style.yellow('✗') : style.dim('–')} `, 2, what, INDENT, width),
       ...shown.flatMap((text) => fold('', 0, text, DEEPER, width)),
@@ -103,6 +105,14 @@ function findingsOf(found: CompletenessFindings): readonly Finding[] {
     },
     {
       missing: true,
+      what: `${counted(found.unrecorded_calls_count, 'call')} of an agent that its transcript has and no record`,
+      some: found.unrecorded_calls.map(placeText),
+      // Of the entries that name them.
+      count: found.unrecorded_calls.length,
+      list: 'unrecorded',
+    },
+    {
+      missing: true,
       what: `${counted(found.hole_count, 'hole')} in the numbers of a recorder`,
       some: found.holes.map(
         ({ recorder_id, from, to, before }) =>
@@ -131,6 +141,12 @@ function findingsOf(found: CompletenessFindings): readonly Finding[] {
       some: [...found.open.map(placeText), ...found.open_run_ids.map(safe)],
       count: open,
       list: 'open',
+    },
+    {
+      missing: false,
+      what: `${counted(found.untold_calls_count, 'recorded call')} of an agent that its transcript does not have`,
+      some: [],
+      count: found.untold_calls_count,
     },
     {
       missing: false,

@@ -204,6 +204,12 @@ function completenessText({ completeness }: Verification): string {
           findings.secrets_outside_runs_count,
         )}`
       : undefined,
+    findings.unrecorded_calls_count > 0
+      ? `calls of agents that are on no record: ${grouped(findings.unrecorded_calls_count)}, named by ${few(
+          findings.unrecorded_calls.map(({ index }) => String(index)),
+          findings.unrecorded_calls.length,
+        )}`
+      : undefined,
     findings.exact ? undefined : 'more was open at once than can be told apart',
     findings.hole_count > 0
       ? `holes in a recorder's numbers: before ${few(
@@ -218,6 +224,9 @@ function completenessText({ completeness }: Verification): string {
   const asides = [
     findings.open_actions > 0 ? `${grouped(findings.open_actions)} open now` : undefined,
     findings.unknown_ends > 0 ? `${grouped(findings.unknown_ends)} ended unseen` : undefined,
+    findings.untold_calls_count > 0
+      ? `${grouped(findings.untold_calls_count)} that no transcript has`
+      : undefined,
     findings.abrupt_ends > 0
       ? `${grouped(findings.abrupt_ends)} recorder ${findings.abrupt_ends === 1 ? 'start' : 'starts'} without a close`
       : undefined,

@@ -16,6 +16,7 @@ import {
 import { foldLeft, type LeftHooks } from './completeness/left.ts';
 import { placeOf, watchPairs } from './completeness/pairs.ts';
 import { watchRecorders } from './completeness/recorders.ts';
+import { watchSessions } from './completeness/sessions.ts';
 import { booleanAt, field, numberAt, textAt } from './fields.ts';
 
 export { type CompletenessFindings, isComplete } from './completeness/findings.ts';
@@ -25,6 +26,7 @@ export interface CompletenessHooks extends LeftHooks {
   readonly onHole?: (hole: Hole) => void;
   readonly onGap?: (index: number) => void;
   readonly onSecret?: (place: Place) => void;
+  readonly onUnrecorded?: (place: Place) => void;
   readonly onDowntime?: (downtime: Downtime, clean: boolean) => void;
 }
 
@@ -58,6 +60,7 @@ export function judgeCompleteness({
   const left = foldLeft(hooks);
   const gaps = listing(hooks.onGap);
   const secrets = listing(hooks.onSecret);
+  const sessions = watchSessions(hooks.onUnrecorded);
   let unknownEnds = 0;
   let lastIndex = -1;
 
@@ -72,6 +75,7 @@ export function judgeCompleteness({
       const type = textAt(entry, 'type') ?? '';
       recorders.see(entry);
       failing.see(entry, type);
+      sessions.see(entry, type);
       main.see(entry);
       lastIndex = Math.max(lastIndex, numberAt(entry, 'index') ?? -1);
       const ended = textAt(entry, 'phase') === 'post_exec';
@@ -97,6 +101,9 @@ export function judgeCompleteness({
         ...left.told(),
         secrets_outside_runs: secrets.some,
         secrets_outside_runs_count: secrets.count(),
+        unrecorded_calls: sessions.unrecorded.some,
+        unrecorded_calls_count: sessions.unrecordedCalls(),
+        untold_calls_count: sessions.untoldCalls(),
         holes: recorders.holes.some,
         hole_count: recorders.holes.count(),
         gaps: gaps.some,

@@ -1,4 +1,5 @@
 /** Reads transcripts as they grow: whole lines, bounded, and plain files only. */
+import type { FileHandle } from 'node:fs/promises';
 import type { ReadTranscript, Transcripts } from '../../capture/hook/transcript.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { openPlain } from '../../store/file/fs.ts';
@@ -7,19 +8,9 @@ const BLOCK = 1024 * 1024;
 const NEWLINE = 0x0a;
 
 export const fileTranscripts: Transcripts = {
-  async size(path) {
-    const handle = await opened(path);
-    if (handle === undefined) return undefined;
-    try {
-      return (await handle.stat()).size;
-    } finally {
-      await handle.close();
-    }
-  },
-  async read(path, from, onLine): Promise<ReadTranscript | undefined> {
-    const handle = await opened(path);
-    if (handle === undefined) return undefined;
-    try {
+  size: (path) => withFile(path, async (handle) => (await handle.stat()).size),
+  read: (path, from, onLine) =>
+    withFile(path, async (handle): Promise<ReadTranscript> => {
       const block = Buffer.alloc(BLOCK);
       const most = from + LIMITS.hookTranscriptBytes;
       /** What came of a line without its end; undefined while a line is skipped that is too long. */
@@ -46,14 +37,24 @@ export const fileTranscripts: Transcripts = {
         at += bytesRead;
       }
       return { offset, skipped, whole: (await handle.stat()).size <= most };
+    }),
+};
+
+/**
+ * Undefined for what cannot be read: the record of the session then says that it was not compared. A path that a hook
+ * names may be anything, so nothing but a plain file that is called like a transcript is opened.
+ */
+async function withFile<T>(path: string, use: (handle: FileHandle) => Promise<T>): Promise<T | undefined> {
+  if (!/^\/[^\0]*\.jsonl$/.test(path)) return undefined;
+  try {
+    const handle = await openPlain(path);
+    if (handle === undefined) return undefined;
+    try {
+      return await use(handle);
     } finally {
       await handle.close();
     }
-  },
-};
-
-/** A path that a hook names may be anything: only what can be opened as a plain file is read. */
-async function opened(path: string) {
-  if (!path.startsWith('/') || path.includes('\0')) return undefined;
-  return openPlain(path).catch(() => undefined);
+  } catch {
+    return undefined;
+  }
 }

@@ -20,6 +20,7 @@ import { askRunning } from '../../running.ts';
 import { readPolicyText } from '../policy/file.ts';
 import { alertStatus } from './alerts.ts';
 import { type AnchorStatus, anchorStatuses } from './anchors.ts';
+import { type HooksStatus, hooksStatus } from './hooks.ts';
 import { type RetentionStatus, retentionStatus } from './retention.ts';
 
 export interface Status {
@@ -32,6 +33,8 @@ export interface Status {
   readonly broker: { readonly url?: string; readonly counts?: BrokerCounts };
   /** Where the log is followed live over HTTP (spec/live.md). */
   readonly tail: { readonly url?: string };
+  /** Hooks of coding agents. */
+  readonly hooks?: HooksStatus;
   /** Absent before the first start. */
   readonly log?: LogStatus;
   /** Known to a running recorder only. */
@@ -111,6 +114,7 @@ export async function gatherStatus(context: Context): Promise<Status> {
             ...(running.proxy_counts === undefined ? {} : { counts: running.proxy_counts }),
           },
     tail: running?.tail_url === undefined ? {} : { url: running.tail_url },
+    ...(await hooksStatus(context, running)),
     ...(log === undefined ? {} : { log }),
     ...(running === undefined ? {} : { open_actions: running.open_actions }),
     ...(info === undefined ? {} : await switchedOff(context, running)),

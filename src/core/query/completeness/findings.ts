@@ -61,6 +61,11 @@ export interface CompletenessFindings {
   /** Secrets that an agent got, set or used outside of any run. */
   readonly secrets_outside_runs: readonly Place[];
   readonly secrets_outside_runs_count: number;
+  /** Entries that tell of calls of an agent which its transcript has and no record; how many calls they are. */
+  readonly unrecorded_calls: readonly Place[];
+  readonly unrecorded_calls_count: number;
+  /** Calls on record that the agent's transcript does not have. */
+  readonly untold_calls_count: number;
   readonly holes: readonly Hole[];
   readonly hole_count: number;
   /** Indexes of log.gap entries: times in which nothing could be written. */
@@ -88,12 +93,13 @@ export interface CompletenessFindings {
 /** Whether anything is missing. What is open, or ended unseen but is said to have, is not. */
 export function isComplete(findings: CompletenessFindings): boolean {
   const { without_end_count, runs_without_end_count, imported_without_end_count } = findings;
-  const { secrets_outside_runs_count, hole_count, gap_count, exact } = findings;
+  const { secrets_outside_runs_count, unrecorded_calls_count, hole_count, gap_count, exact } = findings;
   const missing =
     without_end_count +
     runs_without_end_count +
     imported_without_end_count +
     secrets_outside_runs_count +
+    unrecorded_calls_count +
     hole_count +
     gap_count;
   return missing === 0 && exact;
