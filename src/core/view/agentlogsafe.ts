@@ -29,6 +29,11 @@ const CALLS: Readonly<Record<string, readonly [before: string, after: string]>> 
   'http.call': ['tool_call', 'tool_result'],
   'retrieval.query': ['retrieval_query', 'retrieval_result'],
 };
+/** What an agent says of itself: the recorder's own types for these are for what it has seen. */
+const TOLD: Readonly<Record<string, string>> = {
+  'human.approval': 'human_approval',
+  'agent.decision': 'decision',
+};
 /** What an entry says that the envelope has no member for. */
 const PAYLOAD: readonly string[] = [
   'type',
@@ -47,6 +52,8 @@ const PAYLOAD: readonly string[] = [
 function eventType(entry: JsonObject): string {
   const type = textAt(entry, 'type') ?? '';
   if (Object.hasOwn(EVENTS, type)) return EVENTS[type] ?? 'custom';
+  const told = type === 'custom' ? (textAt(entry, 'action', 'name') ?? '') : '';
+  if (Object.hasOwn(TOLD, told)) return TOLD[told] ?? 'custom';
   const pair = Object.hasOwn(CALLS, type) ? CALLS[type] : undefined;
   if (pair === undefined) return 'custom';
   return textAt(entry, 'phase') === 'post_exec' ? pair[1] : pair[0];
