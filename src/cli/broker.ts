@@ -1,5 +1,6 @@
 /** The broker that a command uses: the one that runs, or one of its own for as long as the command lives. */
 import { homedir } from 'node:os';
+import { dirname } from 'node:path';
 import { createLeaves } from '../capture/ca/leaves.ts';
 import { createBroker } from '../capture/proxy/broker.ts';
 import { createCallers } from '../capture/proxy/caller.ts';
@@ -61,7 +62,7 @@ export async function startBroker(context: Context, session: Session, port: numb
     vault: source,
     resolve: systemResolve,
     leaves: createLeaves(context.paths, () => recorder.now()),
-    config: { port, version: context.version },
+    config: { port, version: context.version, policyDirectory: dirname(context.paths.policyFile) },
     onError(error) {
       const told = error instanceof Error ? error.message : String(error);
       context.warn(`a call met a bug of Tallystick: ${told}`);

@@ -3,6 +3,7 @@
  * Open, where the machine's own configuration says so: it goes on, a warning says it once, and what ran is remembered
  * until the log can tell of it.
  */
+import { dirname } from 'node:path';
 import { createLeaves } from '../capture/ca/leaves.ts';
 import { createBroker } from '../capture/proxy/broker.ts';
 import { systemResolve } from '../capture/proxy/resolve.ts';
@@ -111,7 +112,7 @@ export async function ungovernedBroker(
     vault,
     resolve: systemResolve,
     leaves: createLeaves(paths, context.now),
-    config: { port: 0, version: context.version },
+    config: { port: 0, version: context.version, policyDirectory: dirname(paths.policyFile) },
     onError: (error) =>
       context.warn(
         `a call met a bug of Tallystick: ${error instanceof Error ? error.message : String(error)}`,

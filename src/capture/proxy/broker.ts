@@ -8,6 +8,8 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { LIMITS } from '../../core/limits.ts';
 import { loopbackHosts } from '../../core/loopback.ts';
+import { privateRootsOf } from '../../core/policy/allowed-lines.ts';
+import { indexOf } from '../../core/policy/index-of.ts';
 import { createSlots } from '../../core/slots.ts';
 import type { Recorder } from '../../recorder/api.ts';
 import type { Leaves } from '../ca/leaves.ts';
@@ -23,6 +25,7 @@ import { type Health, sendHealth } from './health.ts';
 import { createHolds } from './hold.ts';
 import { createJournal } from './journal.ts';
 import { createListener, HOST, listenOn } from './listener.ts';
+import { readRootsFrom } from './private-roots.ts';
 import { rawReply } from './raw-reply.ts';
 import { block } from './refuse.ts';
 import {
@@ -53,6 +56,8 @@ export interface BrokerConfig {
   readonly environment?: string;
   /** PEM certificates that upstreams may also be signed by, beside the usual ones. */
   readonly extraCa?: readonly string[];
+  /** Where the files that the policy names are looked for. Default: the working directory. */
+  readonly policyDirectory?: string;
   /** Shorter times and smaller numbers, for tests. */
   readonly limits?: Partial<BrokerLimits>;
 }
@@ -126,6 +131,7 @@ export function createBroker(options: BrokerOptions): Broker {
     headersMs: limits.upstreamHeadersMs,
     idleMs: limits.upstreamIdleMs,
   });
+  const readRoots = readRootsFrom(config.policyDirectory ?? '.');
   const scrubbers = createScrubbers();
   const stopListening = vault.onChange(() => scrubbers.clear());
   /** What takes a request to its end, or to its stream. */
@@ -176,6 +182,11 @@ export function createBroker(options: BrokerOptions): Broker {
     whileServing(hurry) {
       hurries.add(hurry);
       return () => hurries.delete(hurry);
+    },
+    rootsFor({ scheme, host, port }) {
+      if (scheme !== 'https') return undefined;
+      const files = privateRootsOf(indexOf(recorder.policy().compiled), host, port);
+      return files.length === 0 ? undefined : readRoots(files, host);
     },
     onBug: onError,
   };

@@ -24,6 +24,7 @@ import type { Flight } from './flight.ts';
 import { gated } from './gate.ts';
 import { watchFor } from './placeholder-watch.ts';
 import { type Prepared, prepare } from './prepare.ts';
+import type { PrivateRoots } from './private-roots.ts';
 import { createRelay, type Relay, type RelayEnd } from './relay.ts';
 import { isGone, lingerAfter, type Reply } from './reply.ts';
 import type { Scrubber, Scrubbers } from './scrub.ts';
@@ -40,6 +41,8 @@ export interface CarryDeps extends StandingDeps {
   readonly scrubbers: Scrubbers;
   readonly requestBodyIdleMs: number;
   readonly clientStallMs: number;
+  /** Undefined: the usual certificates are all that this target may be signed by. */
+  readonly rootsFor: (target: TargetUrl) => PrivateRoots | undefined;
   readonly onBug: (error: unknown) => void;
 }
 
@@ -241,11 +244,16 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
   call.flight.onKill((failure) => relay.fail(failure));
   // Ended at once: nothing of it may leave.
   if (call.flight.failure() !== undefined) return;
+  const roots = deps.rootsFor(target);
+  if (roots !== undefined && 'failure' in roots) {
+    relay.fail(roots.failure);
+    return;
+  }
   const length = facts.control.contentLength;
   const framed = upload !== undefined && length !== undefined ? ['content-length', String(length)] : [];
   const headers = [...wire.headers, ...framed];
   try {
-    lane = deps.upstreams.take(target.origin, call.addresses);
+    lane = deps.upstreams.take(target.origin, call.addresses, roots?.pem);
     lane.dispatch(
       {
         path: wire.path,

@@ -27,8 +27,11 @@ export interface Lane {
 }
 
 export interface Upstreams {
-  /** `addresses` were checked for this call. `origin` names the host: for TLS, and in the Host header. */
-  take(origin: string, addresses: readonly string[]): Lane;
+  /**
+   * `ca`: PEM certificates that this connection trusts besides; a lane is used again only with the same ones.
+   * `addresses` were checked for this call. `origin` names the host: for TLS, and in the Host header.
+   */
+  take(origin: string, addresses: readonly string[], ca?: string): Lane;
   readonly counts: () => { readonly open: number; readonly idle: number };
   close(): Promise<void>;
 }
@@ -63,6 +66,7 @@ function peerOf(socket: unknown, address: string): Peer {
 
 interface Slot {
   readonly origin: string;
+  readonly ca: string | undefined;
   readonly lane: Lane;
   readonly client: Client;
   use(addresses: readonly string[]): void;
@@ -74,10 +78,20 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
   /** All idle ones, longest idle first; and those of each origin, of which the newest is used first. */
   const idle = new Set<Slot>();
   const idleOf = new Map<string, Slot[]>();
-  const secureContext: SecureContext | undefined =
-    options.extraCa === undefined || options.extraCa.length === 0
-      ? undefined
-      : createSecureContext({ ca: [...getCACertificates('default'), ...options.extraCa] });
+  /** By what is trusted besides. Building one takes milliseconds. */
+  const contexts = new Map<string, SecureContext>();
+
+  function contextFor(ca: string | undefined): SecureContext | undefined {
+    const more = [...(options.extraCa ?? []), ...(ca === undefined ? [] : [ca])];
+    if (more.length === 0) return undefined;
+    const key = more.join('\n');
+    let context = contexts.get(key);
+    if (context !== undefined) return context;
+    context = createSecureContext({ ca: [...getCACertificates('default'), ...more] });
+    if (contexts.size >= LIMITS.privateRoots) contexts.delete(contexts.keys().next().value ?? '');
+    contexts.set(key, context);
+    return context;
+  }
 
   function noLongerIdle(slot: Slot): void {
     if (!idle.delete(slot)) return;
@@ -96,7 +110,8 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
     oldest?.lane.destroy();
   }
 
-  function open(origin: string): Slot {
+  function open(origin: string, ca: string | undefined): Slot {
+    const secureContext = contextFor(ca);
     let allowed: readonly string[] = [];
     let peer: Peer | undefined;
     const connect = buildConnector({
@@ -161,6 +176,7 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
     };
     const slot: Slot = {
       origin,
+      ca,
       lane,
       client,
       use(addresses) {
@@ -173,9 +189,11 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
   }
 
   return {
-    take(origin, addresses) {
-      const found = idleOf.get(origin)?.findLast((slot) => addresses.includes(slot.address() ?? ''));
-      const slot = found ?? open(origin);
+    take(origin, addresses, ca) {
+      const found = idleOf
+        .get(origin)
+        ?.findLast((slot) => slot.ca === ca && addresses.includes(slot.address() ?? ''));
+      const slot = found ?? open(origin, ca);
       noLongerIdle(slot);
       slot.use(addresses);
       return slot.lane;

@@ -92,6 +92,8 @@ export const BROKER_LIMITS = {
   /** From the answer to a CONNECT to the end of the TLS handshake inside. */
   tlsHandshakeMs: 15_000,
 
+  /** Files of private certificates kept at once, and contexts made of them: one a host, of a handful of hosts. */
+  privateRoots: 64,
   /** Days that the local authority is good for: programs elsewhere that trust it need not be told every year. */
   caDays: 5 * 365,
   /** Days before its end at which it is made anew, so that none expires during a run. */

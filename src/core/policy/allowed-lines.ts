@@ -46,6 +46,17 @@ function reached({ line, methods, paths }: AllowedLine, to: KnownTarget, where: 
 export const permits = (line: AllowedLine, to: KnownTarget, where: Where): boolean =>
   reached(line, to, where) === 'all';
 
+/** Files of certificates that this very host and port may be signed by, each once. Most policies name none. */
+export function privateRootsOf(index: PolicyIndex, host: string, port: number): readonly string[] {
+  if (!index.privateRoots) return NO_FILES;
+  const files = linesFor(index, host).flatMap(({ line: { ca, port: own = DEFAULT_PORT.https } }) =>
+    ca === undefined || own !== port ? [] : [ca],
+  );
+  return [...new Set(files)];
+}
+
+const NO_FILES: readonly string[] = [];
+
 export interface Where {
   readonly project: string | undefined;
   readonly environment: string | undefined;

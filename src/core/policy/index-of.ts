@@ -26,6 +26,8 @@ export interface PolicyIndex {
   readonly hosts: ReadonlyMap<string, readonly AllowedLine[]>;
   /** "*.example.com" under "example.com". */
   readonly below: ReadonlyMap<string, readonly AllowedLine[]>;
+  /** Whether any line names certificates of its own. */
+  readonly privateRoots: boolean;
   /** Hosts of `tunnel`, "*.example.com" as it is written. */
   readonly tunnels: ReadonlyMap<string, readonly TunnelHost[]>;
   readonly credentials: ReadonlyMap<string, CredentialIndex>;
@@ -110,6 +112,7 @@ function isRated({ limits, defaults, tools = {}, users = {} }: CompiledPolicy): 
 function build(policy: CompiledPolicy): PolicyIndex {
   return {
     ...indexLines(policy),
+    privateRoots: policy.allowlist.some(({ ca }) => ca !== undefined),
     tunnels: indexTunnels(policy),
     credentials: indexCredentials(policy),
     ...indexAgents(policy),
