@@ -67,9 +67,14 @@ export function placeholdersOf(
   return Object.fromEntries(refs.map(([name, ref]) => [name, placeholderFor(token, ref)]));
 }
 
-/** Those of which the environment has a value of its own: the program gets the placeholder in its place. */
-export function replacedBy({ names }: Declared, env: Context['env']): readonly string[] {
-  return names.filter(
-    (name) => (env[name] ?? '') !== '' && env[name]?.startsWith(PLACEHOLDER_PREFIX) !== true,
-  );
+/** Those of which the environment has a value of its own, where nobody asked for another one to be put there. */
+export function replacedBy(
+  placeholders: Readonly<Record<string, string>>,
+  given: Readonly<Record<string, string>> = {},
+  env: Context['env'] = {},
+): readonly string[] {
+  return Object.keys(placeholders).filter((name) => {
+    const own = env[name] ?? '';
+    return own !== '' && !own.startsWith(PLACEHOLDER_PREFIX) && !Object.hasOwn(given, name);
+  });
 }

@@ -37,13 +37,15 @@ export async function prepareProgram(context: Context, options: RunOptions): Pro
   const declared =
     options.placeholders === false ? NOTHING_DECLARED : await declaredSecrets(context, process.cwd());
   const trust = await trustFiles(context);
-  await tellReplaced(context, options, replacedBy(declared, env));
+  await tellSetAside(context, options);
   return {
     environment({ url, session }, started, given) {
       const { token } = started;
+      const placeholders = placeholdersOf(declared, token, session.vault.list());
+      tellReplaced(context, options, replacedBy(placeholders, given, env));
       return {
         ...base,
-        ...placeholdersOf(declared, token, session.vault.list()),
+        ...placeholders,
         ...given,
         ...proxyVariables(env, placeOf(url, token, trust)),
         ...addressed(url, started),
@@ -59,25 +61,23 @@ export function placeOf(url: string, token: string | undefined, trust: Place['tr
 const PROXIES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'];
 const EXCEPTIONS = ['NO_PROXY', 'no_proxy'];
 
-/** What the person had set and the program does not get. Inside of a run those of the outer one are meant to be replaced. */
-async function tellReplaced(
-  { env, stderr }: Context,
-  { inject, quiet }: RunOptions,
-  names: readonly string[],
-): Promise<void> {
-  if (quiet === true) return;
-  const secrets = names.filter((name) => inject?.keys?.includes(name) !== true);
-  if (secrets.length > 0)
-    await stderr.say(
-      `tally: ${secrets.join(', ')}: your own value is replaced by a placeholder, which the broker turns into the credential; --no-placeholders leaves it, --env-inject gives the stored one`,
-      stderr.style.dim,
-    );
-  if (env.TALLY_RUN_ID !== undefined) return;
+/** A value of the person's own that the program does not get. */
+function tellReplaced({ stderr }: Context, { quiet }: RunOptions, names: readonly string[]): void {
+  if (quiet === true || names.length === 0) return;
+  void stderr.say(
+    `tally: ${names.join(', ')}: your own value is replaced by a placeholder, which the broker turns into the credential; --no-placeholders leaves it, --env-inject gives the stored one`,
+    stderr.style.dim,
+  );
+}
+
+/** Inside of a run the proxies of the outer one are meant to be replaced. */
+async function tellSetAside({ env, stderr }: Context, { quiet }: RunOptions): Promise<void> {
+  if (quiet === true || env.TALLY_RUN_ID !== undefined) return;
   const isSet = (name: string): boolean => (env[name] ?? '') !== '';
   const set = [...PROXIES.filter(isSet).slice(0, 1), ...EXCEPTIONS.filter(isSet).slice(0, 1)];
-  if (set.length > 0)
-    await stderr.say(
-      `tally: ${set.join(' and ')} of your environment ${set.length === 1 ? 'is' : 'are'} set aside: all calls go to the broker, which connects by itself`,
-      stderr.style.dim,
-    );
+  if (set.length === 0) return;
+  await stderr.say(
+    `tally: ${set.join(' and ')} of your environment ${set.length === 1 ? 'is' : 'are'} set aside: all calls go to the broker, which connects by itself`,
+    stderr.style.dim,
+  );
 }
