@@ -151,17 +151,13 @@ export async function handleCall(deps: CallDeps, exchange: Exchange): Promise<vo
     return refuseBad(deps, exchange, read, problem ?? 'X-AS-Target-URL header is required');
   if (read.control.forwarded !== undefined && isOwnTarget(target, exchange.request.socket))
     return refuseLoop(deps, exchange, read);
-  const head = useInHead(read.control);
+  const { compiled } = deps.recorder.policy();
+  const head = useInHead(read.control, compiled);
   if ('refused' in head) return refusePlaceholder(deps, exchange, read, head.refused);
   const reading = readBefore(deps, exchange, { ...read, control: head.control }, deps);
   const before = reading instanceof Promise ? await reading : reading;
   if (before === undefined) return;
-  const use = useInBody(
-    head.control,
-    before.whole,
-    isForm(head.control) ? 'form' : 'json',
-    deps.recorder.policy().compiled,
-  );
+  const use = useInBody(head.control, before.whole, isForm(head.control) ? 'form' : 'json', compiled);
   if ('refused' in use) return refusePlaceholder(deps, exchange, read, use.refused);
   const facts: CallFacts = { ...read, control: use.control, said: use.said };
 

@@ -60,37 +60,53 @@ function withSpots(control: ControlHeaders, spots: readonly Spot[], said: readon
   return { refused: { status: 403, reason: 'placeholder_invalid', message } };
 }
 
+type Bound = Pick<CompiledPolicy, 'credentials'>;
+
+/**
+ * A header, or a parameter that is nothing but a credential, is there to prove something. A body and a phrase may say
+ * anything to anyone, an issue that everybody reads or a search: what goes there has to have its hosts named.
+ */
+function unbound(spots: readonly Spot[], { credentials }: Bound, control: ControlHeaders): Use | undefined {
+  const spot = spots.find(
+    ({ ref }) => !Object.hasOwn(credentials, ref) || credentials[ref]?.hosts === undefined,
+  );
+  if (spot === undefined) return undefined;
+  const name = shown(spot.ref);
+  const message = `the placeholder of ${name} in ${placeOf(spot)} is replaced only towards hosts that the policy names for it: credentials: { ${name}: { hosts: [${control.target?.host}] } }`;
+  return { refused: { status: 403, reason: 'placeholder_unbound', message } };
+}
+
+/** "…&name=PLACEHOLDER&…" */
+function isWholeParameter({ start, end }: Spot, search: string): boolean {
+  return search.charAt(start - 1) === '=' && (end === search.length || search.charAt(end) === '&');
+}
+
 /** Of a forwarded request, before its body is read. */
-export function useInHead(control: ControlHeaders): Use {
+export function useInHead(control: ControlHeaders, policy: Bound): Use {
   const { target, forward } = control;
   if (control.forwarded === undefined || target === undefined) return { control, said: [] };
   for (const { ref } of placeholdersIn(target.path, 'percent')) {
     const message = `the placeholder of ${shown(ref)} stands in the path; paths are on record, so no credential is put there`;
     return { refused: { status: 403, reason: 'placeholder_misplaced', message } };
   }
-  return withSpots(control, spotsInHead(forward, target.search), []);
+  const { search } = target;
+  const spots = spotsInHead(forward, search);
+  const use = withSpots(control, spots, []);
+  if ('refused' in use) return use;
+  const phrases = spots.filter((spot) => spot.at === 'query' && !isWholeParameter(spot, search));
+  return unbound(phrases, policy, control) ?? use;
 }
 
-/**
- * And of its body; a streamed one is watched as it passes (placeholder-watch.ts). A header or a parameter with a credential in it
- * is there to prove something; a body may say anything to anyone, an issue that everybody reads for one. So what goes
- * there has to have its hosts named.
- */
+/** And of its body; a streamed one is watched as it passes (placeholder-watch.ts). */
 export function useInBody(
   control: ControlHeaders,
   body: Buffer | undefined,
   type: 'json' | 'form',
-  { credentials }: Pick<CompiledPolicy, 'credentials'>,
+  policy: Bound,
 ): Use {
   if (control.forwarded === undefined || body === undefined) return { control, said: [] };
   const { spots, said, problem } = spotsInBody(body, type);
   if (problem !== undefined) return { refused: { status: 400, reason: 'bad_request', message: problem } };
   const use = withSpots(control, spots, said);
-  const unbound = spots.find(
-    ({ ref }) => !Object.hasOwn(credentials, ref) || credentials[ref]?.hosts === undefined,
-  );
-  if (unbound === undefined || 'refused' in use) return use;
-  const { ref } = unbound;
-  const message = `the placeholder of ${shown(ref)} in ${placeOf(unbound)} is replaced only towards hosts that the policy names for it: credentials: { ${shown(ref)}: { hosts: [${control.target?.host}] } }`;
-  return { refused: { status: 403, reason: 'placeholder_unbound', message } };
+  return 'refused' in use ? use : (unbound(spots, policy, control) ?? use);
 }

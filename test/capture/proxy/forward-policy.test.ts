@@ -106,6 +106,8 @@ test('into a body a credential goes only where the policy says for which hosts i
     assert.equal(answer.json().reason, 'placeholder_unbound');
     assert.match(String(answer.json().message), /credentials: \{ "KEY": \{ hosts: \[127\.0\.0\.1\] \} \}/);
   }
+  const phrase = await call(`/search?q=what+is+${key}`);
+  assert.equal(phrase.json().reason, 'placeholder_unbound');
   assert.equal(count(), 0);
   await s.quiet();
   assert.deepEqual(
@@ -113,8 +115,10 @@ test('into a body a credential goes only where the policy says for which hosts i
     [
       ['placeholder_unbound', undefined],
       ['placeholder_unbound', undefined],
+      ['placeholder_unbound', undefined],
     ],
   );
+  assert.equal((await call(`/?a=1&key=${key}&b=2`)).status, 200);
   assert.equal((await call('/', { headers: { 'X-Key': key } })).status, 200);
 });
 
