@@ -73,8 +73,8 @@ export function createClaudeHooks(ports: HookPorts): ClaudeHooks {
     for (let before = -1; performance.now() < until && !closing; ) {
       const size =
         input.transcript === undefined ? undefined : await ports.transcripts.size(input.transcript);
-      if (size === before) break;
-      before = size ?? -1;
+      if ((size ?? 0) === before) break;
+      before = size ?? 0;
       await new Promise((resolve) => setTimeout(resolve, LIMITS.hookTranscriptEveryMs));
     }
     await compared(session, input, install, true);
