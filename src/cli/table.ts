@@ -20,6 +20,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'key', summary: 'the public keys that verify this log', group: 'Read:', load: () => import('./commands/key.ts') },
   { name: 'status', summary: 'whether it runs, and what is signed and in force', group: 'Manage:', load: () => import('./commands/status.ts') },
   { name: 'doctor', summary: 'what is wrong, and the command that mends it', group: 'Manage:', load: () => import('./commands/doctor.ts') },
+  { name: 'ca', summary: 'what programs have to trust to be recorded over https', group: 'Manage:', load: () => import('./commands/ca.ts') },
   { name: 'init', summary: 'set up this machine', group: 'Manage:', load: () => import('./commands/init.ts') },
   { name: 'policy', summary: 'what agents may do', group: 'Manage:', load: () => import('./commands/policy.ts') },
   { name: 'secrets', summary: 'credentials that agents name and never see', group: 'Manage:', load: () => import('./commands/secrets.ts') },

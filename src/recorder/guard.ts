@@ -98,6 +98,7 @@ const TYPE_OF: { readonly [op in Op]?: string } = {
   'anchor.change': 'config.change',
   'alert.change': 'config.change',
   'hook.change': 'config.change',
+  'ca.change': 'config.change',
   'alert.ack': 'alert.close',
   'alert.test': 'alert.raise',
   'alert.retry': 'config.change',

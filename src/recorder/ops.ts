@@ -171,6 +171,11 @@ export const OPS = {
     file: z.string().max(4_096),
     closed: z.boolean(),
   }),
+  /** The local authority of intercepted hosts is about to be made anew; the files are written after this is durable. */
+  'ca.change': z.object({
+    was: z.string().max(64).optional(),
+    reason: z.string().max(LIMITS.reasonBytes).optional(),
+  }),
   /** A person has seen an alert: it is closed. */
   'alert.ack': z.object({ alert: id, reason: z.string().min(1).max(LIMITS.reasonBytes) }),
   /** Sends a marked test to all destinations or one, on the way that alerts take. */
@@ -199,6 +204,7 @@ export const OPERATOR_OPS: ReadonlySet<Op> = new Set<Op>([
   'anchor.change',
   'alert.change',
   'hook.change',
+  'ca.change',
   'alert.ack',
   'alert.test',
   'alert.retry',
@@ -313,6 +319,7 @@ export interface OpResults
   'log.read': { readonly id: string };
   'alert.change': { readonly id: string };
   'hook.change': { readonly id: string };
+  'ca.change': { readonly id: string };
   'alert.ack': {
     readonly id: string;
     readonly index: number;

@@ -144,6 +144,17 @@ export function createService(options: ServiceOptions): Handle {
       const { id } = await recorder.record(event, doneFor(client));
       return { id };
     },
+    async 'ca.change'({ was, reason }, client) {
+      const event = operatorEvent('config.change', client, {
+        authority: 'renew',
+        ...(was === undefined ? {} : { was }),
+      });
+      const { id } = await recorder.record(
+        reason === undefined ? event : { ...event, reason },
+        doneFor(client),
+      );
+      return { id };
+    },
     async 'log.acknowledge'({ name, reason }, client) {
       const event = operatorEvent('log.recover', client, { acknowledges: name });
       const { id } = await recorder.record({ ...event, reason }, doneFor(client));

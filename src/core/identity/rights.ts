@@ -44,7 +44,7 @@ export const RIGHTS = {
   'policy.set': ADMINS,     'secret.change': ADMINS,  'kill.set': ADMINS,
   'anchor.run': ADMINS,     'anchor.change': ADMINS,
   'alert.change': ADMINS,   'alert.ack': ADMINS,      'alert.test': ADMINS,     'alert.retry': ADMINS,
-  'hook.change': ADMINS,
+  'hook.change': ADMINS,    'ca.change': ADMINS,
   'hold.add': ADMINS,       'hold.release': ADMINS,   'log.acknowledge': ADMINS,
   'import.begin': ADMINS,   'import.rows': ADMINS,    'import.end': ADMINS,
 
