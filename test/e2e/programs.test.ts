@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -145,11 +145,13 @@ test('programs that know nothing of us', async (t) => {
     '.gitconfig': '[http]\n\tproxy = http://127.0.0.1:9\n',
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(work, name), text);
+  copyFileSync(upstream.ca, join(work, 'upstream-roots.pem'));
   const present = PROGRAMS.filter(({ skip }) => skip === undefined);
   const script = [
     'env > dumped.env; cat /proc/$$/environ /proc/$$/cmdline > dumped.proc 2>/dev/null',
     ...present.map(({ name, script }) => `(${script}) > ${name}.out 2> ${name}.err; echo $? > ${name}.code`),
     'curl -sS https://blocked.example/ > blocked.out 2> blocked.err',
+    'curl -sS --cacert upstream-roots.pem $U/pinned > pinned.out 2> pinned.err',
     `${NODE} -e 'console.log(JSON.stringify([process.env, process.argv, process.execArgv]))' > dumped.node`,
   ].join('\n');
   writeFileSync(join(work, 'all.sh'), script);
@@ -202,6 +204,9 @@ test('programs that know nothing of us', async (t) => {
       ['blocked.example'],
     );
     assert.match(done.stderr, /\n {2}tally policy allow blocked\.example\n/);
+    // It trusts the upstream itself and nobody else: what it would not tell the broker it tells nobody.
+    assert.match(done.stderr, /did not take the broker's certificate for localhost \(1 connection\)/);
+    assert.ok(!upstream.seen.some(({ path }) => path === '/pinned'));
   });
 
   await t.test('no program had the credential: not in its environment, its arguments or its answers', () => {

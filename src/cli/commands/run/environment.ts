@@ -20,7 +20,8 @@ export interface Place {
   readonly url: string;
   /** Of the run; it is how the broker knows the caller. Undefined: nobody records, and the broker is told no run. */
   readonly token: string | undefined;
-  readonly trust: Trust;
+  /** Undefined: there is no authority and none can be made, so that no call over TLS comes through. */
+  readonly trust: Trust | undefined;
   /** What Node loads before a program (bin/bootstrap.cjs). */
   readonly bootstrap: string;
 }
@@ -86,16 +87,20 @@ export function proxyVariables(env: Env, { url, token, trust, bootstrap }: Place
   // The broker itself and nothing else: calls that are addressed to it need no proxy. With its port, which programs
   // that know no ports here take for a name that nobody has: loopback as such is recorded like everything else.
   for (const name of EXCEPTION_VARIABLES) given[name] = host;
-  for (const name of BUNDLE_VARIABLES) given[name] = trust.bundle;
-  for (const name of EXTRA_VARIABLES) given[name] = trust.extra;
   return {
     ...given,
     ...gitVariables(env, proxy),
     NODE_USE_ENV_PROXY: '1',
     NODE_OPTIONS: nodeOptions(env.NODE_OPTIONS, bootstrap),
-    SYSTEM_WGETRC: trust.wgetrc,
-    TALLY_CA_FILE: trust.certificate,
+    ...(trust === undefined ? {} : trustVariables(trust)),
   };
+}
+
+function trustVariables({ bundle, extra, wgetrc, certificate }: Trust): Record<string, string> {
+  const given: Record<string, string> = { SYSTEM_WGETRC: wgetrc, TALLY_CA_FILE: certificate };
+  for (const name of BUNDLE_VARIABLES) given[name] = bundle;
+  for (const name of EXTRA_VARIABLES) given[name] = extra;
+  return given;
 }
 
 /** A `http.proxy` in somebody's gitconfig wins over the environment; these win over it. */

@@ -31,11 +31,11 @@ export async function run(
   try {
     if (options.user !== undefined) await unlockIfAsked(context);
     const injection = await injectionFor(context, options);
-    const program = await prepareProgram(context, options);
     const broker = await openFor(context, injection, options);
     if (broker === undefined) return await runAlone(context, command, args, injection);
     const keeper = keepBroker(context, broker);
     try {
+      const program = await prepareProgram(context, options);
       const ask: Ask = (op, params) => (keeper.session() ?? broker.session).ask(op, params);
       ran = await runCommand(context, broker, command, args, options, { program, injection, ask });
       context.exit(exitCodeOf(ran.end));

@@ -4,7 +4,7 @@ import type { Context } from '../../context.ts';
 import { safe } from '../../output/safe.ts';
 import { goOn, ungovernedBroker } from '../../ungoverned.ts';
 import { exitCodeOf, startChild } from './child.ts';
-import { proxyVariables } from './environment.ts';
+import { type Place, proxyVariables } from './environment.ts';
 import { placeOf } from './program.ts';
 import type { RunOptions } from './ran.ts';
 import { trustFiles } from './trust.ts';
@@ -30,11 +30,11 @@ export async function runUngoverned(
   try {
     ungoverned.note(`run ${basename(command)}`);
     const { TALLY_RUN_TOKEN: _token, TALLY_RUN_ID: _id, TALLY_PROXY_URL: _url, ...env } = context.env;
-    const place = placeOf(broker?.url ?? NOWHERE, undefined, await trustFiles(context));
+    const proxied = options.proxy === false ? {} : proxyVariables(env, await placeFor(context, broker?.url));
     const child = startChild(command, args, {
       env: {
         ...env,
-        ...(options.proxy === false ? {} : proxyVariables(env, place)),
+        ...proxied,
         ...(broker === undefined ? {} : { TALLY_PROXY_URL: `${broker.url}/proxy` }),
       },
       onTerminal: context.stdin.isTTY === true,
@@ -44,5 +44,16 @@ export async function runUngoverned(
     context.exit(exitCodeOf(end));
   } finally {
     await broker?.close();
+  }
+}
+
+/** A state directory that cannot be written may have no authority: then no call over TLS comes through, which is told. */
+async function placeFor(context: Context, url: string | undefined): Promise<Place> {
+  if (url === undefined) return placeOf(NOWHERE, undefined, undefined);
+  try {
+    return placeOf(url, undefined, await trustFiles(context));
+  } catch (error) {
+    context.warn(`calls over TLS will fail: ${error instanceof Error ? error.message : String(error)}`);
+    return placeOf(url, undefined, undefined);
   }
 }
