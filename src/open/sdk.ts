@@ -22,6 +22,8 @@ import { sdkClient } from './sdk-client.ts';
 
 type Chosen = TransportKind | 'auto';
 const KINDS: ReadonlySet<string> = new Set(['socket', 'http', 'embedded', 'auto']);
+/** What stores and indexes need of Node. */
+const OLDEST_EMBEDDED = 24;
 const DEFAULT_URL = 'http://127.0.0.1:7700';
 
 /** Reads the environment; opens and asks nothing before the first run. Throws USAGE for what it does not know. */
@@ -109,6 +111,12 @@ async function openEmbedded(
   paths: Paths,
   options: TallyOptions,
 ): Promise<{ readonly role: string; readonly link: Link }> {
+  if (Number.parseInt(process.versions.node, 10) < OLDEST_EMBEDDED)
+    throw new TallyError(
+      'RECORDER_UNAVAILABLE',
+      `no recorder runs, and a log is opened by Node ${OLDEST_EMBEDDED} and newer only; this is ${process.version}`,
+      { hint: 'start one beside this program: tally up' },
+    );
   const { openEmbeddedSession } = await import('./sdk-embedded.ts');
   const session = await openEmbeddedSession(paths, await sdkClient(process.env), warnTo(options));
   let gone: () => void = () => undefined;

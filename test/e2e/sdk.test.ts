@@ -1,0 +1,109 @@
+/** The built SDK in programs as their authors have them: out of the docs, in two copies, on an older Node. */
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { openSession } from '../../src/open.ts';
+import { entriesIn } from '../fault/check.ts';
+import { collect, type Home, makeHome } from '../support/home.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+/** What the system brings, which may be older than what the tests run on. */
+const OTHER = '/usr/bin/node';
+
+function versionOf(node: string): number {
+  try {
+    return Number(/^v(\d+)/.exec(execFileSync(node, ['--version'], { encoding: 'utf8' }))?.[1]);
+  } catch {
+    // There is none: nothing to try it on.
+    return 0;
+  }
+}
+const notOlder = !(versionOf(OTHER) >= 20 && versionOf(OTHER) < 24);
+
+describe('the built SDK', () => {
+  let home: Home;
+  before(async () => {
+    home = await makeHome();
+  });
+  after(() => home.remove());
+
+  const run = (text: string, node = process.execPath, env: Record<string, string> = {}) =>
+    collect(
+      spawn(node, ['--input-type=module', '-e', text], {
+        cwd: ROOT,
+        env: { ...home.env, ...env },
+        stdio: ['pipe', 'pipe', 'pipe'],
+      }),
+    );
+  const types = (): readonly string[] =>
+    entriesIn(home.paths.state).map((entry) => (entry as unknown as { type: string }).type);
+
+  it('runs the first example of its docs, with no recorder there', async () => {
+    const docs = await readFile(join(ROOT, 'docs/sdk.md'), 'utf8');
+    const example = /```js\n([\s\S]*?)```/.exec(docs)?.[1] ?? '';
+    assert.equal(example.trimEnd().split('\n').length, 5);
+    const { code, stderr } = await run(example);
+    assert.equal(code, 0, stderr);
+    assert.equal(stderr, '');
+    assert.deepEqual(types(), [
+      'log.open',
+      'run.start',
+      'user.message',
+      'policy.snapshot',
+      'tool.call',
+      'tool.result',
+      'run.end',
+      'log.close',
+    ]);
+  });
+
+  it('in two copies finds its run, guards once and records once', async () => {
+    const copy = join(home.directory, 'copy');
+    await mkdir(copy);
+    await cp(join(ROOT, 'dist'), join(copy, 'dist'), { recursive: true });
+    await writeFile(join(copy, 'package.json'), await readFile(join(ROOT, 'package.json')));
+    await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+    const other = pathToFileURL(join(copy, 'dist/sdk.js')).href;
+    const from = types().length;
+    const { code, stderr, stdout } = await run(`
+      import { tally as one } from 'tallystick/sdk';
+      import { tally as two } from '${other}';
+      const tool = one.guardTool((n) => n + 1, { name: 'add' });
+      await one.run({ agent: 'a' }, async (run) => {
+        console.log(one !== two, two.current() === run, two.guardTool(tool) === tool, await tool(1));
+      });`);
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, 'true true true 2\n');
+    assert.deepEqual(
+      types()
+        .slice(from)
+        .filter((type) => !/^(log|policy)\./.test(type)),
+      ['run.start', 'tool.call', 'tool.result', 'run.end'],
+    );
+  });
+
+  it('runs on Node 20 where a recorder runs, and says what it needs where none does', {
+    skip: notOlder && 'there is no Node 20 or 22 beside the one that runs the tests',
+  }, async () => {
+    const text = `
+      import { tally } from 'tallystick/sdk';
+      await tally.run({ agent: 'older' }, (run) => run.act('look', () => console.log(process.version, 'acted')));
+      console.log(tally.transport);`;
+    const alone = await run(text, OTHER);
+    assert.notEqual(alone.code, 0);
+    assert.match(alone.stderr, /Node 24|tally up/);
+    const session = await openSession({
+      paths: home.paths,
+      client: { surface: 'cli' },
+      onWarning: () => undefined,
+      require: 'writer',
+    });
+    const { code, stdout, stderr } = await run(text, OTHER);
+    await session.close();
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^v2\d\..* acted\nsocket\n$/);
+  });
+});
