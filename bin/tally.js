@@ -31,10 +31,9 @@ function quicken() {
     .then((modules) => {
       if (env.NODE_COMPILE_CACHE !== undefined) return;
       var join = modules[1].join;
-      var base =
-        env.TALLY_HOME !== undefined
-          ? join(env.TALLY_HOME, 'cache')
-          : join(env.XDG_CACHE_HOME || join(modules[2].homedir(), '.cache'), 'tallystick');
+      var base = env.TALLY_HOME
+        ? join(env.TALLY_HOME, 'cache')
+        : join(env.XDG_CACHE_HOME || join(modules[2].homedir(), '.cache'), 'tallystick');
       modules[3].mkdirSync(base, { recursive: true, mode: 448 });
       var stat = modules[3].statSync(base);
       // Code is run from it: only where nobody else can write.

@@ -27,11 +27,14 @@ export interface Surroundings {
 
 export const TENANT = 'local';
 
+/** A variable that is empty says no more than one that is not there; a log below "" would lie wherever somebody stands. */
+const set = (value: string | undefined): string | undefined => (value === '' ? undefined : value);
+
 export function locate({ env, home, tmp, uid }: Surroundings): Paths {
-  const root = env.TALLY_HOME;
-  const config = root ?? join(env.XDG_CONFIG_HOME ?? join(home, '.config'), 'tallystick');
-  const state = root ?? join(env.XDG_STATE_HOME ?? join(home, '.local', 'state'), 'tallystick');
-  const runtimeBase = env.XDG_RUNTIME_DIR;
+  const root = set(env.TALLY_HOME);
+  const config = root ?? join(set(env.XDG_CONFIG_HOME) ?? join(home, '.config'), 'tallystick');
+  const state = root ?? join(set(env.XDG_STATE_HOME) ?? join(home, '.local', 'state'), 'tallystick');
+  const runtimeBase = set(env.XDG_RUNTIME_DIR);
   const runtime =
     runtimeBase === undefined ? join(tmp, `tallystick-${uid}`) : join(runtimeBase, 'tallystick');
   return {
