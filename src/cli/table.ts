@@ -17,6 +17,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'verify', summary: 'prove that nothing was altered (short for log verify)', group: 'Read:', load: () => import('./commands/verify.ts') },
   { name: 'baseline', summary: 'what an agent usually does, and how now differs', group: 'Read:', load: () => import('./commands/baseline.ts') },
   { name: 'audit', summary: 'who used which secret, and what came of it', group: 'Read:', load: () => import('./commands/audit.ts') },
+  { name: 'redact', summary: 'take secrets and personal data out of a text', group: 'Read:', load: () => import('./commands/redact.ts') },
   { name: 'key', summary: 'the public keys that verify this log', group: 'Read:', load: () => import('./commands/key.ts') },
   { name: 'status', summary: 'whether it runs, and what is signed and in force', group: 'Manage:', load: () => import('./commands/status.ts') },
   { name: 'doctor', summary: 'what is wrong, and the command that mends it', group: 'Manage:', load: () => import('./commands/doctor.ts') },

@@ -1,7 +1,7 @@
 /** The built SDK in programs as their authors have them: out of the docs, in two copies, on an older Node. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -63,18 +63,23 @@ describe('the built SDK', () => {
   it('in two copies finds its run, guards once and records once', async () => {
     const copy = join(home.directory, 'copy');
     await mkdir(copy);
-    await cp(join(ROOT, 'dist'), join(copy, 'dist'), { recursive: true });
+    // Links that are kept as they are: other modules, of the same files.
+    await symlink(join(ROOT, 'dist'), join(copy, 'dist'));
     await writeFile(join(copy, 'package.json'), await readFile(join(ROOT, 'package.json')));
     await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
     const other = pathToFileURL(join(copy, 'dist/sdk.js')).href;
     const from = types().length;
-    const { code, stderr, stdout } = await run(`
+    const { code, stderr, stdout } = await run(
+      `
       import { tally as one } from 'tallystick/sdk';
       import { tally as two } from '${other}';
       const tool = one.guardTool((n) => n + 1, { name: 'add' });
       await one.run({ agent: 'a' }, async (run) => {
         console.log(one !== two, two.current() === run, two.guardTool(tool) === tool, await tool(1));
-      });`);
+      });`,
+      process.execPath,
+      { NODE_OPTIONS: '--preserve-symlinks' },
+    );
     assert.equal(code, 0, stderr);
     assert.equal(stdout, 'true true true 2\n');
     assert.deepEqual(

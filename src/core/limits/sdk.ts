@@ -32,4 +32,6 @@ export const SDK_LIMITS = {
   sdkDepth: 32,
   /** Places of what was left out that are named; all are counted. */
   sdkLeftOutNamed: 16,
+  /** What `tally redact` takes at once: transcripts and dumps of a day, held in memory twice. */
+  redactInputBytes: 64 * 1024 * 1024,
 } as const;
