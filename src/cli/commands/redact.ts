@@ -105,7 +105,7 @@ async function ready(
 function redacted(redactor: Redactor, input: string): Redacted {
   const whole = parsed(input);
   if (whole !== undefined) {
-    const { value, count, rules } = valueOf(redactor, whole.value);
+    const { value, count, rules } = memberwise(redactor, whole.value);
     return { text: count === 0 ? input : `${JSON.stringify(value, undefined, 2)}\n`, count, rules };
   }
   const lines = input.split('\n');
@@ -118,7 +118,7 @@ function redacted(redactor: Redactor, input: string): Redacted {
   let total = 0;
   const out = values.map((one, i) => {
     if (one?.value === undefined) return lines[i] ?? '';
-    const { value, count, rules: found } = valueOf(redactor, one.value);
+    const { value, count, rules: found } = memberwise(redactor, one.value);
     total += count;
     for (const [rule, times] of Object.entries(found)) rules[rule] = (rules[rule] ?? 0) + times;
     return count === 0 ? (lines[i] ?? '') : JSON.stringify(value);
@@ -126,7 +126,7 @@ function redacted(redactor: Redactor, input: string): Redacted {
   return { text: out.join('\n'), count: total, rules };
 }
 
-function valueOf(redactor: Redactor, value: object) {
+function memberwise(redactor: Redactor, value: object) {
   try {
     return redactor.redactValue(value);
   } catch (error) {
