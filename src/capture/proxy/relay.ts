@@ -17,6 +17,7 @@ import { LIMITS } from '../../core/limits.ts';
 import { codingsOf, decodersFor } from './decode.ts';
 import { BROKEN, decodeFailure, type Failure, STALLED, unknownCoding, upstreamFailure } from './failure.ts';
 import {
+  buffersOf,
   type ResponseHead,
   responseHead,
   sendHints,
@@ -294,12 +295,4 @@ export function createRelay(options: RelayOptions): Relay {
       return true;
     },
   };
-}
-
-/** undici hands the HTTP/1.1 parser's raw bytes through. */
-export function buffersOf(raw: unknown): readonly Buffer[] {
-  if (!Array.isArray(raw)) return [];
-  // All of one kind, whichever it is.
-  if (Buffer.isBuffer(raw[0])) return raw as Buffer[];
-  return raw.map((part: unknown) => Buffer.from(String(part), 'latin1'));
 }

@@ -108,3 +108,11 @@ export function sendHints(response: ServerResponse, raw: readonly Buffer[], scru
     // Not a link as node:http reads them: the final response says what there is.
   }
 }
+
+/** undici hands the HTTP/1.1 parser's raw bytes through. */
+export function buffersOf(raw: unknown): readonly Buffer[] {
+  if (!Array.isArray(raw)) return [];
+  // All of one kind, whichever it is.
+  if (Buffer.isBuffer(raw[0])) return raw as Buffer[];
+  return raw.map((part: unknown) => Buffer.from(String(part), 'latin1'));
+}

@@ -12,8 +12,8 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Failure } from './failure.ts';
-import { buffersOf, type Relay } from './relay.ts';
-import { responseHead } from './response-head.ts';
+import type { Relay } from './relay.ts';
+import { buffersOf, responseHead } from './response-head.ts';
 import { NO_SCRUBBER, type Scrubber } from './scrub.ts';
 import { TUNNELS_FULL } from './tunnel.ts';
 
