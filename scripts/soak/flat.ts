@@ -1,11 +1,8 @@
 /** Whether something that is measured now and then has stopped growing. */
 
-/** What a quarter of the samples has in the middle: one odd sample says nothing. */
-function middle(samples: readonly number[], from: number, to: number): number {
-  const part = samples
-    .slice(Math.floor(samples.length * from), Math.ceil(samples.length * to))
-    .toSorted((a, b) => a - b);
-  return part[Math.floor(part.length / 2)] ?? Number.NaN;
+/** The least of a part: what is under way at a moment comes and goes, and what leaks stays. */
+function least(samples: readonly number[], from: number, to: number): number {
+  return Math.min(...samples.slice(Math.floor(samples.length * from), Math.ceil(samples.length * to)));
 }
 
 export interface Growth {
@@ -19,7 +16,7 @@ export interface Growth {
  * `slack` are what may be added between them.
  */
 export function growthOf(samples: readonly number[], share: number, slack: number): Growth {
-  const early = middle(samples, 0.25, 0.5);
-  const late = middle(samples, 0.75, 1);
+  const early = least(samples, 0.25, 0.5);
+  const late = least(samples, 0.75, 1);
   return { early, late, flat: late <= early * (1 + share) + slack };
 }
