@@ -33,8 +33,11 @@ export interface Recording {
    * of everything sequenced before it. Errors: `BAD_EVENT` and `ENTRY_TOO_LARGE` before an index is given (nothing is
    * written); `LOG_WRITE_FAILED`, `LOG_FULL` when the disk refused (the writer is then dead: reopen); `LOG_CLOSED`.
    * A repeated `event.id` gives the receipt of the entry that already has it.
+   *
+   * `placed` is called when the entry has its place, for an event without an id and a payload mostly before this returns:
+   * from then on only a failure of the log can lose it.
    */
-  record(event: Event, producer: Producer): Promise<Receipt>;
+  record(event: Event, producer: Producer, placed?: () => void): Promise<Receipt>;
 }
 
 /** Credentials a caller presented, before they are checked. Token values live only here and in the check. */

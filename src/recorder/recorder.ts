@@ -262,15 +262,17 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   });
 
   /** Sequences at once when there is room; otherwise waits for the disk first. */
-  function record(event: Event, producer: Producer, refuse?: Turn): Promise<Receipt> {
-    if (event.payload === undefined || payloads === undefined) return recordWith(event, producer, refuse);
-    return payloads.carry(event, producer, (payload) => recordWith(event, producer, refuse, payload));
+  function record(event: Event, producer: Producer, refuse?: Turn, placed?: () => void): Promise<Receipt> {
+    if (event.payload === undefined || payloads === undefined)
+      return recordWith(event, producer, refuse, placed);
+    return payloads.carry(event, producer, (payload) => recordWith(event, producer, refuse, placed, payload));
   }
 
   async function recordWith(
     event: Event,
     producer: Producer,
     refuse?: Turn,
+    placed?: () => void,
     payload?: PreparedPayload,
   ): Promise<Receipt> {
     if (event.id !== undefined) await ids.ready();
@@ -280,6 +282,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     const known = event.id === undefined ? undefined : ids.find(event.id);
     refuse?.(known !== undefined);
     const sequenced = known ?? sequence(event, producer, payload);
+    placed?.();
     await sequenced.done;
     return sequenced.receipt;
   }
@@ -407,7 +410,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     rotateKey: keys.rotate,
     recorderId,
     registry,
-    record: (event, producer) => record(event, producer, refuseWhenClosing),
+    record: (event, producer, placed) => record(event, producer, refuseWhenClosing, placed),
     recordAll: (events, producer) =>
       inOrder(events, (event, turn) =>
         record(event, producer, (known) => {

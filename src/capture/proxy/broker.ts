@@ -376,6 +376,10 @@ export function createBroker(options: BrokerOptions): Broker {
   };
 }
 
+const CONTROL = /^x-as-/i;
+
 function hasControlHeader(request: IncomingMessage): boolean {
-  return Object.keys(request.headers).some((name) => name.startsWith('x-as-'));
+  const { rawHeaders } = request;
+  for (let i = 0; i < rawHeaders.length; i += 2) if (CONTROL.test(rawHeaders[i] ?? '')) return true;
+  return false;
 }

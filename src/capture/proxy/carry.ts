@@ -205,7 +205,7 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
       lane?.destroy();
       deps.onBug(error);
     },
-    async onEnd(end) {
+    onEnd(end) {
       leave();
       call.flight.land();
       response.off('close', onClose);
@@ -225,21 +225,22 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
         else answer(call, post, failureReply(end.failure, target.host));
         return false;
       }
-      if (!(await mayBeShown(call, post))) {
-        lane?.destroy();
-        upload?.stream.destroy();
-        return false;
-      }
-      if (request.complete) lane?.release();
-      else {
-        // The upstream did not take all of the request, so its connection has no further use.
-        lane?.destroy();
-        upload?.stream.destroy();
-        lingerAfter(exchange);
-      }
-      return true;
+      const shown = mayBeShown(call, post);
+      return shown === true ? finished(shown) : Promise.resolve(shown).then(finished);
     },
   });
+
+  function finished(shown: boolean): boolean {
+    // The client is done with the request when its handler has returned.
+    if (shown && request.complete) queueMicrotask(() => lane?.release());
+    else {
+      // Not on record; or the upstream did not take all of the request, and its connection has no further use.
+      lane?.destroy();
+      upload?.stream.destroy();
+      if (shown) lingerAfter(exchange);
+    }
+    return shown;
+  }
 
   call.flight.onKill((failure) => relay.fail(failure));
   // Ended at once: nothing of it may leave.

@@ -10,6 +10,7 @@ import { webRefusal } from '../../core/loopback.ts';
 export function pageRefusal(request: IncomingMessage, hosts: ReadonlySet<string>): string | undefined {
   const { headers, socket } = request;
   const [own] = hosts;
+  if (hosts.has(headers.host?.toLowerCase() ?? '')) return webRefusal(headers, hosts);
   if (own === undefined || !namesItsTarget(headers, socket.localPort)) return webRefusal(headers, hosts);
   return webRefusal({ ...headers, host: own }, hosts);
 }

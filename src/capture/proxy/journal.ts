@@ -42,10 +42,14 @@ export function createJournal(
     return refusal;
   }
 
-  async function record(event: Event, onLost?: (reply: Reply) => void): Promise<Recorded> {
+  async function record(
+    event: Event,
+    onLost?: (reply: Reply) => void,
+    placed?: () => void,
+  ): Promise<Recorded> {
     outstanding++;
     try {
-      const receipt = await recorder.record(event, PROXY);
+      const receipt = await recorder.record(event, PROXY, placed);
       failing = false;
       return receipt;
     } catch (error) {

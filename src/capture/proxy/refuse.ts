@@ -11,10 +11,11 @@ export type Recorded = Pick<Receipt, 'id'> | { readonly unrecorded: Reply };
 /** The recorder, as the broker uses it: what is lost is counted, and `close` waits for what is not durable yet. */
 export interface Journal {
   /**
-   * Never rejects. `onLost` is called at once when the entry as given will not be in the log. A post_exec that the
+   * Never rejects. `onLost` is called at once when the entry as given will not be in the log, `placed` when only a failure
+   * of the log can keep it out. A post_exec that the
    * recorder does not take is replaced by one that only says so, so that no call stays open.
    */
-  readonly record: (event: Event, onLost?: (reply: Reply) => void) => Promise<Recorded>;
+  readonly record: (event: Event, onLost?: (reply: Reply) => void, placed?: () => void) => Promise<Recorded>;
 }
 
 export async function refuse(

@@ -9,6 +9,7 @@
  *
  * The hash in the log is of the body as the caller gets it: decoded, scrubbed, before chunked framing.
  */
+// reason for length: the states of one response, which share nearly everything
 import { createHash, type Hash, hash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -53,10 +54,10 @@ export interface RelayOptions {
   /** The request is about to be written to a connection. */
   readonly onStart: () => void;
   /**
-   * Called once, before the last bytes go out or the connection is cut. Resolves to whether the end may be shown as a
+   * Called once, before the last bytes go out or the connection is cut. Answers, or resolves to, whether the end may be shown as a
    * success; the relay then sends the last bytes, else it destroys the caller's connection.
    */
-  readonly onEnd: (end: RelayEnd) => Promise<boolean>;
+  readonly onEnd: (end: RelayEnd) => boolean | Promise<boolean>;
   /** An exception that only a bug can cause. The caller's connection is already cut. */
   readonly onBug: (error: unknown) => void;
 }
@@ -99,7 +100,7 @@ export function createRelay(options: RelayOptions): Relay {
     clearTimeout(stalled);
   }
 
-  async function finish(failure: Failure | undefined, sha256: string | undefined): Promise<boolean> {
+  function finish(failure: Failure | undefined, sha256: string | undefined): boolean | Promise<boolean> {
     over = true;
     stopTimers();
     const end: RelayEnd = {
@@ -116,13 +117,23 @@ export function createRelay(options: RelayOptions): Relay {
   function fail(failure: Failure): void {
     if (over) return;
     for (const decoder of decoders) decoder.destroy();
-    finish(failure, digest?.digest('hex')).catch(broken);
+    guarded(() => finish(failure, digest?.digest('hex')));
   }
 
   /** A bug of ours must not leave the caller with half a response that looks whole, nor end the process. */
   function broken(error: unknown): void {
     response.destroy();
     options.onBug(error);
+  }
+
+  /** Runs it, and meets what it throws now or later. */
+  function guarded(step: () => unknown): void {
+    try {
+      const result = step();
+      if (result instanceof Promise) result.catch(broken);
+    } catch (error) {
+      broken(error);
+    }
   }
 
   function writeHead(length: string | undefined): void {
@@ -210,33 +221,46 @@ export function createRelay(options: RelayOptions): Relay {
         controller?.abort(new Error('the body does not decode'));
       });
       const next = decoders[i + 1];
-      if (next === undefined) decoder.on('data', take).on('end', () => end().catch(broken));
+      if (next === undefined) decoder.on('data', take).on('end', () => guarded(end));
       else decoder.pipe(next);
     }
   }
 
-  async function end(): Promise<void> {
-    if (over) return;
+  function end(): unknown {
+    if (over) return undefined;
     const last = scrubber.end();
-    if (held !== undefined) {
-      const whole =
-        last.length === 0 && held.length === 1 ? (held[0] as Buffer) : Buffer.concat([...held, last]);
-      bytes = whole.length;
-      const sha256 = bodiless ? undefined : hash('sha256', whole, 'hex');
-      if (!(await finish(undefined, sha256))) return;
+    return held === undefined ? endStream(last) : endHeld(last, held);
+  }
+
+  /** Undefined, or resolves when it was shown, or is not to be. */
+  function whenShown(sha256: string | undefined, show: () => void): Promise<void> | undefined {
+    const shown = finish(undefined, sha256);
+    if (shown === true) show();
+    return shown instanceof Promise ? shown.then((may) => (may ? show() : undefined)) : undefined;
+  }
+
+  function endHeld(last: Buffer, parts: readonly Buffer[]): Promise<void> | undefined {
+    const whole =
+      last.length === 0 && parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat([...parts, last]);
+    bytes = whole.length;
+    const sha256 = bodiless ? undefined : hash('sha256', whole, 'hex');
+    return whenShown(sha256, () => {
       writeHead(bodiless ? bodilessLength() : String(whole.length));
       // As text, head and body are one write to the socket; as bytes they would be two.
       if (whole.length <= ONE_WRITE_BYTES) response.end(whole.toString('latin1'), 'latin1');
       else response.end(whole);
-      return;
-    }
+    });
+  }
+
+  function endStream(last: Buffer): Promise<void> | undefined {
     digest?.update(last);
     bytes += last.length;
     const pairs = trailerPairs(trailers, scrubber.headers);
-    if (!(await finish(undefined, digest?.digest('hex')))) return;
-    if (scrubber.hits().count > 0) pairs.push([REDACTED, 'true']);
-    if (pairs.length > 0) response.addTrailers(pairs);
-    response.end(last);
+    return whenShown(digest?.digest('hex'), () => {
+      if (scrubber.hits().count > 0) pairs.push([REDACTED, 'true']);
+      if (pairs.length > 0) response.addTrailers(pairs);
+      response.end(last);
+    });
   }
 
   const handler: Dispatcher.DispatchHandler = {
@@ -263,8 +287,10 @@ export function createRelay(options: RelayOptions): Relay {
       if ((bodiless || verbatim) && head.contentEncoding !== undefined)
         head.pairs.push('content-encoding', head.contentEncoding);
       decodeWith(codings);
-      // Most small responses are complete in this turn.
-      release = setImmediate(releaseUnlessSmall);
+      // Most small responses are complete when this callback returns.
+      queueMicrotask(() => {
+        if (!over) release = setImmediate(releaseUnlessSmall);
+      });
     },
     onResponseData(_controller, chunk) {
       if (over) return;
@@ -278,7 +304,7 @@ export function createRelay(options: RelayOptions): Relay {
     onResponseEnd() {
       trailers = buffersOf(controller?.rawTrailers);
       const [first] = decoders;
-      if (first === undefined) end().catch(broken);
+      if (first === undefined) guarded(end);
       else first.end();
     },
     onResponseError(_controller, error) {

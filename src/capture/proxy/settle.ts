@@ -14,6 +14,8 @@ export interface Settling {
 
 export interface Settled {
   lost: boolean;
+  /** It has its place in the log. */
+  placed: boolean;
   /** Resolves when it is durable, and with it everything before it; or lost. */
   readonly done: Promise<unknown>;
 }
@@ -32,11 +34,15 @@ export function settle(
     if (!response.headersSent) sendReply(exchange, reply, preId);
     else if (!response.writableFinished) response.destroy();
   };
-  const post: Settled = {
+  const post: { -readonly [K in keyof Settled]: Settled[K] } = {
     lost: false,
-    // Not awaited by most: `close` does.
-    done: journal.record(postExec(preId, outcome, metadata, facts), (reply) => onLost(reply)),
+    placed: false,
+    done: Promise.resolve(),
   };
+  // Not awaited by most: `close` does.
+  post.done = journal.record(postExec(preId, outcome, metadata, facts), onLost, () => {
+    post.placed = true;
+  });
   return post;
 }
 
@@ -48,12 +54,10 @@ export function answer({ exchange, preId, durability }: Settling, post: Settled,
   else send();
 }
 
-/** A recorder that is dead or closed says so within this many microtasks; a live one has sequenced the entry at once. */
-const ENQUEUE_TICKS = 6;
-
-/** Whether the end of the call may be shown: what is not on record must not look finished. */
-export async function mayBeShown({ durability }: Settling, post: Settled): Promise<boolean> {
-  if (durability === 'reply') await post.done;
-  for (let i = 0; i < ENQUEUE_TICKS && !post.lost; i++) await Promise.resolve();
-  return !post.lost;
+/**
+ * Whether the end of the call may be shown: what is not on record must not look finished. At once where the entry has its
+ * place and nobody waits for more.
+ */
+export function mayBeShown({ durability }: Settling, post: Settled): boolean | Promise<boolean> {
+  return post.placed && durability !== 'reply' ? true : post.done.then(() => !post.lost);
 }
