@@ -164,7 +164,6 @@ test('programs that know nothing of us', async (t) => {
       HOME: work,
       GIT_CONFIG_NOSYSTEM: '1',
       NO_PROXY: '*',
-      NODE_EXTRA_CA_CERTS: upstream.ca,
     },
   });
   const text = (name: string): string => readFileSync(join(work, name), 'utf8');
