@@ -252,6 +252,9 @@ test('the names that AgentSecrets has for the agent and its token work', async (
       ['eve', 'declared'],
     ],
   );
+  const shim = await home.tally([...args, '--token', 'BOT_TOKEN'], { env: { TALLY_SHIM: 'agentsecrets' } });
+  assert.equal(shim.code, 0);
+  assert.match(shim.stderr, /recorded as bot, by its name alone/);
   const missing = await home.tally([...args, '--token', 'BOB_TOKEN']);
   assert.deepEqual([missing.code, missing.error().code], [4, 'TOKEN_INVALID']);
   assert.equal((await home.tally([...args, '--agent', 'a', '--agent-id', 'b'])).code, 2);

@@ -64,6 +64,7 @@ def failed(f):
 out = {}
 r = c.call(U + '/echo', bearer='KEY'); out['call'] = [r.status_code, r.json()['authorization'], r.redacted]
 r = c.call(U + '/echo', method='POST', body={'n': 1}, body_field={'a.b': 'KEY'}); out['body'] = r.json()['body']
+out['agent'] = AgentSecrets(port=PORT, agent='billing').call(U + '/echo', bearer='KEY').status_code
 out['stopped'] = failed(lambda: c.call('https://other.example/', bearer='KEY'))
 out['missing'] = failed(lambda: c.call(U, bearer='NOBODY'))
 out['upstream'] = failed(lambda: c.call(U + '/status/500', bearer='KEY'))
@@ -88,6 +89,7 @@ test('the Python SDK calls, fails, spawns, lists and intercepts as it does with 
   assert.deepEqual(await run(PYTHON, ['-c', IN_PYTHON]), {
     call: [200, masked, true],
     body: '{"n":1,"a":{"b":"[REDACTED:KEY]"}}',
+    agent: 200,
     stopped: ['DomainNotAllowed', 'other.example'],
     missing: ['SecretNotFound', 'NOBODY'],
     upstream: ['UpstreamError', 500],
@@ -98,6 +100,8 @@ test('the Python SDK calls, fails, spawns, lists and intercepts as it does with 
     httpx: masked,
     async: masked,
   });
+  const agents = home.entries('http.call').map(({ actor }) => (actor as { agent_id?: string }).agent_id);
+  assert.ok(agents.includes('billing'));
   assert.equal((await home.tally(['verify'])).code, 0);
 });
 

@@ -264,10 +264,12 @@ export function parseControl(
   if (target === undefined) bad('X-AS-Target-URL header is required');
   if (fromPage && seen.size > 0) bad('control headers from a web page are refused');
   if (injections.length === 0 && forwarded === undefined)
-    bad('At least one X-AS-Inject-* header is required: a call without a credential is not possible yet');
+    bad(
+      'At least one X-AS-Inject-* header is required: a call without a credential takes the broker as its HTTP proxy (tally run)',
+    );
   return {
     problem,
-    claims,
+    claims: withoutMadeUp(claims),
     target,
     method: METHOD.test(method) ? method : 'INVALID',
     injections,
@@ -278,6 +280,16 @@ export function parseControl(
     encoded,
     ...(forwarded === undefined ? {} : { forwarded }),
   };
+}
+
+/**
+ * A 2.x client of AgentSecrets that is given an agent and no token sends one that it made of the name: BOT_TOKEN for "bot".
+ * It proves nothing and claims nothing but the name beside it, so the call is a declared one. Any other is a token.
+ */
+function withoutMadeUp({ agent_token, ...claims }: Claims): Claims {
+  if (agent_token === undefined) return claims;
+  const madeUp = claims.agent_id !== undefined && agent_token === `${claims.agent_id.toUpperCase()}_TOKEN`;
+  return madeUp ? claims : { ...claims, agent_token };
 }
 
 /** Drops what the Connection header names: it is meant for us alone (RFC 9110 section 7.6.1). */

@@ -47,7 +47,7 @@ test('what is missing, doubled, unknown or malformed refuses the call', () => {
   const cases: [RegExp, readonly string[]][] = [
     [/X-AS-Target-URL header is required/, BEARER],
     [
-      /At least one X-AS-Inject-\* header is required: a call without a credential is not possible yet/,
+      /At least one X-AS-Inject-\* header is required: a call without a credential takes the broker as its HTTP proxy/,
       TARGET,
     ],
     [/given twice/, [...TARGET, ...TARGET, ...BEARER]],

@@ -87,13 +87,26 @@ test('400: what cannot be meant, in words', async (t) => {
 
 test('401: a token that is not one of ours, on record as a stop', async (t) => {
   const { s, ask, up } = await scene(t);
-  const answer = await ask({ 'X-AS-Agent-ID': 'bot', 'X-AS-Agent-Token': 'BOT_TOKEN' });
+  const answer = await ask({ 'X-AS-Agent-ID': 'bot', 'X-AS-Agent-Token': 'OTHER_TOKEN' });
   assert.deepEqual([answer.status, keysOf(answer)], [401, ['domain', 'error', 'message', 'reason']]);
   assert.equal(answer.json().reason, 'token_invalid');
   assert.deepEqual([javascript(answer).is, python(answer).is, up.count()], ['Other', 'Other', 0]);
   await s.quiet();
   const { pre, post } = s.pair();
   assert.deepEqual([pre.decision?.reason, post.outcome?.status_code], ['token_invalid', 401]);
+});
+
+test('a token that a client made of the name of its agent is none: the call is declared', async (t) => {
+  const { s, ask, up } = await scene(t);
+  // As the Python SDK 2.0.0 does with agent_id="bot" and no token.
+  assert.equal((await ask({ 'X-AS-Agent-ID': 'bot', 'X-AS-Agent-Token': 'BOT_TOKEN' })).status, 200);
+  for (const token of ['bot_TOKEN', 'BOT_TOKEN2', 'B_TOKEN', 'agt_BOT_TOKEN'])
+    assert.equal((await ask({ 'X-AS-Agent-ID': 'bot', 'X-AS-Agent-Token': token })).status, 401, token);
+  assert.equal((await ask({ 'X-AS-Agent-Token': 'BOT_TOKEN' })).status, 401);
+  assert.equal(up.count(), 1);
+  await s.quiet();
+  const [first] = s.entries();
+  assert.deepEqual([first?.actor?.agent_id, first?.actor?.identity_level], ['bot', 'declared']);
 });
 
 test('403: stopped, with the code, the domain, and words for a person', async (t) => {

@@ -4,7 +4,7 @@ import type { Context } from '../../context.ts';
 import { readBody } from './body.ts';
 import { runPrint } from './print.ts';
 import { buildRequest, type CallFlags, revealing } from './request.ts';
-import { agentToken } from './token.ts';
+import { presented } from './token.ts';
 import { send } from './transport.ts';
 
 export interface CallOptions extends Omit<CallFlags, 'url'> {
@@ -38,9 +38,10 @@ export async function call(context: Context, args: readonly string[], given: Cal
       );
     }
     const { TRACEPARENT: traceparent, TRACESTATE: tracestate } = context.env;
-    const said = { agentToken: agentToken(context, options.token), traceparent, tracestate };
+    const { agentToken, agent } = presented(context, options.token);
+    const said = { agentToken, traceparent, tracestate };
     const body = await readBody(context, options, fromStdin);
-    const flags = { ...options, url };
+    const flags = { ...(agent === undefined ? {} : { agent }), ...options, url };
     // Refuses what cannot be meant before anything is started or recorded.
     buildRequest(flags, said, body);
     let broker: BrokerHandle;

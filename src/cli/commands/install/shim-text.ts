@@ -129,7 +129,11 @@ workspace() {
 command=\${1-}
 [ $# -gt 0 ] && shift
 case $command in
-  call) run call "$@" ;;
+  call)
+    TALLY_SHIM=agentsecrets
+    export TALLY_SHIM
+    run call "$@"
+    ;;
   log) run log "$@" ;;
   status) run status "$@" ;;
   agent) run agent "$@" ;;
