@@ -13,10 +13,12 @@ import { readSettings } from '../../claude-code/settings-text.ts';
 import type { Context } from '../../context.ts';
 import { type Check, fail, ok, skip, warn } from './check.ts';
 
+type Looked = Pick<Context, 'paths' | 'env'>;
+
 const NAME = 'claude code';
 const ANSWER_MS = 5_000;
 
-export async function checkClaudeCode(context: Context, isRunning: boolean): Promise<readonly Check[]> {
+export async function checkClaudeCode(context: Looked, isRunning: boolean): Promise<readonly Check[]> {
   let installs: readonly Install[];
   try {
     installs = readInstalls(context.paths);
@@ -32,7 +34,7 @@ export async function checkClaudeCode(context: Context, isRunning: boolean): Pro
 }
 
 async function checkInstall(
-  context: Context,
+  context: Looked,
   install: Install,
   isRunning: boolean,
   version: string | undefined,
@@ -103,7 +105,7 @@ async function postTest(
 
 /** What it says when it fails. */
 async function runTest(
-  { env }: Context,
+  { env }: Looked,
   hook: { readonly [name: string]: unknown } | undefined,
 ): Promise<string | undefined> {
   if (typeof hook?.command !== 'string') return 'there is none';
