@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { locate } from '../src/paths.ts';
 
-const at = { home: '/home/ada', tmp: '/tmp', uid: 1000 };
+const at = { home: '/of/ada', tmp: '/tmp', uid: 1000 };
 
 test('everything is below TALLY_HOME where it is set, else where XDG says', () => {
   const own = locate({ ...at, env: { TALLY_HOME: '/t' } });

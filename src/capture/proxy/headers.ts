@@ -9,6 +9,7 @@ import type { InjectionStyle } from '../../core/entry.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { shown } from '../../core/policy/hosts.ts';
 import type { Claims } from '../../recorder/api.ts';
+import { withoutMadeUp } from './made-up-token.ts';
 import { REF } from './placeholder.ts';
 import type { Spot } from './placeholder-find.ts';
 import { parseTarget, type TargetUrl } from './target.ts';
@@ -280,16 +281,6 @@ export function parseControl(
     encoded,
     ...(forwarded === undefined ? {} : { forwarded }),
   };
-}
-
-/**
- * A 2.x client of AgentSecrets that is given an agent and no token sends one that it made of the name: BOT_TOKEN for "bot".
- * It proves nothing and claims nothing but the name beside it, so the call is a declared one. Any other is a token.
- */
-function withoutMadeUp({ agent_token, ...claims }: Claims): Claims {
-  if (agent_token === undefined) return claims;
-  const madeUp = claims.agent_id !== undefined && agent_token === `${claims.agent_id.toUpperCase()}_TOKEN`;
-  return madeUp ? claims : { ...claims, agent_token };
 }
 
 /** Drops what the Connection header names: it is meant for us alone (RFC 9110 section 7.6.1). */
