@@ -233,6 +233,8 @@ export interface RecorderStatus {
   /** Entries under a signed checkpoint. */
   readonly signed: number;
   readonly open_actions: number;
+  /** The same by where they came in; only those that have some. */
+  readonly open_by_source: { readonly [surface: string]: number };
   readonly policy: { readonly version: string; readonly hash: string; readonly unreadable?: string };
   readonly failure?: string;
   /** As far as this writer knows: only what it was asked to show anything, or shows in the background. */

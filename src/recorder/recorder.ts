@@ -44,6 +44,8 @@ export interface LocalRecorder extends Recorder {
   readonly size: () => number;
   readonly signed: () => number;
   readonly openActions: () => number;
+  /** The same by the surface that they came in by. */
+  readonly openBySource: () => { readonly [surface: string]: number };
   readonly approvals: Approvals;
   readonly kills: Kills;
   /** What became of an action, by the id of its pre_exec; see `findAction`. */
@@ -433,6 +435,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     size: () => sequencer.position.next,
     signed: checkpointer.signed,
     openActions: () => pending.list().length,
+    openBySource: () => countBySurface(pending.list()),
     abandon: endings.one,
     find: (id) => findAction(id, { pending, ids, reader: store, size: () => sequencer.position.next }),
     failure: committer.failure,
@@ -447,4 +450,12 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     checkpoint: signAll,
     close: (reason) => (closing ??= close(reason)),
   };
+}
+
+function countBySurface(actions: readonly { readonly surface: string }[]): {
+  readonly [surface: string]: number;
+} {
+  const counts: Record<string, number> = {};
+  for (const { surface } of actions) counts[surface] = (counts[surface] ?? 0) + 1;
+  return counts;
 }

@@ -77,6 +77,7 @@ export function createService(options: ServiceOptions): Handle {
       size: recorder.size(),
       signed: recorder.signed(),
       open_actions: recorder.openActions(),
+      open_by_source: recorder.openBySource(),
       policy: { version: compiled.version, hash, ...(unreadable === undefined ? {} : { unreadable }) },
       ...(failure === undefined ? {} : { failure: failure.message }),
       ...(kill.length === 0 ? {} : { kill }),

@@ -65,7 +65,13 @@ function statusFacts(status: Status, style: Style): readonly Fact[] {
       'sealing',
       recorder.running && recorder.sealing !== undefined ? style.yellow(safe(recorder.sealing)) : undefined,
     ],
-    ['open', status.open_actions === undefined ? undefined : counted(status.open_actions, 'action')],
+    ['open', status.open_actions === undefined ? undefined : openText(status)],
+    [
+      'gaps',
+      status.untold
+        ? style.yellow('something is not on record; the next command that records tells the log of it')
+        : undefined,
+    ],
     ...status.anchors.flatMap((anchor): readonly Fact[] => [
       [`anchor ${anchor.name}`, anchorText(anchor, style)],
       ['', anchorTrouble(anchor)],
@@ -93,6 +99,11 @@ function countsText({ active, calls, tunnels, strays, dropped, lost }: BrokerCou
     ...(lost === 0 ? [] : [style.red(`${counted(lost, 'entry', 'entries')} that could not be written`)]),
   ];
   return told.join(', ');
+}
+
+function openText({ open_actions = 0, open_by_source = {} }: Status): string {
+  const by = Object.entries(open_by_source).map(([source, count]) => `${safe(source)} ${count}`);
+  return `${counted(open_actions, 'action')}${by.length === 0 ? '' : `: ${by.join(', ')}`}`;
 }
 
 function undelivered(alerts: NonNullable<Status['alerts']>, style: Style): string | undefined {

@@ -32,8 +32,9 @@ export function completenessLines(
   style: Style,
   width: number | undefined,
 ): readonly string[] {
+  const sources = sourceLines(findings).flatMap((text) => fold('', 0, text, DEEPER, width));
   const told = findingsOf(findings).filter(({ count }) => count > 0);
-  if (told.length === 0 && findings.exact) return [];
+  if (told.length === 0 && findings.exact) return sources;
   const lines = told.flatMap(({ missing, what, some, count, list }) => {
     const shown = some.slice(0, FEW);
     const rest =
@@ -55,7 +56,26 @@ export function completenessLines(
         INDENT,
         width,
       );
-  return [...lines, ...unsure];
+  return [...lines, ...unsure, ...sources];
+}
+
+/** What each source told; nothing where only the recorder did. */
+function sourceLines({ sources }: CompletenessFindings): string[] {
+  const told = sources.filter(({ surface }) => surface !== 'server');
+  if (told.length === 0) return [];
+  const width = Math.max(...told.map(({ surface }) => surface.length));
+  return told.map((one) => {
+    const parts = [
+      ...(['enforced', 'observed', 'self_reported'] as const).flatMap((kind) =>
+        one[kind] === 0 ? [] : [`${grouped(one[kind])} ${kind.replace('_', '-')}`],
+      ),
+      ...(one.without_end === 0 ? [] : [`${grouped(one.without_end)} without an end`]),
+      ...(one.open_actions === 0 ? [] : [`${grouped(one.open_actions)} open`]),
+      ...(one.unknown_ends === 0 ? [] : [`${grouped(one.unknown_ends)} ended unseen`]),
+      ...(one.gaps === 0 ? [] : [`${grouped(one.gaps)} ${one.gaps === 1 ? 'gap' : 'gaps'}`]),
+    ];
+    return `${INDENT}${safe(one.surface).padEnd(width)}  ${parts.join(', ')}`;
+  });
 }
 
 /** `mark` is as wide as `columns`; what wraps stands below the text. */

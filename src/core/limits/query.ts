@@ -88,4 +88,6 @@ export const QUERY_LIMITS = {
   rememberedRecorders: 1_024,
   /** Anchors and sinks that fail, told apart by name: many more than a machine has. */
   rememberedFailing: 1_024,
+  /** Different sources that completeness tells apart: there are nine, and others may come. */
+  sourcesTold: 32,
 } as const;

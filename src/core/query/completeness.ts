@@ -17,6 +17,7 @@ import { foldLeft, type LeftHooks } from './completeness/left.ts';
 import { placeOf, watchPairs } from './completeness/pairs.ts';
 import { watchRecorders } from './completeness/recorders.ts';
 import { watchSessions } from './completeness/sessions.ts';
+import { watchSources } from './completeness/sources.ts';
 import { booleanAt, field, numberAt, textAt } from './fields.ts';
 
 export { type CompletenessFindings, isComplete } from './completeness/findings.ts';
@@ -58,6 +59,7 @@ export function judgeCompleteness({
   const failing = watchFailing();
   const main = watchPairs(limits);
   const left = foldLeft(hooks);
+  const sources = watchSources();
   const gaps = listing(hooks.onGap);
   const secrets = listing(hooks.onSecret);
   const sessions = watchSessions(hooks.onUnrecorded);
@@ -77,6 +79,7 @@ export function judgeCompleteness({
       failing.see(entry, type);
       sessions.see(entry, type);
       main.see(entry);
+      sources.see(entry, isImported(entry));
       lastIndex = Math.max(lastIndex, numberAt(entry, 'index') ?? -1);
       const ended = textAt(entry, 'phase') === 'post_exec';
       if (ended && textAt(entry, 'outcome', 'status') === 'unknown' && !isImported(entry)) unknownEnds++;
@@ -98,6 +101,7 @@ export function judgeCompleteness({
       const alive = aliveOf(writerLives);
       left.add(main, alive);
       return {
+        sources: sources.told(left.bySource),
         ...left.told(),
         secrets_outside_runs: secrets.some,
         secrets_outside_runs_count: secrets.count(),

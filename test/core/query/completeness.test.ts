@@ -115,6 +115,32 @@ describe('completeness', () => {
     assert.deepEqual(found.runs_without_end, ['r', 'told']);
   });
 
+  it('says of each source what it told, how much of it was held, and what has no end', () => {
+    const judge = judgeCompleteness();
+    const say = (index: number, surface: string, assurance: string, entry: Said) =>
+      judge.see({
+        index,
+        id: `log_${index}`,
+        ...entry,
+        source: { recorder_id: 'a', seq: index, assurance, surface },
+      });
+    say(0, 'server', 'enforced', OPEN);
+    say(1, 'sdk', 'enforced', PRE);
+    say(2, 'sdk', 'enforced', post(1));
+    say(3, 'sdk', 'enforced', PRE);
+    say(4, 'http', 'self_reported', { type: 'step.note', phase: 'point' });
+    say(5, 'http', 'self_reported', { type: 'log.gap', phase: 'point', metadata: { surface: 'sdk' } });
+    say(6, 'server', 'enforced', CLOSE);
+    const { sources } = judge.finish(false);
+    const told = (name: string) => sources.find(({ surface }) => surface === name);
+    assert.deepEqual(
+      sources.map(({ surface }) => surface),
+      ['server', 'sdk', 'http'],
+    );
+    assert.partialDeepStrictEqual(told('sdk'), { entries: 3, enforced: 3, without_end: 1, gaps: 1 });
+    assert.partialDeepStrictEqual(told('http'), { entries: 2, self_reported: 2, without_end: 0, gaps: 0 });
+  });
+
   it('names the hole in the numbers of a recorder', () => {
     const found = judged([
       ['a', 0, OPEN],

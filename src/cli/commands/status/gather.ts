@@ -9,6 +9,7 @@ import { compilePolicy } from '../../../core/policy/load.ts';
 import { openCheckpoint } from '../../../core/tlog/checkpoint.ts';
 import { verifierFromVkey } from '../../../core/tlog/key.ts';
 import { type IndexStatus, indexStatus } from '../../../open/index-status.ts';
+import { hasNotes, placesOf } from '../../../open/notes.ts';
 import { type Paths, TENANT } from '../../../paths.ts';
 import type { BrokerCounts, OpResults } from '../../../recorder/ops.ts';
 import { readBackwards } from '../../../store/file/backwards.ts';
@@ -39,6 +40,9 @@ export interface Status {
   readonly log?: LogStatus;
   /** Known to a running recorder only. */
   readonly open_actions?: number;
+  readonly open_by_source?: OpResults['status']['open_by_source'];
+  /** Something ran, or was lost, while nothing could be recorded, and the log does not tell of it yet. */
+  readonly untold: boolean;
   /** What is switched off; absent before the first start, and when nobody can tell. */
   readonly kill?: readonly KillSwitch[];
   /** Requests for approval that wait; known to a running recorder only. */
@@ -116,7 +120,10 @@ export async function gatherStatus(context: Context): Promise<Status> {
     tail: running?.tail_url === undefined ? {} : { url: running.tail_url },
     ...(await hooksStatus(context, running)),
     ...(log === undefined ? {} : { log }),
-    ...(running === undefined ? {} : { open_actions: running.open_actions }),
+    ...(running === undefined
+      ? {}
+      : { open_actions: running.open_actions, open_by_source: running.open_by_source }),
+    untold: hasNotes(placesOf(context.paths)),
     ...(info === undefined ? {} : await switchedOff(context, running)),
     ...(running?.approvals_waiting === undefined ? {} : { approvals_waiting: running.approvals_waiting }),
     ...(await configuredAnchors(context, { directory, signed: log?.signed ?? 0 }, running)),

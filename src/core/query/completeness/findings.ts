@@ -48,7 +48,27 @@ export interface Failing {
   readonly reason?: string;
 }
 
+/** What one source told, imports aside. */
+export interface SourceFindings {
+  /** `source.surface`: proxy, sdk, http … */
+  readonly surface: string;
+  readonly entries: number;
+  /** Of them: held by the recorder or a guard, seen by the recorder, and the source's own word. */
+  readonly enforced: number;
+  readonly observed: number;
+  readonly self_reported: number;
+  readonly without_end: number;
+  readonly open_actions: number;
+  readonly unknown_ends: number;
+  /** `log.gap` entries about it. */
+  readonly gaps: number;
+  /** Time of its newest entry. */
+  readonly last?: string;
+}
+
 export interface CompletenessFindings {
+  /** In the order in which each was first heard of. */
+  readonly sources: readonly SourceFindings[];
   /** pre_exec without post_exec although its recorder is gone. */
   readonly without_end: readonly Place[];
   readonly without_end_count: number;

@@ -1,6 +1,7 @@
 /** What is left of the pairs, part by part: missing, open, or of a file that tells no end. */
 import { type CompletenessFindings, LISTED, type Place } from './findings.ts';
 import type { Pairs } from './pairs.ts';
+import type { LeftBySource } from './sources.ts';
 
 export interface LeftHooks {
   readonly onWithoutEnd?: (place: Place) => void;
@@ -27,6 +28,7 @@ type Told = Pick<
 export interface Left {
   add(part: Pairs, alive: (recorder: string) => boolean): void;
   told(): Told;
+  readonly bySource: LeftBySource;
 }
 
 interface Run {
@@ -46,14 +48,21 @@ export function foldLeft(hooks: LeftHooks): Left {
     ({ place }) => place.index,
     ({ run, place }) => hooks.onRun?.(run, place, true),
   );
+  const bySource = { missing: new Map<string, number>(), open: new Map<string, number>() };
   let overflow = 0;
   return {
+    bySource,
     add(part, alive) {
       overflow += part.overflow();
       const actions = part.actions().map(({ index, id, type, recorder, imported: from }) => ({
         place: { index, id, type },
         of: from ? imported : alive(recorder) ? open : missing,
       }));
+      for (const { surface, recorder, imported: from } of part.actions()) {
+        if (from) continue;
+        const counts = alive(recorder) ? bySource.open : bySource.missing;
+        counts.set(surface, (counts.get(surface) ?? 0) + 1);
+      }
       for (const list of [imported, open, missing])
         list.add(actions.filter(({ of }) => of === list).map(({ place }) => place));
       const left = part.runs();

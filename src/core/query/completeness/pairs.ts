@@ -2,6 +2,7 @@
  * What began and did not end, exactly and in bounded memory. Nearly always few actions are open at once. Where they are
  * more than fit, only those are kept whose id falls into one of several parts, and the log is read once for each part.
  */
+import { SURFACES } from '../../entry.ts';
 import type { JsonObject } from '../../json.ts';
 import { LIMITS } from '../../limits.ts';
 import { isEnforced, isImported, isSelfReported } from '../assurance.ts';
@@ -16,6 +17,7 @@ export interface Part {
 
 export interface LeftAction extends Place {
   readonly recorder: string;
+  readonly surface: string;
   readonly enforced: boolean;
   readonly imported: boolean;
 }
@@ -85,6 +87,7 @@ export function watchPairs({ part, room = LIMITS.openTold }: PairsOptions = {}):
       actions.set(name, {
         ...placeOf(entry),
         recorder: share(textAt(entry, 'source', 'recorder_id') ?? ''),
+        surface: surfaceOf(entry),
         enforced: isEnforced(entry),
         imported,
       });
@@ -141,6 +144,14 @@ export function placeOf(entry: JsonObject): Place {
     id: textAt(entry, 'id') ?? '',
     type: textAt(entry, 'type') ?? '',
   };
+}
+
+const SURFACE_NAMES: ReadonlyMap<string, string> = new Map(SURFACES.map((name) => [name, name]));
+
+/** The known word for all entries that say it: a copy in each would be most of the memory. */
+function surfaceOf(entry: JsonObject): string {
+  const said = textAt(entry, 'source', 'surface') ?? 'others';
+  return SURFACE_NAMES.get(said) ?? 'others';
 }
 
 /** FNV-1a, 32 bits. Whoever makes ids that all fall into one part gains an answer that says it is not exact. */
