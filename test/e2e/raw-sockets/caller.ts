@@ -1,0 +1,133 @@
+/** Carries one plan out over a socket of its own, and tells what came back. */
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { bytesOf, type World } from './bytes.ts';
+import { isPlain, type Plan } from './plans.ts';
+
+export interface Came {
+  readonly bytes: Buffer;
+  /** False: nobody listened. */
+  readonly connected: boolean;
+  /** A plain request that nobody answered in time. */
+  readonly hung: boolean;
+}
+
+/** A sound request is answered long before. */
+const ANSWER_MS = 30_000;
+/** What is odd need not be: the broker may wait for the rest. */
+const ODD_MS = 1_000;
+/** After the last byte of an answer. */
+const QUIET_MS = 25;
+
+const HEAD_END = Buffer.from('\r\n\r\n');
+
+function damaged(bytes: Buffer, damage: Plan['damage']): Buffer {
+  const copy = Buffer.from(bytes);
+  for (const [at, xor] of damage) if (at < copy.length) copy[at] = (copy[at] as number) ^ xor;
+  return copy;
+}
+
+async function writeCut(socket: Socket, bytes: Buffer, cuts: readonly number[]): Promise<void> {
+  const places = [...cuts.map((part) => Math.floor(part * bytes.length)), bytes.length].sort((a, b) => a - b);
+  let from = 0;
+  for (const to of places) {
+    if (socket.destroyed || !socket.writable) return;
+    socket.write(bytes.subarray(from, to));
+    from = to;
+    await new Promise(setImmediate);
+  }
+}
+
+/** What comes until it is quiet, closed or too late. */
+function gather(socket: Socket, longest: number): Promise<Buffer> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let quiet: NodeJS.Timeout | undefined;
+    const late = setTimeout(done, longest);
+    function onData(chunk: Buffer): void {
+      chunks.push(chunk);
+      clearTimeout(quiet);
+      quiet = setTimeout(done, QUIET_MS);
+    }
+    function done(): void {
+      clearTimeout(late);
+      clearTimeout(quiet);
+      socket.off('data', onData).off('close', done).off('end', done);
+      resolve(Buffer.concat(chunks));
+    }
+    socket.on('data', onData).on('close', done).on('end', done);
+  });
+}
+
+/** The head of the answer to CONNECT; undefined when there is no tunnel. */
+async function openTunnel(socket: Socket, plan: Plan, world: World): Promise<boolean> {
+  const token = Buffer.from(`run:${world.runToken}`).toString('base64');
+  const proof = plan.requests[0]?.proof;
+  const lines = [
+    `CONNECT localhost:${world.tlsPort} HTTP/1.1`,
+    `Host: localhost:${world.tlsPort}`,
+    ...(proof === 'none' ? [] : [`Proxy-Authorization: Basic ${proof === 'garbage' ? 'AAAA' : token}`]),
+  ];
+  socket.write(
+    damaged(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), plan.noise ? [] : plan.damage),
+  );
+  const head = await gather(socket, ODD_MS);
+  return head.includes(HEAD_END) && /^HTTP\/1\.1 200 /.test(head.toString('latin1', 0, 64));
+}
+
+async function secured(socket: Socket): Promise<Socket | undefined> {
+  const inner = connectTls({
+    socket,
+    servername: 'localhost',
+    rejectUnauthorized: false,
+    ALPNProtocols: ['http/1.1'],
+  });
+  return new Promise((resolve) => {
+    inner.on('error', () => resolve(undefined));
+    inner.once('secureConnect', () => resolve(inner));
+    inner.once('close', () => resolve(undefined));
+  });
+}
+
+export async function carryOut(plan: Plan, connection: number, world: World): Promise<Came> {
+  const socket = connect(world.brokerPort, '127.0.0.1');
+  socket.on('error', () => socket.destroy());
+  const nothing: Came = { bytes: Buffer.alloc(0), connected: true, hung: false };
+  try {
+    await new Promise((resolve) => socket.once('connect', resolve).once('close', resolve));
+    if (socket.destroyed) return { ...nothing, connected: false };
+    let through: Socket | undefined = socket;
+    if (plan.way === 'tunnel') {
+      if (!(await openTunnel(socket, plan, world))) return nothing;
+      if (plan.noise) {
+        await writeCut(socket, damaged(Buffer.alloc(300, 'noise'), plan.damage), plan.cuts);
+        return { ...nothing, bytes: await gather(socket, ODD_MS) };
+      }
+      through = await secured(socket);
+      if (through === undefined) return nothing;
+      through.on('error', () => socket.destroy());
+    }
+    return await converse(through, plan, connection, world);
+  } finally {
+    if (plan.end === 'reset') socket.resetAndDestroy();
+    else socket.destroy();
+  }
+}
+
+async function converse(socket: Socket, plan: Plan, connection: number, world: World): Promise<Came> {
+  const all = plan.requests.map((request, at) => bytesOf(request, plan.way, connection, at, world));
+  const writes = plan.pipelined ? [Buffer.concat(all)] : all;
+  const plain = isPlain(plan);
+  const came: Buffer[] = [];
+  for (const [at, bytes] of writes.entries()) {
+    const coming = gather(socket, plain ? ANSWER_MS : ODD_MS);
+    await writeCut(socket, plan.way === 'tunnel' ? bytes : damaged(bytes, plan.damage), plan.cuts);
+    const last = at === writes.length - 1;
+    if (last && plan.end === 'half-close') socket.end();
+    if (last && (plan.end === 'reset' || plan.end === 'vanish')) break;
+    came.push(await coming);
+    if (socket.destroyed) break;
+  }
+  const bytes = Buffer.concat(came);
+  return { bytes, connected: true, hung: plain && bytes.length === 0 };
+}
