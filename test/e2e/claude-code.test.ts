@@ -81,12 +81,13 @@ async function ready(t: TestContext): Promise<Home> {
   return home;
 }
 
-test('a session of Claude Code is recorded, its denied call is denied, and with --closed nothing runs unrecorded', async (t) => {
-  const version = await versionOf(CLAUDE);
-  if (version === undefined)
-    return t.skip(
-      `no Claude Code here: npm install @anthropic-ai/claude-code elsewhere, TALLY_TEST_CLAUDE=…/claude`,
-    );
+const version = await versionOf(CLAUDE);
+const absent =
+  'no Claude Code here: npm install @anthropic-ai/claude-code in a directory of its own, TALLY_TEST_CLAUDE=…/claude';
+
+test('a session of Claude Code is recorded, its denied call is denied, and with --closed nothing runs unrecorded', {
+  skip: version === undefined && absent,
+}, async (t) => {
   const home = await ready(t);
   const { started } = await home.up('--no-watch');
   const env = { HOME: join(home.directory, 'ada') };

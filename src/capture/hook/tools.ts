@@ -19,10 +19,13 @@ import { facts, type HookInstall, type HookPorts, hooked, runOf } from './wiring
 const CALL = 'tool.call';
 const RESULT = 'tool.result';
 
-/** Tools of MCP servers are called `mcp__SERVER__TOOL`. */
+/**
+ * Tools of MCP servers are called `mcp__SERVER__TOOL`. The server belongs to the name, since each may call its tools what
+ * it likes: one that is called Read must not be taken for the program's own.
+ */
 export function toolOf(name: string): { readonly name: string; readonly server?: string } {
-  const [, server, tool] = /^mcp__(.+?)__(.+)$/.exec(name) ?? [];
-  return server === undefined || tool === undefined ? { name } : { name: tool, server };
+  const [, server] = /^mcp__(.+?)__.+$/.exec(name) ?? [];
+  return server === undefined ? { name } : { name, server };
 }
 
 /** A second post of the same call is answered as the first. Throws when nothing can be recorded. */
@@ -159,7 +162,7 @@ function requestOf(
     ...(run_id === undefined ? {} : { run_id }),
     action: {
       name,
-      tool: { name: toolOf(name).name },
+      tool: { name },
       tier: input.agent === undefined ? session.tier : 'subagent',
     },
     ...(args === undefined ? {} : { args: 'whole' as const }),

@@ -57,9 +57,9 @@ describe('settings that nobody could change without harm', () => {
       [`${'['.repeat(100_000)}`, /nested too deep/],
     ] as const)
       assert.throws(
-        () => readSettings('/home/ada/settings.json', text),
+        () => readSettings('/srv/ada/settings.json', text),
         (error: Error) => {
-          assert.match(error.message, /^\/home\/ada\/settings\.json cannot be changed, and was not: /);
+          assert.match(error.message, /^\/srv\/ada\/settings\.json cannot be changed, and was not: /);
           assert.match(error.message, why);
           return true;
         },
