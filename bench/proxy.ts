@@ -1,130 +1,47 @@
 /**
  * The broker against the same path without a log, and against mitmproxy where it is installed. One upstream, one load
- * generator, each in a process of its own; small GET, no TLS. The unaudited proxy is node:http in front of an undici
- * Pool: what the broker is built on, and nothing else.
+ * generator, each in a process of its own; small GET. The unaudited proxy is node:http in front of an undici Pool: what
+ * the broker is built on, and nothing else. Where the time goes beyond that is shown by the broker with parts of it left
+ * out: nothing recorded, and nothing written.
  */
-import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import { spawnSync } from 'node:child_process';
+import { ensureCa } from '../src/capture/ca/authority.ts';
+import { caPaths } from '../src/capture/ca/files.ts';
+import { BOUNDS } from './proxy/bounds.ts';
 import type { LoadResult } from './proxy/load.ts';
+import { broker, child, direct, load, mitmproxy, plain, type Serving, stop } from './proxy/serving.ts';
 import { inTurn, median, rate, ratio, table } from './stats.ts';
 import { scratch } from './support.ts';
 
-const here = (file: string): string => fileURLToPath(new URL(`./proxy/${file}`, import.meta.url));
-
-interface Serving {
-  readonly url: string;
-  readonly headers: Record<string, string>;
-  stop(): Promise<void>;
-}
-
-async function child(
-  file: string,
-  args: readonly string[],
-): Promise<{ process: ChildProcess; port: number }> {
-  const process = fork(here(file), args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-  const [message] = (await once(process, 'message')) as [{ port: number }];
-  return { process, port: message.port };
-}
-
-async function stop(process: ChildProcess): Promise<void> {
-  const ended = once(process, 'exit');
-  process.kill('SIGTERM');
-  await ended;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
-function controlHeaders(upstream: number): Record<string, string> {
-  return { 'X-AS-Target-URL': `http://127.0.0.1:${upstream}/v1/things`, 'X-AS-Inject-Bearer': 'BENCH_KEY' };
-}
-
-async function broker(upstream: number): Promise<Serving> {
-  const { directory, remove } = await scratch();
-  const { process, port } = await child('broker.ts', [directory, String(upstream)]);
-  return {
-    url: `http://127.0.0.1:${port}/proxy`,
-    headers: controlHeaders(upstream),
-    async stop() {
-      await stop(process);
-      await remove();
-    },
-  };
-}
-
-async function plain(upstream: number): Promise<Serving> {
-  const { process, port } = await child('plain.ts', [String(upstream)]);
-  return {
-    url: `http://127.0.0.1:${port}/v1/things`,
-    headers: controlHeaders(upstream),
-    stop: () => stop(process),
-  };
-}
-
-async function direct(upstream: number): Promise<Serving> {
-  return { url: `http://127.0.0.1:${upstream}/v1/things`, headers: {}, stop: async () => undefined };
-}
-
-async function mitmproxy(upstream: number): Promise<Serving> {
-  const port = await freePort();
-  const process = spawn(
-    'mitmdump',
-    [
-      '-q',
-      '--listen-host',
-      '127.0.0.1',
-      '-p',
-      String(port),
-      '--mode',
-      `reverse:http://127.0.0.1:${upstream}`,
-    ],
-    { stdio: 'ignore' },
-  );
-  for (let tries = 0; tries < 200; tries++) {
-    const up = await fetch(`http://127.0.0.1:${port}/v1/things`).then(
-      (response) => response.ok,
-      () => false,
-    );
-    if (up) break;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  return { url: `http://127.0.0.1:${port}/v1/things`, headers: {}, stop: () => stop(process) };
-}
-
-async function load(serving: Serving, connections: number, seconds: number): Promise<LoadResult> {
-  const process = fork(
-    here('load.ts'),
-    [serving.url, String(connections), String(seconds), JSON.stringify(serving.headers)],
-    {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    },
-  );
-  const [result] = (await once(process, 'message')) as [LoadResult];
-  await once(process, 'exit');
-  if (result.failed > 0)
-    throw new Error(`${result.failed} of ${result.requests} requests to ${serving.url} failed`);
-  return result;
-}
-
 const ROUNDS = 3;
 const SECONDS = 4;
+const CONNECTIONS = 64;
 
-export async function run(): Promise<string> {
-  const upstream = await child('upstream.ts', []);
-  const withMitmproxy = spawnSync('mitmdump', ['--version']).status === 0;
+/** As a load of `connections` finds each of them, in turn. */
+async function measured(
+  servers: Readonly<Record<string, Serving>>,
+  connections: number,
+): Promise<Record<string, LoadResult[]>> {
+  const cases = Object.entries(servers).map(([name, serving]) => [
+    name,
+    () => load(serving, connections, SECONDS),
+  ]);
+  return inTurn<LoadResult>(Object.fromEntries(cases), ROUNDS);
+}
+
+const middle = (results: readonly LoadResult[], of: (one: LoadResult) => number): number =>
+  median(results.map(of));
+
+async function stopAll(servers: Readonly<Record<string, Serving>>): Promise<void> {
+  for (const serving of Object.values(servers)) await serving.stop();
+}
+
+async function against(upstream: number, withMitmproxy: boolean): Promise<string> {
   const servers: Record<string, Serving> = {
-    direct: await direct(upstream.port),
-    plain: await plain(upstream.port),
-    broker: await broker(upstream.port),
-    ...(withMitmproxy ? { mitmproxy: await mitmproxy(upstream.port) } : {}),
+    direct: await direct(upstream),
+    plain: await plain(upstream),
+    broker: await broker(upstream),
+    ...(withMitmproxy ? { mitmproxy: await mitmproxy(upstream) } : {}),
   };
   const names: Record<string, string> = {
     broker: '**broker, durable intent first**',
@@ -133,24 +50,21 @@ export async function run(): Promise<string> {
     direct: 'no proxy',
   };
   const rows: string[][] = [];
+  let spread = '';
   for (const connections of [1, 64, 256]) {
-    const runs = await inTurn<LoadResult>(
-      Object.fromEntries(
-        Object.entries(servers).map(([name, serving]) => [name, () => load(serving, connections, SECONDS)]),
-      ),
-      ROUNDS,
-    );
+    const runs = await measured(servers, connections);
     const ours = runs.broker ?? [];
     const plainRuns = runs.plain ?? [];
     const added = median(ours.map(({ p50 }, i) => p50 - (plainRuns[i]?.p50 ?? Number.NaN)));
+    if (connections === 256) spread = histogram(ours);
     for (const name of Object.keys(names)) {
       const results = runs[name];
       if (results === undefined) continue;
       rows.push([
         `${connections}: ${names[name]}`,
-        rate(median(results.map(({ perSecond }) => perSecond))),
-        `${median(results.map(({ p50 }) => p50)).toFixed(2)} ms`,
-        `${median(results.map(({ p99 }) => p99)).toFixed(2)} ms`,
+        rate(middle(results, ({ perSecond }) => perSecond)),
+        `${middle(results, ({ p50 }) => p50).toFixed(2)} ms`,
+        `${middle(results, ({ p99 }) => p99).toFixed(2)} ms`,
         name === 'broker'
           ? ''
           : `${ratio(
@@ -161,12 +75,123 @@ export async function run(): Promise<string> {
       ]);
     }
   }
-  for (const serving of Object.values(servers)) await serving.stop();
+  await stopAll(servers);
+  return `${table(['connections', 'rate', 'p50', 'p99', 'broker is', 'goal'], rows)}
+
+The broker's answers at 256 connections, by the time they took: ${spread}.`;
+}
+
+/** Shares by class, those without any left out. */
+function histogram(runs: readonly LoadResult[]): string {
+  const upTo = BOUNDS.map((_, i) => middle(runs, (one) => one.histogram[i] ?? 1));
+  return BOUNDS.map((bound, i) => ({ bound, share: (upTo[i] ?? 1) - (upTo[i - 1] ?? 0) }))
+    .filter(({ share }) => share >= 0.0005)
+    .map(({ bound, share }) =>
+      Number.isFinite(bound)
+        ? `≤ ${bound} ms ${(share * 100).toFixed(1)} %`
+        : `more ${(share * 100).toFixed(1)} %`,
+    )
+    .join(', ');
+}
+
+const PARTS = {
+  unrecorded: 'calls are decided, nothing is recorded',
+  unflushed: 'entries are made and hashed, written nowhere',
+  intent: '**durable intent first**',
+  reply: '`durability: reply`',
+  async: '`durability: async`',
+} as const;
+
+/** What of the broker costs what, at 64 connections: rate, and its processor time per call. */
+async function parts(upstream: number): Promise<string> {
+  const servers: Record<string, Serving> = {};
+  for (const mode of Object.keys(PARTS) as (keyof typeof PARTS)[])
+    servers[mode] = await broker(upstream, { mode });
+  return compared(servers, PARTS, 'unrecorded', 'of the first row');
+}
+
+/** TLS from the caller, which ends in the broker, and to the upstream. Handshakes are before the measurement. */
+async function tls(upstream: number): Promise<string> {
+  const { directory, remove } = await scratch();
+  await ensureCa({ state: directory }, Date.now);
+  const secured = await child('upstream.ts', [directory]);
+  const upstreamCa = caPaths({ state: directory }).certificate;
+  const servers = {
+    plain: await broker(upstream),
+    out: await broker(secured.port, { upstreamCa }),
+    both: await broker(secured.port, { upstreamCa, connect: true }),
+  };
+  const text = await compared(
+    servers,
+    {
+      plain: 'no TLS',
+      out: 'TLS to the upstream',
+      both: 'CONNECT: TLS from the caller and to the upstream',
+    },
+    'plain',
+    'of the first row',
+  );
+  await stop(secured.process);
+  await remove();
+  return text;
+}
+
+async function compared(
+  servers: Readonly<Record<string, Serving>>,
+  names: Readonly<Record<string, string>>,
+  base: string,
+  share: string,
+): Promise<string> {
+  const spent: Record<string, number[]> = {};
+  const timed = Object.entries(servers).map(([name, serving]) => [
+    name,
+    async () => {
+      const before = (await serving.cpuSeconds?.()) ?? Number.NaN;
+      const result = await load(serving, CONNECTIONS, SECONDS);
+      const after = (await serving.cpuSeconds?.()) ?? Number.NaN;
+      // The warm-up of a second is in the processor time too.
+      const calls = result.requests * ((SECONDS + 1) / SECONDS);
+      spent[name] = [...(spent[name] ?? []), ((after - before) / calls) * 1_000_000];
+      return result;
+    },
+  ]);
+  const runs = await inTurn<LoadResult>(Object.fromEntries(timed), ROUNDS);
+  const rows = Object.entries(names).map(([name, shown]) => {
+    const results = runs[name] ?? [];
+    return [
+      shown,
+      rate(middle(results, ({ perSecond }) => perSecond)),
+      `${middle(results, ({ p99 }) => p99).toFixed(2)} ms`,
+      `${median((spent[name] ?? []).slice(1)).toFixed(0)} µs`,
+      name === base
+        ? ''
+        : `${ratio(
+            results.map((one) => one.perSecond),
+            (runs[base] ?? []).map((one) => one.perSecond),
+          ).toFixed(2)} ×`,
+    ];
+  });
+  await stopAll(servers);
+  return table([`${CONNECTIONS} connections`, 'rate', 'p99', 'CPU a call', share], rows);
+}
+
+export async function run(): Promise<string> {
+  const upstream = await child('upstream.ts', []);
+  const withMitmproxy = spawnSync('mitmdump', ['--version']).status === 0;
+  const main = await against(upstream.port, withMitmproxy);
+  const inside = await parts(upstream.port);
+  const secured = await tls(upstream.port);
   await stop(upstream.process);
   return `## proxy
 
-${table(['connections', 'rate', 'p50', 'p99', 'broker is', 'goal'], rows)}
-${withMitmproxy ? '' : '\nmitmproxy is not installed here: `apt-get install mitmproxy` adds its row.\n'}`;
+${main}
+${withMitmproxy ? '' : '\nmitmproxy is not installed here: `apt-get install mitmproxy` adds its row.\n'}
+Where the time goes, in the broker's process:
+
+${inside}
+
+${secured}
+`;
 }
 
 function goal(name: string, connections: number, addedMs: number): string {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Event } from '../src/core/entry.ts';
 import { compilePolicy } from '../src/core/policy/load.ts';
+import type { LogStore } from '../src/core/ports.ts';
 import { makeKeyPair, signerFromSkey } from '../src/core/tlog/key.ts';
 import { createLog } from '../src/recorder/create.ts';
 import { type LocalRecorder, openRecorder } from '../src/recorder/recorder.ts';
@@ -22,9 +23,10 @@ export async function scratch(): Promise<{ readonly directory: string; remove():
 export async function openBenchRecorder(
   directory: string,
   policy = 'version: "1"\nallowlist: [api.example.com]\n',
+  wrap: (store: LogStore) => LogStore = (store) => store,
 ): Promise<LocalRecorder> {
   const { skey, vkey } = makeKeyPair('bench.example/local', randomBytes(32));
-  const store = await openFileStore(join(directory, 'logs', 'local'));
+  const store = wrap(await openFileStore(join(directory, 'logs', 'local')));
   const info = {
     format: 1 as const,
     tenant: 'local',

@@ -1,6 +1,11 @@
-/** The load generator: `connections` requests under way at any time for some seconds, after a warm-up. */
-import { Pool } from 'undici';
+/**
+ * The load generator: `connections` requests under way at any time for some seconds, after a warm-up. With a proxy and
+ * an authority it connects through the proxy, with TLS inside.
+ */
+import { readFileSync } from 'node:fs';
+import { Pool, ProxyAgent } from 'undici';
 import { quantile } from '../stats.ts';
+import { BOUNDS } from './bounds.ts';
 
 export interface LoadResult {
   readonly requests: number;
@@ -8,13 +13,25 @@ export interface LoadResult {
   readonly perSecond: number;
   readonly p50: number;
   readonly p99: number;
+  /** Share of the requests that took at most so many milliseconds, by the upper bounds BOUNDS. */
+  readonly histogram: readonly number[];
 }
 
-const [target = '', connectionsText = '1', secondsText = '1', headersText = '{}'] = process.argv.slice(2);
+const [target = '', connectionsText = '1', secondsText = '1', headersText = '{}', proxy, ca = ''] =
+  process.argv.slice(2);
 const url = new URL(target);
 const connections = Number(connectionsText);
 const headers = JSON.parse(headersText) as Record<string, string>;
-const pool = new Pool(url.origin, { connections, pipelining: 1 });
+const pool =
+  proxy === undefined
+    ? new Pool(url.origin, { connections, pipelining: 1 })
+    : new ProxyAgent({
+        uri: proxy,
+        requestTls: { ca: readFileSync(ca, 'utf8') },
+        proxyTunnel: true,
+        connections,
+        pipelining: 1,
+      });
 const latencies: number[] = [];
 let failed = 0;
 
@@ -22,7 +39,7 @@ function once(): Promise<boolean> {
   return new Promise((resolve) => {
     let status = 0;
     pool.dispatch(
-      { path: url.pathname, method: 'GET', headers },
+      { origin: url.origin, path: url.pathname, method: 'GET', headers },
       {
         onRequestStart() {},
         onResponseStart(_controller, code) {
@@ -61,5 +78,6 @@ const result: LoadResult = {
   perSecond: latencies.length / elapsed,
   p50: quantile(latencies, 0.5),
   p99: quantile(latencies, 0.99),
+  histogram: BOUNDS.map((bound) => latencies.filter((ms) => ms <= bound).length / latencies.length),
 };
 process.send?.(result, () => process.disconnect());

@@ -81,13 +81,14 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
   /** By what is trusted besides. Building one takes milliseconds. */
   const contexts = new Map<string, SecureContext>();
 
-  function contextFor(ca: string | undefined): SecureContext | undefined {
+  function contextFor(ca: string | undefined): SecureContext {
     const more = [...(options.extraCa ?? []), ...(ca === undefined ? [] : [ca])];
-    if (more.length === 0) return undefined;
     const key = more.join('\n');
     let context = contexts.get(key);
     if (context !== undefined) return context;
-    context = createSecureContext({ ca: [...getCACertificates('default'), ...more] });
+    context = createSecureContext(
+      more.length === 0 ? {} : { ca: [...getCACertificates('default'), ...more] },
+    );
     if (contexts.size >= LIMITS.privateRoots) contexts.delete(contexts.keys().next().value ?? '');
     contexts.set(key, context);
     return context;
@@ -120,7 +121,7 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
       maxCachedSessions: 0,
       rejectUnauthorized: true,
       autoSelectFamily: true,
-      ...(secureContext === undefined ? {} : { secureContext }),
+      secureContext,
       lookup: (_host, wanted, answer) => {
         const all = allowed.map((address) => ({ address, family: isIPv4(address) ? 4 : 6 }));
         const first = all[0];
