@@ -36,30 +36,15 @@ export function build(context: Context): Command {
       .description(
         'Looks at everything a recording rests on. Each failure says how to mend it. Exit code 1 when one fails.',
       )
-      .option(
-        '--programs',
-        'also start curl, git, node and others, to see whether a run would see their calls',
-      )
       .option('--json', 'one JSON document'),
-    [
-      ['tally doctor', 'what is wrong, and how to mend it'],
-      ['tally doctor --programs', 'and which programs a run would see'],
-    ],
-  ).action(async (options: { json?: boolean; programs?: boolean }) => {
-    const checks = [
-      ...(await examine(context)),
-      ...(options.programs === true ? await programs(context) : []),
-    ];
+    [['tally doctor', 'what is wrong, and how to mend it']],
+  ).action(async (options: { json?: boolean }) => {
+    const checks = await examine(context);
     const failed = checks.filter(({ status }) => status === 'fail').length;
     if (options.json === true) await context.stdout.line(toJson({ ok: failed === 0, checks }));
     else await print(context, checks, failed);
     if (failed > 0) context.exit(1);
   });
-}
-
-async function programs(context: Context): Promise<readonly Check[]> {
-  const { checkPrograms } = await import('./doctor/programs.ts');
-  return checkPrograms(context);
 }
 
 async function examine(context: Context): Promise<readonly Check[]> {
@@ -122,7 +107,7 @@ async function broker(
     ...(running?.proxy_url === undefined ? [await checkPort(context)] : []),
     ...(await checkClaudeCode(context, running !== undefined)),
     checkAuthority(context.paths, context.now()),
-    ...(await checkCall(context)),
+    await checkCall(context),
   ];
 }
 
