@@ -16,6 +16,8 @@ export interface Paths {
   /** 0700, short: sockets and per-terminal unlocks. */
   readonly runtime: string;
   readonly socket: string;
+  /** The broker’s. */
+  readonly proxySocket: string;
 }
 
 export interface Surroundings {
@@ -37,6 +39,8 @@ export function locate({ env, home, tmp, uid }: Surroundings): Paths {
   const runtimeBase = set(env.XDG_RUNTIME_DIR);
   const runtime =
     runtimeBase === undefined ? join(tmp, `tallystick-${uid}`) : join(runtimeBase, 'tallystick');
+  // A hash keeps the path short whatever TALLY_HOME is: the kernel allows 107 bytes.
+  const short = join(runtime, sha256Hex(`${state}\n${TENANT}`).slice(0, 16));
   return {
     configFile: join(config, 'config.yaml'),
     policyFile: join(config, 'tally.policy.yaml'),
@@ -47,7 +51,7 @@ export function locate({ env, home, tmp, uid }: Surroundings): Paths {
     vault: join(state, 'vault'),
     registry: join(state, 'registry'),
     runtime,
-    // A hash keeps the path short whatever TALLY_HOME is: the kernel allows 107 bytes.
-    socket: join(runtime, `${sha256Hex(`${state}\n${TENANT}`).slice(0, 16)}.sock`),
+    socket: `${short}.sock`,
+    proxySocket: `${short}.proxy.sock`,
   };
 }

@@ -62,7 +62,12 @@ export async function startBroker(context: Context, session: Session, port: numb
     vault: source,
     resolve: systemResolve,
     leaves: createLeaves(context.paths, () => recorder.now()),
-    config: { port, version: context.version, policyDirectory: dirname(context.paths.policyFile) },
+    config: {
+      port,
+      version: context.version,
+      policyDirectory: dirname(context.paths.policyFile),
+      socket: context.paths.proxySocket,
+    },
     onError(error) {
       const told = error instanceof Error ? error.message : String(error);
       context.warn(`a call met a bug of Tallystick: ${told}`);

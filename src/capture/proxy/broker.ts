@@ -4,7 +4,7 @@
  */
 // reason for length: the server, and what all of its calls share
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Socket } from 'node:net';
+import { type Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { LIMITS } from '../../core/limits.ts';
 import { loopbackHosts } from '../../core/loopback.ts';
@@ -42,6 +42,7 @@ import {
 } from './reply.ts';
 import { createAddressBook, type Resolve } from './resolve.ts';
 import { createScrubbers } from './scrub.ts';
+import { listenAt, UNIX_HOSTS } from './unix-socket.ts';
 import { asksForWebSocket, responseOn } from './upgrade.ts';
 import { createUpstreams } from './upstream.ts';
 
@@ -58,6 +59,8 @@ export interface BrokerConfig {
   readonly extraCa?: readonly string[];
   /** Where the files that the policy names are looked for. Default: the working directory. */
   readonly policyDirectory?: string;
+  /** A path to listen on as well. Any broker that listened there is taken for dead. */
+  readonly socket?: string;
   /** Shorter times and smaller numbers, for tests. */
   readonly limits?: Partial<BrokerLimits>;
 }
@@ -145,6 +148,9 @@ export function createBroker(options: BrokerOptions): Broker {
   const inside = new WeakMap<Duplex, { readonly around: Forwarded; used: boolean }>();
   const tunnels = createHolds(limits.tunnels);
   let hosts: ReadonlySet<string> = new Set();
+  /** Connections that came by the Unix socket. */
+  const unix = new WeakSet<Duplex>();
+  let unixServer: Server | undefined;
   let url: string | undefined;
   let active = 0;
   let calls = 0;
@@ -264,7 +270,7 @@ export function createBroker(options: BrokerOptions): Broker {
     const { request, arrival } = exchange;
     // What a program sends through us as its proxy is its own business, its Origin too: a page cannot send this form.
     if (arrival.kind === 'forward') return closing !== undefined ? BROKER_CLOSING : tooMany();
-    const web = pageRefusal(request, hosts);
+    const web = pageRefusal(request, unix.has(request.socket) ? UNIX_HOSTS : hosts);
     if (web !== undefined) return { status: 403, body: { error: web, reason: 'web_page_refused' } };
     if (request.url !== '/proxy') return badRequest('there is /proxy and /health', 404);
     return closing !== undefined ? BROKER_CLOSING : tooMany();
@@ -335,8 +341,24 @@ export function createBroker(options: BrokerOptions): Broker {
     limits.requestHeadersMs,
   );
 
+  async function listenOnPath(): Promise<Server | undefined> {
+    if (config.socket === undefined) return undefined;
+    return listenAt({
+      path: config.socket,
+      onConnection(socket) {
+        unix.add(socket);
+        server.emit('connection', socket);
+      },
+      onDrop: () => dropped++,
+    });
+  }
+
   async function close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    const closed = Promise.all(
+      [server, unixServer].map(
+        (one) => new Promise<void>((resolve) => one?.close(() => resolve()) ?? resolve()),
+      ),
+    );
     server.closeIdleConnections();
     for (const hurry of [...hurries]) hurry();
     const timer = setTimeout(() => {
@@ -359,6 +381,12 @@ export function createBroker(options: BrokerOptions): Broker {
     async listen() {
       const bound = await listenOn(server, config.port ?? DEFAULT_PORT);
       hosts = loopbackHosts(bound);
+      try {
+        unixServer = await listenOnPath();
+      } catch (error) {
+        server.close();
+        throw error;
+      }
       url = `http://${HOST}:${bound}`;
       return url;
     },

@@ -27,7 +27,7 @@ export async function announce(
   const { directory } = await context.openReader();
   if (json) {
     const ready = {
-      ...(url === undefined ? {} : { proxy_url: url }),
+      ...(url === undefined ? {} : { proxy_url: url, proxy_socket: paths.proxySocket }),
       ...(tiles === undefined ? {} : { tiles_url: tiles }),
       ...(tail === undefined ? {} : { tail_url: tail }),
       ...(api === undefined ? {} : { api_url: api }),
