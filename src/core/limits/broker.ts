@@ -38,8 +38,8 @@ export const BROKER_LIMITS = {
   clientStallMs: 300_000,
   /** Time between two requests on one client connection; longer than the idle pools of common HTTP clients. */
   clientKeepAliveMs: 65_000,
-  /** Client connections to the broker: each call needs one, the rest are idle. */
-  clientConnections: 4_096,
+  /** Client connections to the broker: each call needs one, the rest are idle and hold some 12 KiB each. */
+  clientConnections: 10_240,
   /** Of the path of a request that was refused as malformed: enough to recognise it, too little to flood the log. */
   refusedPathChars: 512,
   /** A refused request may still be sending its body: this long its connection is drained, so that it reads the answer. */
