@@ -107,7 +107,7 @@ async function broker(
     ...(running?.proxy_url === undefined ? [await checkPort(context)] : []),
     ...(await checkClaudeCode(context, running !== undefined)),
     checkAuthority(context.paths, context.now()),
-    await checkCall(context),
+    ...(await checkCall(context)),
   ];
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -63,4 +63,20 @@ test('status tells what the broker had to do', async (t) => {
     counts: { active: 0, calls: 1, tunnels: 0, strays: 1, dropped: 0, lost: 0 },
   });
   assert.match((await home.tally(['status'])).stdout, /\n +1 call, 1 stray request\n/);
+});
+
+test('programs that a run would not see are named, and those that it sees', async (t) => {
+  const home = makeHome(t);
+  await home.tally(['init']);
+  const bin = join(home.directory, 'bin');
+  mkdirSync(bin);
+  const env = { TALLY_PORT: '0', PATH: bin };
+  assert.equal((await checks(home, env)).get('programs')?.status, 'skip');
+  // One that calls nobody, and one that does as it is told.
+  writeFileSync(join(bin, 'git'), '#!/bin/sh\nexit 0\n', { mode: 0o755 });
+  symlinkSync(process.execPath, join(bin, 'node'));
+  const found = (await checks(home, env)).get('programs');
+  assert.equal(found?.status, 'warn');
+  assert.match(found?.detail ?? '', /not seen, or fails: git; seen: node$/);
+  assert.match(found?.mend ?? '', /tally run -- git/);
 });

@@ -3,26 +3,30 @@ import { request } from 'node:http';
 import { connect as tlsConnect } from 'node:tls';
 import type { Context } from '../../context.ts';
 import { type Check, fail, ok } from './check.ts';
+import { checkPrograms } from './programs.ts';
 import { HOST, type Scratch, withScratch } from './scratch.ts';
 
 const PATH = '/doctor';
 const LONGEST_MS = 10_000;
 const MEND = 'try it with a program: tally run -- curl -sS https://HOST/ (after tally policy allow HOST)';
 
-export async function checkCall(context: Context): Promise<Check> {
+/** And with it what programs of this machine make of a proxy. */
+export async function checkCall(context: Context): Promise<readonly Check[]> {
   try {
     return await withScratch(context, async (scratch) => {
       const started = performance.now();
       const problem = await inTime(attempt(scratch));
       const ms = Math.round(performance.now() - started);
       const where = 'through a broker in a scratch directory';
-      return problem === undefined
-        ? ok('call', `one was made over TLS ${where}, recorded and scrubbed (${ms} ms)`)
-        : fail('call', `${where}: ${problem}`, MEND);
+      if (problem !== undefined) return [fail('call', `${where}: ${problem}`, MEND)];
+      return [
+        ok('call', `one was made over TLS ${where}, recorded and scrubbed (${ms} ms)`),
+        await checkPrograms(context, scratch),
+      ];
     });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    return fail('call', `no broker could be had in a scratch directory: ${why}`, MEND);
+    return [fail('call', `no broker could be had in a scratch directory: ${why}`, MEND)];
   }
 }
 

@@ -1,180 +1,63 @@
-/** What a forwarded request may be, and what of its body is read. */
-import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
-import { test } from 'node:test';
-import { gzipSync } from 'node:zlib';
-import { placeholderFor } from '../../../src/capture/proxy/placeholder.ts';
-import { bind, listening, proxied, secret, startRun, via } from './program.ts';
-import { raw, stage } from './stage.ts';
+/**
+ * Whether the programs of this machine really honour what `tally run` gives them: each one that is on PATH makes a call
+ * with a placeholder, and only one that came through the broker arrives with the credential.
+ */
+import { spawn } from 'node:child_process';
+import type { Context } from '../../context.ts';
+import { proxyVariables } from '../run/environment.ts';
+import { placeOf } from '../run/program.ts';
+import { trustFiles } from '../run/trust.ts';
+import { type Check, ok, skip, warn } from './check.ts';
+import { HOST, type Scratch } from './scratch.ts';
 
-const sha256 = (bytes: string | Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+const LONGEST_MS = 8_000;
 
-test('a request that says two things is refused, and on record', async (t) => {
-  const s = await stage(t);
-  const { origin, seen } = await listening(s);
-  const { host } = new URL(origin);
-  const token = await startRun(s);
-  const other = await startRun(s);
-  for (const [url, headers, error] of [
-    [`${origin}/`, { Host: 'elsewhere.example' }, /the Host header says "elsewhere\.example", but/],
-    [`${origin}/`, { Host: '127.0.0.1' }, /the Host header says/],
-    [`http://user:pass@${host}/`, {}, /has a user name or password in it/],
-    [`${origin}/#part`, {}, /has a fragment/],
-    [`${origin}/`, { 'X-AS-Target-URL': 'http://elsewhere.example/' }, /X-AS-Target-URL.* does not go with/],
-    [`${origin}/`, { 'X-AS-Method': 'DELETE' }, /X-AS-Method.* does not go with/],
-    [`${origin}/`, { 'X-HTTP-Method-Override': 'DELETE' }, /would change the method/],
-    [`${origin}/`, { 'X-AS-Session-Token': other }, /two different tokens/],
-    [`${origin}/`, { 'X-AS-Inject-Bearer': 'KEY', Origin: 'http://page.example' }, /from a web page/],
-  ] as const) {
-    const answer = await via(s, token, url, { headers: { Host: host, ...headers } });
-    assert.equal(answer.status, 400, answer.text);
-    assert.match(String(answer.json().error), error);
-  }
-  const trace = await via(s, token, `${origin}/`, { method: 'TRACE' });
-  assert.equal(trace.status, 400);
-  await s.quiet();
-  assert.equal(s.entries().length, 10);
-  assert.ok(s.entries().every(({ outcome }) => outcome?.error_kind === 'bad_request'));
-  assert.equal(seen.length, 0);
-});
+const IN_NODE = `require('https').get(process.argv[1], { headers: { authorization: process.argv[2] } }, (r) => r.resume())
+  .on('error', () => process.exit(1));`;
+const IN_PYTHON = `import sys, urllib.request as r
+r.urlopen(r.Request(sys.argv[1], headers={"Authorization": sys.argv[2]}), timeout=5).read()`;
 
-test('other notations of a host are the same host, in the decision and in the Host header', async (t) => {
-  const s = await stage(t);
-  const { origin, seen } = await listening(s);
-  const { port } = new URL(origin);
-  const token = await startRun(s);
-  for (const host of [`127.1:${port}`, `0x7f.0.0.1:${port}`, `[::ffff:127.0.0.1]:${port}`]) {
-    const answer = await via(s, token, `http://${host}/`, { headers: { Host: host } });
-    assert.equal(answer.status, 200, answer.text);
-  }
-  assert.deepEqual(new Set(seen.map(({ headers }) => headers.host)), new Set([`127.0.0.1:${port}`]));
-});
+/** How each of them calls `url` with this Authorization; `asks`: the path that arrives. */
+// biome-ignore format: one line a program
+const PROGRAMS: readonly { readonly name: string; readonly asks?: string; args(url: string, header: string): readonly string[] }[] = [
+  { name: 'curl', args: (url, header) => ['-sS', '-o', '/dev/null', '-H', `Authorization: ${header}`, url] },
+  { name: 'python3', args: (url, header) => ['-c', IN_PYTHON, url, header] },
+  { name: 'node', args: (url, header) => ['-e', IN_NODE, url, header] },
+  // What it gets is no repository; that it asked is all that is wanted.
+  { name: 'git', asks: '/info/refs', args: (url, header) => ['-c', `http.extraHeader=Authorization: ${header}`, 'ls-remote', url] },
+];
 
-test('a request for the broker itself is refused, under every name', async (t) => {
-  const s = await stage(t, { names: () => ['127.0.0.1'] });
-  await s.allow(`{ host: me.example, port: ${s.port}, http: true, internal: true }`);
-  await s.allow(`{ host: 127.0.0.1, port: ${s.port}, http: true, internal: true }`);
-  const token = await startRun(s);
-  for (const [host, status] of [
-    ['127.0.0.1', 403],
-    ['localhost', 403],
-    ['127.0.0.2', 403],
-    ['me.example', 403],
-  ] as const) {
-    const answer = await via(s, token, `http://${host}:${s.port}/x`);
-    assert.equal(answer.status, status, answer.text);
-    assert.equal(answer.json().reason, 'broker_loop');
-  }
-});
+type Found = 'absent' | 'seen' | 'unseen';
 
-test('control headers of a forwarded call name an agent and credentials, and do not travel on', async (t) => {
-  const s = await stage(t);
-  const { origin, seen } = await listening(s);
-  const token = await startRun(s);
-  await s.vault.set('KEY', 'the-value-of-it');
-  const answer = await via(s, token, `${origin}/`, {
-    headers: { 'X-AS-Agent-ID': 'me', 'X-AS-Inject-Bearer': 'KEY' },
-  });
-  assert.equal(answer.status, 200);
-  assert.equal(seen[0]?.headers.authorization, 'Bearer the-value-of-it');
-  assert.ok(!seen[0]?.raw.some((name) => /^x-as-/i.test(name)));
-  await s.quiet();
-  assert.equal(s.pair().pre.actor?.agent_id, 'me');
-});
-
-test('what is said in a conversation stays as it is, and the record says so', async (t) => {
-  const s = await stage(t);
-  const { origin, seen } = await listening(s);
-  const token = await startRun(s);
-  await s.vault.set('KEY', 'the-value-of-it');
-  await bind(s, origin, 'KEY');
-  const key = placeholderFor(token, 'KEY');
-  const body = JSON.stringify({
-    model: 'x',
-    api_key: key,
-    messages: [{ role: 'user', content: [{ type: 'tool_result', content: key }] }],
-    system: `KEY=${key} and of another run: ${placeholderFor('run_x', 'KEY')}`,
-  });
-  const answer = await via(s, token, `${origin}/v1/messages`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json', 'X-Api-Key': key },
-    body,
-  });
-  assert.equal(answer.status, 200, answer.text);
-  assert.equal(seen[0]?.headers['x-api-key'], 'the-value-of-it');
-  assert.equal(seen[0]?.body, body.replace(key, 'the-value-of-it'));
-  await s.quiet();
-  assert.deepEqual(s.pair().post.metadata?.placeholders_left, ['KEY']);
-});
-
-test('a body that streams is hashed as it passes, and a placeholder in it ends the call', async (t) => {
-  const s = await stage(t);
-  const { origin, seen } = await listening(s);
-  const token = await startRun(s);
-  await s.vault.set('KEY', secret());
-  const compressed = gzipSync(randomBytes(100_000));
-  const sent = await via(s, token, `${origin}/`, {
-    method: 'PUT',
-    headers: { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip', Expect: '100-continue' },
-    body: compressed,
-  });
-  assert.equal(sent.status, 200);
-  await s.quiet();
-  const { pre, post } = s.pair();
-  assert.match(pre.action?.args_hash_alg ?? '', /;body=streamed$/);
-  assert.equal(post.outcome?.request_hash, sha256(compressed));
-  assert.equal(post.outcome?.bytes_in, compressed.length);
-  const body = `--x\r\n\r\n${'y'.repeat(70_000)}${placeholderFor(token, 'KEY')}\r\n--x--`;
-  const ended = await via(s, token, `${origin}/`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'multipart/form-data; boundary=x' },
-    body,
-  });
-  assert.equal(ended.status, 403, ended.text);
-  assert.equal(ended.json().reason, 'args_unavailable');
-  await s.quiet();
-  const last = s.entries().at(-1);
-  assert.equal(last?.outcome?.status, 'error');
-  assert.equal(last?.outcome?.error_kind, 'args_unavailable');
-  assert.match(last?.outcome?.error ?? '', /the placeholder of "KEY" stands in a body that is streamed/);
-  // A placeholder of nobody's is a text as any other.
-  const text = body.replace(placeholderFor(token, 'KEY'), placeholderFor('run_other', 'KEY'));
-  const passed = await via(s, token, `${origin}/`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'multipart/form-data; boundary=x' },
-    body: text,
-  });
-  assert.equal(passed.status, 200);
-  assert.equal(seen.at(-1)?.body, text);
-});
-
-test('a long conversation streams with the placeholders that are spoken of in it', async (t) => {
-  const s = await stage(t);
-  const { origin, seen } = await listening(s);
-  const token = await startRun(s);
-  const body = JSON.stringify({ messages: ['z'.repeat(1_200_000), placeholderFor(token, 'KEY')] });
-  const answer = await via(s, token, `${origin}/`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body,
-  });
-  assert.equal(answer.status, 200, answer.text);
-  assert.equal(seen[0]?.body.length, body.length);
-  await s.quiet();
-  assert.deepEqual(s.pair().post.metadata?.placeholders_left, ['KEY']);
-});
-
-test('a program that speaks HTTP/1.0 gets an answer that it can read', async (t) => {
-  const s = await stage(t);
-  const up = await s.upstream((_req, res) => {
-    res.write('one ');
-    setTimeout(() => res.end('two'), 20);
-  });
-  const token = await startRun(s);
-  const answer = await raw(
-    s.port,
-    `GET ${up.origin}/ HTTP/1.0\r\nProxy-Authorization: ${proxied(token)}\r\n\r\n`,
+export async function checkPrograms(context: Context, scratch: Scratch): Promise<Check> {
+  const { url, token, port, placeholder, paths } = scratch;
+  const trust = await trustFiles({ ...context, paths });
+  const env = { ...context.env, ...proxyVariables(context.env, placeOf(url, token, trust)) };
+  const found = await Promise.all(
+    PROGRAMS.map(async ({ name, asks = '', args }): Promise<readonly [string, Found]> => {
+      const started = await run(name, args(`https://${HOST}:${port}/${name}`, `Bearer ${placeholder}`), env);
+      if (!started) return [name, 'absent'];
+      return [name, scratch.arrived(`/${name}${asks}`) === 'with the credential' ? 'seen' : 'unseen'];
+    }),
   );
-  assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
-  assert.match(answer, /\r\n\r\none two$/);
-});
+  const named = (wanted: Found): string =>
+    found.flatMap(([name, what]) => (what === wanted ? [name] : [])).join(', ');
+  const [seen, unseen] = [named('seen'), named('unseen')];
+  if (unseen !== '')
+    return warn(
+      'programs',
+      `what these call is not seen, or fails: ${unseen}${seen === '' ? '' : `; seen: ${seen}`}`,
+      `look at what it says: tally run -- ${found.find(([, what]) => what === 'unseen')?.[0]} …; docs/run.md says what keeps calls from being seen`,
+    );
+  if (seen === '') return skip('programs', 'none of curl, python3, node and git is on PATH');
+  return ok('programs', `what these call goes through the broker: ${seen}`);
+}
+
+/** False when there is no such program. Resolves when it has ended, however. */
+function run(name: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<boolean> {
+  return new Promise((resolve) => {
+    const child = spawn(name, args, { env, stdio: 'ignore', timeout: LONGEST_MS, killSignal: 'SIGKILL' });
+    child.once('error', () => resolve(false));
+    child.once('close', () => resolve(true));
+  });
+}
