@@ -33,7 +33,7 @@ import { type TargetUrl, withoutQuery } from './target.ts';
 import { upgrading, withoutExtensions } from './upgrade.ts';
 import type { Lane, Peer, Upstreams } from './upstream.ts';
 import { type StandingDeps, standAsWebSocket } from './websocket.ts';
-import type { WireRequest } from './wire.ts';
+import { provesConnection, type WireRequest } from './wire.ts';
 
 export interface CarryDeps extends StandingDeps {
   readonly vault: Pick<CredentialSource, 'get' | 'placeOf' | 'refused' | 'servedBy'>;
@@ -232,9 +232,9 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
 
   function finished(shown: boolean): boolean {
     // The client is done with the request when its handler has returned.
-    if (shown && request.complete) queueMicrotask(() => lane?.release());
+    if (shown && request.complete && !provesConnection(wire)) queueMicrotask(() => lane?.release());
     else {
-      // Not on record; or the upstream did not take all of the request, and its connection has no further use.
+      // Not on record; or nobody may use the connection after this request, of which the upstream may not have taken all.
       lane?.destroy();
       upload?.stream.destroy();
       if (shown) lingerAfter(exchange);

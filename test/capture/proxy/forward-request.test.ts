@@ -178,3 +178,21 @@ test('a program that speaks HTTP/1.0 gets an answer that it can read', async (t)
   assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
   assert.match(answer, /\r\n\r\none two$/);
 });
+
+test('a connection that somebody proved to be theirs is nobody else’s afterwards', async (t) => {
+  const s = await stage(t);
+  const ports: (number | undefined)[] = [];
+  const up = await s.upstream((req, res) => {
+    ports.push(req.socket.remotePort);
+    res.end('x');
+  });
+  const token = await startRun(s);
+  for (const Authorization of ['Bearer a', 'Bearer b', 'Negotiate YII=', 'Bearer c', 'NTLM TlRM', 'Bearer d'])
+    assert.equal((await via(s, token, `${up.origin}/`, { headers: { Authorization } })).status, 200);
+  const [a, b, negotiate, c, ntlm, d] = ports;
+  assert.equal(a, b);
+  assert.equal(b, negotiate);
+  assert.notEqual(negotiate, c);
+  assert.equal(c, ntlm);
+  assert.notEqual(ntlm, d);
+});
