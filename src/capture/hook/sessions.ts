@@ -95,10 +95,16 @@ function newSession(id: string | undefined): Session {
 /** Makes room in the calls of a session: those that ended go first. Gives the one that had to go, when it was open. */
 export function makeRoom(session: Session): Call | undefined {
   if (session.calls.size < LIMITS.hookCalls) return undefined;
-  const ended = [...session.calls].find(([, call]) => call.ended);
-  const [key, call] = ended ?? [...session.calls][0] ?? [];
+  const [key, call] = toForget(session.calls) ?? [];
   if (key === undefined) return undefined;
   session.calls.delete(key);
   session.forgotten++;
   return call?.ended === false ? call : undefined;
+}
+
+/** The oldest that ended: nearly always the first. */
+function toForget(calls: ReadonlyMap<string, Call>): readonly [string, Call] | undefined {
+  for (const entry of calls) if (entry[1].ended) return entry;
+  const [oldest] = calls;
+  return oldest;
 }

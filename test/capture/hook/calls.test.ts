@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { type Call, createSessions, makeRoom } from '../../../src/capture/hook/sessions.ts';
 import { withHooks } from '../../../src/capture/hook/settings.ts';
+import { LIMITS } from '../../../src/core/limits.ts';
 import { PERSON } from '../../support/serve.ts';
 import { assertVerifies } from '../../support/verify.ts';
 import { bash, POLICY, SESSION, stage } from './stage.ts';
@@ -194,5 +196,51 @@ describe('what a call is recorded as', () => {
       entries('tool.call').map(({ source }) => source.assurance),
       ['observed', 'enforced'],
     );
+  });
+});
+
+describe('what is remembered of sessions', () => {
+  it('is bounded: of the one that was silent longest, run and calls end as unknown', async (t) => {
+    const { post, entries, settle, box } = await stage(t);
+    const prompt = { hook_event_name: 'UserPromptSubmit', prompt: 'x' };
+    await post({ session_id: 'first', hook_event_name: 'PreToolUse', ...bash('toolu_1', 'ls') });
+    for (let n = 0; n < LIMITS.hookSessions; n++) await post({ session_id: `s${n}`, ...prompt });
+    await settle();
+    const [end, ...more] = entries('run.end');
+    assert.equal(more.length, 0);
+    assert.equal(end?.run_id, 'first');
+    assert.equal(end?.outcome?.status, 'unknown');
+    assert.equal(entries('tool.call').find(({ phase }) => phase === 'post_exec')?.outcome?.status, 'unknown');
+    // It was only silent: what comes after all is on record.
+    await post({ session_id: 'first', hook_event_name: 'PostToolUse', ...bash('toolu_1', 'ls') });
+    const [late] = entries('tool.result');
+    assert.equal(late?.outcome?.status, 'ok');
+    assert.equal(late?.outcome?.late, true);
+    await assertVerifies(box);
+  });
+
+  it('and of calls in one session: the oldest that ended goes first, then the oldest, and all are counted', () => {
+    const session = createSessions(() => assert.fail('there is room')).of('one');
+    const call = (ended: boolean): Call => ({
+      ...{
+        print: '',
+        tool: 'Bash',
+        agent: undefined,
+        assurance: 'observed',
+        answer: undefined,
+        pre: undefined,
+      },
+      ...{ ended, told: false },
+    });
+    for (let n = 0; n < LIMITS.hookCalls; n++) {
+      assert.equal(makeRoom(session), undefined);
+      session.calls.set(`toolu_${n}`, call(n === 7));
+    }
+    assert.equal(makeRoom(session), undefined);
+    assert.equal(session.calls.has('toolu_7'), false);
+    session.calls.set('toolu_new', call(false));
+    assert.equal(makeRoom(session)?.ended, false);
+    assert.equal(session.calls.has('toolu_0'), false);
+    assert.equal(session.forgotten, 2);
   });
 });

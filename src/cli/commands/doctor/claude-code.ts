@@ -1,5 +1,5 @@
 /** Hooks of Claude Code: whether they stand where they were put, and a test hook, sent as they are written there. */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { TEST_EVENT } from '../../../capture/hook/claude-code.ts';
@@ -10,6 +10,7 @@ import { field, isObject, numberAt, textAt } from '../../../core/query/fields.ts
 import { type Install, readInstalls } from '../../../open/hooks/installs.ts';
 import { readFileAt } from '../../claude-code/file.ts';
 import { readSettings } from '../../claude-code/settings-text.ts';
+import { claudeOnPath } from '../../claude-code/version.ts';
 import type { Context } from '../../context.ts';
 import { type Check, fail, ok, skip, warn } from './check.ts';
 
@@ -27,7 +28,7 @@ export async function checkClaudeCode(context: Looked, isRunning: boolean): Prom
     return [fail(NAME, error.message, error.hint ?? 'tally install claude-code')];
   }
   if (installs.length === 0) return [skip(NAME, 'no hooks are installed (tally install claude-code)')];
-  const version = installs.some(({ closed }) => closed) ? await versionHere() : undefined;
+  const version = installs.some(({ closed }) => closed) ? await claudeOnPath() : undefined;
   const checks: Check[] = [];
   for (const install of installs) checks.push(await checkInstall(context, install, isRunning, version));
   return checks;
@@ -55,6 +56,12 @@ async function checkInstall(
   if (lacking.length > 0) return fail(NAME, `${file} has no hook for ${lacking.join(', ')}`, again);
   if (settings.disableAllHooks === true)
     return fail(NAME, `${file} switches all hooks off (disableAllHooks)`, `take it out of ${file}`);
+  if (Array.isArray(settings.allowedHttpHookUrls))
+    return warn(
+      NAME,
+      `${file} lets hooks post to some addresses only (allowedHttpHookUrls); a test hook of ours says nothing of that`,
+      `have "http://127.0.0.1:*" in allowedHttpHookUrls`,
+    );
   if (closed && !isBlocking(settings, token))
     return fail(NAME, `${file} lets tools run when nobody answers: it was installed with --closed`, again);
   if (!isRunning) return skip(NAME, `${file}: not tried, no recorder runs (tally up)`);
@@ -122,13 +129,4 @@ async function runTest(
   });
   const [code] = (await once(child, 'close')) as [number | null];
   return code === 0 ? undefined : said.trim() || `it ended with ${code ?? 'a signal'}`;
-}
-
-/** Of the `claude` on PATH; undefined where there is none. */
-function versionHere(): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    execFile('claude', ['--version'], { timeout: ANSWER_MS }, (error, stdout) => {
-      resolve(error === null ? /\d+\.\d+\.\d+/.exec(stdout)?.[0] : undefined);
-    });
-  });
 }

@@ -1,7 +1,7 @@
 /** `tally install claude-code`: the hooks of Claude Code, in one of its settings files. What others put there stays. */
 import { randomBytes } from 'node:crypto';
 import { TOKEN_VARIABLE, withHooks } from '../../../capture/hook/settings.ts';
-import { BLOCKS_SINCE } from '../../../capture/hook/version.ts';
+import { BLOCKS_SINCE, isAtLeast } from '../../../capture/hook/version.ts';
 import { isObject } from '../../../core/query/fields.ts';
 import { type Install, readInstalls, writeInstalls } from '../../../open/hooks/installs.ts';
 import { BACKUP, readFileAt, replaceSettings, type SettingsFile } from '../../claude-code/file.ts';
@@ -14,6 +14,7 @@ import {
   targetOf,
 } from '../../claude-code/place.ts';
 import { readSettings, withMember } from '../../claude-code/settings-text.ts';
+import { claudeOnPath } from '../../claude-code/version.ts';
 import type { Context } from '../../context.ts';
 import { asOperator } from '../../operator/prompt.ts';
 import { safe, toJson } from '../../output/safe.ts';
@@ -41,7 +42,7 @@ export async function installHooks(context: Context, options: HookOptions): Prom
   const known = installs.find((one) => one.file === file.path);
   const token = known?.token ?? `hok_${randomBytes(32).toString('base64url')}`;
   const changes = await planned(context, place, file, target, token, closed);
-  const changed = changes.filter((change) => isChange(change, place));
+  const changed = changes.filter(isChange);
   const install: Install = {
     file: file.path,
     token,
@@ -83,7 +84,7 @@ async function planned(
 }
 
 /** A file that holds a token and may be read by others is changed too, if only in that. */
-function isChange({ file, after, secret }: Change, _place: Place): boolean {
+function isChange({ file, after, secret }: Change): boolean {
   return file.text !== after || (secret && file.mode !== undefined && (file.mode & 0o077) !== 0);
 }
 
@@ -130,9 +131,14 @@ async function tell(
 async function advise({ stdout, warn }: Context, target: Target, { closed }: HookOptions): Promise<void> {
   await stdout.line(
     closed === true
-      ? `When the recorder does not answer, prompts and tools are blocked (Claude Code ${BLOCKS_SINCE} or later; earlier ones go on).`
-      : 'When the recorder does not answer, tools run unrecorded. --closed blocks them then.',
+      ? `Without a recorder that answers, prompts and tools are blocked.`
+      : 'Without a recorder that answers, tools run unrecorded; --closed blocks them.',
   );
+  await stdout.line('Start your sessions anew, then: tally doctor');
   if (!target.running) warn(`no recorder answers at ${target.url}: tally up --background`);
-  await stdout.line('Sessions that are open read their hooks at their next start. tally doctor tries them.');
+  const version = closed === true ? await claudeOnPath() : undefined;
+  if (version !== undefined && !isAtLeast(version, BLOCKS_SINCE))
+    warn(
+      `Claude Code ${version} goes on when nobody answers, --closed or not; ${BLOCKS_SINCE} or later blocks: claude update`,
+    );
 }
