@@ -16,6 +16,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(entries?: number): Pr
   tail: () => import('./tail.ts'),
   query: () => import('./query.ts'),
   secrets: () => import('./secrets.ts'),
+  sdk: () => import('./sdk.ts'),
 };
 /** Too long to belong to every run, with a page of its own. */
 const SCALE = 'scale';

@@ -88,7 +88,7 @@ async function begin(base: RunBase, action: Action, signal: AbortSignal): Promis
   for (let again = false; ; again = true) {
     const step_id = base.step();
     // What was told before it stands before it.
-    await shell.outage.within(base.queue.idle());
+    await shell.outage.within(base.queue.told());
     const answer = await retried(() => shell.client.begin(base.started, { ...request, step_id }), shell);
     if (answer instanceof Error) return ungoverned(base, action, answer);
     if (answer.proceed) return { id: answer.id, stepId: step_id };

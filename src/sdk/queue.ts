@@ -41,6 +41,8 @@ export interface Queue {
   end(end: ActEnd): Promise<Handed>;
   /** Resolves when everything that was pushed before has been handed over or lost. */
   idle(): Promise<void>;
+  /** The same of the events that were pushed before: what ends meanwhile does not hold up what begins. */
+  told(): Promise<unknown>;
   readonly waiting: () => number;
   /** Takes out what is left: it is the caller's from now on. */
   drain(): { readonly events: readonly Event[]; readonly ends: readonly ActEnd[] };
@@ -54,6 +56,7 @@ export function createQueue(options: QueueOptions): Queue {
   let pumping: Promise<void> | undefined;
   let isDown = false;
   let given: string | undefined;
+  let lastEvent: Promise<unknown> = Promise.resolve();
 
   function add(item: Item, what: string): void {
     const why =
@@ -81,13 +84,14 @@ export function createQueue(options: QueueOptions): Queue {
     return taken;
   }
 
-  /** Items of one request: events that follow each other, or one end. */
+  /** Items that go together: events that follow each other, in one request; or ends, each in its own. */
   function nextBatch(): readonly Item[] {
+    const kind = items[0]?.kind;
     const batch: Item[] = [];
     let bytes = 0;
     for (const item of items) {
-      if (item.kind === 'end') return batch.length === 0 ? [item] : batch;
       bytes += item.bytes;
+      if (item.kind !== kind) break;
       if (batch.length > 0 && (batch.length >= LIMITS.recordBatch || bytes > LIMITS.recordBatchBytes)) break;
       batch.push(item);
     }
@@ -95,15 +99,21 @@ export function createQueue(options: QueueOptions): Queue {
   }
 
   async function send(batch: readonly Item[]): Promise<readonly Handed[]> {
-    const [first] = batch;
-    if (first?.kind === 'end') {
-      await client.end(run, first.end);
-      return [{ id: first.end.end_id, index: -1, ts: '' }];
+    const events = batch.flatMap((item) => (item.kind === 'event' ? [item.event] : []));
+    if (events.length > 0) return client.record(run, events);
+    // Side by side, so that they share a flush; sent again, each is recorded once.
+    const ends = batch.flatMap((item) => (item.kind === 'end' ? [item.end] : []));
+    return Promise.all(ends.map(endOne));
+  }
+
+  async function endOne(end: ActEnd): Promise<Handed> {
+    try {
+      await client.end(run, end);
+      return { id: end.end_id, index: -1, ts: '' };
+    } catch (error) {
+      if (isOutage(error)) throw error;
+      return refusal(error);
     }
-    return client.record(
-      run,
-      batch.flatMap((item) => (item.kind === 'event' ? [item.event] : [])),
-    );
   }
 
   async function pump(): Promise<void> {
@@ -139,10 +149,13 @@ export function createQueue(options: QueueOptions): Queue {
   }
 
   return {
-    push: (event) =>
-      new Promise((settle) => {
+    push(event) {
+      const handed = new Promise<Handed>((settle) => {
         add({ kind: 'event', event, bytes: sizeOf(event), settle }, event.type);
-      }),
+      });
+      lastEvent = handed;
+      return handed;
+    },
     end: (end) =>
       new Promise((settle) => {
         add({ kind: 'end', end, bytes: sizeOf(end), settle }, 'the end of an action');
@@ -150,6 +163,7 @@ export function createQueue(options: QueueOptions): Queue {
     async idle() {
       while (pumping !== undefined) await pumping;
     },
+    told: () => lastEvent,
     waiting: () => items.length,
     drain() {
       given ??= 'the program ended';
