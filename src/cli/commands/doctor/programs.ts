@@ -56,8 +56,14 @@ export async function checkPrograms(context: Context, scratch: Scratch): Promise
 /** False when there is no such program. Resolves when it has ended, however. */
 function run(name: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<boolean> {
   return new Promise((resolve) => {
-    const child = spawn(name, args, { env, stdio: 'ignore', timeout: LONGEST_MS, killSignal: 'SIGKILL' });
-    child.once('error', () => resolve(false));
-    child.once('close', () => resolve(true));
+    const child = spawn(name, args, { env, stdio: 'ignore' });
+    // Not spawn's own timeout: that waits on for a program that is not there.
+    const timer = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS);
+    const ended = (started: boolean): void => {
+      clearTimeout(timer);
+      resolve(started);
+    };
+    child.once('error', () => ended(false));
+    child.once('close', () => ended(true));
   });
 }
