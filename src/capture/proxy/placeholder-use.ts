@@ -7,7 +7,7 @@ import { LIMITS } from '../../core/limits.ts';
 import type { CompiledPolicy } from '../../core/policy/compiled.ts';
 import { shown } from '../../core/policy/hosts.ts';
 import type { ControlHeaders, Injection } from './headers.ts';
-import { isOfRun, placeholdersIn } from './placeholder.ts';
+import { checkFor, placeholdersIn } from './placeholder.ts';
 import { type Spot, spotsInBody, spotsInHead } from './placeholder-find.ts';
 
 export interface PlaceholderProblem {
@@ -53,7 +53,8 @@ function withSpots(control: ControlHeaders, spots: readonly Spot[], said: readon
   if (injections.length > LIMITS.credentialsPerCall)
     return tooMany(injections.length, LIMITS.credentialsPerCall);
   const { run_token } = control.claims;
-  const foreign = spots.find((spot) => !isOfRun(spot, run_token));
+  const isOfRun = checkFor(run_token);
+  const foreign = spots.find((spot) => !isOfRun(spot));
   if (foreign === undefined) return { control: { ...control, injections }, said };
   const why = run_token === undefined ? 'this call names no run' : 'it is not of this run';
   const message = `the placeholder of ${shown(foreign.ref)} in ${placeOf(foreign)} is not replaced: ${why}; a program gets those of its run from tally run`;

@@ -6,7 +6,7 @@
  * Only placeholders of this run count, as they are written plainly: a file that speaks of others is a file.
  */
 import { LIMITS } from '../../core/limits.ts';
-import { isOfRun, PLACEHOLDER_CHARS, placeholdersIn } from './placeholder.ts';
+import { checkFor, PLACEHOLDER_CHARS, placeholdersIn } from './placeholder.ts';
 
 export interface Watch {
   /** The credential whose placeholder ends in this chunk, if there is one. */
@@ -16,6 +16,7 @@ export interface Watch {
 /** Costs one pass over the bytes. */
 export function watchFor(runToken: string | undefined): Watch | undefined {
   if (runToken === undefined) return undefined;
+  const isOfRun = checkFor(runToken);
   let tail = '';
   let checked = 0;
   return {
@@ -27,7 +28,7 @@ export function watchFor(runToken: string | undefined): Watch | undefined {
         if (found.end <= seen) continue;
         // A body made of nothing but foreign placeholders must not cost a MAC each.
         if (++checked > LIMITS.placeholdersPerCall) return undefined;
-        if (isOfRun(found, runToken)) return found.ref;
+        if (isOfRun(found)) return found.ref;
       }
       return undefined;
     },

@@ -7,7 +7,7 @@
  * Everything here is pure and takes time in proportion to the text, whatever the text is.
  */
 import { encodeUtf8 } from '../../core/bytes.ts';
-import { equalSecret, hmacSha256 } from '../../core/hash.ts';
+import { equalSecret, hmacSha256, type Mac } from '../../core/hash.ts';
 import { LIMITS } from '../../core/limits.ts';
 
 export const PLACEHOLDER_PREFIX = 'tally-ref:';
@@ -16,13 +16,9 @@ const NONCE_CHARS = 16;
 /** What a credential may be called where it is named in a header or a placeholder. */
 export const REF = /^[A-Za-z0-9_][A-Za-z0-9_.:/@-]*$/;
 
-function nonceOf(runToken: string, name: string): string {
-  return hmacSha256(encodeUtf8(runToken))(name).slice(0, NONCE_CHARS);
-}
-
 /** The text that stands for the credential `name` in the programs of one run. It is no secret outside of that run. */
 export function placeholderFor(runToken: string, name: string): string {
-  return `${PLACEHOLDER_PREFIX}${name}:${nonceOf(runToken, name)}`;
+  return `${PLACEHOLDER_PREFIX}${name}:${hmacSha256(encodeUtf8(runToken))(name).slice(0, NONCE_CHARS)}`;
 }
 
 /** How the text around a placeholder writes its characters, and so how a value has to be written there. */
@@ -39,9 +35,20 @@ export interface Found {
   readonly escaped: boolean;
 }
 
-/** `runToken`: as the caller presented it. Undefined: it presented none. */
-export function isOfRun({ ref, nonce }: Pick<Found, 'ref' | 'nonce'>, runToken: string | undefined): boolean {
-  return runToken !== undefined && equalSecret(nonce, nonceOf(runToken, ref));
+/**
+ * Whether placeholders are of the run that has this token. `runToken`: as the caller presented it; undefined: none. Each name
+ * costs one MAC, however often it comes.
+ */
+export function checkFor(runToken: string | undefined): (found: Pick<Found, 'ref' | 'nonce'>) => boolean {
+  if (runToken === undefined) return () => false;
+  const nonces = new Map<string, string>();
+  let mac: Mac | undefined;
+  return ({ ref, nonce }) => {
+    mac ??= hmacSha256(encodeUtf8(runToken));
+    const expected = nonces.get(ref) ?? mac(ref).slice(0, NONCE_CHARS);
+    nonces.set(ref, expected);
+    return equalSecret(nonce, expected);
+  };
 }
 
 /** Each character of the prefix as it may be written. */

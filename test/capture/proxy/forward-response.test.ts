@@ -236,3 +236,33 @@ test('the base64 of Basic is taken out wherever the credential stands in it', as
     );
   }
 });
+
+test('what is sent in pieces arrives in pieces, and is answered in pieces', async (t) => {
+  const s = await stage(t);
+  const token = await startRun(s);
+  const up = await s.upstream((req, res) => {
+    res.flushHeaders();
+    req.on('data', (chunk: Buffer) => res.write(`got ${chunk}`));
+    req.on('end', () => res.end());
+  });
+  const outgoing = request({
+    host: '127.0.0.1',
+    port: s.port,
+    path: `${up.origin}/`,
+    method: 'POST',
+    agent: false,
+    headers: { Host: new URL(up.origin).host, 'Proxy-Authorization': proxied(token) },
+  });
+  outgoing.write('0');
+  const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
+  // The next piece is sent when the answer to the last one has come: were one held back, this would never end.
+  for (let i = 0; i < 10; i++) {
+    const [chunk] = (await once(incoming, 'data')) as [Buffer];
+    assert.equal(String(chunk), `got ${i}`);
+    if (i < 9) outgoing.write(String(i + 1));
+  }
+  outgoing.end();
+  await once(incoming, 'end');
+  await s.quiet();
+  assert.deepEqual([s.pair().post.outcome?.bytes_in, s.pair().post.outcome?.bytes_out], [10, 50]);
+});
