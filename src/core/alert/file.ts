@@ -103,6 +103,7 @@ const KINDS = {
     after: time('Default 1d.'),
   }),
   missing_post: z.strictObject({ ...common, kind: z.literal('missing_post'), after: time('Default 30m.') }),
+  tool_drift: z.strictObject({ ...withoutDedupe, kind: z.literal('tool_drift') }),
   sequence_gap: z.strictObject({ ...withoutDedupe, kind: z.literal('sequence_gap') }),
   sink_failed: z.strictObject({ ...withoutDedupe, kind: z.literal('sink_failed') }),
   anchor_failed: z.strictObject({ ...withoutDedupe, kind: z.literal('anchor_failed') }),
@@ -135,6 +136,7 @@ const rule = z.discriminatedUnion('kind', [
   KINDS.first_seen,
   KINDS.missing_run_end,
   KINDS.missing_post,
+  KINDS.tool_drift,
   KINDS.sequence_gap,
   KINDS.sink_failed,
   KINDS.anchor_failed,
@@ -173,6 +175,7 @@ const SEVERITY: Readonly<Record<AlertKind, Severity>> = {
   first_seen: 'info',
   missing_run_end: 'info',
   missing_post: 'warning',
+  tool_drift: 'warning',
   sequence_gap: 'critical',
   sink_failed: 'warning',
   anchor_failed: 'warning',
@@ -226,6 +229,7 @@ function compileRule(file: FileRule): AlertRule {
       return { ...base, kind: file.kind, after_ms: ms(file.after, DAY) };
     case 'missing_post':
       return { ...base, kind: file.kind, after_ms: ms(file.after, 30 * MINUTE) };
+    case 'tool_drift':
     case 'sequence_gap':
     case 'sink_failed':
     case 'anchor_failed':

@@ -67,6 +67,10 @@ export interface MissingRule extends Common {
   readonly after_ms: number;
 }
 
+export interface ToolDriftRule extends Common {
+  readonly kind: 'tool_drift';
+}
+
 export interface PlainRule extends Common {
   readonly kind: 'sequence_gap' | 'sink_failed' | 'anchor_failed';
 }
@@ -94,6 +98,7 @@ export type AlertRule =
   | AnonymousRule
   | FirstSeenRule
   | MissingRule
+  | ToolDriftRule
   | PlainRule
   | VerificationRule
   | DiskRule

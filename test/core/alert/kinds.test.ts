@@ -16,7 +16,47 @@ const times = (n: number, each: (i: number) => void): void => {
 };
 const WITH_KEY = { credentials: [{ ref: 'STRIPE_KEY' }] };
 
+/** What `tally mcp` records of a list of tools: a name and a hash each. */
+const listed = (server: string, tools: Readonly<Record<string, string>>, part = 1, parts = 1) => ({
+  type: 'custom',
+  phase: 'point' as const,
+  source: { surface: 'mcp' as const },
+  metadata: {
+    mcp: {
+      method: 'tools/list',
+      server,
+      part,
+      parts,
+      tools: Object.entries(tools).map(([tool, hash]) => ({ tool, hash })),
+    },
+  },
+});
+
 const CASES: Readonly<Record<string, Case>> = {
+  'tool_drift: a first list is learnt, the same again is silent, and servers are apart': {
+    rule: '{ name: changed, kind: tool_drift }',
+    tell: (s) => {
+      s.add(0, listed('a', { read: 'aa', write: 'bb' }, 1, 2));
+      s.add(1, listed('a', { delete: 'cc' }, 2, 2));
+      s.add(2, listed('b', { read: 'zz' }));
+      s.add(3, listed('a', { read: 'aa', write: 'bb' }));
+    },
+    expected: [],
+  },
+  'tool_drift: another description and a new tool are told, once each': {
+    rule: '{ name: changed, kind: tool_drift }',
+    tell: (s) => {
+      s.add(0, listed('a', { read: 'aa' }));
+      s.add(1, listed('a', { read: 'ab', write: 'bb' }));
+      s.add(2, listed('a', { read: 'ab', write: 'bb' }));
+    },
+    expected: [
+      'raise changed mcp.a.read',
+      'raise changed mcp.a.write',
+      'close changed mcp.a.read quiet',
+      'close changed mcp.a.write quiet',
+    ],
+  },
   'rate: as many calls as the rule counts, once however many follow': {
     rule: '{ name: fast, kind: rate, by: agent, count: 5, window: 1m }',
     tell: (s) => times(50, (i) => s.add(i * SECOND, call('bot', 'a.example'))),

@@ -12,6 +12,7 @@ import { policyFailures } from './policy-failures.ts';
 import { rate } from './rate.ts';
 import { sensitive } from './sensitive.ts';
 import { sequenceGap } from './sequence-gap.ts';
+import { toolDrift } from './tool-drift.ts';
 
 export function makeMatcher(rule: AlertRule, teller: Teller, saved: unknown): Matcher {
   switch (rule.kind) {
@@ -28,6 +29,8 @@ export function makeMatcher(rule: AlertRule, teller: Teller, saved: unknown): Ma
     case 'missing_run_end':
     case 'missing_post':
       return missing(rule, teller, saved);
+    case 'tool_drift':
+      return toolDrift(rule, teller, saved);
     case 'sequence_gap':
       return sequenceGap(rule, teller, saved);
     case 'sink_failed':
