@@ -32,7 +32,14 @@ export function completenessLines(
   style: Style,
   width: number | undefined,
 ): readonly string[] {
-  const sources = sourceLines(findings).flatMap((text) => fold('', 0, text, DEEPER, width));
+  const bySource = sourceLines(findings);
+  const sources =
+    bySource.length === 0
+      ? []
+      : [
+          ...fold(`${style.dim('–')} `, 2, 'by where it came in', INDENT, width),
+          ...bySource.flatMap((text) => fold('', 0, text, DEEPER, width)),
+        ];
   const told = findingsOf(findings).filter(({ count }) => count > 0);
   if (told.length === 0 && findings.exact) return sources;
   const lines = told.flatMap(({ missing, what, some, count, list }) => {
@@ -74,7 +81,7 @@ function sourceLines({ sources }: CompletenessFindings): string[] {
       ...(one.unknown_ends === 0 ? [] : [`${grouped(one.unknown_ends)} ended unseen`]),
       ...(one.gaps === 0 ? [] : [`${grouped(one.gaps)} ${one.gaps === 1 ? 'gap' : 'gaps'}`]),
     ];
-    return `${INDENT}${safe(one.surface).padEnd(width)}  ${parts.join(', ')}`;
+    return `${safe(one.surface).padEnd(width)}  ${parts.join(', ')}`;
   });
 }
 
