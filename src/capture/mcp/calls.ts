@@ -5,6 +5,7 @@ import { LIMITS } from '../../core/limits.ts';
 import { readTraceparent } from '../../core/trace-context.ts';
 import { refusedLine } from './answers.ts';
 import { condense } from './condense.ts';
+import type { LongMessage } from './long.ts';
 import { type Id, type Message, withoutEnd } from './message.ts';
 import { bounded, toolName } from './names.ts';
 import { openRequests } from './open-requests.ts';
@@ -24,6 +25,8 @@ export interface Calls {
   decide(message: CallMessage, line: Buffer, sink: Sink): Promise<Buffer | undefined>;
   /** False: nobody waits for it here. */
   answered(message: Message & { kind: 'response' }, line: Buffer): boolean;
+  /** An answer that was too long to be read, whatever it says. */
+  unread(message: LongMessage): void;
   cancelled(params: unknown): void;
   progressed(params: unknown): void;
   /** Nobody takes answers any more: what waits for its decision, or for a person, is not sent. */
@@ -160,6 +163,18 @@ export function createCalls(options: CallsOptions): Calls {
         { result: error ?? result, metadata: aboutResult(result) },
       );
       return true;
+    },
+
+    unread({ id, bytes, sha256 }) {
+      const call = id === undefined ? undefined : open.answered(id);
+      if (call === undefined) return;
+      const of = { bytes_in: bytes, result_hash: sha256 };
+      finish(call, {
+        status: 'unknown',
+        error_kind: 'answer_unread',
+        error: 'the answer was too long to be read',
+        ...of,
+      });
     },
 
     cancelled(params) {

@@ -5,6 +5,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { LIMITS } from '../../core/limits.ts';
 import { createLineCutter } from './lines.ts';
+import { createLongReader } from './long.ts';
 import type { McpSession } from './session.ts';
 import type { Sink } from './session-options.ts';
 
@@ -76,14 +77,14 @@ export function createPump({ clientIn, clientOut, serverIn, serverOut }: Streams
   }
 
   function listen(session: McpSession): void {
-    let long = 0;
+    let long = createLongReader();
     const cutter = createLineCutter(LIMITS.mcpLineBytes, {
       line: (line) => passOn(line, session),
       piece(bytes, { last }) {
-        long += bytes.length;
+        long.push(bytes);
         if (!last) return;
-        session.tooLong(long, sink);
-        long = 0;
+        session.tooLong(long.end(), sink);
+        long = createLongReader();
       },
     });
     clientIn.on('data', (chunk: Buffer) => cutter.push(chunk));
@@ -97,14 +98,14 @@ export function createPump({ clientIn, clientOut, serverIn, serverOut }: Streams
   }
 
   function repeat(session: McpSession): void {
-    let long = 0;
+    let long = createLongReader();
     const cutter = createLineCutter(LIMITS.mcpLineBytes, {
       line: (line) => session.fromServer(line),
       piece(bytes, { last }) {
-        long += bytes.length;
+        long.push(bytes);
         if (!last) return;
-        session.longFromServer(long);
-        long = 0;
+        session.longFromServer(long.end());
+        long = createLongReader();
       },
     });
     serverOut.on('data', (chunk: Buffer) => {

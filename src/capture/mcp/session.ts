@@ -6,6 +6,7 @@
 import { LIMITS } from '../../core/limits.ts';
 import { errorLine } from './answers.ts';
 import { type Calls, createCalls } from './calls.ts';
+import type { LongMessage } from './long.ts';
 import { type Id, type Message, readAnswer, readLine, TOOL_CALL } from './message.ts';
 import { methodName } from './names.ts';
 import { createSeen, type Seen } from './seen.ts';
@@ -17,9 +18,10 @@ export type Fate = { readonly pass: true } | { readonly pass: Promise<Buffer | u
 export interface McpSession {
   fromClient(line: Buffer, sink: Sink): Fate;
   /** A line that is too long to be read: none of it reaches the server. */
-  tooLong(bytes: number, sink: Sink): void;
+  tooLong(message: Pick<LongMessage, 'bytes' | 'id'>, sink: Sink): void;
   fromServer(line: Buffer): void;
-  longFromServer(bytes: number): void;
+  /** Passed unread; whoever waits for an answer with its id has had it. */
+  longFromServer(message?: LongMessage): void;
   /** The client says nothing more, and takes no answers. */
   clientLeft(): void;
   /** The server is gone: nothing that is open will be answered. `why` for people. */
@@ -105,8 +107,8 @@ export function createSession(options: SessionOptions): McpSession {
         }
       }
     },
-    tooLong(bytes, sink) {
-      refuse(`it has more than ${LIMITS.mcpLineBytes} bytes (${bytes})`, undefined, sink);
+    tooLong({ bytes, id }, sink) {
+      refuse(`it has more than ${LIMITS.mcpLineBytes} bytes (${bytes})`, id, sink);
     },
     fromServer(line) {
       const messages = readAnswer(line);
@@ -121,8 +123,9 @@ export function createSession(options: SessionOptions): McpSession {
         seen.fromServer(message, line);
       }
     },
-    longFromServer() {
+    longFromServer(message) {
       seen.counts.long_from_server++;
+      if (message !== undefined) calls.unread(message);
     },
     clientLeft: calls.withdraw,
     end(why) {

@@ -1,9 +1,9 @@
 /** MCP: messages that pass through, calls that are held, and what is kept of them. */
 export const MCP_LIMITS = {
   /** One message that is read as a whole: a file or an image as base64, and still parsed without being felt. */
-  mcpLineBytes: 4 * 1024 * 1024,
+  mcpLineBytes: 16 * 1024 * 1024,
   /** Bytes of messages that wait for their turn; then the client is read no further. */
-  mcpWaitingBytes: 16 * 1024 * 1024,
+  mcpWaitingBytes: 32 * 1024 * 1024,
   /** Calls of one session without an answer; an agent has a handful. */
   mcpOpenCalls: 1_024,
   /** A call without an answer or a word of progress is closed as timed out; servers and clients give up long before. */

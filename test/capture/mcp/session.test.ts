@@ -364,3 +364,29 @@ test('the other methods of a session are on record, compactly', async () => {
   assert.equal((of(entries, 'tool.result')[0]?.metadata?.mcp as { progress?: number })?.progress, 1);
   assert.deepEqual(box.warnings, []);
 });
+
+test('what is too long to be read is refused on its way to the server, and passes on its way back', async () => {
+  const { LIMITS } = await import('../../../src/core/limits.ts');
+  const box = await stage({ policy: POLICY });
+  const huge = 'x'.repeat(LIMITS.mcpLineBytes);
+  box.say(call(1, 'write', { huge }), call(2, 'read'));
+  const refused = await box.answered('it has more than');
+  assert.equal((JSON.parse(refused) as { id: number }).id, 1);
+  await box.served('"read"');
+  const answer = `${JSON.stringify({ jsonrpc: '2.0', id: 2, result: { content: [{ type: 'text', text: huge }] } })}\n`;
+  box.reply(answer);
+  const entries = await box.end();
+  assert.ok(!box.toServer().includes('"write"'));
+  assert.ok(box.toClient().toString().endsWith(answer));
+  const { status, error_kind, bytes_in, result_hash } = of(entries, 'tool.result')[0]?.outcome ?? {};
+  const { createHash } = await import('node:crypto');
+  assert.deepEqual(
+    [status, error_kind, bytes_in, result_hash],
+    [
+      'unknown',
+      'answer_unread',
+      answer.length - 1,
+      createHash('sha256').update(answer.slice(0, -1)).digest('hex'),
+    ],
+  );
+});

@@ -111,7 +111,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       gone: gone.signal,
     };
     if (body === undefined) {
-      session.tooLong(LIMITS.mcpLineBytes, sink);
+      session.tooLong({ bytes: LIMITS.mcpLineBytes, id: undefined }, sink);
       return fail(response, 413, `a message has at most ${LIMITS.mcpLineBytes} bytes`);
     }
     const { pass } = session.fromClient(body, sink);

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LIMITS } from '../../../core/limits.ts';
 import type { Scrubber } from '../../../core/redact/stream.ts';
+import { createLongReader } from '../long.ts';
 import type { McpSession } from '../session.ts';
 import { returnedHeaders } from './http.ts';
 import { createSseReader } from './sse.ts';
@@ -81,7 +82,7 @@ function readerFor(
   const coding = headers['content-encoding'];
   if (coding !== undefined && coding !== 'identity') {
     // It was asked not to.
-    session().longFromServer(0);
+    session().longFromServer();
     return NOBODY;
   }
   if (type === 'text/event-stream')
@@ -93,7 +94,7 @@ function readerFor(
           if (event === 'message') session().fromServer(Buffer.from(data));
           else if (event === 'endpoint') onEndpoint(data);
         },
-        () => session().longFromServer(LIMITS.mcpLineBytes),
+        () => session().longFromServer(),
       ),
     };
   return type === 'application/json' ? jsonReader(session) : NOBODY;
@@ -101,14 +102,17 @@ function readerFor(
 
 function jsonReader(session: () => McpSession): Reader {
   const chunks: Buffer[] = [];
+  const long = createLongReader();
   let size = 0;
   return {
     push(chunk) {
       size += chunk.length;
+      long.push(chunk);
       if (size <= LIMITS.mcpLineBytes) chunks.push(chunk);
+      else chunks.length = 0;
     },
     end() {
-      if (size > LIMITS.mcpLineBytes) session().longFromServer(size);
+      if (size > LIMITS.mcpLineBytes) session().longFromServer(long.end());
       else if (size > 0) session().fromServer(Buffer.concat(chunks));
     },
   };
