@@ -213,9 +213,22 @@ export function createBroker(options: BrokerOptions): Broker {
     },
   };
 
-  /** The server reads it no more, so what it met of errors is ours to meet. */
-  function onConnect(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  /**
+   * The server reads it no more, so what it met of errors is ours to meet. True: it was asked to become something else
+   * while it has still to carry an answer, and two answers on one connection cannot be told apart.
+   */
+  function isTaken(socket: Duplex): boolean {
     socket.on('error', () => socket.destroy());
+    const taken = busy.has(socket as Socket);
+    if (taken) {
+      strays++;
+      socket.destroy();
+    }
+    return taken;
+  }
+
+  function onConnect(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (isTaken(socket)) return;
     if (inside.has(socket) || !(socket instanceof Socket)) {
       strays++;
       rawReply(socket, badRequest('a CONNECT inside of another one is not supported', 405));
@@ -240,9 +253,9 @@ export function createBroker(options: BrokerOptions): Broker {
     asksForWebSocket(request) && arrivalOf(request, inside.get(request.socket)?.around).kind === 'forward';
 
   function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    socket.on('error', () => socket.destroy());
+    if (isTaken(socket)) return;
     // Before Node 24.9 every upgrade comes here, and what has been taken from the server cannot be given back.
-    if (!(socket instanceof Socket) || busy.has(socket) || !mayUpgrade(request)) {
+    if (!(socket instanceof Socket) || !mayUpgrade(request)) {
       strays++;
       rawReply(socket, badRequest('no other protocol than WebSocket can be asked for'));
       return;

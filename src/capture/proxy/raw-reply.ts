@@ -51,7 +51,10 @@ export function replyText(reply: Reply, headers: readonly string[], entry?: stri
   return `${head}\r\n${text}`;
 }
 
-/** Answers and ends; what the other side still sends is thrown away for a moment, so that it reads the answer. */
+/**
+ * Answers and ends; what the other side still sends is thrown away for a moment, so that it reads the answer. Once it has
+ * ended too, the socket closes by itself.
+ */
 export function rawReply(
   socket: Duplex,
   reply: Reply,
@@ -64,7 +67,6 @@ export function rawReply(
   }
   const timer = setTimeout(() => socket.destroy(), LIMITS.lingerMs);
   socket.once('close', () => clearTimeout(timer));
-  socket.once('end', () => socket.destroy());
   socket.resume();
   socket.end(replyText(reply, headers, entry));
 }

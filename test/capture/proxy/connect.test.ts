@@ -253,6 +253,39 @@ test('a CONNECT for no place, for the broker itself, or inside of another one go
   );
 });
 
+test('a connection that is asked to become another one while it has an answer to carry is closed, and its call aborted', async (t) => {
+  const at = await stage(t, { names: () => ['127.0.0.1'] });
+  const waiting: (() => void)[] = [];
+  const up = await at.upstream((_request, response) => waiting.push(() => response.end('late')), {
+    host: 'plain.test',
+  });
+  const authority = `plain.test:${up.port}`;
+  for (const second of [
+    `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`,
+    `GET http://${authority}/ws HTTP/1.1\r\nHost: ${authority}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`,
+  ]) {
+    const { connect } = await import('node:net');
+    const socket = connect(at.port, '127.0.0.1');
+    let text = '';
+    socket.on('data', (data: Buffer) => {
+      text += data.toString();
+    });
+    socket.on('error', () => undefined);
+    socket.write(`GET http://${authority}/first HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
+    const before = waiting.length;
+    await until(() => waiting.length > before, 'the first request');
+    socket.write(second);
+    await once(socket, 'close');
+    assert.equal(text, '');
+  }
+  for (const end of waiting) end();
+  await at.quiet();
+  assert.deepEqual(
+    at.entries().flatMap(({ outcome }) => (outcome === undefined ? [] : [outcome.status])),
+    ['aborted', 'aborted'],
+  );
+});
+
 test('connections in which nothing happens end, and hold nothing up at close', async (t) => {
   const { at, authority } = await withApi(t, { config: { limits: { tlsHandshakeMs: 150 } } });
   const silent = await connectVia(at.port, authority);
