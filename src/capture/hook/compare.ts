@@ -53,7 +53,7 @@ export async function compare(
       )
     : [];
   if (!final && difference.missingCount === 0) return;
-  const whole = state.whole && session.forgotten === 0;
+  const whole = state.whole && state.dropped === 0 && session.forgotten === 0;
   await recordSeen(ports.recorder, session, input, {
     type: SESSION_CHECK,
     phase: 'point',
@@ -131,6 +131,7 @@ function told(
     ended_by_transcript: ended,
     lines_not_read: session.transcript.refused,
     calls_forgotten: session.forgotten,
+    calls_not_compared: session.transcript.dropped,
   };
   return {
     hook: input.event,

@@ -28,6 +28,8 @@ export interface TranscriptState {
   /** Calls that were compared so far. */
   compared: number;
   refused: number;
+  /** Calls that there was no room for until they were compared. */
+  dropped: number;
   /** All of it that there was could be read. */
   whole: boolean;
 }
@@ -54,6 +56,7 @@ export function createTranscriptState(): TranscriptState {
     ends: new Map(),
     compared: 0,
     refused: 0,
+    dropped: 0,
     whole: true,
   };
 }
@@ -112,7 +115,7 @@ const NOT_RUN = /^(?:<tool_use_error>)?(?:Error: )?(?:InputValidationError|No su
 function begin(state: TranscriptState, id: string | undefined, tool: string, ms: number | undefined): void {
   if (id === undefined || id.length > LIMITS.idChars) return;
   state.calls.set(id, { tool: tool.slice(0, LIMITS.idChars), ms, end: state.calls.get(id)?.end });
-  forgetOldest(state.calls);
+  if (forgetOldest(state.calls)) state.dropped++;
 }
 
 function end(state: TranscriptState, id: string | undefined, how: NonNullable<ToldCall['end']>): void {
@@ -123,10 +126,12 @@ function end(state: TranscriptState, id: string | undefined, how: NonNullable<To
   forgetOldest(state.ends);
 }
 
-/** As many as calls are remembered: those that no room is left for were compared with nothing. */
-function forgetOldest<T>(map: Map<string, T>): void {
+/** Of a transcript that is read as a whole, as of a session that goes on, the newest are compared. */
+function forgetOldest<T>(map: Map<string, T>): boolean {
   const [oldest] = map.keys();
-  if (map.size > 4 * LIMITS.hookCalls && oldest !== undefined) map.delete(oldest);
+  if (map.size <= LIMITS.hookToldCalls || oldest === undefined) return false;
+  map.delete(oldest);
+  return true;
 }
 
 function resultText(content: unknown): string {

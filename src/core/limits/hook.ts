@@ -20,6 +20,8 @@ export const HOOK_LIMITS = {
   hookHoldMs: 9 * 60 * 1000,
   /** What of a transcript is read at once; one that has more unread is said not to have been compared as a whole. */
   hookTranscriptBytes: 256 * 1024 * 1024,
+  /** Calls of a transcript that wait to be compared: of a long session that is gone on with, all come at once. */
+  hookToldCalls: 20_000,
   /** One line of a transcript, as for an import. */
   hookTranscriptLineBytes: 32 * 1024 * 1024,
   /** A transcript is written behind the session's back: for this long an end waits for what is still to come. */

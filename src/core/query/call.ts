@@ -172,7 +172,10 @@ function toolText(entry: JsonObject): string | undefined {
   const tool = textAt(entry, 'action', 'tool', 'name');
   const server = textAt(entry, 'action', 'tool', 'server');
   // Some names say already whose tool it is.
-  return tool === undefined || server === undefined || tool.startsWith(`mcp.${server}.`)
+  return tool === undefined ||
+    server === undefined ||
+    tool.startsWith(`mcp.${server}.`) ||
+    tool.startsWith(`mcp__${server}__`)
     ? tool
     : `${server}/${tool}`;
 }
@@ -185,7 +188,7 @@ function secretNames(entry: JsonObject): string {
 const HASH_SHOWN = 12;
 /** What entries without an action are about, most telling member first, when their type says nothing better. */
 // biome-ignore format: a list
-const TELLING: readonly string[] = ['acknowledges', 'torn', 'agent_id', 'token_id', 'command', 'version', 'reason', 'from'];
+const TELLING: readonly string[] = ['acknowledges', 'torn', 'agent_id', 'token_id', 'command', 'version', 'reason', 'from', 'hook', 'hooks'];
 
 function fromMetadata(entry: JsonObject): string | undefined {
   const text = (...path: readonly string[]): string | undefined => textAt(entry, 'metadata', ...path);
@@ -204,6 +207,8 @@ function fromMetadata(entry: JsonObject): string | undefined {
     case 'alert.raise':
     case 'alert.close':
       return joined(': ', text('rule'), text('subject'));
+    case 'session.check':
+      return sessionCheck(entry);
     case 'clock.step':
       return joined(' → ', text('from'), text('to'));
     case 'log.open':
@@ -222,6 +227,16 @@ function fromMetadata(entry: JsonObject): string | undefined {
     if (value !== undefined) return value;
   }
   return undefined;
+}
+
+function sessionCheck(entry: JsonObject): string | undefined {
+  const missing = numberAt(entry, 'metadata', 'missing_from_record_count') ?? 0;
+  const untold = numberAt(entry, 'metadata', 'missing_from_transcript_count') ?? 0;
+  const parts = [
+    ...(missing === 0 ? [] : [`${missing} not on record`]),
+    ...(untold === 0 ? [] : [`${untold} not in the transcript`]),
+  ];
+  return parts.length === 0 ? undefined : parts.join(', ');
 }
 
 /** Who edits the file by hand may leave its version as it was: then the text that came in force tells them apart. */
