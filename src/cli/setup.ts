@@ -37,6 +37,6 @@ export function firstStartNote({ paths, stderr }: { readonly paths: Paths; reado
     `Nothing is recorded unless it goes through tally; to be rid of it, stop it and remove ${paths.state}`,
     `Accesses to secrets alone are switched off with "audit: { enabled: false }" in ${paths.configFile}`,
   ]) {
-    void stderr.line(dim(`note: ${line}`));
+    void stderr.say(`note: ${line}`, dim);
   }
 }
