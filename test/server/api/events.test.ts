@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import fc from 'fast-check';
 import { bearer, stage } from './stage.ts';
 
 const POLICY = `version: "1"
@@ -128,6 +129,35 @@ describe('POST /v1/events', () => {
     const [entry] = entries('log.gap');
     assert.deepEqual(entry?.metadata, { ...gap, ungoverned: true });
     assert.equal(entry?.quality?.metadata, 'asserted');
+  });
+
+  it('answers any JSON with a 200 or a 400, and nothing of it breaks the recorder', async (t) => {
+    const { ask } = await stage(t);
+    const event = fc.record(
+      {
+        type: fc.oneof(fc.constantFrom('step.note', 'run.start', 'tool.result', 'log.gap'), fc.string()),
+        phase: fc.oneof(fc.constantFrom('point', 'post_exec'), fc.jsonValue()),
+        run_id: fc.oneof(fc.string(), fc.jsonValue()),
+        metadata: fc.jsonValue(),
+        action: fc.oneof(fc.record({ name: fc.string(), args: fc.jsonValue() }), fc.jsonValue()),
+        payload: fc.oneof(
+          fc.record({ media_type: fc.string(), class: fc.string(), data: fc.string() }),
+          fc.jsonValue(),
+        ),
+      },
+      { requiredKeys: [] },
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.oneof(fc.record({ events: fc.array(event, { maxLength: 4 }) }), fc.jsonValue()),
+        async (body) => {
+          const answer = await ask('/v1/events', JSON.stringify(body));
+          assert.ok(answer.status === 200 || answer.status === 400, String(answer.status));
+          for (const { status } of answer.body.results ?? []) assert.ok(status === 200 || status === 400);
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 
   it('ends no action that a guard holds', async (t) => {
