@@ -8,6 +8,7 @@
  */
 import { decodeUtf8 } from '../../core/bytes.ts';
 import { PLACEHOLDER_PREFIX, placeholdersIn, type Writing } from './placeholder.ts';
+import { saidIn } from './placeholder-said.ts';
 
 export interface Spot {
   readonly ref: string;
@@ -92,7 +93,8 @@ export function spotsInBody(bytes: Buffer, said: 'json' | 'form'): BodySpots {
       said: [],
       problem: 'a placeholder stands in a body that is no JSON, whatever its type says',
     };
-  const { spoken, meant } = Object.groupBy(spots, saidIn(text));
+  const isSaid = saidIn(text);
+  const { spoken, meant } = Object.groupBy(spots, ({ start }) => (isSaid(start) ? 'spoken' : 'meant'));
   return { spots: meant ?? [], said: [...new Set((spoken ?? []).map(({ ref }) => ref))] };
 }
 
@@ -108,60 +110,4 @@ function isJson(bytes: Buffer): boolean {
   } catch {
     return false;
   }
-}
-
-/** Members of the root under which the APIs of models and of chats have what somebody said. */
-const CONVERSATION = new Set([
-  '"messages"',
-  '"contents"',
-  '"content"',
-  '"input"',
-  '"prompt"',
-  '"system"',
-  '"system_instruction"',
-  '"systemInstruction"',
-  '"instructions"',
-  '"text"',
-]);
-
-/** To be asked from left to right about a text that is JSON: each character is looked at once. */
-function saidIn(text: string): (spot: Spot) => 'spoken' | 'meant' {
-  let at = 0;
-  let depth = 0;
-  let stringUntil = 0;
-  /** The member of the root object that we are in. */
-  let member = '';
-  return ({ start }) => {
-    while (at < start && start >= stringUntil) {
-      const char = text.charAt(at);
-      if (char === '"') {
-        stringUntil = stringEnd(text, at);
-        // In this string, be it a name or a value.
-        if (start < stringUntil) break;
-        if (depth === 1 && NAMES.test(text.slice(stringUntil, stringUntil + COLON_CHARS)))
-          member = text.slice(at, Math.min(stringUntil, at + MEMBER_CHARS));
-        at = stringUntil;
-        continue;
-      }
-      if (char === '{' || char === '[') depth++;
-      else if (char === '}' || char === ']') depth--;
-      at++;
-    }
-    return CONVERSATION.has(member) ? 'spoken' : 'meant';
-  };
-}
-
-/** What follows a name; a colon that stands further away is not looked for, and its member is none of those. */
-const NAMES = /^[ \t\r\n]*:/;
-const COLON_CHARS = 16;
-const MEMBER_CHARS = 32;
-
-/** Behind the closing quote. */
-function stringEnd(text: string, start: number): number {
-  for (let at = start + 1; at < text.length; at++) {
-    const char = text.charAt(at);
-    if (char === '"') return at + 1;
-    if (char === '\\') at++;
-  }
-  return text.length;
 }
