@@ -20,6 +20,9 @@ import type { PolicyIndex } from './index-of.ts';
 /** What a CONNECT is called in requests and records. */
 export const CONNECT_ACTION = 'http.connect';
 
+/** What a decision says in place of a line: the allowlist names the host, and its calls are decided inside. */
+export const INTERCEPTED = 'intercept';
+
 export type ConnectWay =
   | { readonly way: 'intercept' }
   /** `line`: of the policy, for the record. */

@@ -1,3 +1,5 @@
+import { dirname, resolve } from 'node:path';
+import { readRootsFrom } from '../../../capture/proxy/private-roots.ts';
 import type { CompiledPolicy } from '../../../core/policy/compiled.ts';
 import { policyDoubts } from '../../../core/policy/doubts.ts';
 import type { Context } from '../../context.ts';
@@ -11,7 +13,7 @@ export async function check(context: Context, file: string | undefined, json: bo
   const path = file ?? context.paths.policyFile;
   const { compiled, hash } = compileText(context, await readPolicyText(context, path), path);
   const observing = compiled.mode === 'observe';
-  const doubts = policyDoubts(compiled);
+  const doubts = [...policyDoubts(compiled), ...missingRoots(compiled, dirname(resolve(path)))];
   if (json) {
     const { version, mode } = compiled;
     await context.stdout.line(
@@ -32,12 +34,23 @@ export async function check(context: Context, file: string | undefined, json: bo
     await context.stderr.say('note: observe stops nothing; it needs allow_observe in config.yaml');
 }
 
+/** Files that calls will look for: told now, since each call to that host would fail. */
+function missingRoots({ allowlist }: CompiledPolicy, directory: string): readonly string[] {
+  const read = readRootsFrom(directory);
+  return allowlist.flatMap(({ ca, host }) => {
+    const found = ca === undefined ? undefined : read([ca], host);
+    return found !== undefined && 'failure' in found ? [found.failure.text] : [];
+  });
+}
+
 const size = (section: object | undefined): number | undefined =>
   section === undefined ? undefined : Object.keys(section).length;
 
-function countsOf({ allowlist, credentials, agents, roles, users, tools, facts, rules }: CompiledPolicy) {
+function countsOf(compiled: CompiledPolicy) {
+  const { allowlist, tunnel, credentials, agents, roles, users, tools, facts, rules } = compiled;
   return {
     hosts: allowlist.length,
+    tunnels: size(tunnel),
     credentials: size(credentials),
     agents: size(agents),
     roles: size(roles),

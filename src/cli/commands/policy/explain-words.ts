@@ -1,6 +1,8 @@
 /** What each layer said of a call, in words. What stopped it says so itself (`decision.message`). */
+
 import type { Decision, LayerResult } from '../../../core/entry.ts';
 import type { Json } from '../../../core/json.ts';
+import { INTERCEPTED } from '../../../core/policy/connect.ts';
 import { isReasonCode, REASONS } from '../../../core/policy/reasons.ts';
 import { field, isObject, textAt } from '../../../core/query/fields.ts';
 
@@ -45,6 +47,7 @@ const WORDS: Readonly<Record<string, readonly [pass: Words, skip: string]>> = {
   allowlist: [
     (d) => {
       const line = textAt(inputs(d), 'allowlist_line');
+      if (line === INTERCEPTED) return 'its TLS ends in the broker, where each call is decided by itself';
       return line === undefined ? 'the host is allowed' : `allowed by the line ${line}`;
     },
     'it goes to no host',

@@ -4,7 +4,7 @@
  */
 import { isMetadataAddress, isMetadataHost } from '../address.ts';
 import { linesFor } from '../allowed-lines.ts';
-import { connectWay } from '../connect.ts';
+import { connectWay, INTERCEPTED } from '../connect.ts';
 import { formatHostPort, shown } from '../hosts.ts';
 import { fail, type KnownTarget, type LayerAnswer, type LayerContext } from '../layer.ts';
 import { checkAddresses, mend } from './reach.ts';
@@ -47,7 +47,7 @@ export function judgeTunnel(context: LayerContext): LayerAnswer {
   const way = connectWay(policy, index, host, port ?? 0);
   switch (way.way) {
     case 'intercept':
-      return { result: 'pass', read: { allowlist_line: 'intercept' } };
+      return { result: 'pass', read: { allowlist_line: INTERCEPTED } };
     case 'stop':
       return unnamed(context, to, host);
     case 'tunnel': {
