@@ -35,8 +35,16 @@ export interface OwnBroker {
   close(): Promise<void>;
 }
 
-/** Listens beside the recorder of this process. Port 0: any free one. Throws ADDRESS_IN_USE. */
-export async function startBroker(context: Context, session: Session, port: number): Promise<OwnBroker> {
+/**
+ * Listens beside the recorder of this process. Port 0: any free one. Throws ADDRESS_IN_USE. `othersCall: false`: only this
+ * process will, so nobody is looked for.
+ */
+export async function startBroker(
+  context: Context,
+  session: Session,
+  port: number,
+  options: { readonly othersCall?: boolean } = {},
+): Promise<OwnBroker> {
   const { recorder, vault } = session;
   if (recorder === undefined) throw new TypeError('a broker runs beside the recorder, in its process');
   forManyCalls();
@@ -55,7 +63,7 @@ export async function startBroker(context: Context, session: Session, port: numb
     known: (name, value) => recorder.secrets.set(name, value.toString('utf8')),
     now: () => performance.now(),
   });
-  const callers = createCallers(process.platform);
+  const callers = options.othersCall === false ? undefined : createCallers(process.platform);
   const broker = createBroker({
     callers,
     recorder,
@@ -134,7 +142,7 @@ function noBroker(pid: number, cause: unknown): TallyError {
 
 async function ownBroker(context: Context, session: Session, advertise: boolean): Promise<BrokerHandle> {
   try {
-    const broker = await startBroker(context, session, 0);
+    const broker = await startBroker(context, session, 0, { othersCall: advertise });
     if (advertise) session.setProxyUrl(broker.url, 'run');
     return {
       url: broker.url,
