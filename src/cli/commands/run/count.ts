@@ -20,7 +20,7 @@ export interface RunCounts {
   readonly hosts: readonly Tally[];
   /** By the command that allows it, in the order in which they were first asked for. */
   readonly blocked: readonly Tally[];
-  /** Stopped for another reason than its host, by that reason. */
+  /** Stopped for another reason than its host, by that reason and the decision's own words. */
   readonly otherwise: readonly Tally[];
   /** What failed, by host and why. */
   readonly failures: readonly Tally[];
@@ -87,8 +87,8 @@ export async function countRun(context: Context, run: string, since: string): Pr
     else if (isStopped) {
       counts.stopped++;
       if (reasonCode === 'empty_allowlist') emptyPolicy = true;
-      const command = BY_HOST.has(reasonCode ?? '') ? allowCommand(wantedBy(call, facts)) : undefined;
-      if (command === undefined) add('otherwise', reasonCode ?? textOf(call) ?? 'refused');
+      const command = isForHost(facts) ? allowCommand(wantedBy(call, facts)) : undefined;
+      if (command === undefined) add('otherwise', whyOf(call, facts));
       else add('blocked', command);
     } else if (isFailed(facts)) {
       counts.failed++;
@@ -124,6 +124,18 @@ function isUntrusted(call: Call, { action }: Facts): boolean {
 function wantedBy({ first }: Call, { host = '', reasonCode }: Facts): Wanted {
   const target = field(first, 'action', 'target');
   return { host, port: numberAt(target, 'port'), scheme: textAt(target, 'scheme'), reason: reasonCode };
+}
+
+/** A tunnel to an address inside is opened by another line of the policy; the decision's own words name it. */
+function isForHost({ action, reasonCode = '' }: Facts): boolean {
+  return BY_HOST.has(reasonCode) && !(action === CONNECT && reasonCode === 'ssrf_protection_blocked');
+}
+
+function whyOf(call: Call, { reasonCode }: Facts): string {
+  const code = reasonCode ?? textOf(call) ?? 'refused';
+  const message =
+    textAt(call.first, 'decision', 'message') ?? textAt(call.last ?? call.first, 'outcome', 'error');
+  return message === undefined ? code : `${code}: ${message}`;
 }
 
 function isFailed({ status, statusCode }: Facts): boolean {

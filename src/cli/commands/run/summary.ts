@@ -39,7 +39,7 @@ export async function summarise(
     );
   await tellCalls(context, counts);
   await tellUnseen(context, counts, options.proxy !== false);
-  if (counts.calls > 0) await stderr.say(`tally: look at them: tally log run ${run}`, dim);
+  if (counts.calls + counts.tunnels > 0) await stderr.say(`tally: look at them: tally log run ${run}`, dim);
   const { tail_url } = await session.ask('status', {});
   if (tail_url !== undefined)
     await stderr.say(`tally: runs are followed live with tally log tail -f, or at ${safe(tail_url)}`, dim);

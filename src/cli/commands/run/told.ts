@@ -36,12 +36,10 @@ export async function tellCalls({ stderr, paths }: Context, counts: RunCounts): 
     const named = failures.slice(0, MOST_SHOWN).map(({ name, count }) => `${safe(name)} (${count})`);
     await stderr.say(`tally: failed: ${named.join(', ')}${more(failures)}`, dim);
   }
-  if (otherwise.length > 0) {
-    const named = otherwise.slice(0, MOST_SHOWN).map(({ name, count }) => `${safe(name)} ${count}`);
-    await stderr.say(
-      `${yellow('tally:')} stopped for other reasons: ${named.join(', ')}${more(otherwise)}; what each means: docs/policy.md`,
-    );
-  }
+  for (const { name, count } of otherwise.slice(0, MOST_SHOWN))
+    await stderr.say(`${yellow('tally:')} stopped: ${safe(name)} (${counted(count, 'call')})`);
+  if (otherwise.length > MOST_SHOWN)
+    await stderr.say(`  and ${otherwise.length - MOST_SHOWN} more: tally log list --blocked`, dim);
   for (const { name, count } of untrusted.slice(0, MOST_SHOWN))
     await stderr.say(
       `${yellow('tally:')} the program did not take the broker's certificate for ${safe(name)} (${counted(count, 'connection')}), so nothing was sent there. It does not read the usual settings, or pins certificates: point it to the file in $TALLY_CA_FILE, or have the host tunnelled (docs/run.md)`,
