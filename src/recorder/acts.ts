@@ -41,6 +41,7 @@ export function actHandlers(
 
   const handlers: ReturnType<typeof actHandlers> = {
     async 'act.begin'(params, client) {
+      refuseOwn(params.metadata);
       const identity = recorder.identify({ run_token: params.run_token });
       const place = placeOf(identity, params.step_id);
       await forget(place);
@@ -81,6 +82,7 @@ export function actHandlers(
     },
 
     async 'act.end'({ run_token, id, end_id, ...rest }, client) {
+      refuseOwn(rest.metadata);
       // The token proves the run also when that has ended since: how an action ended belongs on record all the same.
       const { run_id } = recorder.identify({ run_token });
       const found = await recorder.find(id);
@@ -164,6 +166,17 @@ export async function recordReported(
   return events.map((_event, at) => results.get(at) ?? { refused: errorToWire(undefined) });
 }
 
+/** Of an entry's metadata, what says how it came about: replay and budgets read it. */
+const OWN_METADATA = ['imported', 'tenant_named'];
+
+function refuseOwn(metadata: Readonly<Record<string, unknown>> = {}): void {
+  const named = OWN_METADATA.find((name) => Object.hasOwn(metadata, name));
+  if (named === undefined) return;
+  throw new TallyError('BAD_EVENT', `metadata.${named} is the recorder's own to say`, {
+    hint: 'call the member otherwise; nothing was decided or recorded',
+  });
+}
+
 const placeOf = ({ run_id }: Pick<Identity, 'run_id'>, step: string): string => `${run_id ?? ''}\n${step}`;
 
 function isOf(
@@ -192,7 +205,7 @@ function isOf(
 function requestOf(
   recorder: LocalRecorder,
   { run_id, project_id, environment }: Identity,
-  { action, args_partial, credentials = [], reason }: OpParams<'act.begin'>,
+  { action, args, args_partial, credentials = [], reason }: OpParams<'act.begin'>,
 ): DecisionRequest {
   const { name, tool, target, tier, capability } = action;
   return {
@@ -207,7 +220,9 @@ function requestOf(
       ...(tier === undefined ? {} : { tier }),
       ...(capability === undefined ? {} : { capability }),
     },
-    args: args_partial === true ? 'streamed' : 'whole',
+    ...(args === undefined
+      ? {}
+      : { args: args_partial === true ? ('streamed' as const) : ('whole' as const) }),
     ...(reason === undefined ? {} : { reason_given: true }),
     credentials,
   };

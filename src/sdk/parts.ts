@@ -70,11 +70,8 @@ export function createMaker(current: () => Redactor | undefined): Maker {
         typeof captured.value === 'object' && captured.value !== null && !Array.isArray(captured.value)
           ? captured.value
           : { value: captured.value };
-      // It is how entries of another program are told apart, and the recorder refuses it.
-      const { imported, ...rest } = plain as Record<string, unknown>;
       const members = {
-        ...clean(rest),
-        ...(imported === undefined ? {} : { imported_: clean(imported) }),
+        ...clean(withoutOwn(plain)),
         ...more,
         ...(captured.leftOutCount === 0 ? {} : { left_out: leftOutOf(captured) }),
       };
@@ -111,6 +108,15 @@ export function createMaker(current: () => Redactor | undefined): Maker {
       return { error_kind: idText(cleanText(kind), 'error'), error: cutBytes(cleanText(text), ERROR_BYTES) };
     },
   };
+}
+
+/** Names by which the recorder says how an entry came about, which it refuses from others. */
+const OWN: ReadonlySet<string> = new Set(['imported', 'tenant_named']);
+
+function withoutOwn(members: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(members).map(([name, value]) => [OWN.has(name) ? `${name}_` : name, value]),
+  );
 }
 
 export function leftOutOf({ leftOutCount, leftOut }: Captured): Record<string, unknown> {

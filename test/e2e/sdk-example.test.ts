@@ -105,6 +105,8 @@ describe('the example agent', () => {
       if (decision !== undefined) assert.match(readme, new RegExp(`${action?.name} +${decision.outcome}`));
     const { code, stdout } = await home.tally(['verify', '--completeness']);
     assert.equal(code, 0, stdout);
+    const replayed = await home.tally(['log', 'replay']);
+    assert.match(replayed.stdout, /agree +3 decisions/);
   });
 
   it('reads as runs and events of another format, too', async () => {

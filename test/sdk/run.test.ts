@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { TallyError } from '../../src/core/error.ts';
+import type { JsonObject } from '../../src/core/json.ts';
+import { requestOf } from '../../src/core/replay/request.ts';
 import { ApprovalPendingError, StoppedError } from '../../src/sdk/errors.ts';
 import { type Stage, stage, until } from './stage.ts';
 
@@ -294,8 +296,34 @@ describe('an action', () => {
       assert.equal(await run.act({ name: 'order.find', args }, () => 'fine'), 'fine');
     });
     assert.equal(done, 0, 'no getter was called');
+    for (const entry of box.entries('tool.call'))
+      assert.equal(requestOf(entry as unknown as JsonObject).args, 'streamed', 'it replays as it was asked');
     assert.match(box.entries('tool.call')[0]?.action?.args_hash_alg ?? '', /;partial$/);
   });
+});
+
+it('says of an entry what is the recorder’s own to say under no name of its own', async (t) => {
+  const box = await stage(t, { policy: POLICY });
+  const forged = { tenant_named: 'other', imported: { from: 'x' } };
+  await box.tally.run(async (run) => {
+    await run.act({ name: 'order.find', metadata: forged }, () => 1);
+    await run.note('x', { metadata: forged });
+  });
+  for (const type of ['tool.call', 'step.note'])
+    assert.deepEqual(Object.keys(box.entries(type)[0]?.metadata ?? {}).sort(), [
+      'imported_',
+      'tenant_named_',
+    ]);
+  const client = { surface: 'sdk' } as const;
+  const { token } = await box.handle('run.start', { agent_id: 'x' }, client);
+  const begin = {
+    run_token: token,
+    type: 'tool.call',
+    action: { name: 'x' },
+    step_id: '1',
+    metadata: forged,
+  };
+  await assert.rejects(box.handle('act.begin', begin, client), { code: 'BAD_EVENT' });
 });
 
 describe('a guarded tool', () => {

@@ -9,6 +9,8 @@ import { field, isObject, listAt, textAt } from '../query/fields.ts';
 
 /** How `args_hash_alg` ends when the arguments were not read as a whole. */
 const STREAMED = ';body=streamed';
+/** The same of a program's arguments that could not be taken whole (spec/sdk.md section 4). */
+const PARTIAL = ';partial';
 
 function texts(from: Json | undefined, names: readonly string[]): { [name: string]: string } {
   const found: { [name: string]: string } = {};
@@ -41,7 +43,10 @@ function tenantOf(entry: JsonObject): string {
 
 export function requestOf(entry: JsonObject): DecisionRequest {
   const alg = textAt(entry, 'action', 'args_hash_alg');
-  const args = alg === undefined ? {} : ({ args: alg.endsWith(STREAMED) ? 'streamed' : 'whole' } as const);
+  const args =
+    alg === undefined
+      ? {}
+      : ({ args: alg.endsWith(STREAMED) || alg.endsWith(PARTIAL) ? 'streamed' : 'whole' } as const);
   return {
     tenant_id: tenantOf(entry),
     ...texts(entry, ['project_id', 'environment', 'run_id']),
