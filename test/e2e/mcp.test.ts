@@ -63,25 +63,29 @@ const request = (id: number, method: string, params: object = {}): object => ({
 const call = (id: number, name: string, args: object = {}): object =>
   request(id, 'tools/call', { name, arguments: args });
 
+const packages = await mcpPackages();
+/** Of the packages; tests that ask are skipped without them. */
+function there(): McpPackages {
+  assert.ok(typeof packages !== 'string');
+  return packages;
+}
+
 describe('a public client and public servers behind tally mcp', () => {
-  let packages: McpPackages;
-  let none: string | undefined;
+  const skip = typeof packages === 'string' && packages;
   let home: Home;
 
   before(async () => {
-    const found = await mcpPackages();
-    if (typeof found === 'string') none = found;
-    else packages = found;
     home = await prepared();
   });
   after(() => home.remove());
 
-  it('answers byte for byte as without it, but for what is stopped, and every call is a pair', async (t) => {
-    if (none !== undefined) return t.skip(none);
+  it('answers byte for byte as without it, but for what is stopped, and every call is a pair', {
+    skip,
+  }, async () => {
     const files = join(home.directory, 'files');
     await mkdir(files, { recursive: true });
     await writeFile(join(files, 'a.txt'), 'grüße\u2028\n');
-    const server = [packages.server('filesystem'), files];
+    const server = [there().server('filesystem'), files];
     const lines = [
       request(0, 'initialize', {
         protocolVersion: '2025-06-18',
@@ -124,10 +128,9 @@ describe('a public client and public servers behind tally mcp', () => {
   });
 
   for (const kind of ['streamableHttp', 'sse'] as const) {
-    it(`serves a client over ${kind}, whose calls are pairs`, async (t) => {
-      if (none !== undefined) return t.skip(none);
+    it(`serves a client over ${kind}, whose calls are pairs`, { skip }, async () => {
       const port = 20_000 + (process.pid % 20_000) + (kind === 'sse' ? 1 : 0);
-      const every = spawn(process.execPath, [packages.server('everything'), kind], {
+      const every = spawn(process.execPath, [there().server('everything'), kind], {
         env: { ...home.env, PORT: String(port) },
       });
       const path = kind === 'sse' ? '/sse' : '/mcp';
@@ -158,9 +161,9 @@ describe('a public client and public servers behind tally mcp', () => {
         gateway.stdout?.on('data', (chunk: Buffer) => (told += chunk.toString()));
         const line = await until(() => (told.includes('\n') ? told : undefined), 'the address');
         const { url } = JSON.parse(line) as { url: string };
-        const { Client } = (await import(packages.client('client/index.js'))) as { Client: SdkClient };
+        const { Client } = (await import(there().client('client/index.js'))) as { Client: SdkClient };
         const transports = (await import(
-          packages.client(kind === 'sse' ? 'client/sse.js' : 'client/streamableHttp.js')
+          there().client(kind === 'sse' ? 'client/sse.js' : 'client/streamableHttp.js')
         )) as Record<string, new (url: URL) => object>;
         const [Transport] = [transports.SSEClientTransport ?? transports.StreamableHTTPClientTransport];
         assert.ok(Transport !== undefined);

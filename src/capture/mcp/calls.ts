@@ -1,14 +1,14 @@
 /** Calls of tools in one session: decided, sent, and followed to their end, whatever that is. */
 import { createHash } from 'node:crypto';
-import type { Outcome, PayloadData } from '../../core/entry.ts';
+import type { Outcome } from '../../core/entry.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { readTraceparent } from '../../core/trace-context.ts';
 import { refusedLine } from './answers.ts';
-import { condense } from './condense.ts';
 import type { LongMessage } from './long.ts';
 import { type Id, type Message, withoutEnd } from './message.ts';
 import { bounded, toolName } from './names.ts';
 import { openRequests } from './open-requests.ts';
+import { abortedOutcome, aboutResult, outcomeOf, payloadOf } from './outcome.ts';
 import type { SessionOptions, Sink } from './session-options.ts';
 import type { Asked, Refusal, Verdict } from './verdict.ts';
 
@@ -244,48 +244,6 @@ function askedOf(
     ...(credentials === undefined ? {} : { credentials }),
     ...(trace?.kind === 'valid' ? { trace: trace.context } : {}),
   };
-}
-
-function outcomeOf(result: unknown, error: unknown): Outcome {
-  if (error !== undefined) {
-    const { code, message } = isObject(error) ? error : {};
-    return {
-      status: 'error',
-      error_kind: typeof code === 'number' ? `jsonrpc_${code}` : 'jsonrpc_error',
-      ...(typeof message === 'string'
-        ? { error: message.slice(0, LIMITS.mcpErrorChars).toWellFormed() }
-        : {}),
-    };
-  }
-  if (!isObject(result) || result.isError !== true) return { status: 'ok' };
-  const first = Array.isArray(result.content) ? (result.content as unknown[]).find(isText) : undefined;
-  const text = first?.text.slice(0, LIMITS.mcpErrorChars).toWellFormed();
-  return { status: 'error', error_kind: 'tool_error', ...(text === undefined ? {} : { error: text }) };
-}
-
-const isText = (one: unknown): one is { readonly text: string } =>
-  isObject(one) && typeof one.text === 'string';
-
-/** Clients say of a call they gave up on why they did. */
-const TIMED_OUT = /time[d -]*out/i;
-
-function abortedOutcome({ cancelledWith }: Call): Outcome {
-  const reason = cancelledWith?.reason?.slice(0, LIMITS.mcpErrorChars).toWellFormed();
-  const isTimeout = reason !== undefined && TIMED_OUT.test(reason);
-  return {
-    status: isTimeout ? 'timeout' : 'aborted',
-    error_kind: cancelledWith === undefined ? 'client_left' : isTimeout ? 'client_timeout' : 'cancelled',
-    ...(reason === undefined ? {} : { error: reason }),
-  };
-}
-
-/** The result will come by other requests. */
-const aboutResult = (result: unknown): Members =>
-  isObject(result) && isObject(result.task) && result.content === undefined ? { task: 'started' } : {};
-
-function payloadOf(result: unknown): PayloadData {
-  const { value } = condense(result, LIMITS.mcpPayloadBytes);
-  return { media_type: 'application/json', class: 'result', data: JSON.stringify(value) };
 }
 
 /** Not put to the policy: it is our own bound. */

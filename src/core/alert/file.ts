@@ -1,4 +1,5 @@
 /** `alerts` in the policy file: its shape, and how it is compiled. */
+// reason for length: the shape, the defaults and the compiled form of each kind stand together
 import { z } from 'zod';
 import { LIMITS } from '../limits.ts';
 import { DEFAULT_RULES } from './defaults.ts';

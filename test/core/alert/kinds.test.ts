@@ -2,7 +2,20 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Raise } from '../../../src/core/alert/action.ts';
 import type { AlertRule } from '../../../src/core/alert/rule.ts';
-import { call, DAY, HOUR, MINUTE, ruleOf, SECOND, START, STOPPED, type Story, story, told } from './story.ts';
+import {
+  call,
+  DAY,
+  HOUR,
+  listed,
+  MINUTE,
+  ruleOf,
+  SECOND,
+  START,
+  STOPPED,
+  type Story,
+  story,
+  told,
+} from './story.ts';
 
 /** What is told after each step, and in the end, when all has been quiet for a year. */
 interface Case {
@@ -15,22 +28,6 @@ const times = (n: number, each: (i: number) => void): void => {
   for (let i = 0; i < n; i++) each(i);
 };
 const WITH_KEY = { credentials: [{ ref: 'STRIPE_KEY' }] };
-
-/** What `tally mcp` records of a list of tools: a name and a hash each. */
-const listed = (server: string, tools: Readonly<Record<string, string>>, part = 1, parts = 1) => ({
-  type: 'custom',
-  phase: 'point' as const,
-  source: { surface: 'mcp' as const },
-  metadata: {
-    mcp: {
-      method: 'tools/list',
-      server,
-      part,
-      parts,
-      tools: Object.entries(tools).map(([tool, hash]) => ({ tool, hash })),
-    },
-  },
-});
 
 const CASES: Readonly<Record<string, Case>> = {
   'tool_drift: a first list is learnt, the same again is silent, and servers are apart': {

@@ -87,3 +87,19 @@ export function told(actions: readonly Action[]): readonly string[] {
     [action.do, action.rule, action.subject, ...(action.do === 'close' ? [action.why] : [])].join(' '),
   );
 }
+
+/** What `tally mcp` records of a list of tools: a name and a hash each. */
+export function listed(
+  server: string,
+  hashes: Readonly<Record<string, string>>,
+  part = 1,
+  parts = 1,
+): JsonObject {
+  const tools = Object.entries(hashes).map(([tool, hash]) => ({ tool, hash }));
+  return {
+    type: 'custom',
+    phase: 'point',
+    source: { surface: 'mcp' },
+    metadata: { mcp: { method: 'tools/list', server, part, parts, tools } },
+  };
+}

@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import { chmod, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { TallyError } from '../../../core/error.ts';
 import { createRedactor } from '../../../core/redact/redact.ts';
 import { errno } from '../../../store/file/fs.ts';
@@ -13,7 +12,6 @@ import { safe, toJson } from '../../output/safe.ts';
 import { CLIENTS, configOf, isClient } from './mcp-clients.ts';
 import { type Edited, type ServerChange, unwrapServers, wrapServers } from './mcp-edit.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../../../bin/tally.js', import.meta.url));
 const BACKUP = '.before-tally';
 
 export interface McpInstallOptions {
@@ -39,7 +37,11 @@ export async function installMcp(context: Context, options: McpInstallOptions): 
   const done: Done[] = [];
   for (const target of await targetsOf(context, options.client)) {
     const agent = options.agent ?? (isClient(target.client) ? target.client : undefined);
-    const wrapper = { node: process.execPath, program: PROGRAM, ...(agent === undefined ? {} : { agent }) };
+    const wrapper = {
+      node: process.execPath,
+      program: resolve(process.argv[1] ?? 'tally'),
+      ...(agent === undefined ? {} : { agent }),
+    };
     done.push(
       await edit(target, (text) => wrapServers(text, target.path, wrapper), options.dryRun === true, true),
     );
