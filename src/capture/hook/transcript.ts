@@ -5,6 +5,7 @@
 import type { OutcomeStatus } from '../../core/entry.ts';
 import { contentOf } from '../../core/import/claude-line.ts';
 import { timeMs } from '../../core/import/values.ts';
+import type { JsonObject } from '../../core/json.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { booleanAt, field, isObject, listAt, textAt } from '../../core/query/fields.ts';
 import { isVersion } from './version.ts';
@@ -100,14 +101,26 @@ export function seeLine(state: TranscriptState, line: string): void {
     const type = textAt(block, 'type');
     if (type === 'tool_use') begin(state, textAt(block, 'id'), textAt(block, 'name') ?? '?', ms);
     else if (type === 'tool_result') {
-      const interrupted = booleanAt(field(value, 'toolUseResult'), 'interrupted') === true;
       const failed = booleanAt(block, 'is_error') === true;
-      const status = interrupted ? 'aborted' : failed ? 'error' : 'ok';
-      const notRun = failed && NOT_RUN.test(resultText(field(block, 'content')));
+      const said = resultText(field(block, 'content'));
+      const status = statusOf(value, failed, said);
+      const notRun = failed && NOT_RUN.test(said);
       end(state, textAt(block, 'tool_use_id'), { status, notRun });
     }
   }
 }
+
+/** A call that the user, or the program for them, refused did not run; newer versions say so in words of their own. */
+function statusOf(line: JsonObject, failed: boolean, said: string): OutcomeStatus {
+  const denial = textAt(line, 'toolDenialKind');
+  const interrupted = booleanAt(field(line, 'toolUseResult'), 'interrupted') === true;
+  if (interrupted || denial === 'interrupted' || denial === 'cancelled') return 'aborted';
+  if (denial !== undefined && line.toolDenialAfterRun !== true) return 'blocked';
+  if (!failed) return 'ok';
+  return REFUSED.test(said) ? 'blocked' : 'error';
+}
+
+const REFUSED = /^The user doesn't want to (?:proceed|take this action)/;
 
 /** What the program itself refuses before any hook is asked: a call of a tool that there is not, or with a malformed input. */
 const NOT_RUN = /^(?:<tool_use_error>)?(?:Error: )?(?:InputValidationError|No such tool available)/;

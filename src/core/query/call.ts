@@ -188,7 +188,7 @@ function secretNames(entry: JsonObject): string {
 const HASH_SHOWN = 12;
 /** What entries without an action are about, most telling member first, when their type says nothing better. */
 // biome-ignore format: a list
-const TELLING: readonly string[] = ['acknowledges', 'torn', 'agent_id', 'token_id', 'command', 'version', 'reason', 'from', 'hook', 'hooks'];
+const TELLING: readonly string[] = ['acknowledges', 'torn', 'agent_id', 'token_id', 'command', 'version', 'reason', 'from', 'hooks'];
 
 function fromMetadata(entry: JsonObject): string | undefined {
   const text = (...path: readonly string[]): string | undefined => textAt(entry, 'metadata', ...path);
@@ -207,6 +207,9 @@ function fromMetadata(entry: JsonObject): string | undefined {
     case 'alert.raise':
     case 'alert.close':
       return joined(': ', text('rule'), text('subject'));
+    case 'step.note':
+      if (text('hook') === undefined) break;
+      return joined(' ', text('hook'), text('tool'));
     case 'session.check':
       return sessionCheck(entry);
     case 'clock.step':

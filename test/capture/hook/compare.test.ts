@@ -79,6 +79,7 @@ describe('a session against its transcript', () => {
     assert.equal(check?.metadata?.ended_by_transcript, 1);
     const [end] = entries('tool.result');
     assert.equal(end?.parent_id, entries('tool.call')[0]?.id);
+    assert.equal(end?.outcome?.status, 'blocked');
     assert.equal(end?.quality?.outcome, 'inferred');
     assert.equal(recorder.openActions(), 0);
   });

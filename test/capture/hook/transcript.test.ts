@@ -58,11 +58,22 @@ describe('a line of a transcript', () => {
     assert.equal(state.calls.has('toolu_0'), false);
   });
 
-  it('may tell of an end before the call, and of an interruption', () => {
+  it('may tell of an end before the call, of an interruption, and of what was refused', () => {
     const state = createTranscriptState();
     seeLine(state, JSON.stringify(result('toolu_1', 'x')));
     const interrupted = { ...(result('toolu_2', 'x') as object), toolUseResult: { interrupted: true } };
     seeLine(state, JSON.stringify(interrupted));
+    const denied = { ...(result('toolu_3', 'no', true) as object), toolDenialKind: 'permission-rule' };
+    seeLine(state, JSON.stringify(denied));
+    seeLine(
+      state,
+      JSON.stringify(result('toolu_4', "The user doesn't want to proceed with this tool use.", true)),
+    );
+    seeLine(state, JSON.stringify(result('toolu_5', 'File does not exist.', true)));
+    assert.deepEqual(
+      ['toolu_3', 'toolu_4', 'toolu_5'].map((id) => state.ends.get(id)?.status),
+      ['blocked', 'blocked', 'error'],
+    );
     assert.equal(state.ends.get('toolu_1')?.status, 'ok');
     assert.equal(state.ends.get('toolu_2')?.status, 'aborted');
   });
