@@ -80,6 +80,7 @@ export type BrokerLimits = {
     | 'tunnelIdleMs'
     | 'tunnelHalfOpenMs'
     | 'tlsHandshakeMs'
+    | 'tokenCheckMs'
     | 'brokerDrainMs']: number;
 };
 
@@ -185,6 +186,8 @@ export function createBroker(options: BrokerOptions): Broker {
     tunnels,
     tunnelIdleMs: limits.tunnelIdleMs,
     tunnelHalfOpenMs: limits.tunnelHalfOpenMs,
+    tokenCheckMs: limits.tokenCheckMs,
+    isGood: (claims) => recorder.identify(claims).failure === undefined,
     whileServing(hurry) {
       hurries.add(hurry);
       return () => hurries.delete(hurry);

@@ -2,8 +2,9 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Decision, Event } from '../../core/entry.ts';
-import type { Ask, Recorder } from '../../recorder/api.ts';
+import type { Ask, Claims, Recorder } from '../../recorder/api.ts';
 import type { Leaves } from '../ca/leaves.ts';
+import type { AliveDeps } from './alive.ts';
 import type { Forwarded } from './arrival.ts';
 import type { ActedOn } from './call.ts';
 import type { Callers } from './caller.ts';
@@ -13,7 +14,7 @@ import type { Holds } from './hold.ts';
 import type { Journal } from './refuse.ts';
 import type { AddressBook } from './resolve.ts';
 
-export interface ConnectDeps extends Journal, Place {
+export interface ConnectDeps extends Journal, Place, AliveDeps {
   readonly recorder: Pick<
     Recorder,
     'identify' | 'decide' | 'tenant' | 'policy' | 'principal' | 'runPid' | 'waitForApproval'
@@ -44,6 +45,7 @@ export interface Asked {
   readonly socket: Socket;
   readonly head: Buffer;
   readonly connection: Connection;
+  readonly claims: Claims;
   readonly started: number;
 }
 

@@ -85,17 +85,19 @@ export async function handleConnect(
   }
   const authority = connectAuthority(request.url ?? '');
   const to = 'problem' in authority ? undefined : authority;
-  const claims = authorization === undefined ? {} : proxyClaims(authorization);
-  const identity = recorder.identify(claims ?? { run_token: '' });
+  const read = authorization === undefined ? {} : proxyClaims(authorization);
+  const claims = read ?? { run_token: '' };
+  const identity = recorder.identify(claims);
   // Of the calls inside too: it is looked for while the TLS begins.
   const caller = deps.callers?.of(socket);
   const asked: Asked = {
+    claims,
     socket,
     head,
     started,
     connection: connectionOf(recorder, deps, to, identity, caller),
   };
-  if (authorization !== undefined && (claims === undefined || identity.failure !== undefined))
+  if (authorization !== undefined && (read === undefined || identity.failure !== undefined))
     return refuse(deps, asked, badToken(identity.failure ?? 'token_invalid'), CHALLENGE);
   if (to === undefined)
     return refuse(deps, asked, badRequest('problem' in authority ? authority.problem : ''));

@@ -4,6 +4,7 @@ import type { Decision, Outcome } from '../../core/entry.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { classifyAddress } from '../../core/policy/address.ts';
 import type { Acted, Ask } from '../../recorder/api.ts';
+import { whileGood } from './alive.ts';
 import type { Authority } from './authority.ts';
 import { type Asked, type ConnectDeps, elapsedMs } from './connect-deps.ts';
 import { connectAsk, connectPre } from './connect-events.ts';
@@ -253,6 +254,7 @@ function stand(open: Open, upstream: Socket, connectMs: number, release: () => v
     onEnd(end) {
       leave();
       stay();
+      unwatch();
       flight.land();
       release();
       const metadata = metadataOf(timing, { address, ended_by: end.by }, connectMs);
@@ -261,6 +263,7 @@ function stand(open: Open, upstream: Socket, connectMs: number, release: () => v
   });
   const leave = deps.whileOpen(() => standing.fail(CLOSING));
   const stay = deps.whileServing(() => standing.hurry(LIMITS.tunnelDrainMs));
+  const unwatch = whileGood(deps, asked.claims, standing.fail);
   flight.onKill((failure) => standing.fail(failure));
 }
 

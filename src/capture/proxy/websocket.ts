@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Outcome } from '../../core/entry.ts';
 import { LIMITS } from '../../core/limits.ts';
+import { type AliveDeps, whileGood } from './alive.ts';
 import { CLOSING } from './failure.ts';
 import type { Flight } from './flight.ts';
 import type { Holds } from './hold.ts';
@@ -11,7 +12,7 @@ import { type Settling, settle } from './settle.ts';
 import { type TunnelEnd, tunnel } from './tunnel.ts';
 import { inspectorOf } from './upgrade.ts';
 
-export interface StandingDeps extends Journal {
+export interface StandingDeps extends Journal, AliveDeps {
   readonly tunnels: Pick<Holds, 'take'>;
   readonly tunnelIdleMs: number;
   readonly tunnelHalfOpenMs: number;
@@ -46,6 +47,7 @@ export function standAsWebSocket(deps: StandingDeps, call: Settling, up: Upgrade
     onEnd(end) {
       leave();
       stay();
+      unwatch();
       flight.land();
       up.release();
       settle(deps, call, outcomeOf(end, scrubber), { ...up.metadata, websocket: true, ended_by: end.by });
@@ -53,6 +55,7 @@ export function standAsWebSocket(deps: StandingDeps, call: Settling, up: Upgrade
   });
   const leave = deps.whileOpen(() => standing.fail(CLOSING));
   const stay = deps.whileServing(() => standing.hurry(LIMITS.tunnelDrainMs));
+  const unwatch = whileGood(deps, call.facts.control.claims, standing.fail);
   flight.onKill((failure) => standing.fail(failure));
 }
 

@@ -89,6 +89,8 @@ export const BROKER_LIMITS = {
   tunnelHalfOpenMs: 60_000,
   /** The same once the broker closes: who still says something is let finish, for as long as calls are. */
   tunnelDrainMs: 250,
+  /** How often the token behind a tunnel or a WebSocket is looked at again: a run that ended must not pass bytes for long. */
+  tokenCheckMs: 15_000,
   /** From the answer to a CONNECT to the end of the TLS handshake inside. */
   tlsHandshakeMs: 15_000,
 

@@ -6,7 +6,7 @@ import { createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { aboutApproval } from '../../../src/recorder/approvals.ts';
 import { makeAuthority } from './certificates.ts';
-import { connectVia, requestOn, secure } from './connecting.ts';
+import { basic, connectVia, requestOn, secure, startRun } from './connecting.ts';
 import { echo, listen, type Stage, type StageOptions, stage, until } from './stage.ts';
 
 type Names = NonNullable<StageOptions['names']>;
@@ -227,6 +227,28 @@ test('a kill switch ends a tunnel that stands: that for writes too, since nobody
   assert.equal(status, 403);
   assert.match(body, /writes_disabled/);
   socket.destroy();
+});
+
+test('a tunnel ends soon after the run that it belongs to', async (t) => {
+  const { at, authority } = await withServer(t, (socket) => socket.on('error', () => undefined), {
+    config: { limits: { tokenCheckMs: 50 } },
+  });
+  const token = await startRun(at);
+  const headers = { 'Proxy-Authorization': basic(token) };
+  const { socket } = await connectVia(at.port, authority, headers);
+  socket.resume();
+  const run = at.entries()[0]?.run_id ?? '';
+  await at.recorder.record(
+    { type: 'run.end', phase: 'point', run_id: run, outcome: { status: 'ok' } },
+    { surface: 'cli', assurance: 'enforced' },
+  );
+  await once(socket, 'end');
+  socket.destroy();
+  await at.quiet();
+  assert.equal(at.pair().post.outcome?.error_kind, 'token_revoked');
+  const again = await connectVia(at.port, authority, headers);
+  assert.equal(again.status, 407);
+  again.socket.destroy();
 });
 
 test('a tunnel in use at close is given its time, then ended as aborted', async (t) => {
