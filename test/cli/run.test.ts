@@ -43,6 +43,7 @@ test('a run is started, its calls belong to it, and its end says how it ended', 
     done.stderr,
     /stopped: calls to a host, because the policy does not name it.*\n {2}tally policy allow other\.example\n/,
   );
+  assert.match(done.stderr, /failed: 127\.0\.0\.1 500 \(1\)/);
   assert.match(done.stderr, /what ignores proxy settings is not/);
   assert.ok(!(done.stdout + done.stderr).includes(secret));
 

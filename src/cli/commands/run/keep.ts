@@ -59,15 +59,19 @@ export function keepBroker(context: Context, broker: BrokerHandle): Keeper {
         leave = link.close;
         if (over) link.close();
         // A connection that says nothing is closed by the recorder.
-        const answered = await link.ask('hello', {}).then(
-          () => true,
+        const serves = await link.ask('hello', {}).then(
+          ({ proxy_url: url }) => url === broker.url,
           () => false,
         );
-        if (answered) back();
+        if (serves) back();
         else link.close();
         await link.closed;
         if (!over) goneAt ??= performance.now();
-        if (!answered && !over) await pause();
+        // A recorder without a broker, or with one on another port, takes none of this run's calls.
+        if (!serves) {
+          isAway = true;
+          await pause();
+        }
         continue;
       }
       isAway = true;
