@@ -5,6 +5,7 @@
 import { withAncestry } from '../../../capture/agent/who.ts';
 import { isOutage } from '../../../capture/mcp/outage.ts';
 import type { Asked, Verdict } from '../../../capture/mcp/verdict.ts';
+import { LIMITS } from '../../../core/limits.ts';
 import { machineConfig } from '../../../open/machine.ts';
 import type { Session } from '../../../open.ts';
 import { TENANT } from '../../../paths.ts';
@@ -22,21 +23,33 @@ const ONCE: ReadonlySet<Op> = new Set(['run.start']);
 
 export function openMcpRecorder(context: Context): McpRecorder {
   let session: Promise<Session> | undefined;
+  /** Nobody could be reached the last time: calls are not held up for long to find that out again. */
+  let isDown = false;
 
   function current(): Promise<Session> {
     if (session !== undefined) return session;
     const opening = open();
     session = opening;
-    opening.catch(() => {
-      if (session === opening) session = undefined;
-    });
+    opening.then(
+      () => {
+        isDown = false;
+      },
+      () => {
+        isDown = true;
+        if (session === opening) session = undefined;
+      },
+    );
     return opening;
   }
 
   async function open(): Promise<Session> {
     const client = withAncestry(await context.client('mcp', { operator: false }), process.ppid);
     // Its log is looked at for alerts, and shown to anchors, for as long as this process is the recorder.
-    return context.openSession({ client, background: true });
+    return context.openSession({
+      client,
+      background: true,
+      ...(isDown ? { waitMs: LIMITS.mcpRetryMs } : {}),
+    });
   }
 
   /** Several questions may find out at once that the recorder is gone: one of them looks for the next. */
