@@ -209,7 +209,7 @@ function fromMetadata(entry: JsonObject): string | undefined {
       return joined(': ', text('rule'), text('subject'));
     case 'step.note':
       if (text('hook') === undefined) break;
-      return joined(' ', text('hook'), text('tool'));
+      return joined(' ', text('hook'), text('tool') ?? '')?.trimEnd();
     case 'session.check':
       return sessionCheck(entry);
     case 'clock.step':

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { JsonObject } from '../../../src/core/json.ts';
+import { factsOf } from '../../../src/core/query/call.ts';
 import { isComplete, judgeCompleteness } from '../../../src/core/query/completeness.ts';
 import { assertVerifies } from '../../support/verify.ts';
 import { bash, calls, result, type Stage, stage } from './stage.ts';
@@ -141,5 +142,21 @@ describe('a session against its transcript', () => {
     );
     assert.equal(entries('run.end').length, 2);
     await assertVerifies(box);
+  });
+});
+
+describe('what is told of it in a list', () => {
+  it('is which hook a note is of, and how much is missing', async (t) => {
+    const { hook, tell, until, entries } = await stage(t);
+    await hook('UserPromptSubmit', { prompt: 'x' });
+    await hook('Notification', { message: 'x' });
+    await hook('PermissionRequest', { tool_name: 'Bash' });
+    tell(calls('toolu_2', 'Write'));
+    await hook('Stop', {});
+    await until('session.check');
+    const told = entries()
+      .filter(({ type }) => type === 'step.note' || type === 'session.check')
+      .map((entry) => factsOf({ first: entry as unknown as JsonObject }).subject);
+    assert.deepEqual(told, ['Notification', 'PermissionRequest Bash', '1 not on record']);
   });
 });
