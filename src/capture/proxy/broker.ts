@@ -206,6 +206,7 @@ export function createBroker(options: BrokerOptions): Broker {
     connectMs: limits.connectMs,
     handshakeMs: limits.tlsHandshakeMs,
     onStray: () => strays++,
+    isClosing: () => closing !== undefined,
     serve(inner, around) {
       const connection = { around, used: false };
       inside.set(inner, connection);

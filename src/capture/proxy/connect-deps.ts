@@ -36,6 +36,7 @@ export interface ConnectDeps extends Journal, Place, AliveDeps {
   /** Calls `hurry` when the broker begins to close. */
   readonly whileServing: (hurry: () => void) => () => void;
   readonly onStray: () => void;
+  readonly isClosing: () => boolean;
   /** Reads requests from `inner` as the listener does. Returns whether there was one. */
   readonly serve: (inner: Duplex, around: Forwarded) => () => boolean;
 }

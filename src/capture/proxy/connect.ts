@@ -157,7 +157,8 @@ function intercept(
       if (scheme === 'http') return;
       const ready = performance.now();
       inner.once('close', () => {
-        if (used()) return;
+        // At close it is us who left.
+        if (used() || deps.isClosing()) return;
         if (performance.now() - ready < REFUSED_WITHIN_MS) failed(tlsRefused(to.host));
         else deps.onStray();
       });

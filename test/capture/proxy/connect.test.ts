@@ -306,14 +306,16 @@ test('connections in which nothing happens end, and hold nothing up at close', a
   const inner = await secure(at, idle.socket, 'api.test');
   assert.equal((await requestOn(inner, '/', { host: authority })).status, 200);
   const waiting = await connectVia(at.port, authority);
+  const silentInside = await secure(at, (await connectVia(at.port, authority)).socket, 'api.test');
+  silentInside.on('error', () => undefined);
   const began = performance.now();
   await at.close();
   assert.ok(
     performance.now() - began < 3_000,
     'neither an idle connection nor one before its handshake is waited for',
   );
-  waiting.socket.destroy();
-  inner.destroy();
+  for (const one of [waiting.socket, inner, silentInside]) one.destroy();
+  assert.ok(!at.entries().some(({ outcome }) => outcome?.error_kind === 'tls_refused'), 'it was us who left');
 });
 
 test('without an authority a CONNECT is refused, on record and in words', async (t) => {
