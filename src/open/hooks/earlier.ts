@@ -7,6 +7,31 @@ import type { LogReader } from '../../core/ports.ts';
 import { field, isObject, listAt, textAt } from '../../core/query/fields.ts';
 import { lineMentions, lineText, scanEntries } from '../../recorder/lines.ts';
 
+/**
+ * One pass at a time: who asks while one runs shares the next. Posts that ask for one each, by mistake or on purpose, must
+ * not have the recorder do nothing else.
+ */
+export function oneScanAtATime(
+  scan: (wanted: ReadonlySet<string>) => Promise<Earlier>,
+): (wanted: ReadonlySet<string>) => Promise<Earlier> {
+  let running: Promise<unknown> = Promise.resolve();
+  let next: { readonly wanted: Set<string>; readonly found: Promise<Earlier> } | undefined;
+  return (wanted) => {
+    if (next === undefined) {
+      const all = new Set<string>();
+      const found = running.then(() => {
+        next = undefined;
+        const scanning = scan(all);
+        running = scanning.catch(() => undefined);
+        return scanning;
+      });
+      next = { wanted: all, found };
+    }
+    for (const one of wanted) next.wanted.add(one);
+    return next.found;
+  };
+}
+
 /** One pass over at most LIMITS.hookLookBack entries, whatever is asked for. */
 export async function earlierCalls(
   reader: LogReader,

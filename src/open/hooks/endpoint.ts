@@ -4,7 +4,7 @@ import type { LogReader } from '../../core/ports.ts';
 import type { Paths } from '../../paths.ts';
 import type { LocalRecorder } from '../../recorder/recorder.ts';
 import type { HookEndpoint } from '../../server/hooks.ts';
-import { earlierCalls } from './earlier.ts';
+import { earlierCalls, oneScanAtATime } from './earlier.ts';
 import { hookFinder, type KnownHook } from './installs.ts';
 import { fileTranscripts } from './transcripts.ts';
 
@@ -24,7 +24,7 @@ export function openHooks(options: {
   const hooks = createClaudeHooks({
     recorder,
     transcripts: fileTranscripts,
-    earlier: (calls) => earlierCalls(reader, recorder.size(), calls),
+    earlier: oneScanAtATime((calls) => earlierCalls(reader, recorder.size(), calls)),
     onError,
   });
   const finder = hookFinder(paths);
