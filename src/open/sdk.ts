@@ -82,35 +82,47 @@ function clientOf(options: TallyOptions, paths: Paths, used: (kind: TransportKin
       runId: runIds(),
     });
   }
-  /** Once it was found in one way it is looked for in that way: a recorder that is started again finds its log free. */
-  let way: 'socket' | 'embedded' | undefined = kind === 'auto' ? undefined : kind;
+  /** Where the recorder was found. */
+  let way: 'socket' | undefined;
+  /** Since when nobody listens where somebody did. */
+  let gone: number | undefined;
+
+  /** A recorder that is started again finds its log free; one that is gone, another agent's, is not waited for. */
+  function mayComeBack(): boolean {
+    gone ??= performance.now();
+    return performance.now() - gone < LIMITS.sdkTakeOverMs;
+  }
   return askingClient({
     kind: kind === 'embedded' ? 'embedded' : 'socket',
     async open() {
-      if (way !== 'embedded') {
-        const socket = await openSocket(paths.socket, await sdkClient(process.env));
-        if (socket !== undefined) {
-          way ??= 'socket';
-          used('socket');
-          return socket;
+      for (let first = true; ; first = false) {
+        if (kind !== 'embedded' || !first) {
+          const socket = await openSocket(paths.socket, await sdkClient(process.env));
+          if (socket !== undefined) {
+            if (kind === 'auto') way = 'socket';
+            gone = undefined;
+            used('socket');
+            return socket;
+          }
+          if (kind === 'socket' || (way === 'socket' && mayComeBack())) throw noRecorder(paths.socket);
         }
-        if (way === 'socket') throw noRecorder(paths.socket);
+        const embedded = await openEmbedded(paths, options);
+        // Somebody else became the recorder meanwhile, and is asked as any other.
+        if (embedded === undefined) continue;
+        used('embedded');
+        return embedded;
       }
-      const opened = await openEmbedded(paths, options);
-      used(opened.role === 'writer' ? 'embedded' : 'socket');
-      return opened.link;
     },
     /** Without a run, the next one may find another recorder. */
     rested() {
-      way = kind === 'auto' ? undefined : kind;
+      way = undefined;
+      gone = undefined;
     },
   });
 }
 
-async function openEmbedded(
-  paths: Paths,
-  options: TallyOptions,
-): Promise<{ readonly role: string; readonly link: Link }> {
+/** Undefined: another process holds the log. */
+async function openEmbedded(paths: Paths, options: TallyOptions): Promise<Link | undefined> {
   if (Number.parseInt(process.versions.node, 10) < OLDEST_EMBEDDED)
     throw new TallyError(
       'RECORDER_UNAVAILABLE',
@@ -119,19 +131,20 @@ async function openEmbedded(
     );
   const { openEmbeddedSession } = await import('./sdk-embedded.ts');
   const session = await openEmbeddedSession(paths, await sdkClient(process.env), warnTo(options));
+  if (session.role === 'client') {
+    await session.close();
+    return undefined;
+  }
   let gone: () => void = () => undefined;
   const closed = new Promise<void>((resolve) => {
     gone = resolve;
   });
   return {
-    role: session.role,
-    link: {
-      ask: session.ask,
-      closed,
-      async close() {
-        gone();
-        await session.close('the end of the run');
-      },
+    ask: session.ask,
+    closed,
+    async close() {
+      gone();
+      await session.close('the end of the run');
     },
   };
 }

@@ -90,6 +90,29 @@ describe('the built SDK', () => {
     );
   });
 
+  it('goes on when the agent ends whose process was the recorder', async () => {
+    const from = types().length;
+    const program = (agent: string, ms: number) => `
+      import { tally } from 'tallystick/sdk';
+      await tally.run({ agent: '${agent}' }, async (run) => {
+        for (const until = performance.now() + ${ms}; performance.now() < until; ) {
+          await run.act('step', () => new Promise((resolve) => setTimeout(resolve, 50)));
+          console.log('acted');
+        }
+      });`;
+    const first = run(program('first', 800));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const second = await run(program('second', 3_000));
+    assert.equal((await first).code, 0);
+    assert.equal(second.code, 0, second.stderr);
+    const own = types().slice(from);
+    assert.equal(own.filter((type) => type === 'run.end').length, 2);
+    assert.ok(!own.includes('log.gap'));
+    // What was under way when the first one closed the log was closed as unknown, and ended after all.
+    const { code, stdout } = await home.tally(['verify', '--completeness']);
+    assert.equal(code, 0, stdout);
+  });
+
   it('runs on Node 20 where a recorder runs, and says what it needs where none does', {
     skip: notOlder && 'there is no Node 20 or 22 beside the one that runs the tests',
   }, async () => {

@@ -16,6 +16,8 @@ export const SDK_LIMITS = {
   sdkExitMs: 3_000,
   /** Without a run for this long the connection, or the log, is given back: another recorder may want to start. */
   sdkIdleMs: 300,
+  /** A recorder that was there and is gone this long is taken over by the program: one that starts again is back sooner. */
+  sdkTakeOverMs: 1_000,
   /** One question about an approval, below `socketAnswerMs`; then it is asked again. */
   sdkApprovalPollMs: 5_000,
   /** Arguments as they are sent to be hashed, below `socketMessageBytes` with what else is said of the action. */
