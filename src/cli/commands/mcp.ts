@@ -26,11 +26,8 @@ function wrap(context: Context): Command {
           .argument('[command...]', 'after "--": the server and its arguments'),
       ),
       [
-        [
-          'tally mcp wrap --name github -- npx -y @modelcontextprotocol/server-github',
-          'its tools are mcp.github.*',
-        ],
-        ['tally mcp wrap --agent claude -- uvx mcp-server-fetch', 'say which agent it is for'],
+        ['tally mcp wrap --name fetch -- uvx mcp-server-fetch', 'its tools are mcp.fetch.*'],
+        ['tally mcp wrap --agent claude -- npx -y my-server', 'say which agent it is for'],
         ['tally install mcp', 'wrap the servers of the clients on this machine'],
       ],
     )

@@ -34,6 +34,8 @@ export const MCP_LIMITS = {
   mcpNameChars: 200,
   /** A call over the policy's own bound for a person is told where it stands; so many are held at once. */
   mcpHeldCalls: 128,
+  /** A session that is the recorder and idle gives the log back after this long: `tally up` may want to be it. */
+  mcpIdleMs: 30 * 1000,
   /** Before a run's token ends the session goes on in a new run. */
   mcpRunMarginMs: 60 * 60 * 1000,
   /** How long the gateway takes a silent session for alive; then its run ends. */

@@ -16,6 +16,7 @@ import { isOwnUser } from '../../../server/peer.ts';
 import type { Context } from '../../context.ts';
 import { safe, toJson } from '../../output/safe.ts';
 import { readCredential } from './credential.ts';
+import { noteLost } from './lost.ts';
 import { nameOf } from './name.ts';
 import { openMcpRecorder, startOf, withoutRecord } from './recorder.ts';
 import type { WrapOptions } from './wrap.ts';
@@ -61,7 +62,7 @@ export async function runGateway(context: Context, options: GatewayOptions): Pro
         makeId,
         hide,
         without: withoutRecord(context, { closed: options.closed === true, token: async () => token }),
-        lost: (count) => context.warn(`${count} records of ${server} were lost: the recorder was not there`),
+        lost: (count) => noteLost(context, server, count),
         warn: context.warn,
       });
       const session = createSession({

@@ -52,15 +52,42 @@ export function openMcpRecorder(context: Context): McpRecorder {
     });
   }
 
+  let asking = 0;
+  let resting: NodeJS.Timeout | undefined;
+
+  /** Nothing is asked any more, for now; the next question opens the log again. */
+  function rest(): void {
+    clearTimeout(resting);
+    resting = setTimeout(async () => {
+      const held = await session?.catch(() => undefined);
+      if (held?.role !== 'writer' || asking > 0) return;
+      const { open_actions } = await held.ask('status', {});
+      // What is open would be closed as unknown, also that of others.
+      if (open_actions > 0) rest();
+      else if (asking === 0) await drop(held, 'nothing was to be recorded');
+    }, LIMITS.mcpIdleMs);
+    resting.unref();
+  }
+
   /** Several questions may find out at once that the recorder is gone: one of them looks for the next. */
-  async function drop(gone: Session): Promise<void> {
+  async function drop(gone: Session, why = 'it cannot be written any more'): Promise<void> {
     const held = session;
     if (held === undefined || (await held.catch(() => undefined)) !== gone) return;
     if (session === held) session = undefined;
-    await gone.close('it cannot be written any more').catch(() => undefined);
+    await gone.close(why).catch(() => undefined);
   }
 
   const ask: Ask = async (op, params) => {
+    asking++;
+    try {
+      return await answered(op, params);
+    } finally {
+      asking--;
+      rest();
+    }
+  };
+
+  const answered: Ask = async (op, params) => {
     const first = await current();
     try {
       return await first.ask(op, params);
@@ -81,6 +108,7 @@ export function openMcpRecorder(context: Context): McpRecorder {
   return {
     ask,
     async close() {
+      clearTimeout(resting);
       await (await session?.catch(() => undefined))?.close('the session of an MCP server ended');
     },
   };

@@ -13,6 +13,7 @@ import type { Context } from '../../context.ts';
 import { safe } from '../../output/safe.ts';
 import { goOn } from '../../ungoverned.ts';
 import { type ChildEnd, exitCodeOf } from '../run/child.ts';
+import { noteLost } from './lost.ts';
 import { nameOf } from './name.ts';
 import { openMcpRecorder, startOf, withoutRecord } from './recorder.ts';
 import { type Server, startServer } from './server.ts';
@@ -56,10 +57,7 @@ export async function wrapServer(
       makeId: () => `log_${ulid(context.now())}`,
       hide: environmentHider(context.env),
       without: withoutRecord(context, { closed: options.closed === true, token: async () => token }),
-      lost: (count) =>
-        context.warn(
-          `${count} records of ${server} were lost: the recorder was not there. Its calls were decided and recorded before they began; how these ended stands as unknown`,
-        ),
+      lost: (count) => noteLost(context, server, count),
       warn: context.warn,
     });
     const started = performance.now();
