@@ -22,7 +22,9 @@ test('a caller that resets while its upload is given up ends no more than its ca
   });
   const port = await listen(t, server);
   const socket = connect(port, '127.0.0.1', () => {
-    socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nsome', () => socket.resetAndDestroy());
+    socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nsome', () =>
+      socket.resetAndDestroy(),
+    );
   });
   socket.on('error', () => undefined);
   await until(() => closed === 1, 'the request to be closed');
