@@ -78,7 +78,8 @@ export function dial(
       signal.removeEventListener('abort', onAbort);
       const { remoteAddress } = socket;
       if (remoteAddress === undefined || !addresses.includes(remoteAddress)) return fail(unchecked());
-      socket.off('error', fail);
+      // An error that nobody listens for would end the process, and who takes it on comes a moment later.
+      socket.off('error', fail).on('error', () => undefined);
       resolve(socket);
     });
   });
