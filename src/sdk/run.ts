@@ -4,6 +4,7 @@
  */
 // reason for length: everything that can be said of a run, in one place
 import type { Event, Outcome } from '../core/entry.ts';
+import { TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { StartedRun } from './client.ts';
 import { here, type ProgramEnd, shared } from './context.ts';
@@ -303,7 +304,7 @@ export function openRun(
     if (last instanceof Error || last === TOO_LONG) {
       shell.lost(
         `run.end of ${started.run_id}`,
-        last instanceof Error ? last.message : 'there was no time left',
+        last instanceof TallyError ? last.code : 'there was no time left',
       );
       shell.rememberLost();
     } else await bounded(shell.tellLost(), patienceMs);

@@ -77,7 +77,7 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
   async function unrecordedRun(cause: Error, what: string): Promise<StartedRun> {
     if (!isOutage(cause)) throw cause;
     if ((await shell.mode()) !== 'open') throw unrecorded('the run did not begin', cause);
-    if (!world.remember({ what, why: cause instanceof Error ? cause.message : String(cause), count: 1 }))
+    if (!world.remember({ what, why: cause.code, count: 1 }))
       throw unrecorded('the run did not begin: that it is not recorded cannot be noted anywhere', cause);
     shell.warn(
       `NOT RECORDED: ${cause.message}; failure_modes.sdk is open in config.yaml, so the run goes on`,
