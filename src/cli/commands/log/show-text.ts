@@ -118,7 +118,11 @@ function whatLines(entry: JsonObject): Line[] {
   if (action === undefined) return [];
   const target = targetText(field(action, 'target'));
   const method = textAt(action, 'target', 'method');
-  const what = target === undefined ? textAt(action, 'name') : join([method, target], ' ');
+  const place = target === undefined ? undefined : join([method, target], ' ');
+  // A plain call has no name that says more than where it goes.
+  const name =
+    place === undefined || textAt(action, 'tool', 'name') !== undefined ? textAt(action, 'name') : undefined;
+  const what = name === undefined ? place : join([name, place], '  at ');
   const hash = textAt(action, 'args_hash');
   return [
     ['action', safe(what ?? '')],
