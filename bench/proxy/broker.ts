@@ -48,8 +48,8 @@ function unrecorded(own: LocalRecorder): Recorder {
       await flushed();
       return { decision, receipt: receipt() };
     },
-    async record(_event, _producer, placed) {
-      placed?.();
+    async record(_event, _producer, how) {
+      how?.placed?.();
       await flushed();
       return receipt();
     },

@@ -35,9 +35,14 @@ export interface Recording {
    * A repeated `event.id` gives the receipt of the entry that already has it.
    *
    * `placed` is called when the entry has its place, for an event without an id and a payload mostly before this returns:
-   * from then on only a failure of the log can lose it.
+   * from then on only a failure of the log can lose it. `unawaited`: nothing waits for the answer, so it may come some
+   * LIMITS.unawaitedMs later.
    */
-  record(event: Event, producer: Producer, placed?: () => void): Promise<Receipt>;
+  record(
+    event: Event,
+    producer: Producer,
+    how?: { readonly placed?: (() => void) | undefined; readonly unawaited?: boolean },
+  ): Promise<Receipt>;
 }
 
 /** Credentials a caller presented, before they are checked. Token values live only here and in the check. */

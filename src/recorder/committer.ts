@@ -6,6 +6,7 @@
  * report success for pages the kernel has already dropped. Opening the log again replays from what is on disk.
  */
 import { invariant, TallyError } from '../core/error.ts';
+import { LIMITS } from '../core/limits.ts';
 import type { LogStore, PackStore } from '../core/ports.ts';
 import type { Batch } from './batch.ts';
 import type { Sequencer } from './sequencer.ts';
@@ -13,6 +14,8 @@ import type { Sequencer } from './sequencer.ts';
 export interface Committer {
   /** Something was sequenced: a flush follows as soon as the current turn of the event loop is over. */
   wake(): void;
+  /** Something was sequenced that nobody waits for: it goes with what comes next, or after LIMITS.unawaitedMs. */
+  wakeLater(): void;
   /** Resolves when nothing waits for the disk. */
   idle(): Promise<void>;
   /** Resolves after another turn of the event loop, in which the disk may have become free. */
@@ -31,6 +34,7 @@ export function createCommitter(
 ): Committer {
   let segment: number | undefined;
   let scheduled = false;
+  let later: NodeJS.Timeout | undefined;
   let busy = false;
   let dead: TallyError | undefined;
 
@@ -69,13 +73,21 @@ export function createCommitter(
     busy = false;
   }
 
+  function wake(): void {
+    clearTimeout(later);
+    later = undefined;
+    if (scheduled || busy) return;
+    scheduled = true;
+    setImmediate(flush);
+  }
+
   return {
-    wake() {
-      if (scheduled || busy) return;
-      scheduled = true;
-      setImmediate(flush);
+    wake,
+    wakeLater() {
+      if (!scheduled && !busy) later ??= setTimeout(wake, LIMITS.unawaitedMs);
     },
     async idle() {
+      if (later !== undefined) wake();
       while (scheduled || busy) await turn();
     },
     turn,

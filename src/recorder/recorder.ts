@@ -90,6 +90,8 @@ export interface LocalRecorder extends Recorder {
 /** Called when an event gets its place. `known`: its id has one already. Throws to refuse it. */
 type Turn = (known: boolean) => void;
 
+type How = Parameters<Recorder['record']>[2];
+
 const OWN: Producer = { surface: 'server', assurance: 'enforced' };
 
 /**
@@ -264,17 +266,17 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   });
 
   /** Sequences at once when there is room; otherwise waits for the disk first. */
-  function record(event: Event, producer: Producer, refuse?: Turn, placed?: () => void): Promise<Receipt> {
+  function record(event: Event, producer: Producer, refuse?: Turn, how?: How): Promise<Receipt> {
     if (event.payload === undefined || payloads === undefined)
-      return recordWith(event, producer, refuse, placed);
-    return payloads.carry(event, producer, (payload) => recordWith(event, producer, refuse, placed, payload));
+      return recordWith(event, producer, refuse, how);
+    return payloads.carry(event, producer, (payload) => recordWith(event, producer, refuse, how, payload));
   }
 
   async function recordWith(
     event: Event,
     producer: Producer,
     refuse?: Turn,
-    placed?: () => void,
+    how?: How,
     payload?: PreparedPayload,
   ): Promise<Receipt> {
     if (event.id !== undefined) await ids.ready();
@@ -283,8 +285,8 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     // From here to `sequence` nothing may wait: two copies of one event must not both find their id unknown.
     const known = event.id === undefined ? undefined : ids.find(event.id);
     refuse?.(known !== undefined);
-    const sequenced = known ?? sequence(event, producer, payload);
-    placed?.();
+    const sequenced = known ?? sequence(event, producer, payload, undefined, how?.unawaited);
+    how?.placed?.();
     await sequenced.done;
     return sequenced.receipt;
   }
@@ -313,10 +315,12 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     producer: Producer,
     payload?: PreparedPayload,
     print?: ActionPrint,
+    unawaited = false,
   ): Sequenced {
     const sequenced = sequencer.sequence(event, producer, payload, print);
     if (event.id !== undefined) ids.remember(sequenced);
-    committer.wake();
+    if (unawaited) committer.wakeLater();
+    else committer.wake();
     return sequenced;
   }
 
@@ -412,7 +416,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     rotateKey: keys.rotate,
     recorderId,
     registry,
-    record: (event, producer, placed) => record(event, producer, refuseWhenClosing, placed),
+    record: (event, producer, how) => record(event, producer, refuseWhenClosing, how),
     recordAll: (events, producer) =>
       inOrder(events, (event, turn) =>
         record(event, producer, (known) => {

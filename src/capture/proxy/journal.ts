@@ -45,11 +45,11 @@ export function createJournal(
   async function record(
     event: Event,
     onLost?: (reply: Reply) => void,
-    placed?: () => void,
+    how?: Parameters<Recorder['record']>[2],
   ): Promise<Recorded> {
     outstanding++;
     try {
-      const receipt = await recorder.record(event, PROXY, placed);
+      const receipt = await recorder.record(event, PROXY, how);
       failing = false;
       return receipt;
     } catch (error) {

@@ -1,6 +1,6 @@
 /** Calls that end before anything is decided about them. Each leaves one entry, and only then gets its answer. */
 import type { Event, Outcome } from '../../core/entry.ts';
-import type { Receipt } from '../../recorder/api.ts';
+import type { Receipt, Recorder } from '../../recorder/api.ts';
 import { type CallFacts, refused } from './events.ts';
 import type { PlaceholderProblem } from './placeholder-use.ts';
 import { badRequest, type Exchange, elapsed, type Reply, sendReply } from './reply.ts';
@@ -11,11 +11,14 @@ export type Recorded = Pick<Receipt, 'id'> | { readonly unrecorded: Reply };
 /** The recorder, as the broker uses it: what is lost is counted, and `close` waits for what is not durable yet. */
 export interface Journal {
   /**
-   * Never rejects. `onLost` is called at once when the entry as given will not be in the log, `placed` when only a failure
-   * of the log can keep it out. A post_exec that the
-   * recorder does not take is replaced by one that only says so, so that no call stays open.
+   * Never rejects. `onLost` is called at once when the entry as given will not be in the log; `how` is the recorder's.
+   * A post_exec that the recorder does not take is replaced by one that only says so, so that no call stays open.
    */
-  readonly record: (event: Event, onLost?: (reply: Reply) => void, placed?: () => void) => Promise<Recorded>;
+  readonly record: (
+    event: Event,
+    onLost?: (reply: Reply) => void,
+    how?: Parameters<Recorder['record']>[2],
+  ) => Promise<Recorded>;
 }
 
 export async function refuse(

@@ -23,7 +23,7 @@ export interface Settled {
 /** Records how the call ended. What is not on record must not look finished: the caller is told, or cut. */
 export function settle(
   journal: Journal,
-  { exchange, facts, preId }: Settling,
+  { exchange, facts, preId, durability }: Settling,
   outcome: Outcome,
   metadata: Record<string, unknown>,
 ): Settled {
@@ -40,8 +40,11 @@ export function settle(
     done: Promise.resolve(),
   };
   // Not awaited by most: `close` does.
-  post.done = journal.record(postExec(preId, outcome, metadata, facts), onLost, () => {
-    post.placed = true;
+  post.done = journal.record(postExec(preId, outcome, metadata, facts), onLost, {
+    placed() {
+      post.placed = true;
+    },
+    unawaited: durability !== 'reply',
   });
   return post;
 }

@@ -2,6 +2,8 @@
 export const RECORDER_LIMITS = {
   /** Entries in one write: bounds the latency that a burst adds to the first of its batch. */
   batchEntries: 8_192,
+  /** An entry that nobody waits for goes with the next that somebody does, or after this long: half the flushes of a lone caller. */
+  unawaitedMs: 2,
   /** Bytes in one write. */
   batchBytes: 8 * 1024 * 1024,
   /** Events waiting for the disk. Beyond it the caller is told to wait instead of memory growing without end. */
