@@ -19,7 +19,9 @@ import { type CallDeps, factsOf, handleCall } from './call.ts';
 import type { Callers } from './caller.ts';
 import { CHALLENGED, handleConnect, wantsToken } from './connect.ts';
 import type { ConnectDeps } from './connect-deps.ts';
+import { codeOf } from './failure.ts';
 import { createFlights } from './flight.ts';
+import { createGarbage, type Underway } from './garbage.ts';
 import { pageRefusal } from './guard.ts';
 import { type Health, sendHealth } from './health.ts';
 import { createHolds } from './hold.ts';
@@ -141,7 +143,7 @@ export function createBroker(options: BrokerOptions): Broker {
   /** What takes a request to its end, or to its stream. */
   const running = createSlots<Promise<void>>();
   /** Connections with a call under way. */
-  const busy = new WeakSet<Socket>();
+  const busy = new WeakMap<Socket, Underway>();
   const aborts = createSlots<() => void>();
   /** Of what would otherwise end when its program likes. */
   const hurries = new Set<() => void>();
@@ -199,6 +201,8 @@ export function createBroker(options: BrokerOptions): Broker {
     },
     onBug: onError,
   };
+
+  const garbage = createGarbage(deps, () => strays++);
 
   const connects: ConnectDeps = {
     ...deps,
@@ -325,7 +329,7 @@ export function createBroker(options: BrokerOptions): Broker {
     const exchange = createExchange(request, response, arrival, wantsContinue, upgrade);
     const pipelined = busy.has(socket);
     if (!pipelined) {
-      busy.add(socket);
+      busy.set(socket, { request, response });
       active++;
       response.once('close', () => {
         busy.delete(socket);
@@ -352,7 +356,12 @@ export function createBroker(options: BrokerOptions): Broker {
       onConnect,
       onUpgrade,
       mayUpgrade,
-      onGarbage: () => strays++,
+      onGarbage(error, socket) {
+        const connection = inside.get(socket);
+        // What was sent is no request, and shows that the certificate was believed.
+        if (connection !== undefined && codeOf(error) !== 'ECONNRESET') connection.used = true;
+        garbage.meet(error, socket, { around: connection?.around, underway: busy.get(socket) });
+      },
       onDrop: () => dropped++,
     },
     limits.requestHeadersMs,

@@ -58,14 +58,20 @@ export interface CallDeps extends CarryDeps, BodyLimits {
   readonly environment: string | undefined;
 }
 
-function controlOf({ request, arrival }: Pick<Exchange, 'request' | 'arrival'>): ControlHeaders {
+/** What of a request says who calls, and where to. */
+interface Said {
+  readonly request: Pick<Exchange['request'], 'rawHeaders' | 'method' | 'url' | 'socket'>;
+  readonly arrival: Exchange['arrival'];
+}
+
+function controlOf({ request, arrival }: Said): ControlHeaders {
   const { rawHeaders, method = 'GET', url = '' } = request;
   return arrival.kind === 'forward'
     ? parseForward(arrival, rawHeaders, method, url)
     : parseControl(rawHeaders, method);
 }
 
-export function factsOf(deps: CallDeps, exchange: Pick<Exchange, 'request' | 'arrival'>): CallFacts {
+export function factsOf(deps: CallDeps, exchange: Said): CallFacts {
   const { recorder } = deps;
   const control = controlOf(exchange);
   const identity = recorder.identify(control.claims);

@@ -1,4 +1,4 @@
-/** The HTTP server in front of the broker: its limits, and what it says to bytes that are no request. */
+/** The HTTP server in front of the broker, and its limits. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -23,8 +23,8 @@ export interface Listener {
   /** It asks for a WebSocket; the same of its socket. */
   readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
   readonly mayUpgrade: (request: IncomingMessage) => boolean;
-  /** Bytes that are no HTTP request, or one with two meanings. Already answered. */
-  readonly onGarbage: () => void;
+  /** Bytes that are no HTTP request, or one with two meanings; or it broke. To be answered. */
+  readonly onGarbage: (error: unknown, socket: Socket) => void;
   /** A connection beyond LIMITS.clientConnections. */
   readonly onDrop: () => void;
 }
@@ -51,27 +51,8 @@ export function createListener(listener: Listener, headersMs: number): Server {
   server.on('connect', (request, socket, head) => listener.onConnect(request, socket, head));
   server.on('upgrade', (request, socket, head) => listener.onUpgrade(request, socket, head));
   server.on('drop', listener.onDrop);
-  server.on('clientError', (error, socket) => {
-    listener.onGarbage();
-    answerGarbage(error, socket as Socket);
-  });
+  server.on('clientError', (error, socket) => listener.onGarbage(error, socket as Socket));
   return server;
-}
-
-/** What node:http does without a listener; with one, the answer is ours to give. */
-function answerGarbage(error: unknown, socket: Socket): void {
-  const code = codeOf(error);
-  if (code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const status =
-    code === 'HPE_HEADER_OVERFLOW'
-      ? '431 Request Header Fields Too Large'
-      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? '408 Request Timeout'
-        : '400 Bad Request';
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
 /** Resolves to the port. Throws ADDRESS_IN_USE. */

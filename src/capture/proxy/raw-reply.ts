@@ -1,4 +1,4 @@
-/** The broker's answers on a connection that node:http has handed over: to CONNECT, and to an upgrade. */
+/** The broker's answers on a connection that node:http has handed over: to CONNECT, to an upgrade, and to what is no request. */
 import type { Duplex } from 'node:stream';
 import { LIMITS } from '../../core/limits.ts';
 import type { Reply } from './reply.ts';
@@ -10,8 +10,10 @@ const STATUS: Readonly<Record<number, string>> = {
   404: 'Not Found',
   405: 'Method Not Allowed',
   407: 'Proxy Authentication Required',
+  408: 'Request Timeout',
   421: 'Misdirected Request',
   429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
   502: 'Bad Gateway',
   503: 'Service Unavailable',
