@@ -27,6 +27,14 @@ export function wholeNumber(least: number): (text: string) => number {
   };
 }
 
+/** A port to listen on; 0 takes any that is free. */
+export function portNumber(text: string): number {
+  const n = Number(text);
+  if (!/^\d{1,5}$/.test(text) || n > 65_535)
+    throw new InvalidArgumentError('It has to be a number from 0 (any) to 65535.');
+  return n;
+}
+
 /** `  term    what it does`, as options, commands and examples have it. */
 const ITEM = /^( {2}\S.*?) {2,}(\S.*)$/;
 const BELOW = ' '.repeat(6);

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { TIERS } from '../../core/entry.ts';
 import type { Context } from '../context.ts';
-import { examples, wholeNumber } from '../help.ts';
+import { examples, portNumber } from '../help.ts';
 import type { GatewayOptions } from './mcp/gateway.ts';
 import type { WrapOptions } from './mcp/wrap.ts';
 import { commandOf, failRun } from './run.ts';
@@ -55,7 +55,7 @@ function gateway(context: Context): Command {
           'Listens on this machine in front of an MCP server at a URL and prints the address that clients use instead. Each call of a tool is decided and recorded before it is passed on; answers stream through. The policy has to allow the host of the URL.',
         )
         .requiredOption('--upstream <url>', 'the server, https')
-        .option('--port <port>', 'where to listen; 0 takes any', wholeNumber(0), 0)
+        .option('--port <port>', 'where to listen; 0 takes any', portNumber, 0)
         .option('--bearer <key>', 'the name of a secret that goes along as bearer token')
         .option('--http', 'the server is on this machine and speaks http')
         .option('--internal', 'the server may be in this network')

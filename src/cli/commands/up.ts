@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { examples, wholeNumber } from '../help.ts';
+import { examples, portNumber } from '../help.ts';
 import { type UpOptions, up } from './up/up.ts';
 
 export function build(context: Context): Command {
@@ -10,7 +10,7 @@ export function build(context: Context): Command {
       .option(
         '--port <port>',
         'of the broker, on 127.0.0.1 (default: TALLY_PORT, the configuration, or 8765; 0: any)',
-        wholeNumber(0),
+        portNumber,
       )
       .option('--no-broker', 'record for programs on this machine only, through the socket')
       .option('--no-tiles', 'do not serve the log over HTTP on 127.0.0.1:7700 (TALLY_UI_PORT)')

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { examples, wholeNumber } from '../help.ts';
+import { examples, portNumber, wholeNumber } from '../help.ts';
 import { type AddOptions, addWitness } from './witness/add.ts';
 import { type ListOptions, listLogs } from './witness/list.ts';
 import { type ServeOptions, serve } from './witness/serve.ts';
@@ -45,7 +45,7 @@ function serveCommand(context: Context): Command {
     .description(
       'Cosigns the checkpoints of logs that it trusts, each when it continues the one before, and stays. Makes its key at the first start.',
     )
-    .option('--port <port>', 'to listen on (0: any)', wholeNumber(0), 7701)
+    .option('--port <port>', 'to listen on (0: any)', portNumber, 7701)
     .option('--host <address>', 'to listen on; other machines reach it only when this is set', '127.0.0.1')
     .option(...DIR)
     .option('--log <vkey...>', 'trust this log, as with tally witness trust')
