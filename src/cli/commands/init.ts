@@ -28,7 +28,7 @@ export function build(context: Context): Command {
 async function init(context: Context, json: boolean): Promise<void> {
   const { paths, stdout, stderr } = context;
   const made = setUp(paths);
-  await offerPassphrase(context, json);
+  const isProtected = await offerPassphrase(context, json);
   // What the note of a first start would say stands below.
   const session = await openConfiguredSession(context, await context.client(), { note: false });
   const status = await session.ask('checkpoint', {}).then(() => session.ask('status', {}));
@@ -66,7 +66,7 @@ async function init(context: Context, json: boolean): Promise<void> {
   await stderr.line(
     made.first
       ? 'This machine is set up. Next:'
-      : 'This machine was set up before; nothing was changed. Next:',
+      : `This machine was set up before; nothing ${isProtected ? 'but the passphrase ' : ''}was changed. Next:`,
   );
   for (const [line, what] of [
     ['tally policy allow api.example.com', 'allow a host'],
@@ -77,11 +77,11 @@ async function init(context: Context, json: boolean): Promise<void> {
     await stderr.line(`  ${bold(line.padEnd(36))} ${dim(what)}`);
 }
 
-/** Only a person can be asked, and only once: whoever skipped it sets one with `tally operator protect`. */
-async function offerPassphrase(context: Context, json: boolean): Promise<void> {
+/** Only a person can be asked, and until there is a passphrase: whether one was set. */
+async function offerPassphrase(context: Context, json: boolean): Promise<boolean> {
   const operator = openOperator(context.paths);
   const refused = json || !context.interactive || context.env.TALLY_RUN_TOKEN !== undefined;
-  if (refused || operator.state().kind !== 'open') return;
+  if (refused || operator.state().kind !== 'open') return false;
   for (const line of MEANING) await context.stderr.say(line);
   const answer = await readHidden(context, {
     ...PASSPHRASE,
@@ -94,7 +94,8 @@ async function offerPassphrase(context: Context, json: boolean): Promise<void> {
     await context.stderr.say(
       'Skipped: any program that runs as you can change the policy. Later: tally operator protect',
     );
-    return;
+    return false;
   }
   await operator.protect(answer.toString('utf8'));
+  return true;
 }
