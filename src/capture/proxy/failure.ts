@@ -98,6 +98,9 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
 const TLS_CODES =
   /^(ERR_SSL|ERR_TLS|EPROTO|CERT_|CRL_|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)|PATH_LENGTH|ERROR_IN_C|UNSPECIFIED$)/;
 
+/** Nobody who is trusted here signed for it: an attacker's, or an authority of the user's own, which can be named. */
+const UNKNOWN_SIGNER = /^(UNABLE_TO_(VERIFY|GET_ISSUER)|SELF_SIGNED|DEPTH_ZERO)/;
+
 function kindOf(code: string): Kind {
   const known = KINDS.get(code);
   if (known !== undefined) return known;
@@ -111,7 +114,10 @@ function kindOf(code: string): Kind {
 export function upstreamFailure(error: unknown, host: string): Failure {
   const code = codeOf(error);
   const [status, kind, words] = kindOf(code);
-  return { status, kind, text: `upstream ${host} ${words} (${code})` };
+  const hint = UNKNOWN_SIGNER.test(code)
+    ? '; if an authority of your own signs for it, name its file on the line of the host in the policy: ca: FILE.pem'
+    : '';
+  return { status, kind, text: `upstream ${host} ${words} (${code})${hint}` };
 }
 
 export function unknownCoding(host: string): Failure {

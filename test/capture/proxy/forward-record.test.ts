@@ -200,7 +200,11 @@ test('a call whose upstream cannot prove who it is, or has no address', async (t
   });
   await s.allow('nowhere.test');
   for (const [url, error_kind, error] of [
-    [`${up.origin}/`, 'tls_failed', /^upstream api\.test could not prove who it is \(/],
+    [
+      `${up.origin}/`,
+      'tls_failed',
+      /^upstream api\.test could not prove who it is \(UNABLE_TO_\w+\); .* in the policy: ca: FILE\.pem$/,
+    ],
     ['https://nowhere.test/', 'dns_failed', /^upstream nowhere\.test has no address that could be found/],
   ] as const) {
     const answer = await via(s, token, url);
