@@ -2,7 +2,7 @@
 import type { Event } from '../core/entry.ts';
 import { TallyError } from '../core/error.ts';
 import type { Approval } from '../core/governance/approvals.ts';
-import { approverRefusal } from '../core/governance/approvers.ts';
+import { approverHint, approverRefusal } from '../core/governance/approvers.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { ReasonCode } from '../core/policy/reasons.ts';
 import type { Principal } from '../core/policy/types.ts';
@@ -66,9 +66,7 @@ export async function answerApproval(
     throw await refuse(
       'STOPPED',
       { reason: 'role_denied', why },
-      person.by === undefined
-        ? 'set TALLY_AGENT_TOKEN to a token of yours: tally agent token issue NAME --user ID --scope tally.operator'
-        : 'somebody else has to answer: tally approvals show names who may',
+      approverHint(recorder.policy().compiled, asked, person.by),
       asked,
     );
   const approver = person.by?.id ?? '';

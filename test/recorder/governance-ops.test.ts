@@ -180,6 +180,17 @@ describe('requests about approvals', () => {
     );
   });
 
+  it('of somebody who is alone on the machine say how one answers what one asks for oneself', async () => {
+    const at = await machine();
+    const { recorder, ask } = await office(at);
+    const { id } = await refund(recorder);
+    await assert.rejects(ask('approval.grant', { id }), {
+      message: /another person/,
+      hint: /tally call --agent NAME.*approver_may_be_requester: true/,
+    });
+    await recorder.close('test');
+  });
+
   it('are answered by another person than the one who asks, through whatever agent', async () => {
     const at = await machine();
     const { recorder, ask } = await office(at, HEAD + USERS);
@@ -196,7 +207,10 @@ describe('requests about approvals', () => {
     const [ada, bob] = [await as('ada'), await as('bob')];
     const claimed = { ...person('ada'), operator_token: 'good' };
     const { id } = await refund(recorder, { agent: 'billing', user: 'ada' });
-    await assert.rejects(ask('approval.grant', { id }, ada), { message: /another person/ });
+    await assert.rejects(ask('approval.grant', { id }, ada), {
+      message: /another person/,
+      hint: /^somebody else has to answer/,
+    });
     await assert.rejects(ask('approval.grant', { id }, bob), { message: /not among those/ });
     await assert.rejects(ask('approval.grant', { id }, claimed), { message: /knows who you are/ });
     const other = await refund(recorder, { agent: 'billing', user: 'bob' });

@@ -46,3 +46,12 @@ export function approverRefusal(
     return `${by.id} asks for it, and another person has to approve it`;
   return undefined;
 }
+
+/** What somebody who may not answer can do about it. */
+export function approverHint(policy: CompiledPolicy, approval: Approval, by: Principal | undefined): string {
+  if (by === undefined)
+    return 'set TALLY_AGENT_TOKEN to a token of yours: tally agent token issue NAME --user ID --scope tally.operator';
+  if (policy.users === undefined && isRequester(policy, approval, by))
+    return 'what agents ask for is yours to answer (tally run, or tally call --agent NAME); for calls of your own: approvals: { approver_may_be_requester: true } in the policy';
+  return 'somebody else has to answer: tally approvals show names who may';
+}
