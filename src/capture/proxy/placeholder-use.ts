@@ -73,7 +73,7 @@ function unbound(spots: readonly Spot[], { credentials }: Bound, control: Contro
   );
   if (spot === undefined) return undefined;
   const name = shown(spot.ref);
-  const message = `the placeholder of ${name} in ${placeOf(spot)} is replaced only towards hosts that the policy names for it: credentials: { ${name}: { hosts: [${control.target?.host}] } }`;
+  const message = `the placeholder of ${name} in ${placeOf(spot)} is replaced only towards hosts that the policy names for it; if that is meant, in the policy file: credentials: { ${name}: { hosts: [${control.target?.host}] } }`;
   return { refused: { status: 403, reason: 'placeholder_unbound', message } };
 }
 
