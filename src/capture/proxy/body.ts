@@ -42,6 +42,9 @@ export type BodyRead =
   | { readonly outcome: 'aborted' }
   | { readonly outcome: 'timeout' };
 
+/** `close` tells the same. Node also tells of a reset in the moment after nobody reads any more, and then it would end us. */
+const toldElsewhere = (): void => undefined;
+
 /** Never rejects. `idleMs`: the longest silence between two parts of the body. */
 export function readBody(request: IncomingMessage, limit: number, idleMs: number): Promise<BodyRead> {
   return new Promise((resolve) => {
@@ -61,11 +64,11 @@ export function readBody(request: IncomingMessage, limit: number, idleMs: number
     const onClose = (): void => finish({ outcome: 'aborted' });
     function finish(read: BodyRead): void {
       clearTimeout(timer);
-      request.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
+      request.off('data', onData).off('end', onEnd).off('close', onClose);
       request.pause();
       resolve(read);
     }
-    request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
+    request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', toldElsewhere);
   });
 }
 
@@ -97,7 +100,7 @@ export function uploadOf(
     },
     destroy(error, done) {
       clearTimeout(timer);
-      request.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
+      request.off('data', onData).off('end', onEnd).off('close', onClose);
       request.pause();
       done(error);
     },
@@ -127,7 +130,7 @@ export function uploadOf(
     if (!request.complete) fail('aborted');
   };
   for (const chunk of first) if (!stream.destroyed) take(chunk);
-  request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
+  request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', toldElsewhere);
   request.pause();
   return { stream, bytes: () => size, sha256: () => digest.copy().digest('hex') };
 }
