@@ -142,6 +142,22 @@ test('an edited policy file is taken up; a broken one is refused with its line, 
   assert.equal((change?.metadata as { file_edited?: boolean } | undefined)?.file_edited, true);
 });
 
+test('a call that waits for a person is told, with the command that shows what is asked', async (t) => {
+  const { home, upstream } = await readyHome(t);
+  const { started } = await home.up();
+  appendFileSync(
+    join(home.directory, 'tally.policy.yaml'),
+    `rules: [{ id: ask, when: 'action.path == "/echo"', decision: approval_required }]\napprovals: { hold: 0s }\n`,
+  );
+  await started.until(/policy version \S+ is in force/);
+  assert.equal((await home.tally(['call', '--url', `${upstream.url}/echo`, '--bearer', 'KEY'])).code, 5);
+  const [, short = ''] =
+    /APPROVAL \S+ asks for GET http:\S+\/echo \(tally approvals show (\w+)\)/.exec(
+      await started.until(/APPROVAL .*\n/),
+    ) ?? [];
+  assert.match((await home.tally(['approvals', 'show', short])).stdout, /\/echo/);
+});
+
 test('a host that another command allows is allowed with the next call', async (t) => {
   const { home, upstream } = await readyHome(t);
   const { started } = await home.up();

@@ -8,6 +8,7 @@ import { layOut } from '../../output/table.ts';
 import { formatRecent, formatTime } from '../../output/time.ts';
 import { wrap } from '../../output/width.ts';
 import { approvals, idOf } from './find.ts';
+import { shortId, whatIsAsked, whoAsks } from './words.ts';
 
 export interface ListOptions {
   readonly all?: boolean;
@@ -34,9 +35,6 @@ const paintOf = (status: Status, style: Style) =>
     used: style.green,
   })[status];
 
-/** Of 26 characters the last eight are told apart; `tally approvals show` takes them. */
-const END_CHARS = 8;
-
 export async function list(context: Context, { all, json, utc = false }: ListOptions): Promise<void> {
   const { stdout, stderr, now } = context;
   const { approvals: found, more } = await approvals(context, all === true ? { all } : {});
@@ -46,7 +44,7 @@ export async function list(context: Context, { all, json, utc = false }: ListOpt
   if (found.length === 0)
     return stderr.line(all === true ? 'Nobody has asked for an approval.' : 'Nothing waits for an approval.');
   const rows = found.map((one) => [
-    { text: one.id.slice(-END_CHARS) },
+    { text: shortId(one.id) },
     { text: WORDS[one.status], paint: paintOf(one.status, stdout.style) },
     { text: safe(whoAsks(one)) },
     { text: safe(whatIsAsked(one)) },
@@ -79,22 +77,6 @@ function until({ status, expires_at }: ListedApproval, nowMs: number, utc: boole
   return formatRecent(expires_at, nowMs, { utc }).slice(0, 8);
 }
 
-/** "billing-tool for ada", as far as anybody is known. */
-function whoAsks({ requester, user }: ListedApproval): string {
-  const person = requester.user_id ?? user;
-  const { agent_id, claimed, delegation = [] } = requester;
-  if (agent_id === undefined) return person ?? 'nobody known';
-  // "a > b": b has its name from a.
-  const agent = `${[...delegation, agent_id].join(' > ')}${claimed === true ? ' (not proved)' : ''}`;
-  return person === undefined ? agent : `${agent} for ${person}`;
-}
-
-/** For a call its address; for a tool its name. */
-function whatIsAsked({ action, target }: ListedApproval): string {
-  if (target === undefined) return action;
-  return action === 'http.call' ? target : `${action} (${target})`;
-}
-
 export async function show(
   context: Context,
   named: string,
@@ -117,7 +99,7 @@ export async function show(
   for (const line of argumentLines(found, width)) await stdout.line(line);
   if (found.status === 'pending')
     await stderr.say(
-      `Answer it: tally approvals approve ${id.slice(-END_CHARS)}, or: tally approvals deny ${id.slice(-END_CHARS)}`,
+      `Answer it: tally approvals approve ${shortId(id)}, or: tally approvals deny ${shortId(id)}`,
       stderr.style.dim,
     );
 }

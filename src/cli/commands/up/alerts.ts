@@ -11,7 +11,7 @@ import { formatRecent } from '../../output/time.ts';
 
 export function alertsOf(context: Context): Pick<AlertOptions, 'write' | 'verify' | 'drift'> {
   return {
-    write: (message) => void context.stderr.line(alertLine(message, context.now(), context.stderr.style)),
+    write: (message) => void context.stderr.say(alertLine(message, context.now(), context.stderr.style)),
     verify: (signal) => verifyApart(context, signal),
     drift: (signal) => driftApart(context, signal),
   };

@@ -16,6 +16,7 @@ import { openNotices } from './notices.ts';
 import { refuseSecond } from './second.ts';
 import { openTiles } from './tiles.ts';
 import { tellUngovernedLater } from './told.ts';
+import { tellWaiting } from './waiting.ts';
 import { watchPolicy } from './watch.ts';
 
 export interface UpOptions {
@@ -66,6 +67,7 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
     const { paths } = context;
     const { directory } = await context.openReader();
     const told = tellUngovernedLater(context, session);
+    const waiting = tellWaiting(context, session);
     const notices = await openNotices(context, session, tiles?.api);
     const index = startFeeder({ paths, directory, onWarning: context.warn });
     try {
@@ -73,6 +75,7 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
     } finally {
       policy?.close();
       told.close();
+      waiting.close();
       await notices?.close();
       await hooks?.close();
       await index.close();
