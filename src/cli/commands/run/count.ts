@@ -92,7 +92,7 @@ export async function countRun(context: Context, run: string, since: string): Pr
       else add('blocked', command);
     } else if (isFailed(facts)) {
       counts.failed++;
-      add('failures', `${host} ${textOf(call) ?? facts.statusCode ?? facts.status ?? 'no answer'}`);
+      add('failures', failureOf(call, facts));
     }
   }
   return {
@@ -124,6 +124,13 @@ function isUntrusted(call: Call, { action }: Facts): boolean {
 function wantedBy({ first }: Call, { host = '', reasonCode }: Facts): Wanted {
   const target = field(first, 'action', 'target');
   return { host, port: numberAt(target, 'port'), scheme: textAt(target, 'scheme'), reason: reasonCode };
+}
+
+/** Of a certificate that was not taken the words are told: they name what mends it, which no code does. */
+function failureOf(call: Call, { host = '?', statusCode, status }: Facts): string {
+  const kind = textOf(call);
+  const words = kind === 'tls_failed' ? textAt(call.last ?? call.first, 'outcome', 'error') : undefined;
+  return words ?? `${host} ${kind ?? statusCode ?? status ?? 'no answer'}`;
 }
 
 /** A tunnel to an address inside is opened by another line of the policy; the decision's own words name it. */
