@@ -204,6 +204,18 @@ describe('the comments', () => {
 });
 
 describe('the program', () => {
+  it('sends nobody to a document that the package does not hold', () => {
+    const named = readSources('src').flatMap((source) =>
+      texts(source).flatMap((text) => [...text.matchAll(/\b((?:docs|spec)\/[\w-]+\.md)\b/g)]),
+    );
+    const folders = new Set(named.map(([path]) => path.split('/')[0] ?? ''));
+    assert.ok(folders.has('docs'), 'hints name documents');
+    assert.deepEqual(
+      [...folders].filter((folder) => !manifest.files.includes(folder)),
+      [],
+    );
+  });
+
   it('names, in hints and examples, commands and options that it has', async () => {
     const found: string[] = [];
     let looked = 0;

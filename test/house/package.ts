@@ -13,6 +13,7 @@ const Manifest = z.object({
   optionalDependencies: names,
   peerDependencies: names,
   exports: z.unknown().optional(),
+  files: z.array(z.string()),
 });
 
 export const manifest = Manifest.parse(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')));
