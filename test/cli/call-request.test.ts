@@ -60,6 +60,12 @@ test('a call without a credential says which flags there are', () => {
   );
 });
 
+test('a URL without a scheme is told as what it is, before a broker is asked', () => {
+  for (const bare of ['api.example.com/v1', 'localhost:9000/x', 'ftp://api.example.com', '', '/v1'])
+    assert.throws(() => build({ url: bare, bearer: 'K' }), { code: 'USAGE', message: /https:\/\/ or http:/ });
+  assert.equal(build({ url: 'HTTP://localhost:9000/x', bearer: 'K' }).method, 'GET');
+});
+
 test('a header that steers the broker cannot be smuggled in', () => {
   assert.throws(() => build({ bearer: 'K', plainHeader: ['x-as-agent-id: other'] }), { code: 'USAGE' });
 });

@@ -39,6 +39,11 @@ export function buildRequest(
   credentials: Credentials,
   body: Buffer | undefined,
 ): BrokerRequest {
+  // The broker would refuse it by the name of its own header, which nobody here has written.
+  if (!/^https?:\/\//i.test(flags.url))
+    throw new TallyError('USAGE', 'the URL does not begin with https:// or http://', {
+      hint: 'tally call --url https://… --bearer KEY',
+    });
   const injections = injectionsOf(flags);
   if (injections.length === 0) {
     throw new TallyError('USAGE', 'no credential is named, and the broker is for calls that need one', {
