@@ -23,7 +23,7 @@ export async function loadPolicy(paths: Paths, onWarning: (line: string) => void
     return policy;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    onWarning(`the policy is not readable, so every call is stopped: ${why}`);
+    onWarning(`the policy is not readable, so every call is stopped: ${why} (tally policy check)`);
     const { unreadablePolicy } = await import('../core/policy/load.ts');
     return unreadablePolicy(why, { id: TENANT });
   }

@@ -142,7 +142,8 @@ function whyOf(call: Call, { reasonCode }: Facts): string {
   const code = reasonCode ?? textOf(call) ?? 'refused';
   const message =
     textAt(call.first, 'decision', 'message') ?? textAt(call.last ?? call.first, 'outcome', 'error');
-  return message === undefined ? code : `${code}: ${message}`;
+  const mend = code === 'policy_unreadable' ? '; all that is wrong with it: tally policy check' : '';
+  return message === undefined ? code : `${code}: ${message}${mend}`;
 }
 
 function isFailed({ status, statusCode }: Facts): boolean {
