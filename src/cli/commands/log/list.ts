@@ -151,7 +151,7 @@ async function reportRest(
     await stderr.line(dim(`${grouped(rows)} of ${grouped(total)}`));
   if (total === undefined && older > 0)
     await stderr.line(dim(`up to ${grouped(older)} older entries were not looked at`));
-  if (leftOut > 0) await stderr.line(leftOutLine(leftOut, stderr.style));
+  if (leftOut > 0) await stderr.say(leftOutLine(leftOut, stderr.style));
   if (next !== undefined) await stderr.line(dim(`next: ${safe(commandLine(command, { before: next }))}`));
 }
 

@@ -97,7 +97,7 @@ async function summarise(context: Context, options: SummaryOptions): Promise<voi
       for (const line of lines) await stdout.line(line);
     }
     if (reads > 0 && options.json !== true)
-      await context.stderr.line(leftOutLine(reads, context.stderr.style));
+      await context.stderr.say(leftOutLine(reads, context.stderr.style));
     await reportMalformed(context, opened);
   } finally {
     await opened.close();

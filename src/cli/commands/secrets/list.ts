@@ -68,7 +68,7 @@ async function listDeclared(
       description,
     ]),
   );
-  await context.stderr.line(
+  await context.stderr.say(
     `${rows.length} declared by ${safe(manifest.project)}, profile ${safe(profile)}. Which are there: tally secrets check`,
   );
 }
