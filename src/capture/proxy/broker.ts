@@ -142,8 +142,8 @@ export function createBroker(options: BrokerOptions): Broker {
   const stopListening = vault.onChange(() => scrubbers.clear());
   /** What takes a request to its end, or to its stream. */
   const running = createSlots<Promise<void>>();
-  /** Connections with a call under way. */
-  const busy = new WeakMap<Socket, Underway>();
+  /** What each connection has still to be answered, in its order. */
+  const busy = new WeakMap<Socket, Underway[]>();
   const aborts = createSlots<() => void>();
   /** Of what would otherwise end when its program likes. */
   const hurries = new Set<() => void>();
@@ -327,17 +327,20 @@ export function createBroker(options: BrokerOptions): Broker {
     if (connection !== undefined) connection.used = true;
     const arrival = arrivalOf(request, connection?.around);
     const exchange = createExchange(request, response, arrival, wantsContinue, upgrade);
-    const pipelined = busy.has(socket);
-    if (!pipelined) {
-      busy.set(socket, { request, response });
-      active++;
-      response.once('close', () => {
-        busy.delete(socket);
-        active--;
-        // A connection that was kept alive would hold `close` up for a minute.
-        if (closing !== undefined) setImmediate(() => server.closeIdleConnections());
-      });
-    }
+    const answers = busy.get(socket) ?? [];
+    const pipelined = answers.length > 0;
+    const one: Underway = { request, response };
+    answers.push(one);
+    busy.set(socket, answers);
+    if (!pipelined) active++;
+    response.once('close', () => {
+      answers.splice(answers.indexOf(one), 1);
+      if (answers.length === 0) busy.delete(socket);
+      if (pipelined) return;
+      active--;
+      // A connection that was kept alive would hold `close` up for a minute.
+      if (closing !== undefined) setImmediate(() => server.closeIdleConnections());
+    });
     const routed: Promise<void> = route(exchange, pipelined ? PIPELINED : refused).then(
       () => running.take(at, routed),
       (error: unknown) => {
@@ -360,7 +363,7 @@ export function createBroker(options: BrokerOptions): Broker {
         const connection = inside.get(socket);
         // What was sent is no request, and shows that the certificate was believed.
         if (connection !== undefined && codeOf(error) !== 'ECONNRESET') connection.used = true;
-        garbage.meet(error, socket, { around: connection?.around, underway: busy.get(socket) });
+        garbage.meet(error, socket, { around: connection?.around, underway: busy.get(socket)?.at(-1) });
       },
       onDrop: () => dropped++,
     },

@@ -116,3 +116,29 @@ test('what is no request behind one that is under way neither takes its answer a
     ['ok', 'ok'],
   );
 });
+
+test('an upgrade behind a request that is being refused ends its connection, and nothing else', async (t) => {
+  const at = await stage(t, {
+    wrapRecorder: (recorder) => ({
+      ...recorder,
+      async record(...given) {
+        await later(100);
+        return recorder.record(...given);
+      },
+    }),
+  });
+  const up = await at.upstream((_, response) => response.end('up'));
+  const head = `GET ${up.origin}/x HTTP/1.1\r\nHost: 127.0.0.1:${up.port}\r\n`;
+  const upgrade = `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n\r\n`;
+  await new Promise((resolve) => {
+    const socket = connect(at.port, '127.0.0.1', () => {
+      socket.write(`GET /health HTTP/1.1\r\nHost: 127.0.0.1:${at.port}\r\n\r\n${head}\r\n`);
+      setTimeout(() => socket.write(`${head}${upgrade}`), 40);
+    });
+    socket.on('error', () => undefined).on('close', resolve);
+    socket.resume();
+  });
+  await at.quiet();
+  assert.equal(up.count(), 0);
+  assert.deepEqual(at.errors, []);
+});
