@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeHome } from './home.ts';
 
@@ -11,7 +12,13 @@ test('the demo records a session, shows four falsifications being caught, and le
   const before = leftovers();
   const started = performance.now();
   // A coding agent may show it too: the operator of the demo is whoever watches.
-  const done = await home.tally(['demo'], { env: { CLAUDECODE: '1' } });
+  // And in a project, whose secrets are not the demo's.
+  writeFileSync(
+    join(home.directory, 'secretspec.toml'),
+    '[project]\nname = "own"\nrevision = "1.0"\n[profiles.default]\nOWN_KEY = { description = "mine", required = true }\n',
+  );
+  const env = { CLAUDECODE: '1', TALLY_PROFILE: 'default' };
+  const done = await home.tally(['demo'], { env, cwd: home.directory });
   assert.equal(done.code, 0, done.stdout + done.stderr);
   assert.match(done.stdout, /4 calls: 1 stopped, 1 failed, 1 redacted · log verified/);
   assert.match(done.stdout, /\[REDACTED:PAYMENTS_KEY\]/);

@@ -26,7 +26,7 @@ export async function demo(context: Context, keep: boolean): Promise<void> {
   const server = await startServer();
   try {
     const env = demoEnvironment(context, home, { DEMO_SERVER: server.url });
-    const stage = createStage(context, env, stop);
+    const stage = createStage(context, { env, home }, stop);
     const paths = locate({ env, home, tmp: home, uid: process.getuid?.() ?? 0 });
     await perform(context, stage, paths, server);
     await farewell(context, keep ? home : undefined);

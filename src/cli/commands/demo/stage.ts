@@ -19,7 +19,12 @@ export interface Stage {
   pause(ms: number): Promise<void>;
 }
 
-export function createStage(context: Context, env: NodeJS.ProcessEnv, stop: AbortSignal): Stage {
+/** `home`: where its commands run too, since the project that the caller stands in has secrets of its own. */
+export function createStage(
+  context: Context,
+  { env, home }: { readonly env: NodeJS.ProcessEnv; readonly home: string },
+  stop: AbortSignal,
+): Stage {
   const { stdout } = context;
   const { bold, cyan, dim } = stdout.style;
   let step = 0;
@@ -38,7 +43,7 @@ export function createStage(context: Context, env: NodeJS.ProcessEnv, stop: Abor
     async tally(args, { stdin, shown, exit = 0 } = {}) {
       requireAudience();
       await stdout.line(`${dim('$')} ${cyan(`tally ${shown ?? args.join(' ')}`)}`);
-      const code = await runSelf(args, env, stdin, stop);
+      const code = await runSelf(args, { env, cwd: home }, stdin, stop);
       if (code === exit || stop.aborted) return requireAudience();
       throw new TallyError('INTERNAL', `the demo stops here: tally ${args[0]} ended with exit code ${code}`, {
         hint: 'its own message is above; `tally doctor` looks at the machine',
@@ -61,14 +66,14 @@ export function createStage(context: Context, env: NodeJS.ProcessEnv, stop: Abor
 /** Both outputs of the child go to our standard output, in the order in which they come. */
 function runSelf(
   args: readonly string[],
-  env: NodeJS.ProcessEnv,
+  place: { readonly env: NodeJS.ProcessEnv; readonly cwd: string },
   stdin: string | undefined,
   stop: AbortSignal,
 ): Promise<number> {
   const script = process.argv[1] ?? '';
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...process.execArgv, script, ...args], {
-      env,
+      ...place,
       stdio: [stdin === undefined ? 'ignore' : 'pipe', 1, 1],
       signal: stop,
       killSignal: 'SIGTERM',
@@ -96,6 +101,12 @@ export function demoEnvironment(
     'TALLY_PROXY_URL',
     'TALLY_PORT',
     'TALLY_AGENT_TOKEN',
+    'TALLY_PROFILE',
+    'TALLY_SECRETS_FILE',
+    'TALLY_SECRETS_PROVIDER',
+    'SECRETSPEC_PROFILE',
+    'SECRETSPEC_FILE',
+    'SECRETSPEC_PROVIDER',
   ];
   for (const name of [...gone, ...SIGNALS.map(({ variable }) => variable)]) delete env[name];
   return env;
