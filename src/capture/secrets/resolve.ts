@@ -48,7 +48,10 @@ export function declared(manifest: Manifest, profile: string, name: string): Sec
   if (found !== undefined) return found;
   const guess = didYouMean(name, secretsOf(manifest, profile).keys());
   throw new TallyError('NOT_FOUND', `profile ${profile} of ${manifest.project} declares no secret ${name}`, {
-    hint: guess === undefined ? `declare it in ${manifest.path}` : `did you mean ${guess}?`,
+    hint:
+      guess === undefined
+        ? `declare it in ${manifest.path}, or for one of this machine and not of the project: tally secrets set, get or delete --global`
+        : `did you mean ${guess}?`,
     details: { kind: 'secret_undeclared' },
   });
 }

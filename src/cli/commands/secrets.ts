@@ -38,7 +38,7 @@ export function build(context: Context): Command {
     command
       .command('set')
       .description('Stores a value, read from a hidden prompt or from standard input. Recorded.')
-      .argument('<key>')
+      .argument('<key>', 'its name')
       .argument('[never...]', 'nothing: a value never comes as an argument'),
   )
     .option('-g, --global', GLOBAL)

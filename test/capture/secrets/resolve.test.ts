@@ -108,7 +108,10 @@ test('defaults, missing ones, empty ones and composed ones are told apart', asyn
   assert.deepEqual(await of('N'), ['missing', undefined, true]);
   await assert.rejects(
     get('X'),
-    (error: unknown) => isTallyError(error) && error.details?.kind === 'secret_undeclared',
+    (error: unknown) =>
+      isTallyError(error) &&
+      error.details?.kind === 'secret_undeclared' &&
+      /^declare it in .*--global$/.test(error.hint ?? ''),
   );
 });
 
