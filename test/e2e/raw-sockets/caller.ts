@@ -83,9 +83,13 @@ async function secured(socket: Socket): Promise<Socket | undefined> {
     ALPNProtocols: ['http/1.1'],
   });
   return new Promise((resolve) => {
-    inner.on('error', () => resolve(undefined));
+    const failed = (): void => {
+      inner.destroy();
+      resolve(undefined);
+    };
+    inner.on('error', failed);
     inner.once('secureConnect', () => resolve(inner));
-    inner.once('close', () => resolve(undefined));
+    inner.once('close', failed);
   });
 }
 
@@ -93,23 +97,29 @@ export async function carryOut(plan: Plan, connection: number, world: World): Pr
   const socket = connect(world.brokerPort, '127.0.0.1');
   socket.on('error', () => socket.destroy());
   const nothing: Came = { bytes: Buffer.alloc(0), connected: true, hung: false };
+  let inner: Socket | undefined;
   try {
     await new Promise((resolve) => socket.once('connect', resolve).once('close', resolve));
     if (socket.destroyed) return { ...nothing, connected: false };
-    let through: Socket | undefined = socket;
+    let through: Socket = socket;
     if (plan.way === 'tunnel') {
       if (!(await openTunnel(socket, plan, world))) return nothing;
       if (plan.noise) {
         await writeCut(socket, damaged(Buffer.alloc(300, 'noise'), plan.damage), plan.cuts);
         return { ...nothing, bytes: await gather(socket, ODD_MS) };
       }
-      through = await secured(socket);
-      if (through === undefined) return nothing;
-      through.on('error', () => socket.destroy());
+      inner = await secured(socket);
+      if (inner === undefined) return nothing;
+      inner.on('error', () => socket.destroy());
+      through = inner;
     }
     return await converse(through, plan, connection, world);
   } finally {
-    if (plan.end === 'reset') socket.resetAndDestroy();
+    // Inside of TLS the handle is no longer the socket's own to reset.
+    inner?.destroy();
+    // Where the system refuses a reset, node leaves the handle behind: nobody is to wait for it.
+    socket.unref();
+    if (plan.end === 'reset' && inner === undefined) socket.resetAndDestroy();
     else socket.destroy();
   }
 }

@@ -43,7 +43,8 @@ export async function startUpstreams(): Promise<Upstreams> {
     server.on('upgrade', (request: IncomingMessage, socket) => {
       const path = (request.url ?? '').split('?', 1)[0] ?? '';
       hits.set(path, (hits.get(path) ?? 0) + 1);
-      socket.on('error', () => undefined);
+      // Read on, so that its end is seen.
+      socket.on('error', () => undefined).resume();
       socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
     });
     server.on('clientError', (_error, socket) => socket.destroy());
