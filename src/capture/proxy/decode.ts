@@ -6,6 +6,7 @@
  */
 import { type Duplex, Transform } from 'node:stream';
 import {
+  constants,
   createBrotliDecompress,
   createGunzip,
   createInflate,
@@ -14,12 +15,15 @@ import {
 } from 'node:zlib';
 import { LIMITS } from '../../core/limits.ts';
 
+/** RFC 9659: at most 8 MiB of window in HTTP. Node would take 128 MiB for each response that asks for it. */
+const ZSTD = { params: { [constants.ZSTD_d_windowLogMax]: 23 } };
+
 const CODINGS: ReadonlyMap<string, () => Duplex> = new Map([
   ['gzip', () => members(() => createGunzip(), 'many')],
   ['x-gzip', () => members(() => createGunzip(), 'many')],
   ['deflate', () => members(createAnyInflate, 'one')],
   ['br', () => members(() => createBrotliDecompress(), 'one')],
-  ['zstd', () => members(() => createZstdDecompress(), 'many')],
+  ['zstd', () => members(() => createZstdDecompress(ZSTD), 'many')],
 ]);
 
 const PLAIN = { codings: [] };

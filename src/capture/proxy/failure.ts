@@ -110,9 +110,17 @@ function kindOf(code: string): Kind {
   return ['error', 'upstream_failed', 'failed'];
 }
 
+/** The code of undici's parser gets lost on its way: it is looked up by its number in a table of names. */
+function responseCode(error: unknown): string {
+  const code = codeOf(error);
+  return code === 'UNKNOWN' && error instanceof Error && error.name === 'HTTPParserError'
+    ? 'HPE_INVALID'
+    : code;
+}
+
 /** `host` is the one the caller named. */
 export function upstreamFailure(error: unknown, host: string): Failure {
-  const code = codeOf(error);
+  const code = responseCode(error);
   const [status, kind, words] = kindOf(code);
   const hint = UNKNOWN_SIGNER.test(code)
     ? '; if an authority of your own signs for it, name its file on the line of the host in the policy: ca: FILE.pem'
@@ -122,6 +130,11 @@ export function upstreamFailure(error: unknown, host: string): Failure {
 
 export function unknownCoding(host: string): Failure {
   const text = `upstream ${host} sent a content coding that was not asked for and cannot be undone`;
+  return { status: 'error', kind: 'bad_response', text };
+}
+
+export function noEnd(host: string): Failure {
+  const text = `upstream ${host} sent interim responses (1xx) without end, and no answer`;
   return { status: 'error', kind: 'bad_response', text };
 }
 

@@ -16,7 +16,15 @@ import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { LIMITS } from '../../core/limits.ts';
 import { codingsOf, decodersFor } from './decode.ts';
-import { BROKEN, decodeFailure, type Failure, STALLED, unknownCoding, upstreamFailure } from './failure.ts';
+import {
+  BROKEN,
+  decodeFailure,
+  type Failure,
+  noEnd,
+  STALLED,
+  unknownCoding,
+  upstreamFailure,
+} from './failure.ts';
 import {
   buffersOf,
   type ResponseHead,
@@ -81,6 +89,8 @@ export function createRelay(options: RelayOptions): Relay {
   let head: ResponseHead | undefined;
   let status = 0;
   let bodiless = false;
+  /** Interim responses so far. */
+  let early = 0;
   let held: Buffer[] | undefined = [];
   let heldBytes = 0;
   let release: NodeJS.Immediate | undefined;
@@ -273,13 +283,21 @@ export function createRelay(options: RelayOptions): Relay {
       if (over) return;
       const raw = buffersOf(controller?.rawHeaders);
       // 1xx: the final response follows.
-      if (statusCode === 103 && options.forwarded) sendHints(response, raw, scrubber.headers);
-      if (statusCode < 200) return;
+      if (statusCode < 200) {
+        early++;
+        // They are written whether the caller reads them or not.
+        if (statusCode === 103 && options.forwarded && early <= LIMITS.earlyHints)
+          sendHints(response, raw, scrubber.headers);
+        if (early <= LIMITS.interimResponses) return;
+        fail(noEnd(host));
+        controller?.abort(new Error('too many interim responses'));
+        return;
+      }
       status = statusCode;
       bodiless = options.method === 'HEAD' || statusCode === 204 || statusCode === 304;
       head = responseHead(raw, scrubber.headers, options.forwarded);
       const { codings, unknown } = codingsOf(bodiless || verbatim ? undefined : head.contentEncoding);
-      if (unknown !== undefined) {
+      if (unknown !== undefined || (!bodiless && head.transferCoded)) {
         fail(unknownCoding(host));
         controller?.abort(new Error('unknown content coding'));
         return;

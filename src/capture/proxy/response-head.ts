@@ -34,6 +34,8 @@ export interface ResponseHead {
   readonly pairs: string[];
   readonly contentLength: string | undefined;
   readonly contentEncoding: string | undefined;
+  /** The body has a transfer coding besides chunked: it was not asked for (TE), and nothing can be found in it. */
+  readonly transferCoded: boolean;
   /** As the upstream wrote it, scrubbed. */
   readonly location: string | undefined;
 }
@@ -57,6 +59,7 @@ export function responseHead(raw: readonly Buffer[], scrub: HeaderScrub, forward
   let contentLength: string | undefined;
   let contentEncoding: string | undefined;
   let location: string | undefined;
+  let transferCoded = false;
   for (let i = 0; i + 1 < clean.length; i += 2) {
     const name = clean[i] as string;
     const value = clean[i + 1] as string;
@@ -65,9 +68,10 @@ export function responseHead(raw: readonly Buffer[], scrub: HeaderScrub, forward
     else if (lower === 'content-encoding')
       contentEncoding = contentEncoding === undefined ? value : `${contentEncoding}, ${value}`;
     else if (lower === 'location') location = value;
+    else if (lower === 'transfer-encoding') transferCoded ||= value.trim().toLowerCase() !== 'chunked';
     if (!NOT_PASSED.has(lower) && !named.has(lower) && !isOurs(lower, forwarded)) pairs.push(name, value);
   }
-  return { pairs, contentLength, contentEncoding, location };
+  return { pairs, contentLength, contentEncoding, transferCoded, location };
 }
 
 /** Drops what speaks of the coded body once the body is sent decoded. */

@@ -32,6 +32,10 @@ export const BROKER_LIMITS = {
   upstreamIdleMs: 300_000,
   /** Header bytes of one response from an upstream: some send dozens of cookies and policies. */
   responseHeaderBytes: 65_536,
+  /** Interim responses (1xx) of one call: an upstream that works for long says so every few seconds. */
+  interimResponses: 1_000,
+  /** Early hints of one call that are passed on; those that nobody reads lie in memory. */
+  earlyHints: 16,
   /** Silence inside a request body: a client that stalls holds a place. */
   requestBodyIdleMs: 60_000,
   /** A client that takes nothing of its response for this long holds an upstream connection for nothing. */
