@@ -1,6 +1,6 @@
 /** What of a row is remembered, by aspect. */
 import { LIMITS } from '../limits.ts';
-import type { Row } from '../query/row.ts';
+import { kindOf, type Row } from '../query/row.ts';
 import type { Aspect } from './deviation.ts';
 
 /** Values are cut here; entries hold longer ones only where nobody checked them. */
@@ -14,7 +14,8 @@ export function eachValue(row: Row, each: (aspect: Aspect, value: string) => voi
   if (host !== undefined) {
     each('host', cut(host));
     if (method !== undefined) each('endpoint', cut(`${method} ${host}`));
-    if (statusCode !== undefined) each('response', cut(`${statusCode} ${host}`));
+    // Of what was stopped the status is our own, and the host never answered.
+    if (statusCode !== undefined && kindOf(row) !== 'stopped') each('response', cut(`${statusCode} ${host}`));
   }
   if (row.tool !== undefined) each('tool', cut(row.tool));
   for (const ref of row.credentials) each('credential', cut(ref));
