@@ -306,17 +306,15 @@ test('a compressed stream of events passes event by event', async (t) => {
     gzip.pipe(res);
     gzip.write('data: one\n\n');
     gzip.flush();
-    setTimeout(() => gzip.end('data: two\n\n'), 300);
+    // Nothing more comes: the first event has to pass without a second one behind it.
   });
   await s.vault.set('KEY', plainSecret());
-  const started = performance.now();
   const answer = await fetch(`${s.url}/proxy`, {
     headers: { 'X-AS-Target-URL': up.origin, 'X-AS-Inject-Bearer': 'KEY' },
   });
   const reader = answer.body?.getReader();
   const first = await reader?.read();
   assert.equal(Buffer.from(first?.value ?? []).toString(), 'data: one\n\n');
-  assert.ok(performance.now() - started < 200);
   await reader?.cancel();
 });
 
