@@ -184,7 +184,7 @@ export async function attack(options: AttackOptions): Promise<Attacked> {
     run.child.stdin?.end();
     await new Promise((resolve) => run.child.once('close', resolve));
     const code = await stop(up);
-    if (code !== 0 && code !== 143) problems.push(`the broker ended with ${code}`);
+    if (code !== 0 && code !== 143) problems.push(`the broker ended with ${code}:\n${up.output()}`);
     if (/bug of Tallystick/.test(up.output())) problems.push(`a call met a bug:\n${up.output()}`);
 
     const file = join(home.directory, 'all.jsonl');
