@@ -268,7 +268,13 @@ export function createBroker(options: BrokerOptions): Broker {
       rawReply(socket, badRequest('no other protocol than WebSocket can be asked for'));
       return;
     }
-    onRequest(request, responseOn(request, socket), false, undefined, { head });
+    const response = responseOn(request, socket);
+    if (response === undefined) {
+      strays++;
+      socket.destroySoon();
+      return;
+    }
+    onRequest(request, response, false, undefined, { head });
   }
 
   function health(): Health {

@@ -11,7 +11,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import type { Failure } from './failure.ts';
+import { codeOf, type Failure } from './failure.ts';
 import type { Relay } from './relay.ts';
 import { buffersOf, responseHead } from './response-head.ts';
 import { NO_SCRUBBER, type Scrubber } from './scrub.ts';
@@ -35,12 +35,18 @@ export function asksForWebSocket({ method, headers }: IncomingMessage): boolean 
 
 /**
  * For a request that node:http has handed over with its socket: what it answers goes there, and ends the connection
- * unless it is a 101.
+ * unless it is a 101. Undefined while another answer has the socket: one that node:http gives by itself, to a request
+ * without Host, nobody else knows of.
  */
-export function responseOn(request: IncomingMessage, socket: Socket): ServerResponse {
+export function responseOn(request: IncomingMessage, socket: Socket): ServerResponse | undefined {
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
-  response.assignSocket(socket);
+  try {
+    response.assignSocket(socket);
+  } catch (error) {
+    if (codeOf(error) === 'ERR_HTTP_SOCKET_ASSIGNED') return undefined;
+    throw error;
+  }
   response.once('finish', () => socket.destroySoon());
   return response;
 }

@@ -142,3 +142,23 @@ test('an upgrade behind a request that is being refused ends its connection, and
   assert.equal(up.count(), 0);
   assert.deepEqual(at.errors, []);
 });
+
+test('an upgrade behind a request that node refuses by itself, for want of a Host, ends its connection and nothing else', async (t) => {
+  const at = await stage(t);
+  const up = await at.upstream((_, response) => response.end('up'));
+  const upgrade = `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n\r\n`;
+  const came: Buffer[] = [];
+  await new Promise((resolve) => {
+    const socket = connect(at.port, '127.0.0.1', () => {
+      socket.write(
+        `GET /health HTTP/1.1\r\n\r\nGET ${up.origin}/x HTTP/1.1\r\nHost: 127.0.0.1:${up.port}\r\n${upgrade}`,
+      );
+    });
+    socket.on('error', () => undefined).on('close', resolve);
+    socket.on('data', (chunk) => came.push(chunk));
+  });
+  await at.quiet();
+  assert.match(Buffer.concat(came).toString(), /^HTTP\/1\.1 400 /);
+  assert.equal(up.count(), 0);
+  assert.deepEqual(at.errors, []);
+});
