@@ -141,7 +141,7 @@ test('no value is anywhere but where it was asked for: no file, no output, no ot
       '--',
       'sh',
       '-c',
-      'echo "$TYPED"; cat "$AS_FILE"; printf %s "$FROM_FILE" | base64 -w0 >&2; echo ready; read wait',
+      'printf "%s\\n" "$TYPED"; cat "$AS_FILE"; printf %s "$FROM_FILE" | base64 -w0 >&2; echo ready; read wait',
     ],
     {
       open: true,
@@ -187,7 +187,8 @@ test('no value is anywhere but where it was asked for: no file, no output, no ot
     '--',
     'sh',
     '-c',
-    'echo "$TYPED"; cat "$AS_FILE"; echo "$FROM_FILE"',
+    // Not echo: some shells read its backslashes.
+    'printf "%s\\n" "$TYPED"; cat "$AS_FILE"; printf "%s\\n" "$FROM_FILE"',
   ]);
   assert.equal(open.code, 0);
   for (const [name, value] of Object.entries(values))
