@@ -94,7 +94,8 @@ async function secured(socket: Socket): Promise<Socket | undefined> {
 }
 
 export async function carryOut(plan: Plan, connection: number, world: World): Promise<Came> {
-  const socket = connect(world.brokerPort, '127.0.0.1');
+  // Whoever waits for an answer has a timer; a socket that node leaves behind after a reset is to keep nobody.
+  const socket = connect(world.brokerPort, '127.0.0.1').unref();
   socket.on('error', () => socket.destroy());
   const nothing: Came = { bytes: Buffer.alloc(0), connected: true, hung: false };
   let inner: Socket | undefined;
@@ -117,8 +118,6 @@ export async function carryOut(plan: Plan, connection: number, world: World): Pr
   } finally {
     // Inside of TLS the handle is no longer the socket's own to reset.
     inner?.destroy();
-    // Where the system refuses a reset, node leaves the handle behind: nobody is to wait for it.
-    socket.unref();
     if (plan.end === 'reset' && inner === undefined) socket.resetAndDestroy();
     else socket.destroy();
   }

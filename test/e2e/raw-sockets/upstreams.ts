@@ -1,7 +1,7 @@
 /** Two upstreams that count what reaches them, by path: plain HTTP, read as leniently as the worst of servers, and TLS. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo, Server } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { ownAuthority } from '../../support/own-authority.ts';
 
 export interface Upstreams {
@@ -16,6 +16,7 @@ export interface Upstreams {
 
 export async function startUpstreams(): Promise<Upstreams> {
   const hits = new Map<string, number>();
+  const sockets = new Set<Socket>();
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
     hits.set(path, (hits.get(path) ?? 0) + 1);
@@ -48,6 +49,10 @@ export async function startUpstreams(): Promise<Upstreams> {
       socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
     });
     server.on('clientError', (_error, socket) => socket.destroy());
+    server.on('connection', (socket: Socket) => {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+    });
   }
   return {
     plainPort,
@@ -55,8 +60,8 @@ export async function startUpstreams(): Promise<Upstreams> {
     ca: authority.ca,
     hits,
     async close() {
+      for (const socket of sockets) socket.destroy();
       for (const server of servers) {
-        server.closeAllConnections();
         await new Promise((resolve) => server.close(resolve));
       }
     },
