@@ -2,7 +2,6 @@
  * Where a call may go: a line of the allowlist has to name the host and port, the scheme has to be one the line
  * permits, and every resolved address has to be one that the outside world could reach too.
  */
-import { isMetadataAddress, isMetadataHost } from '../address.ts';
 import { best, linesFor, type Step, type Where } from '../allowed-lines.ts';
 import type { AllowedHost } from '../compiled.ts';
 import { CONNECT_ACTION } from '../connect.ts';
@@ -10,7 +9,7 @@ import { formatHostPort, shown } from '../hosts.ts';
 import { fail, type KnownTarget, type Layer, type LayerAnswer, type LayerContext, SKIP } from '../layer.ts';
 import { environmentOf, projectOf } from '../subject.ts';
 import { isEnvironmentOnly } from './credential.ts';
-import { checkAddresses, mend } from './reach.ts';
+import { checkAddresses, mend, neverReached, noHost } from './reach.ts';
 import { judgeTunnel } from './tunnel.ts';
 
 const HTTP_CALL = 'http.call';
@@ -58,17 +57,9 @@ function judge({ inputs, policy, index, request }: LayerContext, to: KnownTarget
         to === undefined || host === undefined ? '' : `; to let agents call ${host}: ${mend(to, host)}`
       }`,
     );
-  if (to === undefined) return fail('domain_not_in_allowlist', 'the request names no host');
-  if (host === undefined)
-    return fail(
-      'domain_not_in_allowlist',
-      `${shown(String(to.target.host))} is not a host that can be called`,
-    );
-  if (isMetadataHost(host) || isMetadataAddress(host))
-    return fail(
-      'ssrf_protection_blocked',
-      `${host} is a cloud's metadata service, and nothing in the policy can allow it`,
-    );
+  if (to === undefined || host === undefined) return noHost(to);
+  const never = neverReached(host);
+  if (never !== undefined) return never;
   const lines = linesFor(index, host);
   if (lines.length === 0)
     return fail(

@@ -1,5 +1,5 @@
 /** Which addresses a host may have, and the commands that open what is closed: for calls and for tunnels alike. */
-import { addressRefusal, parseAddress } from '../address.ts';
+import { addressRefusal, isMetadataAddress, isMetadataHost, parseAddress } from '../address.ts';
 import { DEFAULT_PORT } from '../allowed-lines.ts';
 import { formatHostPort, shown } from '../hosts.ts';
 import { fail, type KnownTarget, type LayerAnswer } from '../layer.ts';
@@ -16,6 +16,25 @@ export function mend(to: KnownTarget, host: string, internal = namesInside(host)
   const port = to.port === undefined || to.port === DEFAULT_PORT[scheme] ? undefined : to.port;
   const flags = `${scheme === 'http' ? ' --http' : ''}${internal ? ' --internal' : ''}`;
   return `tally policy allow ${formatHostPort(host, port)}${flags}`;
+}
+
+/** The request names no host, or what it names is none. */
+export function noHost(to: KnownTarget | undefined): LayerAnswer {
+  return fail(
+    'domain_not_in_allowlist',
+    to === undefined
+      ? 'the request names no host'
+      : `${shown(String(to.target.host))} is not a host that can be called`,
+  );
+}
+
+/** Whatever the policy says. */
+export function neverReached(host: string): LayerAnswer | undefined {
+  if (!isMetadataHost(host) && !isMetadataAddress(host)) return undefined;
+  return fail(
+    'ssrf_protection_blocked',
+    `${host} is a cloud's metadata service, and nothing in the policy can allow it`,
+  );
 }
 
 export interface Reach {

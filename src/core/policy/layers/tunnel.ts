@@ -2,12 +2,11 @@
  * Where a CONNECT may go (connect.ts). One whose TLS ends in the broker passes: what is called inside is decided then.
  * Any other needs a line that has it tunnelled, and addresses that may be connected to.
  */
-import { isMetadataAddress, isMetadataHost } from '../address.ts';
 import { linesFor } from '../allowed-lines.ts';
 import { connectWay, INTERCEPTED } from '../connect.ts';
-import { formatHostPort, shown } from '../hosts.ts';
+import { formatHostPort } from '../hosts.ts';
 import { fail, type KnownTarget, type LayerAnswer, type LayerContext } from '../layer.ts';
-import { checkAddresses, mend } from './reach.ts';
+import { checkAddresses, mend, neverReached, noHost } from './reach.ts';
 
 const HTTP_PORT = 80;
 
@@ -32,18 +31,10 @@ function unnamed({ policy, index }: LayerContext, to: KnownTarget, host: string)
 
 export function judgeTunnel(context: LayerContext): LayerAnswer {
   const { to, policy, index, inputs } = context;
-  if (to === undefined) return fail('domain_not_in_allowlist', 'the request names no host');
+  if (to?.host === undefined) return noHost(to);
   const { host, port } = to;
-  if (host === undefined)
-    return fail(
-      'domain_not_in_allowlist',
-      `${shown(String(to.target.host))} is not a host that can be called`,
-    );
-  if (isMetadataHost(host) || isMetadataAddress(host))
-    return fail(
-      'ssrf_protection_blocked',
-      `${host} is a cloud's metadata service, and nothing in the policy can allow it`,
-    );
+  const never = neverReached(host);
+  if (never !== undefined) return never;
   const way = connectWay(policy, index, host, port ?? 0);
   switch (way.way) {
     case 'intercept':
