@@ -35,7 +35,7 @@ describe('posts to a hook', () => {
     const { hook, entries, box } = await stage(t);
     const input = (end: string) => ({
       tool_name: 'Write',
-      tool_input: { file_path: '/work/a', content: `${'x'.repeat(10 * 1024 * 1024)}${end}` },
+      tool_input: { file_path: '/srv/project/a', content: `${'x'.repeat(10 * 1024 * 1024)}${end}` },
     });
     assert.deepEqual((await hook('PreToolUse', { ...input('1'), tool_use_id: 'toolu_1' })).body, {});
     assert.deepEqual((await hook('PreToolUse', { ...input('2'), tool_use_id: 'toolu_2' })).body, {});

@@ -6,7 +6,8 @@ import { type TestContext, test } from 'node:test';
 import { ensureCa } from '../../../src/capture/ca/authority.ts';
 import { caPaths } from '../../../src/capture/ca/files.ts';
 import { makeAuthority } from './certificates.ts';
-import { basic, connectVia, requestOn, secure, startRun } from './connecting.ts';
+import { basic, connectVia, requestOn, secure } from './connecting.ts';
+import { startRun } from './program.ts';
 import { echo, type Stage, type StageOptions, stage, type Upstream, until } from './stage.ts';
 
 interface Ran {

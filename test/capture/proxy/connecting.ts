@@ -1,6 +1,5 @@
 /** A program that uses the broker as its proxy, byte by byte. */
 
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
@@ -8,7 +7,6 @@ import type { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { ensureCa } from '../../../src/capture/ca/authority.ts';
 import { caPaths } from '../../../src/capture/ca/files.ts';
-import { mintToken, TOKEN_RANDOM_BYTES } from '../../../src/core/identity/token.ts';
 import { type Answer, readAnswer, type Stage } from './stage.ts';
 
 export interface Connected {
@@ -96,21 +94,6 @@ export function requestOn(
     connection.resume();
     outgoing.end(options.body);
   });
-}
-
-/** A run that was started; its token. */
-export async function startRun(at: Stage): Promise<string> {
-  const run = mintToken('run', new Uint8Array(randomBytes(TOKEN_RANDOM_BYTES)), at.recorder.now());
-  await at.recorder.record(
-    {
-      type: 'run.start',
-      phase: 'point',
-      run_id: run.id,
-      metadata: { token_id: run.id, token_hash: run.hash },
-    },
-    { surface: 'cli', assurance: 'enforced' },
-  );
-  return run.token;
 }
 
 export const basic = (token: string): string => `Basic ${Buffer.from(`run:${token}`).toString('base64')}`;

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { basic, connectVia, secure, startRun } from './connecting.ts';
+import { basic, connectVia, secure } from './connecting.ts';
+import { startRun } from './program.ts';
 import { later, raw, stage, until } from './stage.ts';
 
 const EMPTY = 'Content-Length: 0\r\n\r\n';

@@ -6,7 +6,8 @@ import { createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { aboutApproval } from '../../../src/recorder/approvals.ts';
 import { makeAuthority } from './certificates.ts';
-import { basic, connectVia, requestOn, secure, startRun } from './connecting.ts';
+import { basic, connectVia, requestOn, secure } from './connecting.ts';
+import { startRun } from './program.ts';
 import { echo, listen, type Stage, type StageOptions, stage, until } from './stage.ts';
 
 type Names = NonNullable<StageOptions['names']>;

@@ -7,7 +7,8 @@ import type { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { placeholderFor } from '../../../src/capture/proxy/placeholder.ts';
 import { makeAuthority } from './certificates.ts';
-import { basic, connectVia, requestOn, secure, startRun } from './connecting.ts';
+import { basic, connectVia, requestOn, secure } from './connecting.ts';
+import { startRun } from './program.ts';
 import { type Stage, type StageOptions, stage, type Upstream, until } from './stage.ts';
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
