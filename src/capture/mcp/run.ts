@@ -43,7 +43,8 @@ export function ownRun(ask: Ask, start: OpParams<'run.start'>, clock: () => numb
       const before = await current;
       if (before !== undefined && clock() - before.since > LIMITS.runTokenMs - LIMITS.mcpRunMarginMs) {
         current = undefined;
-        // Calls that it began may still be open; they end by its token all the same.
+        // Calls that it began may still be open; they end by its token all the same. A run whose end is not taken is
+        // reported as open, and what kept it from being recorded fails the start of the next one, just below.
         await finish(before, { status: 'ok' }).catch(() => undefined);
       }
       const starting = current ?? begin();
