@@ -8,9 +8,9 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { type Block, serveClaude } from '../../examples/frameworks/claude-api.ts';
 import { BLOCKS_SINCE, isAtLeast } from '../../src/capture/hook/version.ts';
 import { type Home, makeHome } from '../cli/home.ts';
-import { type Block, startApi } from './claude-api.ts';
 
 const CLAUDE = process.env.TALLY_TEST_CLAUDE ?? 'claude';
 
@@ -35,6 +35,13 @@ function versionOf(program: string): Promise<string | undefined> {
       resolve(error === null ? /\d+\.\d+\.\d+/.exec(stdout)?.[0] : undefined);
     });
   });
+}
+
+/** Its address, until the test is over. */
+async function startApi(t: TestContext, turns: readonly (readonly Block[])[]): Promise<string> {
+  const { url, close } = await serveClaude(turns);
+  t.after(close);
+  return url;
 }
 
 /** One prompt in a home of its own, with nothing of this process's environment but PATH. */

@@ -16,14 +16,14 @@ export function identityOf(
   { agent }: Pick<HookInput, 'agent'>,
 ): Identity {
   if (agent === undefined) return recorder.identify({ agent_id: AGENT });
-  const name = nameOf(agent.type);
+  const name = subagentName(AGENT, agent.type);
   return { ...recorder.identify({ agent_id: name }), delegation: [{ agent_id: AGENT }] };
 }
 
 /** `claude-code/Explore`: types are names that people give to agents of their own. */
-function nameOf(type: string | undefined): string {
+export function subagentName(agent: string, type: string | undefined): string {
   const clean = (type ?? '').replace(/[^\w.:@ -]/g, '_').slice(0, 100);
-  return clean === '' ? `${AGENT}/subagent` : `${AGENT}/${clean}`;
+  return clean === '' ? `${agent}/subagent` : `${agent}/${clean}`;
 }
 
 export interface Acting {

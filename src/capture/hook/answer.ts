@@ -26,7 +26,7 @@ export function stopWords({ reason, message, retry_after_ms }: Decision, index: 
 }
 
 export function waitWords(
-  { message, reason }: Decision,
+  { message, reason }: Pick<Decision, 'message' | 'reason'>,
   approval: { readonly id: string; readonly expires_at: string } | undefined,
   status: string | undefined,
 ): string {

@@ -2,11 +2,12 @@
  * What Claude Code posts to a hook: JSON whose members differ from version to version. Nothing is required, nothing is
  * bent to fit, and what is not known is named in the record.
  */
+import type { Outcome } from '../../core/entry.ts';
 import { sha256Hex } from '../../core/hash.ts';
 import { idAt, othersThan } from '../../core/import/values.ts';
 import type { Json, JsonObject } from '../../core/json.ts';
 import { LIMITS } from '../../core/limits.ts';
-import { field, textAt } from '../../core/query/fields.ts';
+import { field, numberAt, textAt } from '../../core/query/fields.ts';
 
 export interface HookInput {
   /** Its name as the program calls it; '' without one. */
@@ -50,6 +51,28 @@ export function readInput(value: JsonObject): HookInput {
 /** Tells one call from another: a second post of the same call is the same, one with another input is not. */
 export function printOf(value: JsonObject): string {
   return sha256Hex(JSON.stringify([textAt(value, 'tool_name') ?? '', field(value, 'tool_input') ?? null]));
+}
+
+/** How a call ended, of `PostToolUse` and `PostToolUseFailure`; `said`: what came of it, for a payload. */
+export function endOf({ event, value }: Pick<HookInput, 'event' | 'value'>): {
+  readonly outcome: Outcome;
+  readonly failed: boolean;
+  readonly said: Json | undefined;
+} {
+  const duration = numberAt(value, 'duration_ms');
+  const failed = event === 'PostToolUseFailure';
+  const response = field(value, 'tool_response');
+  const interrupted = field(value, 'is_interrupt') === true || field(response, 'interrupted') === true;
+  const error = failed ? short(textAt(value, 'error')) : undefined;
+  return {
+    outcome: {
+      status: interrupted ? 'aborted' : failed ? 'error' : 'ok',
+      ...(duration === undefined || duration < 0 ? {} : { duration_ms: duration }),
+      ...(error === undefined ? {} : { error }),
+    },
+    failed,
+    said: failed ? field(value, 'error') : response,
+  };
 }
 
 /** A text for the metadata of an entry; undefined for what is none. */

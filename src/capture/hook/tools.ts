@@ -6,11 +6,11 @@ import type { Decision, Event, Outcome } from '../../core/entry.ts';
 import { isTallyError } from '../../core/error.ts';
 import type { Json, JsonObject } from '../../core/json.ts';
 import type { DecisionRequest, Identity } from '../../core/policy/types.ts';
-import { field, numberAt, textAt } from '../../core/query/fields.ts';
+import { field } from '../../core/query/fields.ts';
 import type { Acted, Ask } from '../../recorder/api.ts';
 import { identityOf } from './actor.ts';
 import { denied, GO_ON, holdMs, stopWords, waitWords } from './answer.ts';
-import { type HookInput, printOf, short, surroundings } from './input.ts';
+import { endOf, type HookInput, printOf, surroundings } from './input.ts';
 import { carriedText, carriedValue } from './payload.ts';
 import { type Call, makeRoom, type Session } from './sessions.ts';
 import { BLOCKS_SINCE, isAtLeast } from './version.ts';
@@ -96,6 +96,9 @@ async function decided(
   call.ended = true;
   return denied(stopWords(second.decision, second.receipt.index));
 }
+
+const textOf = (value: Json | undefined): string | undefined =>
+  typeof value === 'string' ? value : undefined;
 
 const proceeds = ({ outcome, enforced }: Decision): boolean => outcome === 'allow' || enforced === false;
 
@@ -243,23 +246,12 @@ async function begunEarlier(
   return 'ended';
 }
 
-function resultOf({ event, value }: HookInput): {
+function resultOf(input: HookInput): {
   readonly event: Pick<Event, 'type' | 'outcome' | 'payload'>;
   readonly cut: true | undefined;
 } {
-  const duration = numberAt(value, 'duration_ms');
-  const failed = event === 'PostToolUseFailure';
-  const response = field(value, 'tool_response');
-  const interrupted = field(value, 'is_interrupt') === true || field(response, 'interrupted') === true;
-  const error = failed ? short(textAt(value, 'error')) : undefined;
-  const outcome: Outcome = {
-    status: interrupted ? 'aborted' : failed ? 'error' : 'ok',
-    ...(duration === undefined || duration < 0 ? {} : { duration_ms: duration }),
-    ...(error === undefined ? {} : { error }),
-  };
-  const { payload, cut } = failed
-    ? carriedText('result', textAt(value, 'error'))
-    : carriedValue('result', response);
+  const { outcome, failed, said } = endOf(input);
+  const { payload, cut } = failed ? carriedText('result', textOf(said)) : carriedValue('result', said);
   return { event: { type: RESULT, outcome, ...(payload === undefined ? {} : { payload }) }, cut };
 }
 

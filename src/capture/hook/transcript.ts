@@ -96,6 +96,9 @@ export function seeLine(state: TranscriptState, line: string): void {
   if (!isObject(value)) return;
   const version = textAt(value, 'version');
   if (version !== undefined && isVersion(version)) state.version = version;
+  // Newer versions keep what they sent to the model beside what was said: the same results again, without their ends.
+  const kind = textAt(value, 'type');
+  if (kind !== undefined && kind !== 'assistant' && kind !== 'user') return;
   const ms = timeMs(textAt(value, 'timestamp'));
   for (const block of contentOf(value)) {
     const type = textAt(block, 'type');

@@ -50,6 +50,15 @@ describe('a line of a transcript', () => {
     );
   });
 
+  it('tells of an end by what the program wrote of it, not by what it sent on to its model', () => {
+    const state = createTranscriptState();
+    const content = [{ type: 'tool_result', tool_use_id: 't1', content: 'no', is_error: true }];
+    const message = { role: 'user', content };
+    seeLine(state, JSON.stringify({ type: 'user', message, toolDenialKind: 'user-rejected' }));
+    seeLine(state, JSON.stringify({ type: 'api-request-blob', message }));
+    assert.equal(state.ends.get('t1')?.status, 'blocked');
+  });
+
   it('is forgotten when there are more than can be compared', () => {
     const state = createTranscriptState();
     for (let n = 0; n < LIMITS.hookToldCalls + 10; n++) seeLine(state, JSON.stringify(calls(`toolu_${n}`)));

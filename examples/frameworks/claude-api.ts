@@ -1,7 +1,10 @@
-/** An API server on 127.0.0.1 that answers Claude Code from a script: a list of content blocks for each turn. */
+/**
+ * Anthropic's Messages API on this machine, from a script: a list of content blocks for each turn. Claude Code and the
+ * Claude Agent SDK are pointed at it, without a key and without a network.
+ */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { TestContext } from 'node:test';
+import { text } from 'node:stream/consumers';
 
 export type Block =
   | { readonly type: 'text'; readonly text: string }
@@ -14,30 +17,37 @@ interface Request {
   readonly messages?: readonly { readonly role: string }[];
 }
 
-/** Gives its origin. A request without tools (a title) gets a text. */
-export async function startApi(t: TestContext, turns: readonly (readonly Block[])[]): Promise<string> {
-  const server = createServer((request, response) => {
-    let body = '';
-    request.setEncoding('utf8').on('data', (text: string) => {
-      body += text;
-    });
-    request.on('end', () => {
-      if (request.url?.startsWith('/v1/messages?') !== true && request.url !== '/v1/messages') {
-        response.writeHead(404).end('{}');
-        return;
-      }
-      const asked = JSON.parse(body) as Request;
-      const turn = (asked.messages ?? []).filter(({ role }) => role === 'assistant').length;
-      const blocks = (asked.tools ?? []).length === 0 ? undefined : turns[turn];
-      answer(response, asked, turn, blocks ?? [{ type: 'text', text: 'done' }]);
-    });
+export interface ClaudeApi {
+  /** What goes into ANTHROPIC_BASE_URL. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Answers the nth turn of any conversation with the nth of these, whole and streamed. A request without tools (a title)
+ * gets a text.
+ */
+export async function serveClaude(turns: readonly (readonly Block[])[]): Promise<ClaudeApi> {
+  const server = createServer(async (request, response) => {
+    const body = await text(request);
+    if (request.url?.startsWith('/v1/messages?') !== true && request.url !== '/v1/messages') {
+      response.writeHead(404).end('{}');
+      return;
+    }
+    const asked = JSON.parse(body) as Request;
+    const turn = (asked.messages ?? []).filter(({ role }) => role === 'assistant').length;
+    const blocks = (asked.tools ?? []).length === 0 ? undefined : turns[turn];
+    answer(response, asked, turn, blocks ?? [{ type: 'text', text: 'done' }]);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
 }
 
 function answer(
