@@ -1,0 +1,218 @@
+/**
+ * Tools whose calls are decided and on record before they run. What is handed over is not changed, but for an agent that
+ * is a tool: the SDK knows the agent in it by the tool object, and could not resume its interruptions otherwise.
+ */
+import { GUARDED } from '../../sdk/context.ts';
+import { ApprovalPendingError, StoppedError } from '../../sdk/errors.ts';
+import type { Action, Tally } from '../../sdk/types.ts';
+import { createDecider, type Decider } from './decide.ts';
+import { placeHere } from './sdk-context.ts';
+import { argsIn, type Traces } from './traces.ts';
+import { errorOf, type FunctionToolLike, isObject, type ToolDetails, textIn } from './types.ts';
+
+export interface GuardOptions {
+  /**
+   * `interrupt`: what the policy wants a person to allow interrupts the run, as `needsApproval` does. `hold`: the call
+   * waits for as long as the policy holds a caller. Either way it is the approval of Tallystick that lets it through.
+   */
+  readonly approvals?: 'interrupt' | 'hold';
+  readonly tier?: Action['tier'];
+  /** What the model is told of a call that was stopped, or waits. Absent: why, in JSON. */
+  readonly answer?: (error: StoppedError | ApprovalPendingError) => unknown;
+}
+
+export interface Guarding {
+  readonly options: GuardOptions;
+  readonly traces: Traces;
+  readonly decider: Decider;
+}
+
+export function guarding(tally: Tally, traces: Traces, options: GuardOptions): Guarding {
+  return { options, traces, decider: createDecider(tally, traces) };
+}
+
+/** Any tool of an agent. Those that the model's provider carries out are given back as they are. */
+export function guardedTool(tool: unknown, own: Guarding): unknown {
+  if (!isObject(tool) || Reflect.get(tool, GUARDED) === true) return tool;
+  if (isFunctionTool(tool)) return guardedFunction(tool, own);
+  if (isObject(tool.shell)) return changed(tool, { shell: guardedMethods(tool.shell, tool, ['run'], own) });
+  if (isObject(tool.editor))
+    return changed(tool, {
+      editor: guardedMethods(tool.editor, tool, ['createFile', 'updateFile', 'deleteFile'], own),
+    });
+  return tool;
+}
+
+function isFunctionTool(tool: object): tool is FunctionToolLike {
+  const { type, invoke } = tool as Partial<FunctionToolLike>;
+  return type === 'function' && typeof invoke === 'function';
+}
+
+function guardedFunction(tool: FunctionToolLike, own: Guarding): object {
+  const { traces, decider, options } = own;
+  traces.guardedTools.add(tool.name);
+  const { invoke, needsApproval } = tool;
+  const action = (args: unknown): Action => ({
+    name: tool.name,
+    ...(args === undefined ? {} : { args }),
+    ...(options.tier === undefined ? {} : { tier: options.tier }),
+  });
+
+  async function invoked(
+    this: unknown,
+    context: unknown,
+    input: string,
+    details?: ToolDetails,
+  ): Promise<unknown> {
+    traces.claim();
+    const callId = details?.toolCall?.callId;
+    if (isApproved(context, tool.name, callId))
+      (await decider.run())?.humanApproval({
+        what: tool.name,
+        approved: true,
+        metadata: { how: 'RunState.approve', call_id: callId },
+      });
+    const asked: Action = {
+      ...action(argsIn(input)),
+      ...(details?.signal === undefined ? {} : { signal: details.signal }),
+      ...(details?.resumeState === undefined ? {} : { metadata: { resumed: true } }),
+    };
+    try {
+      return await decider.carryOut(context, callId, asked, async () => {
+        const output = await Reflect.apply(invoke, tool, [context, input, details]);
+        const failed = placeHere()?.error();
+        // The SDK has made words for the model out of what the function threw.
+        if (failed !== undefined) throw new Told(output, errorOf(failed));
+        return output;
+      });
+    } catch (error) {
+      if (error instanceof Told) return error.output;
+      if (error instanceof StoppedError || error instanceof ApprovalPendingError)
+        return answerOf(tool, own, error, context, details);
+      throw error;
+    }
+  }
+
+  async function approval(context: unknown, input: unknown, callId?: string): Promise<boolean> {
+    if ((await Reflect.apply(needsApproval, tool, [context, input, callId])) === true) {
+      (await decider.run())?.custom('approval.interruption', {
+        tool: tool.name,
+        call_id: callId,
+        asked_by: 'tool',
+      });
+      return true;
+    }
+    return callId !== undefined && (await decider.early(context, callId, action(input))) === true;
+  }
+
+  const members = {
+    invoke: invoked,
+    ...(options.approvals === 'hold' ? {} : { needsApproval: approval }),
+  };
+  // An agent as a tool has listeners of its own.
+  return typeof (tool as { readonly on?: unknown }).on === 'function'
+    ? marked(Object.assign(tool, members))
+    : changed(tool, members);
+}
+
+/** What the tool threw, with what the SDK tells the model of it: it is recorded as failed, and answered as it was. */
+class Told extends Error {
+  readonly output: unknown;
+  constructor(output: unknown, failed: Error) {
+    super(failed.message);
+    this.name = failed.name;
+    this.output = output;
+  }
+}
+
+/** Like any other answer of the tool: the model may find another way. */
+async function answerOf(
+  tool: FunctionToolLike,
+  { options }: Guarding,
+  error: StoppedError | ApprovalPendingError,
+  context: unknown,
+  details: ToolDetails | undefined,
+): Promise<unknown> {
+  if (options.answer !== undefined) return options.answer(error);
+  if (tool.outputSchema === undefined) return wordsOf(error);
+  // Its answers have a shape that words have not.
+  if (typeof tool.errorFunction === 'function') return tool.errorFunction(context, error, details);
+  throw error;
+}
+
+export function wordsOf(error: StoppedError | ApprovalPendingError): string {
+  const { reason, message } = error;
+  return JSON.stringify(
+    error instanceof StoppedError
+      ? { stopped: reason ?? 'stopped', message }
+      : { waiting: reason ?? 'approval_required', approval: error.approvalId, message },
+  );
+}
+
+/** A person said yes to this call through the SDK, here or in another process. */
+function isApproved(context: unknown, toolName: string, callId: string | undefined): boolean {
+  if (typeof context !== 'object' || context === null || callId === undefined) return false;
+  const { isToolApproved } = context as { readonly isToolApproved?: unknown };
+  return (
+    typeof isToolApproved === 'function' &&
+    Reflect.apply(isToolApproved, context, [{ toolName, callId }]) === true
+  );
+}
+
+/** A shell, or an editor of files: the SDK tells the model what it throws. */
+function guardedMethods(
+  target: object,
+  tool: Readonly<Record<string, unknown>>,
+  names: readonly string[],
+  own: Guarding,
+): object {
+  const name = textIn(tool, 'name') ?? textIn(tool, 'type') ?? 'unnamed';
+  own.traces.guardedTools.add(name);
+  return bound(target, names, (method, call) => (args, first) => {
+    own.traces.claim();
+    const action = names.length > 1 ? `${name}.${method}` : name;
+    return own.decider.carryOut(undefined, undefined, { name: action, args: first }, async () => call(args));
+  });
+}
+
+type Call = (args: readonly unknown[]) => unknown;
+
+/** The same object, but for these methods. The others are its own: private members are found there only. */
+export function bound(
+  target: object,
+  names: readonly string[],
+  around: (method: string, call: Call) => (args: readonly unknown[], first: unknown) => unknown,
+): object {
+  return new Proxy(target, {
+    get(of, name) {
+      const found: unknown = Reflect.get(of, name, of);
+      if (typeof found !== 'function') return found;
+      const call: Call = (args) => Reflect.apply(found, of, args);
+      if (typeof name !== 'string' || !names.includes(name))
+        return (...args: readonly unknown[]) => call(args);
+      const guarded = around(name, call);
+      return (...args: readonly unknown[]) => guarded(args, args[0]);
+    },
+  });
+}
+
+/** A copy with other members; what hides in symbols comes along. */
+export function changed<T extends object>(value: T, members: object): T {
+  const copy = Object.create(
+    Object.getPrototypeOf(value) as object | null,
+    Object.getOwnPropertyDescriptors(value),
+  ) as T;
+  for (const [name, member] of Object.entries(members))
+    Object.defineProperty(copy, name, {
+      value: member,
+      configurable: true,
+      enumerable: true,
+      writable: true,
+    });
+  return marked(copy);
+}
+
+function marked<T extends object>(value: T): T {
+  Object.defineProperty(value, GUARDED, { value: true, configurable: true });
+  return value;
+}

@@ -1,0 +1,339 @@
+/**
+ * Traces of the SDK as runs: one for each trace, and below it one for each agent that was handed the task or is another
+ * agent's tool, with a token that has no more than the one above. Shared by the processor, the hooks and the guard of one
+ * `Tally`, so that nothing is told twice.
+ */
+// reason for length: the life of a trace and of its spans, from which every entry follows
+import type { Noted, Run, Tally } from '../../sdk/types.ts';
+import { cutOff, type Held, hold } from '../held.ts';
+import { type Lane, laneIn, laneOf } from './lane.ts';
+import { messagesIn, modelCallOf, modelEndOf } from './models.ts';
+import { placeHere } from './sdk-context.ts';
+import { errorOf, type SpanLike, type TraceLike, textIn } from './types.ts';
+
+export interface TracesOptions {
+  /** Of the run of a trace. Absent: the one of `createTally`. */
+  readonly agent?: string | undefined;
+}
+
+/** One `Runner.run`, or a trace whose runs tell of none. Agents in it take over from each other. */
+interface Task {
+  readonly base: Lane;
+  /** It runs inside of a tool of another agent. */
+  readonly nested: boolean;
+  readonly lanes: Map<string, Lane>;
+  current: Lane | undefined;
+}
+
+interface OpenSpan {
+  readonly lane: Lane;
+  readonly task: Task;
+  /** One `Runner.run`. */
+  readonly isTask: boolean;
+  /** Told to have begun. */
+  call?: Noted;
+  /** The guard around the tool records it. */
+  claimed?: boolean;
+  agent?: string;
+}
+
+interface OpenTrace {
+  readonly lane: Lane;
+  readonly task: Task;
+  readonly spans: Map<string, OpenSpan>;
+  /** A trace may be gone on with while it is open. */
+  starts: number;
+}
+
+export interface Traces {
+  /** Resolves when its run is on record. Rejects where it may not begin. */
+  start(trace: TraceLike): Promise<void>;
+  end(trace: TraceLike): Promise<void>;
+  spanStart(span: SpanLike): void;
+  spanEnd(span: SpanLike): Promise<void>;
+  /** Everything that is open, as aborted. */
+  close(): Promise<void>;
+  /** Of the agent that code runs in. */
+  here(): Lane | undefined;
+  /** The function span that code runs in is recorded by who asks. */
+  claim(): void;
+  /** Calls of these tools, or of all tools of these agents, are recorded by their guard; what it never saw, at its end. */
+  readonly guardedTools: Set<string>;
+  readonly guardedAgents: Set<string>;
+  options: TracesOptions;
+}
+
+const known = new WeakMap<Tally, Traces>();
+
+export function tracesOf(tally: Tally): Traces {
+  const found = known.get(tally) ?? createTraces(tally);
+  known.set(tally, found);
+  return found;
+}
+
+const taskOver = (base: Lane, nested: boolean): Task => ({
+  base,
+  nested,
+  lanes: new Map(),
+  current: undefined,
+});
+
+function createTraces(tally: Tally): Traces {
+  const open = new Map<string, OpenTrace>();
+
+  function begin(trace: TraceLike): { readonly trace: OpenTrace; readonly begun: Promise<unknown> } {
+    const { name, groupId, traceId, metadata } = trace;
+    const current = tally.current();
+    const { agent } = self.options;
+    const held =
+      current === undefined
+        ? hold<Run>((during) =>
+            tally.run(
+              {
+                workflow: name,
+                metadata: { ...metadata, openai_trace_id: traceId },
+                ...(agent === undefined ? {} : { agent }),
+                ...(groupId === null ? {} : { session: groupId }),
+              },
+              during,
+            ),
+          )
+        : undefined;
+    const lane = held === undefined ? laneIn(current as Run) : laneOf(held);
+    const opened: OpenTrace = { lane, task: taskOver(lane, false), spans: new Map(), starts: 1 };
+    open.set(traceId, opened);
+    return { trace: opened, begun: held ?? Promise.resolve() };
+  }
+
+  /** Spans come without their trace where it went on from elsewhere, and where its run ended with an error. */
+  function traceOf(span: SpanLike): OpenTrace {
+    const found = open.get(span.traceId);
+    if (found !== undefined) return found;
+    return begin({ traceId: span.traceId, name: 'Agent workflow', groupId: null }).trace;
+  }
+
+  function delegated(from: Lane, agent: string): Lane {
+    const held: Promise<Held<Run>> = from.run.then((run) =>
+      hold((during) => run.delegate({ agent, reason: 'handed the task' }, during)),
+    );
+    held.catch(() => undefined);
+    return laneOf(held, from);
+  }
+
+  /** The first agent of a task acts in its run; whoever takes over from another has a run below that one's. */
+  function laneFor(task: Task, agent: string): Lane {
+    const before = task.lanes.get(agent);
+    const { current, base, nested } = task;
+    const lane =
+      before ??
+      (current === undefined ? (nested ? delegated(base, agent) : base) : delegated(current, agent));
+    task.lanes.set(agent, lane);
+    task.current = lane;
+    return lane;
+  }
+
+  async function endTask(task: Task, error: Error | undefined): Promise<void> {
+    const below = [...task.lanes.values()].filter((lane) => lane !== task.base).reverse();
+    task.lanes.clear();
+    task.current = undefined;
+    for (const lane of below) await lane.end(error);
+    await task.base.settle();
+  }
+
+  function spanStart(span: SpanLike): void {
+    const trace = traceOf(span);
+    const above = span.parentId === null ? undefined : trace.spans.get(span.parentId);
+    const { spanData: data } = span;
+    const task = above?.task ?? trace.task;
+    const lane = above?.lane ?? trace.lane;
+    const own: OpenSpan = { lane, task, isTask: data.type === 'task' };
+    if (above?.agent !== undefined) own.agent = above.agent;
+    switch (data.type) {
+      case 'task':
+        trace.spans.set(span.spanId, { ...own, task: taskOver(lane, above?.agent !== undefined) });
+        return;
+      case 'agent': {
+        const agent = textIn(data, 'name') ?? 'unnamed';
+        const taken = laneFor(task, agent);
+        trace.spans.set(span.spanId, { ...own, lane: taken, agent });
+        taken.tell((run) => run.custom('agent.start', about(data, ['name', 'tools', 'handoffs'])));
+        return;
+      }
+      case 'generation':
+      case 'transcription':
+      case 'speech':
+        trace.spans.set(span.spanId, own);
+        // What is asked stands in the span a moment after it began.
+        queueMicrotask(() => tellModelCall(own, data));
+        return;
+      case 'function': {
+        trace.spans.set(span.spanId, own);
+        const name = textIn(data, 'name') ?? 'unnamed';
+        if (self.guardedTools.has(name) || self.guardedAgents.has(own.agent ?? '')) return;
+        queueMicrotask(() => tellToolCall(own, data));
+        return;
+      }
+      default:
+        trace.spans.set(span.spanId, own);
+    }
+  }
+
+  function tellModelCall(span: OpenSpan, data: SpanLike['spanData']): void {
+    if (span.call !== undefined) return;
+    const messages = messagesIn(data);
+    span.lane.tell((run) => {
+      if (messages !== undefined && !span.lane.saidByHooks) span.lane.conversation.heard(run, messages);
+      span.call ??= run.modelCall(modelCallOf(data));
+    });
+  }
+
+  function tellToolCall(span: OpenSpan, data: SpanLike['spanData']): void {
+    if (span.call !== undefined || span.claimed === true) return;
+    span.lane.tell((run) => {
+      const args = argsIn(textIn(data, 'input'));
+      span.call ??= run.toolCall({
+        name: textIn(data, 'name') ?? 'unnamed',
+        ...(args === undefined ? {} : { args }),
+      });
+    });
+  }
+
+  async function spanEnd(span: SpanLike): Promise<void> {
+    const trace = open.get(span.traceId);
+    const found = trace?.spans.get(span.spanId);
+    if (trace === undefined || found === undefined) return;
+    trace.spans.delete(span.spanId);
+    const { spanData: data, error } = span;
+    const failed = error === null ? undefined : errorOf(error);
+    const { lane } = found;
+    switch (data.type) {
+      case 'task':
+        await endTask(found.task, failed);
+        // The SDK does not tell the end of a trace whose run failed: nobody else would end it.
+        if (failed !== undefined && ![...trace.spans.values()].some(({ isTask }) => isTask)) {
+          if (open.get(span.traceId) === trace) open.delete(span.traceId);
+          await lane.end(failed);
+        }
+        return;
+      case 'generation':
+      case 'response':
+      case 'transcription':
+      case 'speech':
+        tellModelCall(found, data);
+        lane.tell((run) => {
+          if (found.call !== undefined) run.modelResponse(found.call, modelEndOf(span, failed));
+        });
+        return;
+      case 'function':
+        tellToolEnd(found, span, failed);
+        return;
+      case 'handoff':
+        lane.tell((run) => run.custom('handoff', about(data, ['from_agent', 'to_agent'])));
+        return;
+      case 'guardrail':
+        lane.tell((run) =>
+          run.policyCheck({
+            name: textIn(data, 'name') ?? 'guardrail',
+            result: data.triggered === true || failed !== undefined ? 'fail' : 'pass',
+            ...(failed === undefined ? {} : { details: { error: failed.message } }),
+          }),
+        );
+        return;
+      case 'custom':
+        lane.tell((run) => run.custom(textIn(data, 'name') ?? 'custom', data.data));
+        return;
+      case 'mcp_tools':
+        lane.tell((run) => run.custom('mcp.list_tools', about(data, ['server', 'result'])));
+    }
+  }
+
+  function tellToolEnd(found: OpenSpan, span: SpanLike, failed: Error | undefined): void {
+    if (found.claimed === true) return;
+    const { spanData: data, error } = span;
+    const name = textIn(data, 'name') ?? 'unnamed';
+    tellToolCall(found, data);
+    found.lane.tell((run) => {
+      if (isRejection(error?.data?.error))
+        run.humanApproval({ what: name, approved: false, metadata: { how: 'RunState.reject' } });
+      const output = textIn(data, 'output');
+      if (found.call !== undefined)
+        run.toolResult(found.call, {
+          ...(output === undefined ? {} : { output }),
+          ...(failed === undefined ? {} : { error: failed }),
+        });
+    });
+  }
+
+  async function end(traceId: string, error?: Error): Promise<void> {
+    const trace = open.get(traceId);
+    if (trace === undefined || (error === undefined && --trace.starts > 0)) return;
+    open.delete(traceId);
+    const tasks = new Set([...trace.spans.values()].map(({ task }) => task));
+    for (const task of [...tasks, trace.task]) await endTask(task, error);
+    await trace.lane.end(error);
+  }
+
+  const self: Traces = {
+    options: {},
+    guardedTools: new Set(),
+    guardedAgents: new Set(),
+    async start(trace) {
+      const found = open.get(trace.traceId);
+      if (found !== undefined) {
+        found.starts++;
+        await found.lane.run;
+        return;
+      }
+      const { begun } = begin(trace);
+      try {
+        await begun;
+      } catch (error) {
+        open.delete(trace.traceId);
+        throw error;
+      }
+    },
+    end: ({ traceId }) => end(traceId),
+    spanStart,
+    spanEnd,
+    async close() {
+      const why = cutOff('tracing_ended', 'tracing was shut down before the trace was over');
+      await Promise.all([...open.keys()].map((traceId) => end(traceId, why)));
+    },
+    here() {
+      const place = placeHere();
+      const trace = place && open.get(place.traceId);
+      const span = trace?.spans.get(place?.spanId ?? '');
+      return span?.lane ?? trace?.task.current ?? trace?.lane;
+    },
+    claim() {
+      const place = placeHere();
+      const span = place && open.get(place.traceId)?.spans.get(place.spanId ?? '');
+      if (span !== undefined) span.claimed = true;
+    },
+  };
+  return self;
+}
+
+function about(data: object, names: readonly string[]): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = (data as Readonly<Record<string, unknown>>)[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
+/** As the SDK says it in the span of a call that a person rejected. */
+function isRejection(said: unknown): boolean {
+  return typeof said === 'string' && said.endsWith('was manually rejected by user.');
+}
+
+/** What the model asked for: an object in JSON, or whatever it wrote. */
+export function argsIn(text: string | undefined): unknown {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,69 @@
+/** What of the Agents SDK the plug-in reads. It is written anew: the package is not needed to build or to load it. */
+
+/** A span of a trace, as the SDK's processors are handed it. */
+export interface SpanLike {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentId: string | null;
+  readonly spanData: Readonly<Record<string, unknown>> & { readonly type?: unknown };
+  readonly error: SpanErrorLike | null;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+}
+
+export interface SpanErrorLike {
+  readonly message: string;
+  readonly data?: Readonly<Record<string, unknown>> | undefined;
+}
+
+export interface TraceLike {
+  readonly traceId: string;
+  readonly name: string;
+  readonly groupId: string | null;
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+}
+
+export type Invoke = (context: unknown, input: string, details?: ToolDetails) => Promise<unknown>;
+export type NeedsApproval = (context: unknown, input: unknown, callId?: string) => Promise<boolean>;
+
+export interface ToolDetails {
+  readonly toolCall?: { readonly callId?: string };
+  readonly resumeState?: unknown;
+  readonly signal?: AbortSignal;
+}
+
+export interface FunctionToolLike {
+  readonly type: 'function';
+  readonly name: string;
+  readonly invoke: Invoke;
+  readonly needsApproval: NeedsApproval;
+  readonly outputSchema?: unknown;
+  readonly errorFunction?: ((context: unknown, error: unknown, details?: ToolDetails) => unknown) | null;
+}
+
+/** Of an error that a span tells in text: what the framework threw, by its name. */
+export function errorOf({ message, data }: SpanErrorLike): Error {
+  const told = data?.error;
+  const text = typeof told === 'string' && told !== '' ? told : message;
+  const named = /^([A-Za-z_$][\w$]{0,63}): ([\s\S]*)$/.exec(text);
+  const error = new Error(named?.[2] ?? text);
+  if (named?.[1] !== undefined) error.name = named[1];
+  return error;
+}
+
+export function textIn(from: object, name: string): string | undefined {
+  const found = (from as Readonly<Record<string, unknown>>)[name];
+  return typeof found === 'string' && found !== '' ? found : undefined;
+}
+
+export function objectIn(
+  from: object | undefined,
+  name: string,
+): Readonly<Record<string, unknown>> | undefined {
+  const found = (from as Readonly<Record<string, unknown>> | undefined)?.[name];
+  return isObject(found) ? found : undefined;
+}
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
