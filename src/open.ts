@@ -14,7 +14,7 @@ import { readyVault } from './open/vault.ts';
 import type { Writer } from './open/writer.ts';
 import type { Ask, BrokerCounts, HooksServed, Op, OpParams, OpResults } from './recorder/ops.ts';
 import type { LocalRecorder } from './recorder/recorder.ts';
-import type { Handle } from './recorder/service.ts';
+import type { Handle } from './recorder/requests.ts';
 import { tryLock } from './store/file/lock.ts';
 
 export interface Session {

@@ -10,7 +10,7 @@ import { storedMasterKey } from '../home.ts';
 import type { Paths } from '../paths.ts';
 import type { ListedApproval } from '../recorder/governance-ops.ts';
 import type { LocalRecorder } from '../recorder/recorder.ts';
-import type { Handle } from '../recorder/service.ts';
+import type { Handle } from '../recorder/requests.ts';
 import { createDeliveries, type Deliveries, type DeliveryWords } from '../sink/deliveries.ts';
 import type { AskedFor, Destination, Message } from '../sink/driver.ts';
 import type { ApprovalSettings, DestinationSetting } from '../sink/setting.ts';

@@ -2,16 +2,18 @@
  * The policy file as it was compiled last, beside the registry, so that a command that writes one entry need not load
  * the readers of YAML and of rules. It counts for the very text it was made from and for this build alone, and it is as
  * far from others' hands as the registry of tokens is; deleting it loses nothing.
+ *
+ * Its first line names the build and the hash of the rest. What this build wrote needs no second look at its shape: the
+ * hash tells what a crash or a disk did to it, and whoever can write there can write any policy that has the right shape.
  */
 import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isTallyError } from '../core/error.ts';
+import { decodeUtf8 } from '../core/bytes.ts';
 import { sha256Hex } from '../core/hash.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { PolicyInForce } from '../core/policy/compiled.ts';
-import { policyFromSnapshot } from '../core/policy/snapshot.ts';
+import type { CompiledPolicy, PolicyInForce } from '../core/policy/compiled.ts';
 import { type Paths, TENANT } from '../paths.ts';
 import { errno, replaceFile } from '../store/file/fs.ts';
 import { packageVersion } from '../version.ts';
@@ -20,6 +22,11 @@ import { packageVersion } from '../version.ts';
 function buildId(): string {
   const { mtimeMs, size } = statSync(fileURLToPath(import.meta.url));
   return sha256Hex(`${packageVersion()} ${mtimeMs} ${size}`).slice(0, 16);
+}
+
+/** `hash`: SHA-256 of the snapshot, as decisions cite it. */
+function headOf(hash: string): string {
+  return `${buildId()} ${hash}\n`;
 }
 
 function pathOf({ registry }: Paths): string {
@@ -35,24 +42,34 @@ export async function keptPolicy(paths: Paths, text: string): Promise<PolicyInFo
     if (errno(error) === undefined) throw error;
     return undefined;
   }
-  const head = `${buildId()}\n`;
-  if (kept.length > LIMITS.keptPolicyBytes || kept.subarray(0, head.length).toString('latin1') !== head)
+  const end = kept.indexOf('\n') + 1;
+  const snapshot = new Uint8Array(kept.subarray(end));
+  const hash = sha256Hex(snapshot);
+  if (kept.length > LIMITS.keptPolicyBytes || kept.subarray(0, end).toString('latin1') !== headOf(hash))
     return undefined;
+  const compiled = parsed(snapshot);
+  if (compiled === undefined) return undefined;
+  const { id, source_hash, unreadable, rules } = compiled;
+  if (id !== TENANT || source_hash !== sha256Hex(text) || unreadable !== undefined) return undefined;
+  // With it comes what puts rules to a call.
+  if (rules !== undefined) await import('../core/policy/snapshot.ts');
+  return { compiled, snapshot, hash };
+}
+
+function parsed(snapshot: Uint8Array): CompiledPolicy | undefined {
   try {
-    const policy = policyFromSnapshot(kept.subarray(head.length));
-    const { id, source_hash, unreadable } = policy.compiled;
-    return id === TENANT && source_hash === sha256Hex(text) && unreadable === undefined ? policy : undefined;
-  } catch (error) {
-    if (!isTallyError(error)) throw error;
-    // Cut short, or written by hand: the policy file says it all.
+    const value: unknown = JSON.parse(decodeUtf8(snapshot) ?? '');
+    return typeof value === 'object' && value !== null ? (value as CompiledPolicy) : undefined;
+  } catch {
+    // Written by hand, with its hash: the policy file says it all.
     return undefined;
   }
 }
 
-export async function keepPolicy(paths: Paths, { snapshot }: PolicyInForce): Promise<void> {
+export async function keepPolicy(paths: Paths, { snapshot, hash }: PolicyInForce): Promise<void> {
   if (snapshot.length > LIMITS.keptPolicyBytes) return;
   try {
-    await replaceFile(pathOf(paths), Buffer.concat([Buffer.from(`${buildId()}\n`), snapshot]), false);
+    await replaceFile(pathOf(paths), Buffer.concat([Buffer.from(headOf(hash)), snapshot]), false);
   } catch (error) {
     // Compiled again next time.
     if (errno(error) === undefined) throw error;

@@ -6,7 +6,8 @@ import { isTallyError, TallyError } from '../core/error.ts';
 import { currentEpoch, logName, operatorGate } from '../home.ts';
 import type { BrokerAddress, BrokerCounts, HooksServed, TailAddress } from '../recorder/ops.ts';
 import type { LocalRecorder } from '../recorder/recorder.ts';
-import { createService, type Handle } from '../recorder/service.ts';
+import type { Handle } from '../recorder/requests.ts';
+import type { ServiceOptions } from '../recorder/service.ts';
 import { createTurns, type InTurn } from '../recorder/turns.ts';
 import { type Handover, serveHandover } from '../server/handover.ts';
 import type { OpenedAlerts } from './alerts.ts';
@@ -81,7 +82,7 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
       alerts = await openAlertService({ paths, alerts: options.alerts, recorder, vault, onWarning });
     }
     const told = alerts;
-    const service = createService({
+    const service = await serviceFor(options, {
       recorder,
       random,
       version: VERSION,
@@ -151,6 +152,12 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
     release();
     throw error;
   }
+}
+
+/** Loaded as it is needed: most of what may be asked of a writer nobody asks of one that lives for an access to a secret. */
+async function serviceFor({ brief }: WriterOptions, options: ServiceOptions): Promise<Handle> {
+  if (brief === true) return (await import('../recorder/brief-service.ts')).createBriefService(options);
+  return (await import('../recorder/service.ts')).createService(options);
 }
 
 /** What a writer that lives for one access to a secret has not loaded. */

@@ -1,4 +1,4 @@
-/** Requests about runs: their beginning and end, and what a client reports of itself in between. */
+/** Requests about runs: their beginning and end. */
 import type { Event } from '../core/entry.ts';
 import { TallyError } from '../core/error.ts';
 import { mintToken, TOKEN_RANDOM_BYTES } from '../core/identity/token.ts';
@@ -13,7 +13,6 @@ import type { Guard } from './guard.ts';
 import { requireKeptBounds } from './kept.ts';
 import type { Client, Handlers, OpParams } from './ops.ts';
 import type { LocalRecorder } from './recorder.ts';
-import type { Prepare } from './reported.ts';
 import { boundRun } from './run-bounds.ts';
 import { recordStop, stopDecision } from './stopped.ts';
 
@@ -30,8 +29,7 @@ export function runHandlers(
   recorder: LocalRecorder,
   random: Random,
   guard: Guard,
-  prepare: Prepare,
-): Pick<Handlers, 'record' | 'run.start' | 'run.end'> {
+): Pick<Handlers, 'run.start' | 'run.end'> {
   /** A run token speaks for the agent it names: whoever may start such a run may act as that agent. */
   function isGuarded(agentId: string): boolean {
     const { compiled } = recorder.policy();
@@ -57,11 +55,6 @@ export function runHandlers(
   }
 
   return {
-    async record({ event }, client) {
-      const claims = client.run_token === undefined ? {} : { run_token: client.run_token };
-      const prepared = await prepare(event, client, claims);
-      return recorder.record(prepared.event, prepared.producer);
-    },
     async 'run.start'(params, asker) {
       const { agent_token, run_token = asker.run_token, workflow_name, about: told, ...wanted } = params;
       const client: Client = { ...asker, ...(run_token === undefined ? {} : { run_token }) };

@@ -3,15 +3,13 @@
  * writer decides, redacts and sequences; a client brings requests and facts, and what it says about itself is marked as
  * said.
  */
-import { invariant, TallyError } from '../core/error.ts';
 import type { Random } from '../core/ports.ts';
 import { actHandlers } from './acts.ts';
 import { agentHandlers } from './agents.ts';
-import { type AlertsPort, alertHandlers } from './alerts.ts';
-import { type AnchorsPort, anchorHandlers } from './anchors.ts';
+import { alertHandlers } from './alerts.ts';
+import { anchorHandlers } from './anchors.ts';
 import { approvalHandlers } from './approval-handlers.ts';
 import { actorOf, doneFor, operatorEvent, reportedBy, said, secretEvent } from './asked.ts';
-import { asking } from './asking.ts';
 import { delegateHandlers } from './delegate.ts';
 import { disclosureHandlers } from './disclosures.ts';
 import { gapHandlers } from './gaps.ts';
@@ -19,81 +17,29 @@ import { createGuard, type OperatorGate } from './guard.ts';
 import { importHandlers } from './imports.ts';
 import { keyHandlers } from './key-handlers.ts';
 import { killHandlers, refuseKilledRun } from './kill.ts';
-import {
-  type BrokerAddress,
-  type Client,
-  type Handlers,
-  OPERATOR_OPS,
-  OPS,
-  type Op,
-  type OpParams,
-  type OpResults,
-  type RecorderStatus,
-  type TailAddress,
-} from './ops.ts';
+import type { Handlers } from './ops.ts';
 import { type PolicyPort, policyHandlers } from './policy.ts';
-import type { LocalRecorder } from './recorder.ts';
+import { recordHandlers } from './record.ts';
 import { createPrepare } from './reported.ts';
-import { type RetentionPort, retentionHandlers } from './retention.ts';
+import { createRequests, type Handle } from './requests.ts';
+import { retentionHandlers } from './retention.ts';
 import { runHandlers } from './runs.ts';
 import { secretHandlers } from './secrets.ts';
+import { type StatusOptions, statusHandlers } from './status.ts';
 
-export interface ServiceOptions extends PolicyPort {
-  readonly recorder: LocalRecorder;
+export interface ServiceOptions extends PolicyPort, StatusOptions {
   readonly random: Random;
-  readonly version: string;
-  readonly pid: number;
-  /** Where the broker listens, when it runs, and where the log is followed. */
-  readonly broker: () => BrokerAddress & TailAddress;
   readonly operator: OperatorGate;
-  /** What knows how long things are kept. */
-  readonly retention?: RetentionPort;
-  /** What shows checkpoints to the outside, where anything is configured to. */
-  readonly anchors?: AnchorsPort;
-  /** What tells of alerts, where anything does. */
-  readonly alerts?: AlertsPort;
 }
-
-export type Handle = <O extends Op>(op: O, params: unknown, client: Client) => Promise<OpResults[O]>;
 
 export function createService(options: ServiceOptions): Handle {
   const { recorder } = options;
 
-  async function status(): Promise<RecorderStatus & BrokerAddress & TailAddress> {
-    const { compiled, hash, unreadable } = recorder.policy();
-    const failure = recorder.failure();
-    const sealing = recorder.sealFailure();
-    const alerts = options.alerts?.state();
-    const kill = recorder.kills.list();
-    const { approvals } = recorder;
-    const waiting = approvals.list().filter((one) => approvals.status(one) === 'pending').length;
-    return {
-      tenant: recorder.tenant,
-      origin: recorder.origin,
-      vkey: recorder.vkey(),
-      recorder_id: recorder.recorderId,
-      version: options.version,
-      pid: options.pid,
-      size: recorder.size(),
-      signed: recorder.signed(),
-      open_actions: recorder.openActions(),
-      open_by_source: recorder.openBySource(),
-      policy: { version: compiled.version, hash, ...(unreadable === undefined ? {} : { unreadable }) },
-      ...(failure === undefined ? {} : { failure: failure.message }),
-      ...(kill.length === 0 ? {} : { kill }),
-      ...(waiting === 0 ? {} : { approvals_waiting: waiting }),
-      ...(sealing === undefined ? {} : { sealing: sealing.message }),
-      ...(options.anchors === undefined ? {} : { anchors: options.anchors.states() }),
-      ...(alerts === undefined ? {} : { alerts }),
-      ...(options.retention === undefined ? {} : { retention: options.retention.state() }),
-      ...options.broker(),
-    };
-  }
-
   const prepare = createPrepare(recorder);
   const guard = createGuard(recorder, options.operator);
-  const runs = runHandlers(recorder, options.random, guard, prepare);
+  const runs = runHandlers(recorder, options.random, guard);
   const handlers: Handlers = {
+    ...recordHandlers(recorder, prepare),
     ...runs,
     ...actHandlers(recorder, prepare, runs['run.end']),
     ...agentHandlers(recorder, options.random),
@@ -109,8 +55,7 @@ export function createService(options: ServiceOptions): Handle {
     ...killHandlers(recorder, guard),
     ...policyHandlers(recorder, options),
     ...secretHandlers(recorder, guard),
-    hello: status,
-    status,
+    ...statusHandlers(options),
     async checkpoint() {
       return { size: await recorder.checkpoint() };
     },
@@ -163,19 +108,11 @@ export function createService(options: ServiceOptions): Handle {
     },
   };
 
-  return async <O extends Op>(op: O, params: unknown, client: Client): Promise<OpResults[O]> => {
-    const parsed = OPS[op].safeParse(params);
-    if (!parsed.success) {
-      const issue = parsed.error.issues[0];
-      invariant(issue !== undefined, 'zod reports at least one issue');
-      throw new TallyError('USAGE', `${op}: ${issue.path.join('.') || 'request'}: ${issue.message}`, {
-        hint: `tally help`,
-      });
-    }
-    const known = asking(recorder, client);
-    if (OPERATOR_OPS.has(op)) await guard.require(op, parsed.data, known);
-    else await guard.requireRole(op, known);
-    if (op === 'run.start') await refuseKilledRun(recorder, parsed.data as OpParams<'run.start'>, known);
-    return handlers[op](parsed.data as OpParams<O>, known);
-  };
+  return createRequests(recorder, guard, {
+    ...handlers,
+    async 'run.start'(params, client) {
+      await refuseKilledRun(recorder, params, client);
+      return handlers['run.start'](params, client);
+    },
+  });
 }

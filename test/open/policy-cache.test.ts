@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { sha256Hex } from '../../src/core/hash.ts';
 import { compilePolicy } from '../../src/core/policy/load.ts';
 import { keepPolicy, keptPolicy } from '../../src/open/policy-cache.ts';
 import { loadPolicy } from '../../src/open/policy-file.ts';
@@ -28,7 +29,8 @@ test('what was kept of a policy is that policy, for its very text alone', async 
   assert.equal(await keptPolicy(paths, TEXT), undefined);
   const policy = compilePolicy(TEXT, { id: 'local' });
   await keepPolicy(paths, policy);
-  assert.deepEqual(await keptPolicy(paths, TEXT), policy);
+  const found = await keptPolicy(paths, TEXT);
+  assert.deepEqual(found, policy);
   assert.equal(await keptPolicy(paths, `${TEXT}\n`), undefined);
 });
 
@@ -36,11 +38,14 @@ test('a file that was cut short, altered, of another build or no policy at all c
   const { paths, file } = home(t);
   await keepPolicy(paths, compilePolicy(TEXT, { id: 'local' }));
   const kept = readFileSync(file, 'utf8');
+  const [build] = kept.split(' ', 1);
   const body = kept.slice(kept.indexOf('\n') + 1);
   for (const text of [
     kept.slice(0, -2),
     kept.replace('{', '{ '),
     `0000000000000000\n${body}`,
+    `${build} ${sha256Hex(body)}\n`,
+    ...['', 'no policy', 'null', '[]', '{}'].map((said) => `${build} ${sha256Hex(said)}\n${said}`),
     kept.replace('"id":"local"', '"id":"other"'),
     '',
     '\n',

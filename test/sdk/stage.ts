@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Entry } from '../../src/core/entry.ts';
 import { ulidSource } from '../../src/core/ulid.ts';
-import type { Handle } from '../../src/recorder/service.ts';
+import type { Handle } from '../../src/recorder/requests.ts';
 import { createTallyWith } from '../../src/sdk/tally.ts';
 import { askingClient } from '../../src/sdk/transport/asking.ts';
 import { noRecorder, openSocket } from '../../src/sdk/transport/socket.ts';

@@ -1,6 +1,7 @@
 import type { Client } from '../../src/recorder/ops.ts';
 import type { LocalRecorder } from '../../src/recorder/recorder.ts';
-import { createService, type Handle } from '../../src/recorder/service.ts';
+import type { Handle } from '../../src/recorder/requests.ts';
+import { createService } from '../../src/recorder/service.ts';
 import { createTurns } from '../../src/recorder/turns.ts';
 import { countingRandom, type Machine } from './recorder.ts';
 

@@ -3,7 +3,8 @@
  * for some names of actions only is looked up by that name; the others are put to every call. What comes out is the
  * same as if all were put to it in the order of the file.
  */
-import { type CelProgram, compileCel } from './cel/compile.ts';
+import { invariant } from '../error.ts';
+import type { CelProgram, CompileCel } from './cel/compile.ts';
 import type { CompiledPolicy, Rule } from './compiled.ts';
 
 export interface IndexedRule {
@@ -36,14 +37,29 @@ function scopesOf({ roles = {}, tools = {}, rules = [] }: CompiledPolicy): reado
   return [...named];
 }
 
+let compileCel: CompileCel | undefined;
+
+/**
+ * The parser of rules is a tenth of what a command loads, and most policies have no rules: it comes with whoever makes or
+ * reads a policy that may have some (snapshot.ts).
+ */
+export function provideCel(compile: CompileCel): void {
+  compileCel = compile;
+}
+
+function compiled(when: string, facts: ReadonlySet<string>): IndexedRule['program'] {
+  invariant(compileCel !== undefined, 'a policy with rules comes with what compiles them');
+  const found = compileCel(when, facts);
+  return 'program' in found ? found.program : found;
+}
+
 export function indexRules(policy: CompiledPolicy): RuleIndex {
   const { rules = [], facts } = policy;
   const known = new Set(Object.keys(facts ?? {}));
   const everywhere: IndexedRule[] = [];
   const byAction = new Map<string, IndexedRule[]>();
   for (const [at, rule] of rules.entries()) {
-    const compiled = compileCel(rule.when, known);
-    const program = 'program' in compiled ? compiled.program : compiled;
+    const program = compiled(rule.when, known);
     const indexed = { rule, at, program };
     const actions = 'actions' in program ? program.actions : undefined;
     if (actions === undefined) {

@@ -6,8 +6,12 @@ import { decodeUtf8, encodeUtf8 } from '../bytes.ts';
 import { canonicalize } from '../canonical.ts';
 import { TallyError } from '../error.ts';
 import { sha256Hex } from '../hash.ts';
+import { compileCel } from './cel/compile.ts';
 import type { CompiledPolicy, PolicyInForce } from './compiled.ts';
+import { provideCel } from './rule-index.ts';
 import { CompiledPolicySchema } from './snapshot-schema.ts';
+
+provideCel(compileCel);
 
 export function policyInForce(compiled: CompiledPolicy): PolicyInForce {
   const snapshot = encodeUtf8(canonicalize(compiled));

@@ -7,7 +7,7 @@ import { mayAsk, OPERATOR_SCOPE } from '../../core/identity/rights.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { roleOf } from '../../core/policy/principal.ts';
 import type { ListedApproval } from '../../recorder/governance-ops.ts';
-import type { Handle } from '../../recorder/service.ts';
+import type { Handle } from '../../recorder/requests.ts';
 import type { Caller } from './caller.ts';
 import { problemOf } from './decisions.ts';
 import { type OperatorOptions, operatorClient } from './operator.ts';

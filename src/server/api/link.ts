@@ -13,7 +13,7 @@ import type { Principal } from '../../core/policy/types.ts';
 import { type Answering, answerApproval } from '../../recorder/approval-handlers.ts';
 import type { ListedApproval } from '../../recorder/governance-ops.ts';
 import type { LocalRecorder } from '../../recorder/recorder.ts';
-import type { Handle } from '../../recorder/service.ts';
+import type { Handle } from '../../recorder/requests.ts';
 import { recordStop, stopDecision } from '../../recorder/stopped.ts';
 import type { Resource } from '../http.ts';
 import { createBodies } from './body.ts';

@@ -63,6 +63,8 @@ function parse(text: string): ASTNode | CelProblem {
   }
 }
 
+export type CompileCel = typeof compileCel;
+
 /** Total: any text. `facts`: the names that the policy gives to facts; absent: any name. */
 export function compileCel(
   text: string,
