@@ -10,6 +10,7 @@ import { GOVERNANCE_LIMITS } from './limits/governance.ts';
 import { HOOK_LIMITS } from './limits/hook.ts';
 import { LOG_LIMITS } from './limits/log.ts';
 import { MCP_LIMITS } from './limits/mcp.ts';
+import { PLUGIN_LIMITS } from './limits/plugins.ts';
 import { POLICY_LIMITS } from './limits/policy.ts';
 import { PROVIDER_LIMITS } from './limits/providers.ts';
 import { QUERY_LIMITS } from './limits/query.ts';
@@ -32,6 +33,7 @@ export const LIMITS = {
   ...SECRET_LIMITS,
   ...TRACE_LIMITS,
   ...SDK_LIMITS,
+  ...PLUGIN_LIMITS,
   ...MCP_LIMITS,
   ...HOOK_LIMITS,
 } as const;

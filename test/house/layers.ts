@@ -23,6 +23,9 @@ const driver: Layer = { layers: ['core'], packages: 'any', builtins: 'any' };
 /** A driver that talks to others over the network. */
 const outward: Layer = { layers: ['core', 'net'], packages: 'any', builtins: 'any' };
 
+/** Peers of those who use them; nobody gets them with this package. */
+const FRAMEWORKS = ['ai', '@openai/agents', '@langchain/core', 'langchain', '@anthropic-ai/claude-agent-sdk'];
+
 /** A folder under src that is not here has no rule yet, which is itself a violation. */
 const LAYERS: Readonly<Record<string, Layer>> = {
   core: { layers: [], packages: ['zod', 'yaml', '@marcbachmann/cel-js'], builtins: [] },
@@ -38,6 +41,8 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   server: { layers: ['core', 'recorder'], packages: 'any', builtins: 'any' },
   // What runs inside of other people's programs: no server, no store, no package but what core brings.
   sdk: { layers: ['core', 'capture', 'recorder'], packages: [], builtins: 'any' },
+  // What records frameworks that others write, of which it knows types only: it stands on the SDK as programs do.
+  plugins: { layers: ['core', 'sdk', 'entry'], packages: FRAMEWORKS, builtins: 'any' },
   // Parts of the composition root: where things are on this machine, from an environment they are handed.
   'paths.ts': { layers: ['core'], packages: [], builtins: ['node:path'] },
   'home.ts': { layers: ['core', 'store', 'paths.ts'], packages: ['zod'], builtins: 'any' },

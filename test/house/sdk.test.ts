@@ -1,10 +1,10 @@
-/** What a program takes in with `tallystick/sdk`: no server, no store, nothing native, and little at all. */
+/** What a program takes in with `tallystick/sdk` and the plug-ins: no server, no store, nothing native, and little at all. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { importsOf, packageOf, resolve } from './imports.ts';
 import { readSources } from './source.ts';
 
-const ENTRY = 'src/sdk.ts';
+const ENTRIES = ['src/sdk.ts', 'src/plugins/ai-sdk.ts'];
 /** Loaded when it is imported: pure JavaScript, without dependencies of its own. */
 const PACKAGES = new Set(['zod']);
 /** Modules of Node that its oldest supported version has, and that open nothing by being loaded. */
@@ -27,7 +27,7 @@ test('the SDK loads no server, no store and nothing native before it is used', (
   const seen = new Set<string>();
   const packages = new Set<string>();
   const builtins = new Set<string>();
-  const waiting = [ENTRY];
+  const waiting = [...ENTRIES];
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
     if (seen.has(path)) continue;
     seen.add(path);

@@ -1,0 +1,89 @@
+/**
+ * The support agent with Vercel's AI SDK, once in one piece and once streamed. What records it, and decides its tools,
+ * is one line: `registerTelemetry(tallyTelemetry())`.
+ */
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import { generateText, isStepCount, streamText, type Telemetry, tool } from 'ai';
+import { z } from 'zod';
+import { tallyTelemetry } from '../../src/plugins/ai-sdk.ts'; // in your project: from 'tallystick/ai-sdk'
+import { createTally } from '../../src/sdk.ts'; // in your project: from 'tallystick/sdk'
+import { serveModel } from './model.ts';
+import { INSTRUCTIONS, openShop, QUESTION, SCRIPT } from './story.ts';
+
+/** The agent as people write it: nothing here knows of any record. */
+function agent(url: string, shop: ReturnType<typeof openShop>) {
+  return {
+    model: createOpenAICompatible({ name: 'local', baseURL: url, includeUsage: true }).chatModel(
+      'scripted-1',
+    ),
+    instructions: INSTRUCTIONS,
+    prompt: QUESTION,
+    stopWhen: isStepCount(8),
+    tools: {
+      order_find: tool({
+        description: 'Looks an order up.',
+        inputSchema: z.object({ order: z.string() }),
+        execute: (args) => shop.find(args),
+      }),
+      refund_create: tool({
+        description: 'Pays money back.',
+        inputSchema: z.object({ order: z.string(), amount: z.number() }),
+        execute: (args) => shop.refund(args),
+      }),
+    },
+  };
+}
+
+export interface Played {
+  readonly answer: string;
+  readonly streamed: string;
+  /** What the shop did, by its own book. */
+  readonly done: readonly string[];
+}
+
+/** The log of both is then in `home`. */
+export async function play(home: string): Promise<Played> {
+  cpSync(fileURLToPath(new URL('policy.yaml', import.meta.url)), join(home, 'tally.policy.yaml'));
+  const tally = createTally({ agent: 'support-bot', home, transport: 'embedded' });
+  // Everywhere with registerTelemetry(tallyTelemetry()); for some calls, as here:
+  const telemetry: { integrations: Telemetry } = { integrations: tallyTelemetry({ tally }) };
+  const shop = openShop();
+  try {
+    const one = await serveModel(SCRIPT);
+    const { text: answer } = await generateText({ ...agent(one.url, shop), telemetry });
+    await one.close();
+    const two = await serveModel(SCRIPT);
+    const stream = streamText({ ...agent(two.url, shop), telemetry });
+    let streamed = '';
+    for await (const part of stream.textStream) streamed += part;
+    await two.close();
+    return { answer, streamed, done: shop.done };
+  } finally {
+    await tally.close();
+  }
+}
+
+if (import.meta.main) {
+  const home = mkdtempSync(join(tmpdir(), 'tally-example-'));
+  try {
+    const { answer, done } = await play(home);
+    process.stdout.write(`${answer}\nThe shop: ${done.join(', ')}\n`);
+    const { execFileSync } = await import('node:child_process');
+    const program = fileURLToPath(new URL('../../bin/tally.js', import.meta.url));
+    for (const args of [
+      ['log', 'runs'],
+      ['log', 'list'],
+      ['verify', '--completeness'],
+    ])
+      execFileSync(process.execPath, [program, ...args], {
+        env: { ...process.env, TALLY_HOME: home },
+        stdio: 'inherit',
+      });
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Calls of the AI SDK that no integration of ours is asked about: made with `telemetry.integrations` of their own, or by
+ * a copy that has another list. The tracing channel tells of them while they happen; nothing can be held there, so all of
+ * it is the program's own word on record.
+ */
+import { recorder } from './integration.ts';
+import type { TallyTelemetryOptions } from './options.ts';
+import { type Said, said, textOf } from './told.ts';
+
+export type HeardPhase = 'start' | 'asyncEnd';
+
+/** Of these, steps, models and tools are told too. */
+const STEPPED: ReadonlySet<unknown> = new Set(['generateText', 'streamText']);
+const PARTS: ReadonlySet<unknown> = new Set(['step', 'languageModelCall', 'executeTool']);
+
+/** Messages are handed over in their order, one after the other; `isHeld`: one of our integrations has the call. */
+export type Hear = (phase: HeardPhase, message: unknown, isHeld: boolean) => Promise<void>;
+
+export function createHearing(options: TallyTelemetryOptions): Hear {
+  const { telemetry, recorded, known } = recorder(options, 'heard');
+  /** Calls that have begun, and of which nothing else was told yet: another integration may record them. */
+  const begun = new Map<string, unknown>();
+
+  async function begin(callId: string, event: unknown): Promise<void> {
+    const start = begun.get(callId);
+    begun.delete(callId);
+    await telemetry.onStart?.((start ?? event) as never);
+  }
+
+  async function hearTool(phase: HeardPhase, event: Said, message: Said): Promise<void> {
+    const { toolName, toolCallId, input } = said(event.toolCall);
+    const id = textOf(toolCallId) ?? 'unknown';
+    const call = phase === 'start' ? recorded(event) : known(event);
+    if (call === undefined) return;
+    const { operation } = call;
+    if (phase === 'start') {
+      const metadata = { ...operation.about, tool_call_id: id };
+      await operation.begin(`tool ${id}`, (run) =>
+        run.toolCall({ name: textOf(toolName) ?? 'unnamed', args: input, metadata }),
+      );
+      return;
+    }
+    const output = said(said(message.result).output);
+    const error = message.error ?? (output.type === 'tool-error' ? output.error : undefined);
+    await operation.finish(`tool ${id}`, error === undefined ? { output: output.output } : { error });
+  }
+
+  async function hearModel(phase: HeardPhase, event: Said, message: Said): Promise<void> {
+    if (phase === 'start') return telemetry.onLanguageModelCallStart?.(event as never);
+    const result = said(message.result);
+    // What failed is asked again, or ends the call; a stream has only begun, and is over with its step.
+    if (message.error !== undefined || result.stream !== undefined) return;
+    await telemetry.onLanguageModelCallEnd?.({
+      ...result,
+      callId: event.callId,
+      provider: event.provider,
+    } as never);
+  }
+
+  /** Of a call without steps nothing is told before it is over. */
+  async function hearWhole(callId: string, event: Said, message: Said): Promise<void> {
+    await begin(callId, event);
+    const result = said(message.result);
+    const ended = { ...result, callId } as never;
+    if (message.error !== undefined) return telemetry.onError?.({ callId, error: message.error });
+    await telemetry.onEnd?.(ended);
+  }
+
+  return async (phase, heard, isHeld) => {
+    const message = said(heard);
+    const event = said(message.event);
+    const callId = textOf(event.callId);
+    if (callId === undefined) return;
+    if (isHeld) {
+      begun.delete(callId);
+      return;
+    }
+    const { type } = message;
+    if (!PARTS.has(type)) {
+      if (phase === 'start') begun.set(callId, event);
+      else if (!STEPPED.has(type)) await hearWhole(callId, event, message);
+      else {
+        begun.delete(callId);
+        if (message.error !== undefined) await telemetry.onError?.({ callId, error: message.error });
+        else await known(event)?.operation.end();
+      }
+      return;
+    }
+    if (type === 'step') {
+      // Where its model was streamed, that is over now.
+      if (phase === 'asyncEnd') await telemetry.onLanguageModelCallEnd?.(event as never);
+      return;
+    }
+    if (begun.has(callId)) await begin(callId, event);
+    await (type === 'executeTool' ? hearTool : hearModel)(phase, event, message);
+  };
+}
