@@ -10,6 +10,7 @@ import { GOVERNANCE_LIMITS } from './limits/governance.ts';
 import { HOOK_LIMITS } from './limits/hook.ts';
 import { LOG_LIMITS } from './limits/log.ts';
 import { MCP_LIMITS } from './limits/mcp.ts';
+import { OTLP_LIMITS } from './limits/otlp.ts';
 import { PLUGIN_LIMITS } from './limits/plugins.ts';
 import { POLICY_LIMITS } from './limits/policy.ts';
 import { PROVIDER_LIMITS } from './limits/providers.ts';
@@ -36,4 +37,5 @@ export const LIMITS = {
   ...PLUGIN_LIMITS,
   ...MCP_LIMITS,
   ...HOOK_LIMITS,
+  ...OTLP_LIMITS,
 } as const;

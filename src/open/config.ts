@@ -6,6 +6,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { AnchorSettingSchema, type AnchorSettings, witnessKeys } from '../anchor/setting.ts';
+import { type OtlpReceive, OtlpReceiveSchema } from '../capture/otlp/setting.ts';
 import { type SecretsSetting, SecretsSettingSchema } from '../capture/secrets/setting.ts';
 import { isTallyError, TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
@@ -19,6 +20,7 @@ import {
   RetentionSettingSchema,
 } from '../core/retention/setting.ts';
 import { createQuorum } from '../core/tlog/quorum.ts';
+import { type OtlpForward, OtlpForwardSchema } from '../sink/otlp/setting.ts';
 import {
   type AlertSettings,
   AlertSettingsSchema,
@@ -78,6 +80,10 @@ const ConfigSchema = z.strictObject({
   retention: RetentionSettingSchema.optional(),
   /** Who has to say what a secret is for, and what holds when nothing can be recorded (docs/secrets.md). */
   secrets: SecretsSettingSchema.optional(),
+  /** What of OpenTelemetry is taken, and where entries go as its log records (docs/otlp.md). */
+  otlp: z
+    .strictObject({ receive: OtlpReceiveSchema.optional(), forward: OtlpForwardSchema.optional() })
+    .optional(),
   /** Names that other programs have for some of this. */
   audit: AuditAliasSchema.optional(),
 });
@@ -93,6 +99,8 @@ export interface MachineConfig extends AnchorSettings {
   readonly payloads?: PayloadSetting;
   readonly retention?: RetentionSetting;
   readonly secrets?: SecretsSetting;
+  readonly otlpReceive?: OtlpReceive;
+  readonly otlpForward?: OtlpForward;
   /** False: accesses to secrets by `tally secrets` and the SDK are not recorded. All else is. */
   readonly auditSecrets?: false;
   /** The directory that holds the log, from "/" or "~/". */
@@ -111,6 +119,12 @@ const KEYS_IN: Readonly<Record<string, readonly string[]>> = {
   payloads: Object.keys(PayloadSettingSchema.shape),
   retention: [...Object.keys(RetentionSettingSchema.shape), 'days', 'bytes', 'at_least_days'],
   secrets: Object.keys(SecretsSettingSchema.shape),
+  otlp: [
+    'receive',
+    'forward',
+    ...Object.keys(OtlpReceiveSchema.shape),
+    ...Object.keys(OtlpForwardSchema.shape),
+  ],
   audit: Object.keys(AuditAliasSchema.shape),
 };
 /** Settings of the design that this version does not carry out. */
@@ -143,6 +157,7 @@ export function parseConfig(text: string, path: string): MachineConfig {
     payloads,
     alerts,
     secrets,
+    otlp,
     audit,
   } = parsed.data;
   if (witness_quorum !== undefined) {
@@ -169,6 +184,8 @@ export function parseConfig(text: string, path: string): MachineConfig {
     ...(witness_quorum === undefined ? {} : { witness_quorum }),
     ...(payloads === undefined ? {} : { payloads }),
     ...(secrets === undefined ? {} : { secrets }),
+    ...(otlp?.receive === undefined ? {} : { otlpReceive: otlp.receive }),
+    ...(otlp?.forward === undefined ? {} : { otlpForward: otlp.forward }),
     ...(audit?.enabled === false ? { auditSecrets: false } : {}),
     ...(audit?.path === undefined ? {} : { auditPath: audit.path }),
     ...retentionOf(parsed.data, path, doc),
@@ -236,7 +253,7 @@ function firstProblem(path: string, doc: PolicyDocument, issue: z.core.$ZodIssue
     path,
     place,
     `${where === '' ? 'the file' : where}: ${issue.message}`,
-    MEANINGS[where.replace(/^(anchors|alerts|payloads|retention|audit)\..*/, '$1')],
+    MEANINGS[where.replace(/^(anchors|alerts|payloads|retention|otlp|audit)\..*/, '$1')],
   );
 }
 
@@ -253,6 +270,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   anchors: 'a list; docs/anchors.md shows one of each type, and `tally anchor add --help` too',
   retention:
     '`entries` with `days`, `bytes` (20GB) and `at_least_days`, `payloads` with days for each class, `anchored`; docs/retention.md shows an example',
+  otlp: '`receive` with `other` and `port`; `forward` with `url`, `headers`, `secret_headers` and `from`; docs/otlp.md shows an example',
   audit:
     'enabled, path, sink, retention_days, redact_fields, hash_args and sign_events: what other programs call it',
   witness_quorum: 'a whole number, at most that of the different witnesses in `anchors`',

@@ -6,6 +6,8 @@ import { type ApiOptions, apiRoutes } from './api/routes.ts';
 import { HOOKS_PATH, type HookEndpoint, hooksResource } from './hooks.ts';
 import { type HttpOptions, type Resource, serveHttp } from './http.ts';
 import { type LiveLog, liveResource, TAIL_PATH } from './live/resource.ts';
+import type { OtlpEndpoint } from './otlp/endpoint.ts';
+import { otlpResource } from './otlp/resource.ts';
 import { createTileHandler, type TileHandler, type TileOptions, tilesPrefix } from './tiles.ts';
 
 export interface TileServer {
@@ -17,6 +19,8 @@ export interface TileServer {
   readonly api?: string;
   /** Where hooks of Claude Code post, likewise. */
   readonly hooks?: string;
+  /** Where programs send OTLP, likewise: the endpoint that `/v1/logs` and `/v1/traces` are below. */
+  readonly otlp?: string;
   close(): Promise<void>;
 }
 
@@ -31,15 +35,18 @@ export async function serveTiles(
       readonly links?: LinkOptions;
       /** Hooks of coding agents. */
       readonly hooks?: HookEndpoint;
+      /** Programs instrumented with OpenTelemetry. */
+      readonly otlp?: OtlpEndpoint;
     },
 ): Promise<TileServer> {
-  const { live, api, links, hooks } = options;
+  const { live, api, links, hooks, otlp } = options;
   const server = await serveHttp({
     ...options,
     resources: (hosts) => [
       ...(live === undefined ? [] : [liveResource(live, hosts, options.onError)]),
       ...(links === undefined ? [] : [linkResource(links, hosts, options.onError)]),
       ...(hooks === undefined ? [] : [hooksResource(hooks, hosts, options.onError)]),
+      ...(otlp === undefined ? [] : [otlpResource(otlp, hosts, options.onError)]),
       ...(api === undefined
         ? []
         : [apiResource({ routes: apiRoutes(api), hosts, onError: options.onError })]),
@@ -51,6 +58,7 @@ export async function serveTiles(
     ...(live === undefined ? {} : { tail: `${server.origin}${TAIL_PATH}` }),
     ...(api === undefined ? {} : { api: `${server.origin}/v1` }),
     ...(hooks === undefined ? {} : { hooks: `${server.origin}${HOOKS_PATH}` }),
+    ...(otlp === undefined ? {} : { otlp: server.origin }),
     close: server.close,
   };
 }

@@ -47,6 +47,7 @@ const BY_SURFACE: Partial<Readonly<Record<Surface | 'import', PayloadKeep>>> = {
   sdk: 'redacted',
   mcp: 'redacted',
   hook: 'redacted',
+  otlp: 'redacted',
   import: 'redacted',
 };
 

@@ -3,6 +3,7 @@ import { agentlogsafe } from './agentlogsafe.ts';
 import { agentpatterns } from './agentpatterns.ts';
 import { agentsecrets } from './agentsecrets.ts';
 import { fullmakt } from './fullmakt.ts';
+import { otlp } from './otlp.ts';
 import { secretspec } from './secretspec.ts';
 import type { View } from './view.ts';
 
@@ -12,6 +13,7 @@ export const VIEW_NAMES = [
   'agentpatterns',
   'agentlogsafe',
   'fullmakt',
+  'otlp',
 ] as const;
 export type ViewName = (typeof VIEW_NAMES)[number];
 
@@ -21,4 +23,5 @@ export const VIEWS: Readonly<Record<ViewName, View>> = {
   agentpatterns,
   agentlogsafe,
   fullmakt,
+  otlp,
 };

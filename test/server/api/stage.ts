@@ -1,9 +1,11 @@
 /** The API over a recorder in memory, on a port of its own. */
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import { createOtlpReceiver } from '../../../src/capture/otlp/receive.ts';
 import { apiResource } from '../../../src/server/api/resource.ts';
 import { apiRoutes } from '../../../src/server/api/routes.ts';
 import { serveHttp } from '../../../src/server/http.ts';
+import { otlpResource } from '../../../src/server/otlp/resource.ts';
 import type { Peer } from '../../../src/server/peer.ts';
 import { entriesOf, type Machine, machine } from '../../support/recorder.ts';
 import { PERSON, type Served, serve } from '../../support/serve.ts';
@@ -57,6 +59,8 @@ export interface StageOptions {
   readonly box?: Machine;
   readonly mayRead?: (peer: Peer) => Promise<boolean>;
   readonly operator?: { protected?: boolean; token?: string };
+  /** False: spans and records that have nothing to do with agents are not recorded. */
+  readonly otlpOthers?: boolean;
 }
 
 export async function stage(t: TestContext, options: StageOptions = {}): Promise<Stage> {
@@ -73,6 +77,14 @@ export async function stage(t: TestContext, options: StageOptions = {}): Promise
     mayRead: options.mayRead ?? (async () => true),
     onError,
     resources: (hosts) => [
+      otlpResource(
+        {
+          receive: createOtlpReceiver(recorder, () => options.otlpOthers !== false).receive,
+          self: { user: 'ada', uid: 1000 },
+        },
+        hosts,
+        onError,
+      ),
       apiResource({
         routes: apiRoutes({
           recorder,

@@ -1,10 +1,13 @@
 /** The log over HTTP beside the recorder: tiles (C2SP tlog-tiles) and the live tail, for programs on this machine. */
-import { TallyError } from '../../../core/error.ts';
+import { createOtlpReceiver } from '../../../capture/otlp/receive.ts';
+import { isTallyError, TallyError } from '../../../core/error.ts';
 import { operatorGate } from '../../../home.ts';
 import { openLinkSigner } from '../../../open/approval-links.ts';
 import { loadConfig } from '../../../open/config.ts';
 import type { Session } from '../../../open.ts';
+import type { LocalRecorder } from '../../../recorder/recorder.ts';
 import type { HookEndpoint } from '../../../server/hooks.ts';
+import type { OtlpEndpoint } from '../../../server/otlp/endpoint.ts';
 import { serveTiles, type TileServer } from '../../../server/tiles-http.ts';
 import { fileSlices } from '../../../store/file/slices.ts';
 import type { Context } from '../../context.ts';
@@ -63,6 +66,7 @@ export async function openTiles(
               self,
               checkOperator: operatorGate(context.paths).check,
             },
+            otlp: otlpOf(context, recorder, self),
             links: {
               recorder,
               handle,
@@ -90,8 +94,27 @@ export async function openTiles(
   }
 }
 
+/** What programs instrumented with OpenTelemetry send. */
+export function otlpOf(
+  { paths }: Context,
+  recorder: LocalRecorder,
+  self: OtlpEndpoint['self'],
+): OtlpEndpoint {
+  let others = true;
+  const receiver = createOtlpReceiver(recorder, () => {
+    try {
+      others = loadConfig(paths.configFile).otlpReceive?.other !== 'ignore';
+    } catch (error) {
+      // It is told where it is edited; what was configured before stays.
+      if (!isTallyError(error)) throw error;
+    }
+    return others;
+  });
+  return { receive: receiver.receive, self };
+}
+
 /** The user that this recorder runs as: who its own processes speak for. */
-async function selfOf(context: Context): Promise<{ readonly user?: string; readonly uid?: number }> {
+export async function selfOf(context: Context): Promise<{ readonly user?: string; readonly uid?: number }> {
   const { user, uid } = await context.client('cli', { operator: false });
   return { ...(user === undefined ? {} : { user }), ...(uid === undefined ? {} : { uid }) };
 }

@@ -1,0 +1,21 @@
+/** Contents as payloads. The recorder redacts and bounds them; here they are only kept in reach. */
+import type { PayloadData } from '../../core/entry.ts';
+import type { Json, JsonObject } from '../../core/json.ts';
+import { LIMITS } from '../../core/limits.ts';
+
+/** Undefined when there is nothing in it. What is longer than may be handed on is cut, and then a text. */
+export function carried(payloadClass: string, content: JsonObject): PayloadData | undefined {
+  const names = Object.keys(content);
+  if (names.length === 0) return undefined;
+  return carriedValue(payloadClass, content);
+}
+
+export function carriedValue(payloadClass: string, value: Json): PayloadData {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const bytes = Buffer.from(text);
+  const media_type = typeof value === 'string' ? 'text/plain' : 'application/json';
+  if (bytes.length <= LIMITS.otlpPayloadBytes) return { media_type, class: payloadClass, data: text };
+  let end = LIMITS.otlpPayloadBytes;
+  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
+  return { media_type: 'text/plain', class: payloadClass, data: bytes.toString('utf8', 0, end) };
+}

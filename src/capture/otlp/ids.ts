@@ -1,0 +1,41 @@
+/**
+ * Ids of entries follow from what was sent and by whom: a sender that tries again, because an answer was lost, gets the
+ * entries that are there. Another caller, or another content under the same span, has ids of its own: nobody can keep a
+ * span out of the log by sending one of its name first.
+ */
+import { sha256 } from '../../core/hash.ts';
+import { encodeCrockford } from '../../core/ulid.ts';
+import type { Item, LogRecord, Nanos, Span } from './model.ts';
+
+/** Bytes after the 48 bits of time. */
+const RANDOM_BYTES = 10;
+const MOST_MS = 2n ** 48n - 1n;
+
+function idOf(time: Nanos, text: string): string {
+  const ms = time / 1_000_000n;
+  return `log_${encodeCrockford(Number(ms > MOST_MS ? MOST_MS : ms), sha256(text).subarray(0, RANDOM_BYTES))}`;
+}
+
+/** What is the same in every try. A resource is serialised once for all its spans. */
+export function spanDigest({ resource, scope, record }: Item<Span>, caller: string): string {
+  const text = JSON.stringify([resource.attributes, scope, record], (_name, value: unknown) =>
+    typeof value === 'bigint' ? value.toString() : value,
+  );
+  return `${caller}\n${Buffer.from(sha256(text)).toString('hex')}`;
+}
+
+/** `part`: which of the entries of one span, from 0. */
+export function spanEntryId({ start }: Span, digest: string, part: number): string {
+  return idOf(start, `tallystick otlp span v1\n${digest}\n${part}\n`);
+}
+
+/** Two records may say the same: it is the request that comes again, so the place in it counts. */
+export function logEntryId(
+  { time, observed }: LogRecord,
+  request: { readonly sha256: string; readonly caller: string },
+  at: number,
+  part: number,
+): string {
+  const text = `tallystick otlp log v1\n${request.caller}\n${request.sha256}\n${at}\n${part}\n`;
+  return idOf(time === 0n ? observed : time, text);
+}
