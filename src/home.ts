@@ -175,6 +175,10 @@ export function dataKeysDirectory(paths: Paths): string {
   return join(paths.keys, 'data');
 }
 
+export function operatorPath({ keys }: Pick<Paths, 'keys'>): string {
+  return join(keys, 'operator.json');
+}
+
 const OperatorFileSchema = z.looseObject({ protected: z.boolean(), token_hash: z.string() });
 
 /** What the writer has to know of the operator's secret: whether it is asked for, and whether a token is the one. */
@@ -183,7 +187,7 @@ export function operatorGate(paths: Paths): {
   check(token: string): Promise<boolean>;
 } {
   async function read(): Promise<z.infer<typeof OperatorFileSchema> | undefined> {
-    const text = await readIfThere(join(paths.keys, 'operator.json'));
+    const text = await readIfThere(operatorPath(paths));
     if (text === undefined) return undefined;
     try {
       return OperatorFileSchema.parse(JSON.parse(text));
@@ -192,7 +196,7 @@ export function operatorGate(paths: Paths): {
         'BAD_CONFIG',
         'operator.json is damaged, so nobody can be taken for the operator',
         {
-          hint: `restore ${join(paths.keys, 'operator.json')} from a backup, or remove it and run \`tally operator protect\` again`,
+          hint: `restore ${operatorPath(paths)} from a backup, or remove it and run \`tally operator protect\` again`,
           cause: error,
         },
       );

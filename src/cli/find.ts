@@ -8,7 +8,7 @@ import { lineTime, parseLine } from '../core/query/line.ts';
 import { createMentionFinder } from '../core/query/mentions.ts';
 import type { Query } from '../core/query/port.ts';
 import type { OpenedReader } from '../reader.ts';
-import { segmentDamaged } from '../store/file/sealed.ts';
+import { segmentDamaged } from '../store/file/sealed-damage.ts';
 import { readLines } from './lines.ts';
 
 export interface FoundEntry {

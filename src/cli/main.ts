@@ -72,12 +72,13 @@ async function run(args: readonly string[], context: Context): Promise<void> {
     ['tally log list', 'see what happened'],
     ['tally verify', 'prove that nobody changed it'],
   ]);
-  const wanted = args[0] === 'help' ? args[1] : args[0];
+  const [wanted, ...words] = args[0] === 'help' ? args.slice(1) : args;
   for (const entry of COMMANDS) {
     program.commandsGroup(entry.group);
-    if (entry.name === wanted)
-      program.addCommand((await entry.load()).build(context, COMMANDS).summary(entry.summary));
-    else program.command(entry.name).summary(entry.summary).description(entry.summary);
+    if (entry.name === wanted) {
+      const { build } = await entry.load();
+      program.addCommand((await build(context, COMMANDS, words)).summary(entry.summary));
+    } else program.command(entry.name).summary(entry.summary).description(entry.summary);
   }
 
   let complaint = '';

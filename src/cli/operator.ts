@@ -6,10 +6,10 @@ import { requirePrivateDirectory } from '../capture/secrets/vault-files.ts';
 import { TallyError } from '../core/error.ts';
 import { sha256Hex } from '../core/hash.ts';
 import { LIMITS } from '../core/limits.ts';
+import { operatorPath } from '../home.ts';
 import type { Paths } from '../paths.ts';
 import {
   ensureOperatorFile,
-  operatorPath,
   type ProtectedFile,
   protectOperatorFile,
   readOperatorFile,
@@ -46,7 +46,7 @@ export function openOperator(
   options: { readonly now?: () => number; readonly terminal?: () => string } = {},
 ): Operator {
   const now = options.now ?? Date.now;
-  const path = operatorPath(paths.keys);
+  const path = operatorPath(paths);
   // Asked for only when a passphrase is set: most machines never read it.
   const cache = (): string => unlockPath(paths.runtime, (options.terminal ?? terminalId)());
 

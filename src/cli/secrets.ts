@@ -24,10 +24,17 @@ export function accessOptions(command: Command): Command {
     .option('--reason <text>', 'what it is for; recorded. Else TALLY_REASON');
 }
 
-/** Opens neither the log nor a store yet. The caller closes it. */
-export async function openContextSecrets(context: Context, options: AccessOptions): Promise<OpenedSecrets> {
+/**
+ * Opens neither the log nor a store yet. The caller closes it. `operator`: false where nothing is asked that is the
+ * operator's, so that nothing is loaded to ask as one.
+ */
+export async function openContextSecrets(
+  context: Context,
+  options: AccessOptions,
+  { operator = true }: { readonly operator?: boolean } = {},
+): Promise<OpenedSecrets> {
   const { secrets = {}, auditSecrets } = await machineConfig(context.paths.configFile);
-  const client = withAncestry(await context.client('secrets'), process.ppid);
+  const client = withAncestry(await context.client('secrets', { operator }), process.ppid);
   return openSecrets({
     paths: context.paths,
     env: context.env,

@@ -5,8 +5,8 @@ import type { AlertOptions, SessionOptions } from '../open/options.ts';
 import { openSession, type Session } from '../open.ts';
 import type { Paths } from '../paths.ts';
 import type { Client } from '../recorder/ops.ts';
+import { firstStartNote, isFirst, isSetUp } from './first-start.ts';
 import type { Output } from './output/stream.ts';
-import { firstStartNote, setUp } from './setup.ts';
 
 export async function openConfiguredSession(
   {
@@ -29,7 +29,8 @@ export async function openConfiguredSession(
   },
 ): Promise<Session> {
   const config = await machineConfig(paths.configFile);
-  const { first } = setUp(paths);
+  const first = isFirst(paths);
+  if (!isSetUp(paths)) (await import('./setup.ts')).setUp(paths);
   const session = await openSession({
     paths,
     client,

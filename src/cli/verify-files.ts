@@ -11,7 +11,8 @@ import type { TornFile } from '../core/query/recovery.ts';
 import { TILE_WIDTH } from '../core/tlog/tile.ts';
 import { errno } from '../store/file/fs.ts';
 import { sealedName, segmentName } from '../store/file/names.ts';
-import { openSegmentFile, type SegmentFile } from '../store/file/segment.ts';
+import { openSegmentFile } from '../store/file/segment.ts';
+import type { SegmentFile } from '../store/file/segment-file.ts';
 
 const NEWLINE = 0x0a;
 

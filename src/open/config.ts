@@ -7,7 +7,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { AnchorSettingSchema, type AnchorSettings, witnessKeys } from '../anchor/setting.ts';
 import { type OtlpReceive, OtlpReceiveSchema } from '../capture/otlp/setting.ts';
-import { type SecretsSetting, SecretsSettingSchema } from '../capture/secrets/setting.ts';
+import { type SecretsSetting, SecretsSettingSchema } from '../capture/secrets/setting-shape.ts';
 import { isTallyError, TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import { type PayloadSetting, PayloadSettingSchema } from '../core/payload/policy.ts';

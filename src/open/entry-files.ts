@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
-import { openSegmentFile, type SegmentFile } from '../store/file/segment.ts';
+import { openSegmentFile } from '../store/file/segment.ts';
+import type { SegmentFile } from '../store/file/segment-file.ts';
 
 /** Where a line lies in the segment that begins with entry `segment`; `bytes` with its newline. */
 export interface LinePlace {

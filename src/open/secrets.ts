@@ -9,7 +9,8 @@ import type { Manifest, RequireReason } from '../capture/secrets/manifest/types.
 import type { Providers } from '../capture/secrets/provider.ts';
 import { providerSettings } from '../capture/secrets/provider-setting.ts';
 import { createProviders } from '../capture/secrets/providers/registry.ts';
-import { failureMode, reasonRule, type SecretsSetting } from '../capture/secrets/setting.ts';
+import { failureMode, reasonRule } from '../capture/secrets/setting.ts';
+import type { SecretsSetting } from '../capture/secrets/setting-shape.ts';
 import type { Vault } from '../capture/secrets/vault.ts';
 import { TallyError } from '../core/error.ts';
 import type { Session } from '../open.ts';

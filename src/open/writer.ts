@@ -157,7 +157,13 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
 /** Loaded as it is needed: most of what may be asked of a writer nobody asks of one that lives for an access to a secret. */
 async function serviceFor({ brief }: WriterOptions, options: ServiceOptions): Promise<Handle> {
   if (brief === true) return (await import('../recorder/brief-service.ts')).createBriefService(options);
-  return (await import('../recorder/service.ts')).createService(options);
+  // One that lives for long has all of itself from its start: hours later another version may lie there.
+  const [{ createService }] = await Promise.all([
+    import('../recorder/service.ts'),
+    import('../store/file/seal.ts'),
+    import('../store/file/sealed-file.ts'),
+  ]);
+  return createService(options);
 }
 
 /** What a writer that lives for one access to a secret has not loaded. */

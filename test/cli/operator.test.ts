@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { isBoundedKdf } from '../../src/capture/secrets/seal.ts';
-import { operatorPath, readOperatorFile } from '../../src/cli/operator/file.ts';
+import { readOperatorFile } from '../../src/cli/operator/file.ts';
 import { terminalId } from '../../src/cli/operator/terminal.ts';
 import { openOperator } from '../../src/cli/operator.ts';
 import { sha256Hex } from '../../src/core/hash.ts';
 import { LIMITS } from '../../src/core/limits.ts';
-import { operatorGate } from '../../src/home.ts';
+import { operatorGate, operatorPath } from '../../src/home.ts';
 import { locate } from '../../src/paths.ts';
 
 function fixture(t: TestContext) {
@@ -21,7 +21,7 @@ function fixture(t: TestContext) {
   const paths = locate({ env, home: root, tmp: root, uid: 0 });
   const clock = { now: 1_800_000_000_000 };
   const open = (terminal = 'a') => openOperator(paths, { now: () => clock.now, terminal: () => terminal });
-  return { paths, clock, open, file: operatorPath(paths.keys) };
+  return { paths, clock, open, file: operatorPath(paths) };
 }
 
 const passphrase = (): string => randomBytes(9).toString('base64url');

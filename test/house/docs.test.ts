@@ -36,7 +36,7 @@ async function complaint([verb = '', ...words]: readonly string[]): Promise<stri
   const entry = COMMANDS.find(({ name }) => name === verb);
   if (entry === undefined) return `tally has no ${verb}`;
   // A command looks at its context only when it runs.
-  let command: Command = (await entry.load()).build({} as Context);
+  let command: Command = await (await entry.load()).build({} as Context);
   let said = `tally ${verb}`;
   for (const word of words) {
     if (word.startsWith('--')) {

@@ -52,10 +52,6 @@ export function sealContext(tokenHash: string): string {
   return `${OPERATOR_FORMAT}\n${tokenHash}`;
 }
 
-export function operatorPath(keys: string): string {
-  return `${keys}/operator.json`;
-}
-
 /** undefined when there is none. A file that others could have touched, or that is not ours, is refused. */
 export function readOperatorFile(path: string): OperatorFile | undefined {
   const bytes = readPrivate(path, LIMITS.operatorFileBytes);

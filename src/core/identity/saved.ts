@@ -12,6 +12,9 @@ const names = z.array(text);
 const FORMAT = 4;
 const BEFORE_USERS = 3;
 
+/** Up to so many characters it takes longer to make what checks fast than to check: some milliseconds of every start. */
+const SHORT = 64 * 1024;
+
 /** Beyond it there are no dates. */
 const LAST_MS = 8.64e15;
 
@@ -168,7 +171,7 @@ export function parseRegistry(
     // Any damage has the same answer as no file at all.
     return undefined;
   }
-  const parsed = SavedSchema.safeParse(value);
+  const parsed = SavedSchema.safeParse(value, { jitless: saved.length < SHORT });
   if (!parsed.success || (parsed.data.format === BEFORE_USERS && !carried)) return undefined;
   if (parsed.data.governance === undefined && !carried) return undefined;
   const { size, open, agents, tokens, runs, ended, used, holds, prunes, erasing } = parsed.data;

@@ -7,7 +7,8 @@ import { TallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { LineBlock, Place } from '../../core/query/scan.ts';
 import { fileReader } from './reader.ts';
-import { requireSegmentFile, type SegmentFile } from './segment.ts';
+import { requireSegmentFile } from './segment.ts';
+import type { SegmentFile } from './segment-file.ts';
 
 /** The first look is small: the newest twenty entries are what is asked for most. */
 const FIRST_BLOCK = 64 * 1024;

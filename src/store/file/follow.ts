@@ -9,7 +9,8 @@ import { LIMITS } from '../../core/limits.ts';
 import type { LineBlock, Place } from '../../core/query/scan.ts';
 import { errno, storeError } from './fs.ts';
 import { listSegments, plainSize, sealedName, segmentName } from './names.ts';
-import { openSegmentFile, type SegmentFile } from './segment.ts';
+import { openSegmentFile } from './segment.ts';
+import type { SegmentFile } from './segment-file.ts';
 
 export type Followed =
   | ({ readonly kind: 'lines' } & LineBlock)

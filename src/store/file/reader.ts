@@ -3,8 +3,8 @@ import type { LogReader, Segment } from '../../core/ports.ts';
 import { openPlain, storeError } from './fs.ts';
 import { listSegments, type NamedSegment, plainSize, sealedName } from './names.ts';
 import { fileObjects } from './objects.ts';
-import { readTable } from './sealed.ts';
-import { requireSegmentFile, type SegmentFile } from './segment.ts';
+import { requireSegmentFile } from './segment.ts';
+import type { SegmentFile } from './segment-file.ts';
 
 /** Files open at once while the tables of sealed segments are read: far below any limit of the system. */
 const AT_ONCE = 32;
@@ -54,6 +54,7 @@ async function withSize(entries: string, { first, sealed }: NamedSegment): Promi
   const handle = await openPlain(join(entries, sealedName(first)));
   if (handle === undefined) return undefined;
   try {
+    const { readTable } = await import('./sealed.ts');
     const table = await readTable(handle);
     const size = typeof table === 'string' ? (await handle.stat()).size : table.bytes;
     return { first, bytes: size, sealed: true };

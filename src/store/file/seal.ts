@@ -16,7 +16,8 @@ import { cannotSeal } from '../../core/sealed/refusal.ts';
 import { encodeSeekTable } from '../../core/sealed/table.ts';
 import { errno, FILE_MODE, syncDirectory, writeAll } from './fs.ts';
 import { sealedName, segmentName } from './names.ts';
-import { openPlainFile, openSealedFile, type SegmentFile } from './segment.ts';
+import { openPlainFile, openSealedFile } from './segment.ts';
+import type { SegmentFile } from './segment-file.ts';
 import { compressFrame } from './zstd.ts';
 
 const NEWLINE = 0x0a;

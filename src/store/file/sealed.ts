@@ -1,6 +1,5 @@
 /** Reads a sealed segment frame by frame from its table, each frame checked before a byte of it is used. */
 import type { FileHandle } from 'node:fs/promises';
-import { TallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { SegmentDamage } from '../../core/ports.ts';
 import {
@@ -10,8 +9,8 @@ import {
   type SeekTable,
 } from '../../core/sealed/table.ts';
 import { readFully } from './fs.ts';
-import { sealedName } from './names.ts';
 import { salvage } from './salvage.ts';
+import { segmentDamaged } from './sealed-damage.ts';
 import { decompressFrame } from './zstd.ts';
 
 /** Frames read and decompressed in the thread pool while the caller works on the one before. */
@@ -42,13 +41,6 @@ export function frameAt({ frames }: SeekTable, position: number): number {
     else high = middle;
   }
   return low;
-}
-
-export function segmentDamaged({ segment, why, lost }: SegmentDamage): TallyError {
-  return new TallyError('LOG_DAMAGED', `${sealedName(segment)}: ${why}`, {
-    hint: 'run `tally verify`: it names the entries that are lost. Restore the file from a backup of the same log',
-    details: { segment, ...(lost === undefined ? {} : { index: lost.from }) },
-  });
 }
 
 /** The contract of `LogReader.read` for an open sealed file. */

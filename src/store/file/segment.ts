@@ -2,33 +2,10 @@
 import { readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LIMITS } from '../../core/limits.ts';
-import type { SegmentDamage } from '../../core/ports.ts';
-import type { SeekTable } from '../../core/sealed/table.ts';
 import { openPlain, readFully } from './fs.ts';
 import { sealedName, segmentName } from './names.ts';
-import { frameAt, readFrame, readTable, sealedBlocks, segmentDamaged } from './sealed.ts';
-
-export interface SegmentFile {
-  readonly first: number;
-  readonly sealed: boolean;
-  /** Of the file that is open, whatever lies under its name by now. */
-  readonly inode: number;
-  /** Bytes of its lines so far. `LOG_DAMAGED` when a sealed one has no table that counts. */
-  size(): Promise<number>;
-  /** At most `length` bytes from `position` on, fewer only where the lines end. `LOG_DAMAGED` for a damaged frame. */
-  readAt(position: number, length: number): Promise<Buffer>;
-  /**
-   * The same at once, of a file that lies there plain: for some kilobytes, mostly in memory, the way to another thread and
-   * back takes longer than the reading, and much longer where others keep the processor busy.
-   */
-  readNow?(position: number, length: number): Buffer;
-  /** The contract of `LogReader.read`. */
-  blocks(offset: number, onDamage?: (damage: SegmentDamage) => void): AsyncIterable<Buffer>;
-  /** The contract of `LogReader.seek`. */
-  seek(index: number): Promise<{ readonly index: number; readonly offset: number }>;
-  close(): Promise<void>;
-}
+import { segmentDamaged } from './sealed-damage.ts';
+import type { SegmentFile } from './segment-file.ts';
 
 /** Large enough that a read costs less than hashing it, small enough to stay in cache and keep memory flat. */
 const BLOCK = 4 * 1024 * 1024;
@@ -50,7 +27,10 @@ export async function openSealedFile(
   path = join(entries, sealedName(first)),
 ): Promise<SegmentFile | undefined> {
   const handle = await openPlain(path);
-  return handle === undefined ? undefined : sealedFile(handle, first);
+  if (handle === undefined) return undefined;
+  // With the decompressor: a log that is not large has none.
+  const { sealedFile } = await import('./sealed-file.ts');
+  return sealedFile(handle, first);
 }
 
 /** Errors: `LOG_DAMAGED` when it is not there, though it was listed. */
@@ -97,69 +77,6 @@ async function plainFile(handle: FileHandle, first: number): Promise<SegmentFile
       }
     },
     seek: async () => ({ index: first, offset: 0 }),
-    close: () => handle.close(),
-  };
-}
-
-async function sealedFile(handle: FileHandle, first: number): Promise<SegmentFile> {
-  const { ino: inode } = await handle.stat();
-  let table: SeekTable | undefined;
-  /** First and last frame of the last read: the next one goes on at one of its edges, inside a frame. */
-  const kept = new Map<number, Buffer>();
-
-  async function theTable(): Promise<SeekTable> {
-    if (table !== undefined) return table;
-    const read = await readTable(handle);
-    if (typeof read === 'string') throw segmentDamaged({ segment: first, why: read });
-    table = read;
-    return read;
-  }
-
-  async function linesOf({ frames }: SeekTable, number: number): Promise<Buffer | undefined> {
-    const frame = frames[number];
-    const lines = kept.get(number) ?? (frame === undefined ? undefined : await readFrame(handle, frame));
-    if (typeof lines === 'string') {
-      const from = first + number * LIMITS.tileWidth;
-      throw segmentDamaged({
-        segment: first,
-        why: `frame ${number}: ${lines}`,
-        lost: { from, to: from + LIMITS.tileWidth },
-      });
-    }
-    return lines;
-  }
-
-  return {
-    first,
-    sealed: true,
-    inode,
-    size: async () => (await theTable()).bytes,
-    async readAt(position, length) {
-      const held = await theTable();
-      const parts: Buffer[] = [];
-      const used: [number, Buffer][] = [];
-      for (let number = frameAt(held, position), left = length; left > 0; number++) {
-        const frame = held.frames[number];
-        const lines = await linesOf(held, number);
-        if (frame === undefined || lines === undefined) break;
-        used.push([number, lines]);
-        const from = Math.max(0, position - frame.start);
-        const part = lines.subarray(from, from + left);
-        parts.push(part);
-        left -= part.length;
-      }
-      kept.clear();
-      for (const edge of [used[0], used.at(-1)]) if (edge !== undefined) kept.set(...edge);
-      return Buffer.concat(parts);
-    },
-    blocks: (offset, onDamage) => sealedBlocks(handle, first, offset, onDamage),
-    async seek(index) {
-      const number = Math.floor((index - first) / LIMITS.tileWidth);
-      const frame = (await theTable()).frames[number];
-      return frame === undefined
-        ? { index: first, offset: 0 }
-        : { index: first + number * LIMITS.tileWidth, offset: frame.start };
-    },
     close: () => handle.close(),
   };
 }

@@ -8,7 +8,8 @@ import { LIMITS } from '../../core/limits.ts';
 import type { LineSlices, Slice, SlicePlace } from '../../core/ports.ts';
 import { lineTime } from '../../core/query/line.ts';
 import { listSegments } from './names.ts';
-import { openSegmentFile, type SegmentFile } from './segment.ts';
+import { openSegmentFile } from './segment.ts';
+import type { SegmentFile } from './segment-file.ts';
 
 const NEWLINE = 0x0a;
 const BLOCK = 1024 * 1024;

@@ -11,7 +11,6 @@ import { type InPlace, watchInPlace } from './in-place.ts';
 import { namesIn, sealedName, segmentName } from './names.ts';
 import { fileReader } from './reader.ts';
 import { removeSegmentsBefore } from './remove.ts';
-import { sealSegment } from './seal.ts';
 
 const fdatasyncAsync = promisify(fdatasync);
 
@@ -111,6 +110,7 @@ export async function openFileStore(directory: string): Promise<LogStore> {
     },
     async seal(first, signal) {
       try {
+        const { sealSegment } = await import('./seal.ts');
         await sealSegment(entries, first, signal);
       } catch (error) {
         signal?.throwIfAborted();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { providerSettings } from '../../../src/capture/secrets/provider-setting.ts';
-import { SecretsSettingSchema } from '../../../src/capture/secrets/setting.ts';
+import { SecretsSettingSchema } from '../../../src/capture/secrets/setting-shape.ts';
 
 test('the machine’s configuration names places, commands, and where its own secrets are', () => {
   const setting = SecretsSettingSchema.parse({

@@ -33,7 +33,7 @@ async function candidates(
     return all.map((entry) => ({ word: entry.name, about: entry.summary }));
   const entry = all.find((known) => known.name === name);
   if (entry === undefined) return [];
-  let command = (await entry.load()).build(context, all);
+  let command = await (await entry.load()).build(context, all, rest);
   for (const word of rest) command = command.commands.find((child) => child.name() === word) ?? command;
   const option = command.options.find(({ long, short }) => long === before.at(-1) || short === before.at(-1));
   if (option?.required === true) return takesKey(option.flags) ? secretNames(context) : [];

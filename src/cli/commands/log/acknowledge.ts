@@ -10,7 +10,6 @@ interface AcknowledgeOptions {
 
 export function buildAcknowledge(context: Context): Command {
   const command = new Command('acknowledge')
-    .summary('say that you have looked at a torn tail that recovery set aside')
     .description(
       'After a crash, lines at the end of the log that are not whole are moved to entries/*.torn-*, never deleted. `tally verify` tells of them until a person has looked and says so; that is an entry of the log too.',
     )

@@ -10,7 +10,6 @@ interface ContinueOptions {
 
 export function buildContinue(context: Context): Command {
   const command = new Command('continue')
-    .summary('go on in a new log after a loss, citing the old one')
     .description(
       'For a log that was restored from a backup or damaged and that the recorder therefore refuses. Starts a new log whose first entry cites the old head and the loss. The old log stays as it is, and verifies as what it is.',
     )

@@ -31,7 +31,6 @@ export interface ExportOptions extends FilterOptions {
 
 export function buildExport(context: Context): Command {
   const command = new Command('export')
-    .summary('take entries out: as they are, as CSV, in another format, or with their proofs')
     .description(
       'Writes everything that matches, oldest first, however much it is. jsonl is the stored bytes of the entries with the policy snapshots they cite; --view shows them in a published format; --bundle adds a proof for every entry. Each export is an entry of the log, written before the first byte leaves.',
     )

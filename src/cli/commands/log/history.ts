@@ -28,7 +28,6 @@ const DEFAULT_TOP = 10;
 
 export function buildHistory(context: Context): Command {
   const command = new Command('history')
-    .summary('everything that one agent or person did')
     .description(
       'Everything that one agent did, or one person: first and last seen, hosts, tools and credentials with the time they first came up, runs and how they ended, approvals asked for and answered, and what was stopped.',
     )

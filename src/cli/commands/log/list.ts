@@ -30,7 +30,6 @@ const DEFAULT_ROWS = 20;
 
 export function buildList(context: Context): Command {
   const command = new Command('list')
-    .summary('entries, newest first')
     .description(
       'Entries of the log, newest first, found through its index. A call is one row: its pre_exec and post_exec folded.',
     )

@@ -33,7 +33,6 @@ interface ProveOptions {
 
 export function buildProve(context: Context): Command {
   const command = new Command('prove')
-    .summary('a file that proves one entry to somebody who has nothing else')
     .description(
       'Writes the proof that one entry is in the signed log (C2SP tlog-proof), to standard output or to a file. The file holds the entry itself, the hashes that lead to the signed root, and the checkpoint: whoever has the key that signed it checks it without the log and without a network. The proof is checked before it is written.',
     )

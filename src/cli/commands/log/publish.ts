@@ -35,7 +35,6 @@ interface PublishOptions {
 
 export function buildPublish(context: Context): Command {
   const command = new Command('publish')
-    .summary('write the log as static files that any C2SP tlog-tiles client can verify')
     .description(
       'Writes the newest signed checkpoint with its hash tiles and entry bundles (C2SP tlog-tiles) into a directory. Run again, it goes on where the published checkpoint ends; cut short at any moment, the next run completes it. New entries are hashed and held against the signed root first; the checkpoint comes last. The entries are in it: publish it where their readers may read.',
     )

@@ -24,7 +24,6 @@ interface ReplayOptions {
 
 export function buildReplay(context: Context): Command {
   const command = new Command('replay')
-    .summary('decide again what was decided, or by another policy')
     .description(
       'Decides every recorded call again, from the policy snapshot and the inputs that its entry cites, and says where the answer is another one. With --policy: what another policy would have decided of the same calls, before it is enforced.',
     )

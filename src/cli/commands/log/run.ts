@@ -29,7 +29,6 @@ const FLAWS_SHOWN = 10;
 
 export function buildRun(context: Context): Command {
   const command = new Command('run')
-    .summary('one run as a timeline of its steps')
     .description(
       'One run as a tree of its steps, oldest first, with how long each took and when: a call is one step, below the step that its parent_id names, or below the agent that the work was handed to. What is open or missing is named.',
     )

@@ -31,7 +31,6 @@ const DEFAULT_ROWS = 20;
 
 export function buildRuns(context: Context): Command {
   const command = new Command('runs')
-    .summary('runs, newest first, with their counts')
     .description(
       'Runs, newest first: whose, how long, how many steps, and how they ended. Those without a run.start, such as imported ones, stand where their first entry does.',
     )

@@ -29,7 +29,6 @@ interface ShowOptions {
 
 export function buildShow(context: Context): Command {
   const command = new Command('show')
-    .summary('one entry, with everything that was decided and its proof')
     .description(
       'One entry: every layer of its decision, the policy that was in force, the other half of the call, and whether the signed checkpoint covers it. The proof is made and checked for this very call.',
     )

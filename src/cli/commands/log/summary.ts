@@ -26,7 +26,6 @@ const DEFAULT_TOP = 5;
 
 export function buildSummary(context: Context): Command {
   const command = new Command('summary')
-    .summary('how many, by whom, where to, and how it came out')
     .description(
       'Counts of what matches: how it came out, over time, and by agent, identity, credential, host, decision and reason. A call is one row, as in `tally log list`.',
     )

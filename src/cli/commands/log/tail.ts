@@ -32,7 +32,6 @@ const SLICE = 1024 * 1024;
 
 export function buildTail(context: Context): Command {
   const command = new Command('tail')
-    .summary('the newest entries, and with -f every new one as it comes')
     .description(
       'The newest entries in the order of the log, and with -f every new one within some milliseconds of being durable. Where entries are missing, or no recorder ran, a line says so. Ends with Ctrl-C, and tells where to go on.',
     )

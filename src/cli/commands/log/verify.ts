@@ -29,7 +29,6 @@ interface VerifyOptions {
 
 export function buildVerify(context: Context, name: 'verify' | 'log verify'): Command {
   const command = new Command('verify')
-    .summary('prove that nothing was altered')
     .description(
       'Verifies a log from its raw bytes and public keys: what was altered, cut off, replaced or rolled back is named. Or verifies the proof of one entry. Takes no lock.',
     )
@@ -68,6 +67,11 @@ export function buildVerify(context: Context, name: 'verify' | 'log verify'): Co
     [`tally ${name} --completeness --json`, 'for a program'],
     [`tally ${name} --list crashes`, 'every time without a recorder that followed a crash'],
   ]).action((what: string | undefined, options: VerifyOptions) => choose(context, what, options));
+}
+
+/** As one of `tally log`. */
+export function buildLogVerify(context: Context): Command {
+  return buildVerify(context, 'log verify');
 }
 
 const HELP = `

@@ -25,7 +25,7 @@ export async function exportSecrets(context: Context, options: ExportOptions): P
     throw new TallyError('USAGE', 'values are not shown on a terminal unless you ask for it', {
       hint: 'eval "$(tally secrets export)", or redirect it to a file, or --reveal',
     });
-  const opened = await openContextSecrets(context, options);
+  const opened = await openContextSecrets(context, options, { operator: false });
   try {
     const { manifest, profile = 'default', providers, door } = opened;
     if (manifest === undefined)

@@ -18,7 +18,7 @@ export async function get(context: Context, name: string, options: GetOptions): 
     throw new TallyError('USAGE', 'that is no name of a secret', {
       hint: 'letters, digits, "_", "." and "-", starting with a letter or "_"; tally secrets list shows them',
     });
-  const opened = await openContextSecrets(context, options);
+  const opened = await openContextSecrets(context, options, { operator: false });
   try {
     const { manifest, profile = 'default', providers, door } = opened;
     const provider = providerOf(context, options);
