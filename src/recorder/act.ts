@@ -19,6 +19,7 @@ import { type MachineOwner, principalOf } from '../core/policy/principal.ts';
 import { runOf } from '../core/policy/subject.ts';
 import type { DecisionInputs, DecisionRequest } from '../core/policy/types.ts';
 import type { Redactor } from '../core/redact/redact.ts';
+import { oneToolName } from '../core/tool-name.ts';
 import type { Acted, Ask, Producer } from './api.ts';
 import { approvalRequest, mayAskForMore, waitingFor } from './approval-request.ts';
 import type { Payloads, PreparedPayload } from './payloads.ts';
@@ -121,13 +122,15 @@ export function createAct(options: ActOptions): Actor {
   }
 
   return {
-    decide(request, read) {
+    decide(asked, read) {
+      const request = withOneName(asked);
       const ask = { request, ...read };
       const printed = read.args === undefined ? request : withPrint(request, printOf(ask));
       return decideNow(printed, ask);
     },
 
-    async act(ask, event, producer) {
+    async act(asked, event, producer) {
+      const ask = { ...asked, request: withOneName(asked.request) };
       const print = printOf(ask);
       const request = withPrint(ask.request, print);
 
@@ -175,6 +178,22 @@ export function createAct(options: ActOptions): Actor {
   };
 }
 
+/** What is decided on, counted and recorded is the tool, whatever its client calls it. */
+function withOneName(request: DecisionRequest): DecisionRequest {
+  const { name, tool } = request.action;
+  const one = oneToolName(name);
+  const toolName = tool === undefined ? undefined : oneToolName(tool.name);
+  if (one === name && toolName === tool?.name) return request;
+  return {
+    ...request,
+    action: {
+      ...request.action,
+      name: one,
+      ...(tool === undefined || toolName === undefined ? {} : { tool: { ...tool, name: toolName } }),
+    },
+  };
+}
+
 const made = (value: unknown): unknown => (typeof value === 'function' ? value() : value);
 
 /** What facts are read from; reading it may cost a pass over the arguments. */
@@ -190,6 +209,12 @@ function withPrint(request: DecisionRequest, { key, args_hash }: ActionPrint): D
 /** An entry that nobody waits for says so. */
 function noting(event: Event, durability: Durability): Event {
   return durability === 'intent' ? event : { ...event, metadata: { ...event.metadata, durability } };
+}
+
+/** What the client calls its tool, where that is not the name of the tool. */
+function calledBy({ action }: Event, { name }: { readonly name: string }): { readonly called?: string } {
+  const called = action?.tool?.name ?? action?.name;
+  return called === undefined || called === name ? {} : { called };
 }
 
 /** What the entry says was decided on is what was decided on, whoever built the event. */
@@ -220,7 +245,7 @@ function withDecision(
       ...event.action,
       name,
       ...(target === undefined ? {} : { target }),
-      ...(tool === undefined ? {} : { tool: { ...event.action?.tool, ...tool } }),
+      ...(tool === undefined ? {} : { tool: { ...event.action?.tool, ...tool, ...calledBy(event, tool) } }),
       ...(tier === undefined ? {} : { tier }),
       ...(capability === undefined ? {} : { capability }),
     },

@@ -7,6 +7,7 @@ import { isTallyError } from '../../core/error.ts';
 import type { Json, JsonObject } from '../../core/json.ts';
 import type { DecisionRequest, Identity } from '../../core/policy/types.ts';
 import { field } from '../../core/query/fields.ts';
+import { oneToolName, toolNamed } from '../../core/tool-name.ts';
 import type { Acted, Ask } from '../../recorder/api.ts';
 import { identityOf } from './actor.ts';
 import { denied, GO_ON, holdMs, stopWords, waitWords } from './answer.ts';
@@ -18,15 +19,6 @@ import { facts, type HookInstall, type HookPorts, hooked, runOf } from './wiring
 
 const CALL = 'tool.call';
 const RESULT = 'tool.result';
-
-/**
- * Tools of MCP servers are called `mcp__SERVER__TOOL`. The server belongs to the name, since each may call its tools what
- * it likes: one that is called Read must not be taken for the program's own.
- */
-export function toolOf(name: string): { readonly name: string; readonly server?: string } {
-  const [, server] = /^mcp__(.+?)__.+$/.exec(name) ?? [];
-  return server === undefined ? { name } : { name, server };
-}
 
 /** A second post of the same call is answered as the first. Throws when nothing can be recorded. */
 export async function beforeTool(
@@ -185,7 +177,7 @@ function callEvent(
     phase: 'pre_exec',
     ...facts(recorder, session, input),
     ...(input.step === undefined ? {} : { step_id: input.step }),
-    action: { name, tool: toolOf(name) },
+    action: { name: oneToolName(name), tool: toolNamed(name) },
     metadata: { ...surroundings(input), ...(cut === undefined ? {} : { cut: ['arguments'] }) },
   };
 }
@@ -227,7 +219,7 @@ function unpaired(input: HookInput): Pick<Event, 'step_id' | 'action'> {
   const name = input.tool ?? 'tool';
   return {
     ...(input.step === undefined ? {} : { step_id: input.step }),
-    action: { name, tool: toolOf(name) },
+    action: { name: oneToolName(name), tool: toolNamed(name) },
   };
 }
 

@@ -7,6 +7,7 @@ import type { Decision, Target } from '../entry.ts';
 import { TallyError } from '../error.ts';
 import { readFacts } from '../governance/facts.ts';
 import { emptyGovernance, readFor } from '../governance/state.ts';
+import { oneToolName } from '../tool-name.ts';
 import type { CompiledPolicy, PolicyInForce } from './compiled.ts';
 import { decide } from './decide.ts';
 import { shown } from './hosts.ts';
@@ -90,9 +91,9 @@ export function requestOf(call: SupposedCall, tenant: string): DecisionRequest {
     ...(environment === undefined ? {} : { environment }),
     ...(run === undefined ? {} : { run_id: run }),
     action: {
-      name: call.action ?? PLAIN_CALL,
+      name: oneToolName(call.action ?? PLAIN_CALL),
       ...(target === undefined ? {} : { target }),
-      ...(call.action === undefined ? {} : { tool: { name: call.action } }),
+      ...(call.action === undefined ? {} : { tool: { name: oneToolName(call.action) } }),
       ...(tier === undefined ? {} : { tier }),
       ...(capability === undefined ? {} : { capability }),
     },

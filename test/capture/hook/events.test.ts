@@ -75,12 +75,16 @@ describe('the events of Claude Code', () => {
     assert.equal(start?.metadata?.parent_run, SESSION);
   });
 
-  it('a tool of an MCP server is called by its whole name, and its server is told', async (t) => {
+  it('a tool of an MCP server has the name that it has behind a gateway, and what the program calls it beside it', async (t) => {
     const { post, entries } = await stage(t);
     for (const event of EVENTS.slice(0, 9)) await post(event);
     const call = entries('tool.call').at(-1);
-    assert.equal(call?.action?.name, 'mcp__github__create_issue');
-    assert.deepEqual(call?.action?.tool, { name: 'mcp__github__create_issue', server: 'github' });
+    assert.equal(call?.action?.name, 'mcp.github.create_issue');
+    assert.deepEqual(call?.action?.tool, {
+      name: 'mcp.github.create_issue',
+      server: 'github',
+      called: 'mcp__github__create_issue',
+    });
   });
 
   it('members that are not known are named, and an event that is not known is kept', async (t) => {

@@ -55,7 +55,7 @@ function syntaxProblem(error: unknown): CelProblem {
   return { problem: `it does not parse as CEL: ${words.slice(0, 200)}`, ...single, ...offset };
 }
 
-function parse(text: string): ASTNode | CelProblem {
+export function parseCel(text: string): ASTNode | CelProblem {
   try {
     return parser.parse(text).ast;
   } catch (error) {
@@ -73,7 +73,7 @@ export function compileCel(
   if (text.length > LIMITS.celChars)
     return { problem: `a rule may have ${LIMITS.celChars} characters`, hint: 'make it several rules' };
   if (text.trim() === '') return { problem: 'the rule is empty' };
-  const tree = parse(text);
+  const tree = parseCel(text);
   if ('problem' in tree) return tree;
   const reads = { known: facts, facts: new Set<string>() };
   try {

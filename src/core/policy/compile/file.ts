@@ -11,6 +11,7 @@ import { type Complain, present } from './complain.ts';
 import { compileAllowlist, compileCredential, compileTunnel } from './hosts.ts';
 import { checkKept } from './kept.ts';
 import { type Known, knownNames } from './known.ts';
+import { withOneToolNames } from './one-name.ts';
 import { compileRoles } from './roles.ts';
 import { compileFacts, compileRules } from './rules.ts';
 import { compileAgent, compileTiers, compileTool, compileUser } from './who.ts';
@@ -54,10 +55,11 @@ const given = <T>(value: T | null | undefined): T | undefined => value ?? undefi
 
 /** Every problem goes to `complain`; with one, what comes back is not to be used. */
 export function compileFile(
-  file: PolicyFile,
+  said: PolicyFile,
   meta: { readonly id: string; readonly text: string },
-  complain: Complain,
+  told: Complain,
 ): CompiledPolicy {
+  const { file, complain } = withOneToolNames(said, told);
   const known = knownNames(file);
   checkKept('user', file.users, complain);
   checkKept('agent', file.agents, complain);

@@ -1,7 +1,9 @@
 /** `facts` and `rules`. */
 import { durationMs } from '../../alert/duration.ts';
 import { createSecretNames } from '../../redact/keys.ts';
+import { oneToolName } from '../../tool-name.ts';
 import { compileCel } from '../cel/compile.ts';
+import { withOneName } from '../cel/one-name.ts';
 import type { Rule } from '../compiled.ts';
 import { shown } from '../hosts.ts';
 import { isReasonCode, REASONS } from '../reasons.ts';
@@ -70,8 +72,14 @@ function checkWhen(file: FileRule, path: readonly PropertyKey[], known: Known, c
     });
     return;
   }
+  const one = compileCel(withOneName(file.when), known.facts);
+  if ('problem' in one)
+    complain([...path, 'when'], {
+      problem: `the rule ${shown(file.id)} names tools as mcp__SERVER__TOOL, and with their own names it is no rule: ${one.problem}`,
+      hint: 'write mcp.SERVER.TOOL',
+    });
   for (const action of compiled.program.actions ?? []) {
-    const meant = known.misspelt(action);
+    const meant = known.misspelt(oneToolName(action));
     if (meant !== undefined)
       complain([...path, 'when'], {
         problem: `the rule ${shown(file.id)} is about ${shown(action)}, and tools: has no such tool`,
@@ -92,7 +100,7 @@ function compileRule(file: FileRule, path: readonly PropertyKey[], known: Known,
         hint: `remove "${key}"`,
       });
   const ttl_ms = ttl === undefined ? undefined : durationMs(ttl);
-  return { id, when, decision, ...present({ reason, approvers, ttl_ms }) };
+  return { id, when: withOneName(when), decision, ...present({ reason, approvers, ttl_ms }) };
 }
 
 export function compileRules(file: readonly FileRule[], known: Known, complain: Complain): readonly Rule[] {
