@@ -2,6 +2,7 @@
 import type { JsonObject } from '../json.ts';
 import { LIMITS } from '../limits.ts';
 import { booleanAt, textAt } from '../query/fields.ts';
+import { oneToolName } from '../tool-name.ts';
 
 export const KILL_CHANGE = 'killswitch.change';
 
@@ -17,11 +18,18 @@ export interface KillSwitch {
   readonly by?: string;
 }
 
+/** A tool is switched off by whichever of its names. */
+function oneScope(scope: string | undefined): string | undefined {
+  return scope?.startsWith(TOOL) === true ? `${TOOL}${oneToolName(scope.slice(TOOL.length))}` : scope;
+}
+
+const TOOL = 'tool:';
+
 /** Those that are on, by their scope. */
 export type KillState = Map<string, KillSwitch>;
 
 export function foldKill(state: KillState, entry: JsonObject): void {
-  const scope = textAt(entry, 'metadata', 'scope');
+  const scope = oneScope(textAt(entry, 'metadata', 'scope'));
   const on = booleanAt(entry, 'metadata', 'on');
   const id = textAt(entry, 'id');
   const since = textAt(entry, 'ts');

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { isTallyError } from '../../../src/core/error.ts';
+import { foldKill, type KillState } from '../../../src/core/governance/kill.ts';
 import { withOneName } from '../../../src/core/policy/cel/one-name.ts';
 import { compilePolicy } from '../../../src/core/policy/load.ts';
 import { suppose } from '../../../src/core/policy/suppose.ts';
@@ -116,6 +117,16 @@ describe('a tool of an MCP server', () => {
       withOneName(`has(facts.x) && ("mcp__a__b" == action.name || action.tool.startsWith('mcp__a__'))`),
       `has(facts.x) && ("mcp.a.b" == action.name || action.tool.startsWith("mcp.a."))`,
     );
+  });
+
+  it('is switched off by either name, and on again by the other', () => {
+    const state: KillState = new Map();
+    const change = (scope: string, on: boolean): void =>
+      foldKill(state, { id: 'log_1', ts: '2026-11-20T12:00:00.000Z', metadata: { scope, on } });
+    change('tool:mcp__github__merge', true);
+    assert.deepEqual([...state.keys()], ['tool:mcp.github.merge']);
+    change('tool:mcp.github.merge', false);
+    assert.equal(state.size, 0);
   });
 
   it('has one place in a policy: the same tool under both names is refused, at what stands in the file', () => {
