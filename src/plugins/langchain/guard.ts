@@ -3,9 +3,9 @@
  * not changed: a guarded tool is another one. What is decided on is what the function gets, as its schema made it.
  */
 import { GUARDED, shared } from '../../sdk/context.ts';
-import { ApprovalPendingError, StoppedError } from '../../sdk/errors.ts';
 import type { Acting, Action, Run, Tally } from '../../sdk/types.ts';
 import { type Held, hold } from '../held.ts';
+import { isHeldBack } from '../held-back.ts';
 import { errorOf, inPlace, outputOf } from './handler.ts';
 import { type Node, nodeOf } from './tree.ts';
 import { isObject, objectIn, type ToolLike, textIn, type Words } from './types.ts';
@@ -155,16 +155,3 @@ function marked<T>(value: T): T {
     Object.defineProperty(value, GUARDED, { value: true, configurable: true });
   return value;
 }
-
-/** What the model is told of a call that was stopped, or waits. */
-export function wordsOf(error: StoppedError | ApprovalPendingError): string {
-  const { reason, message } = error;
-  return JSON.stringify(
-    error instanceof StoppedError
-      ? { stopped: reason ?? 'stopped', message }
-      : { waiting: reason ?? 'approval_required', approval: error.approvalId, message },
-  );
-}
-
-export const isHeldBack = (error: unknown): error is StoppedError | ApprovalPendingError =>
-  error instanceof StoppedError || error instanceof ApprovalPendingError;

@@ -1,8 +1,9 @@
 /** In an agent of `createAgent`: every tool is guarded, and the model is told of a call that was stopped. */
 import type { AgentMiddleware } from 'langchain';
-import { ApprovalPendingError } from '../../sdk/errors.ts';
+import type { ApprovalPendingError } from '../../sdk/errors.ts';
 import type { Run, Tally } from '../../sdk/types.ts';
-import { type GuardOptions, guarded, isHeldBack, runOf, wordsOf } from './guard.ts';
+import { isHeldBack, isPending, wordsOf } from '../held-back.ts';
+import { type GuardOptions, guarded, runOf } from './guard.ts';
 import { isObject, objectIn, textIn, type Words } from './types.ts';
 
 export interface MiddlewareOptions extends GuardOptions {
@@ -32,7 +33,7 @@ export function middleware(tally: Tally, options: MiddlewareOptions): AgentMiddl
       return await ask();
     } catch (error) {
       if (!isHeldBack(error)) throw error;
-      if (!interrupts || !(error instanceof ApprovalPendingError)) return told(request, wordsOf(error));
+      if (!interrupts || !isPending(error)) return told(request, wordsOf(error));
       return answered(request, error, ask);
     }
   }

@@ -1,7 +1,7 @@
 /** Agents whose tools are guarded, with the agents that they hand over to and the servers that they ask. */
 import { GUARDED } from '../../sdk/context.ts';
-import { ApprovalPendingError, StoppedError } from '../../sdk/errors.ts';
-import { bound, changed, type Guarding, guardedTool, wordsOf } from './tools.ts';
+import { isHeldBack, wordsOf } from '../held-back.ts';
+import { bound, changed, type Guarding, guardedTool } from './tools.ts';
 import { isObject, textIn } from './types.ts';
 
 /** `known`: agents that were guarded already; they may hand over in circles. */
@@ -58,9 +58,9 @@ function guardedServer(server: Readonly<Record<string, unknown>>, own: Guarding)
       ...(args[1] === undefined || args[1] === null ? {} : { args: args[1] }),
     };
     try {
-      return await own.decider.carryOut(undefined, undefined, action, async () => call(args));
+      return await own.decider.carryOut(undefined, action, false, async () => call(args));
     } catch (error) {
-      if (!(error instanceof StoppedError || error instanceof ApprovalPendingError)) throw error;
+      if (!isHeldBack(error)) throw error;
       const content = [{ type: 'text', text: wordsOf(error) }];
       return method === 'callTool' ? content : { content, isError: true };
     }

@@ -5,10 +5,11 @@
  */
 
 import { shared } from '../../sdk/context.ts';
-import { ApprovalPendingError, StoppedError } from '../../sdk/errors.ts';
+import type { StoppedError } from '../../sdk/errors.ts';
 import type { Acting, Action, Run, Tally } from '../../sdk/types.ts';
 import { cutOff, type Held, hold } from '../held.ts';
-import type { Lane } from './lane.ts';
+import { isPending, isStopped } from '../held-back.ts';
+import type { Lane, Leftover } from './lane.ts';
 import type { Traces } from './traces.ts';
 
 /** What became of a call when it was decided early. */
@@ -16,14 +17,23 @@ type Early =
   | { readonly kind: 'begun'; readonly held: Held<Acting>; readonly forget: () => void }
   | { readonly kind: 'stopped'; readonly error: StoppedError };
 
+/** By what the SDK knows a call: the context of the run, and the model's name for it. */
+export interface CallOf {
+  readonly context: object;
+  readonly id: string;
+}
+
 export interface Decider {
   /** True when a person has to say yes first. Undefined where no run is there to hold it: it is decided when it is made. */
-  early(context: unknown, callId: string, action: Action): Promise<boolean | undefined>;
-  /** Decides, unless it was decided early with these very arguments, and does it. Throws as `run.act`. */
+  early(call: CallOf, action: Action): Promise<boolean | undefined>;
+  /**
+   * Decides, unless it was decided early with these very arguments, and does it. Throws as `run.act`. With `interrupts`,
+   * nobody is waited for: the run was interrupted for that.
+   */
   carryOut<T>(
-    context: unknown,
-    callId: string | undefined,
+    call: CallOf | undefined,
     action: Action,
+    interrupts: boolean,
     work: () => Promise<T>,
   ): Promise<T>;
   /** The run that the call belongs to. */
@@ -37,10 +47,10 @@ export function createDecider(tally: Tally, traces: Traces): Decider {
     return lane === undefined ? tally.current() : lane.run;
   }
 
-  function take(context: unknown, callId: string | undefined): { print: string; early: Early } | undefined {
-    if (typeof context !== 'object' || context === null || callId === undefined) return undefined;
-    const found = decided.get(context)?.get(callId);
-    decided.get(context)?.delete(callId);
+  function take(call: CallOf | undefined): { readonly print: string; readonly early: Early } | undefined {
+    if (call === undefined) return undefined;
+    const found = decided.get(call.context)?.get(call.id);
+    decided.get(call.context)?.delete(call.id);
     return found;
   }
 
@@ -50,47 +60,45 @@ export function createDecider(tally: Tally, traces: Traces): Decider {
     await early.held.fail(cutOff('not_carried_out', why));
   }
 
-  async function begin(own: Run, lane: Lane | undefined, action: Action): Promise<Early> {
+  async function begin(own: Run, lane: Lane | undefined, action: Action, print: string): Promise<Early> {
     try {
       const held = await hold<Acting>((during) => own.act({ ...action, approvalTimeoutMs: 0 }, during));
-      const give = (): Promise<void> =>
-        giveUp({ kind: 'begun', held, forget }, 'it was allowed, and the run was over before it was made');
-      const forget = (): void => void lane?.leftovers.delete(give);
-      lane?.leftovers.add(give);
-      return { kind: 'begun', held, forget };
+      const left: Leftover = { tool: action.name, print, giveUp: (why) => giveUp(begun, why) };
+      const begun: Early = { kind: 'begun', held, forget: () => void lane?.leftovers.delete(left) };
+      lane?.leftovers.add(left);
+      return begun;
     } catch (error) {
-      if (error instanceof StoppedError) return { kind: 'stopped', error };
+      if (isStopped(error)) return { kind: 'stopped', error };
       throw error;
     }
   }
 
   return {
     run,
-    async early(context, callId, action) {
-      if (typeof context !== 'object' || context === null) return undefined;
+    async early(call, action) {
       const lane = traces.here();
       const own = await run(lane);
       if (own === undefined) return undefined;
-      await giveUp(take(context, callId)?.early, 'it was asked for again');
+      await giveUp(take(call)?.early, 'it was asked for again');
       const print = printOf(action.args);
       try {
-        const early = await begin(own, lane, action);
-        const calls = decided.get(context) ?? new Map();
-        decided.set(context, calls.set(callId, { print, early }));
+        const early = await begin(own, lane, action, print);
+        const calls = decided.get(call.context) ?? new Map();
+        decided.set(call.context, calls.set(call.id, { print, early }));
         return false;
       } catch (error) {
-        if (!(error instanceof ApprovalPendingError)) throw error;
+        if (!isPending(error)) throw error;
         own.custom('approval.interruption', {
           tool: action.name,
-          call_id: callId,
+          call_id: call.id,
           asked_by: 'policy',
           ...(error.approvalId === undefined ? {} : { approval: error.approvalId }),
         });
         return true;
       }
     },
-    async carryOut(context, callId, action, work) {
-      const found = take(context, callId);
+    async carryOut(call, action, interrupts, work) {
+      const found = take(call);
       if (found !== undefined && found.print === printOf(action.args)) {
         const { early } = found;
         if (early.kind === 'stopped') throw early.error;
@@ -100,7 +108,7 @@ export function createDecider(tally: Tally, traces: Traces): Decider {
       // Somebody changed them since: what is done is what is decided.
       await giveUp(found?.early, 'its arguments changed before it was made');
       const own = await run();
-      if (own !== undefined) return own.act(action, work);
+      if (own !== undefined) return own.act(interrupts ? { ...action, approvalTimeoutMs: 0 } : action, work);
       return tally.run({ workflow: action.name }, (alone) => alone.act(action, work));
     },
   };
@@ -117,4 +125,5 @@ async function inside<T>(held: Held<Acting>, work: () => Promise<T>): Promise<T>
   }
 }
 
-const printOf = (args: unknown): string => JSON.stringify(args) ?? 'undefined';
+/** Equal for equal arguments, as they come from the same text. */
+export const printOf = (args: unknown): string => JSON.stringify(args) ?? 'undefined';

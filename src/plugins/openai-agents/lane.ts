@@ -3,6 +3,15 @@ import type { Run } from '../../sdk/types.ts';
 import { type Conversation, createConversation } from '../conversation.ts';
 import type { Held } from '../held.ts';
 
+/** A call that was allowed, and waits for the SDK to make it. */
+export interface Leftover {
+  readonly tool: string;
+  /** Of its arguments. */
+  readonly print: string;
+  /** Nobody will make it. */
+  giveUp(why: string): Promise<void>;
+}
+
 export interface Lane {
   /** Rejects where it did not begin: then nothing is done in it. */
   readonly run: Promise<Run>;
@@ -10,8 +19,8 @@ export interface Lane {
   /** The runner's hooks tell what was said; the spans then do not. */
   saidByHooks: boolean;
   tell(what: (run: Run) => void): void;
-  /** Called once, before its end: what was begun in it for somebody who never came. */
-  readonly leftovers: Set<() => Promise<void>>;
+  /** What was begun in it, and is not made yet. */
+  readonly leftovers: Set<Leftover>;
   /** Gives up what is left over, and does not end it. */
   settle(): Promise<void>;
   /** With an error, it failed. A run that is another's to end is only settled. */
@@ -43,7 +52,7 @@ function lane(
   close: (error: unknown) => Promise<void>,
 ): Lane {
   const waiting: ((run: Run) => void)[] = [];
-  const leftovers = new Set<() => Promise<void>>();
+  const leftovers = new Set<Leftover>();
   let begun = open;
   let failed = false;
   function settled(now: Run | undefined): void {
@@ -66,7 +75,9 @@ function lane(
     async settle() {
       const left = [...leftovers];
       leftovers.clear();
-      await Promise.all(left.map((give) => give()));
+      await Promise.all(
+        left.map((one) => one.giveUp('it was allowed, and the run was over before it was made')),
+      );
     },
     async end(error) {
       await self.settle();

@@ -3,9 +3,9 @@
  * is a tool: the SDK knows the agent in it by the tool object, and could not resume its interruptions otherwise.
  */
 import { GUARDED } from '../../sdk/context.ts';
-import { ApprovalPendingError, StoppedError } from '../../sdk/errors.ts';
 import type { Action, Tally } from '../../sdk/types.ts';
-import { createDecider, type Decider } from './decide.ts';
+import { type HeldBack, isHeldBack, wordsOf } from '../held-back.ts';
+import { type CallOf, createDecider, type Decider } from './decide.ts';
 import { placeHere } from './sdk-context.ts';
 import { argsIn, type Traces } from './traces.ts';
 import { errorOf, type FunctionToolLike, isObject, type ToolDetails, textIn } from './types.ts';
@@ -18,7 +18,7 @@ export interface GuardOptions {
   readonly approvals?: 'interrupt' | 'hold';
   readonly tier?: Action['tier'];
   /** What the model is told of a call that was stopped, or waits. Absent: why, in JSON. */
-  readonly answer?: (error: StoppedError | ApprovalPendingError) => unknown;
+  readonly answer?: (error: HeldBack) => unknown;
 }
 
 export interface Guarding {
@@ -52,6 +52,7 @@ function guardedFunction(tool: FunctionToolLike, own: Guarding): object {
   const { traces, decider, options } = own;
   traces.guardedTools.add(tool.name);
   const { invoke, needsApproval } = tool;
+  const interrupts = options.approvals !== 'hold';
   const action = (args: unknown): Action => ({
     name: tool.name,
     ...(args === undefined ? {} : { args }),
@@ -65,12 +66,12 @@ function guardedFunction(tool: FunctionToolLike, own: Guarding): object {
     details?: ToolDetails,
   ): Promise<unknown> {
     traces.claim();
-    const callId = details?.toolCall?.callId;
-    if (isApproved(context, tool.name, callId))
+    const call = callOf(context, details?.toolCall?.callId);
+    if (isApproved(call, tool.name))
       (await decider.run())?.humanApproval({
         what: tool.name,
         approved: true,
-        metadata: { how: 'RunState.approve', call_id: callId },
+        metadata: { how: 'RunState.approve', call_id: call?.id },
       });
     const asked: Action = {
       ...action(argsIn(input)),
@@ -78,7 +79,7 @@ function guardedFunction(tool: FunctionToolLike, own: Guarding): object {
       ...(details?.resumeState === undefined ? {} : { metadata: { resumed: true } }),
     };
     try {
-      return await decider.carryOut(context, callId, asked, async () => {
+      return await decider.carryOut(call, asked, interrupts, async () => {
         const output = await Reflect.apply(invoke, tool, [context, input, details]);
         const failed = placeHere()?.error();
         // The SDK has made words for the model out of what the function threw.
@@ -87,8 +88,7 @@ function guardedFunction(tool: FunctionToolLike, own: Guarding): object {
       });
     } catch (error) {
       if (error instanceof Told) return error.output;
-      if (error instanceof StoppedError || error instanceof ApprovalPendingError)
-        return answerOf(tool, own, error, context, details);
+      if (isHeldBack(error)) return answerOf(tool, own, error, context, details);
       throw error;
     }
   }
@@ -102,12 +102,13 @@ function guardedFunction(tool: FunctionToolLike, own: Guarding): object {
       });
       return true;
     }
-    return callId !== undefined && (await decider.early(context, callId, action(input))) === true;
+    const call = callOf(context, callId);
+    return call !== undefined && (await decider.early(call, action(input))) === true;
   }
 
   const members = {
     invoke: invoked,
-    ...(options.approvals === 'hold' ? {} : { needsApproval: approval }),
+    ...(interrupts ? { needsApproval: approval } : {}),
   };
   // An agent as a tool has listeners of its own.
   return typeof (tool as { readonly on?: unknown }).on === 'function'
@@ -129,7 +130,7 @@ class Told extends Error {
 async function answerOf(
   tool: FunctionToolLike,
   { options }: Guarding,
-  error: StoppedError | ApprovalPendingError,
+  error: HeldBack,
   context: unknown,
   details: ToolDetails | undefined,
 ): Promise<unknown> {
@@ -140,22 +141,17 @@ async function answerOf(
   throw error;
 }
 
-export function wordsOf(error: StoppedError | ApprovalPendingError): string {
-  const { reason, message } = error;
-  return JSON.stringify(
-    error instanceof StoppedError
-      ? { stopped: reason ?? 'stopped', message }
-      : { waiting: reason ?? 'approval_required', approval: error.approvalId, message },
-  );
+function callOf(context: unknown, id: string | undefined): CallOf | undefined {
+  return typeof context === 'object' && context !== null && id !== undefined ? { context, id } : undefined;
 }
 
 /** A person said yes to this call through the SDK, here or in another process. */
-function isApproved(context: unknown, toolName: string, callId: string | undefined): boolean {
-  if (typeof context !== 'object' || context === null || callId === undefined) return false;
-  const { isToolApproved } = context as { readonly isToolApproved?: unknown };
+function isApproved(call: CallOf | undefined, toolName: string): boolean {
+  if (call === undefined) return false;
+  const { isToolApproved } = call.context as { readonly isToolApproved?: unknown };
   return (
     typeof isToolApproved === 'function' &&
-    Reflect.apply(isToolApproved, context, [{ toolName, callId }]) === true
+    Reflect.apply(isToolApproved, call.context, [{ toolName, callId: call.id }]) === true
   );
 }
 
@@ -171,7 +167,7 @@ function guardedMethods(
   return bound(target, names, (method, call) => (args, first) => {
     own.traces.claim();
     const action = names.length > 1 ? `${name}.${method}` : name;
-    return own.decider.carryOut(undefined, undefined, { name: action, args: first }, async () => call(args));
+    return own.decider.carryOut(undefined, { name: action, args: first }, false, async () => call(args));
   });
 }
 

@@ -41,7 +41,7 @@ interface OpenTrace {
   readonly lane: Lane;
   readonly task: Task;
   readonly spans: Map<string, OpenSpan>;
-  /** A trace may be gone on with while it is open. */
+  /** A trace may be gone on with while it is open. None: the SDK told of its spans alone, and will not tell its end. */
   starts: number;
 }
 
@@ -81,7 +81,10 @@ const taskOver = (base: Lane, nested: boolean): Task => ({
 function createTraces(tally: Tally): Traces {
   const open = new Map<string, OpenTrace>();
 
-  function begin(trace: TraceLike): { readonly trace: OpenTrace; readonly begun: Promise<unknown> } {
+  function begin(
+    trace: TraceLike,
+    starts: number,
+  ): { readonly trace: OpenTrace; readonly begun: Promise<unknown> } {
     const { name, groupId, traceId, metadata } = trace;
     const current = tally.current();
     const { agent } = self.options;
@@ -100,16 +103,19 @@ function createTraces(tally: Tally): Traces {
           )
         : undefined;
     const lane = held === undefined ? laneIn(current as Run) : laneOf(held);
-    const opened: OpenTrace = { lane, task: taskOver(lane, false), spans: new Map(), starts: 1 };
+    const opened: OpenTrace = { lane, task: taskOver(lane, false), spans: new Map(), starts };
     open.set(traceId, opened);
     return { trace: opened, begun: held ?? Promise.resolve() };
   }
 
-  /** Spans come without their trace where it went on from elsewhere, and where its run ended with an error. */
+  /**
+   * Spans come without their trace where it goes on: after an interruption, in this process or another one, and after a run
+   * in it that failed.
+   */
   function traceOf(span: SpanLike): OpenTrace {
     const found = open.get(span.traceId);
     if (found !== undefined) return found;
-    return begin({ traceId: span.traceId, name: 'Agent workflow', groupId: null }).trace;
+    return begin({ traceId: span.traceId, name: 'Agent workflow', groupId: null }, 0).trace;
   }
 
   function delegated(from: Lane, agent: string): Lane {
@@ -209,8 +215,8 @@ function createTraces(tally: Tally): Traces {
     switch (data.type) {
       case 'task':
         await endTask(found.task, failed);
-        // The SDK does not tell the end of a trace whose run failed: nobody else would end it.
-        if (failed !== undefined && ![...trace.spans.values()].some(({ isTask }) => isTask)) {
+        // The SDK does not tell the end of a trace whose run failed, nor of one that went on: nobody else would end it.
+        if ((failed !== undefined || trace.starts === 0) && !hasTasks(trace)) {
           if (open.get(span.traceId) === trace) open.delete(span.traceId);
           await lane.end(failed);
         }
@@ -225,7 +231,7 @@ function createTraces(tally: Tally): Traces {
         });
         return;
       case 'function':
-        tellToolEnd(found, span, failed);
+        await tellToolEnd(found, span, failed);
         return;
       case 'handoff':
         lane.tell((run) => run.custom('handoff', about(data, ['from_agent', 'to_agent'])));
@@ -247,10 +253,17 @@ function createTraces(tally: Tally): Traces {
     }
   }
 
-  function tellToolEnd(found: OpenSpan, span: SpanLike, failed: Error | undefined): void {
+  async function tellToolEnd(found: OpenSpan, span: SpanLike, failed: Error | undefined): Promise<void> {
     if (found.claimed === true) return;
     const { spanData: data, error } = span;
     const name = textIn(data, 'name') ?? 'unnamed';
+    const input = textIn(data, 'input');
+    const print = input === undefined ? undefined : JSON.stringify(argsIn(input));
+    const left = [...found.lane.leftovers].find(
+      (one) => one.tool === name && (print === undefined || one.print === print),
+    );
+    if (left !== undefined)
+      return left.giveUp('the SDK answered it in its place: a guardrail of the tool, or its end');
     tellToolCall(found, data);
     found.lane.tell((run) => {
       if (isRejection(error?.data?.error))
@@ -284,7 +297,7 @@ function createTraces(tally: Tally): Traces {
         await found.lane.run;
         return;
       }
-      const { begun } = begin(trace);
+      const { begun } = begin(trace, 1);
       try {
         await begun;
       } catch (error) {
@@ -313,6 +326,8 @@ function createTraces(tally: Tally): Traces {
   };
   return self;
 }
+
+const hasTasks = ({ spans }: OpenTrace): boolean => [...spans.values()].some(({ isTask }) => isTask);
 
 function about(data: object, names: readonly string[]): Readonly<Record<string, unknown>> {
   return Object.fromEntries(

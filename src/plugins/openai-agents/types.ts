@@ -41,13 +41,18 @@ export interface FunctionToolLike {
   readonly errorFunction?: ((context: unknown, error: unknown, details?: ToolDetails) => unknown) | null;
 }
 
+const NAMED = /^([A-Za-z_$][\w$]{0,63}): ([\s\S]*)$/;
+const CUT = /^Failed to run function tools: (AbortError|TimeoutError): /;
+
 /** Of an error that a span tells in text: what the framework threw, by its name. */
 export function errorOf({ message, data }: SpanErrorLike): Error {
   const told = data?.error;
   const text = typeof told === 'string' && told !== '' ? told : message;
-  const named = /^([A-Za-z_$][\w$]{0,63}): ([\s\S]*)$/.exec(text);
-  const error = new Error(named?.[2] ?? text);
-  if (named?.[1] !== undefined) error.name = named[1];
+  const [, name, why = text] = NAMED.exec(text) ?? [];
+  const error = new Error(why);
+  // A tool that was aborted with its run is wrapped into what says that it failed.
+  const cut = CUT.exec(why)?.[1];
+  if (name !== undefined) error.name = cut ?? name;
   return error;
 }
 
