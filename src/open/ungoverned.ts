@@ -111,6 +111,7 @@ export async function openUngoverned(options: UngovernedOptions): Promise<Record
     record: async () => receipt(),
     waitForApproval: async () => undefined,
     onKill: () => () => undefined,
+    onChange: () => () => undefined,
     secrets: { set: () => undefined, delete: () => undefined },
     now,
   };

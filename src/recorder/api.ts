@@ -135,6 +135,11 @@ export interface Recorder extends Recording {
    * ended. Returns what takes it away again.
    */
   onKill(listener: (scope: string) => number): () => void;
+  /**
+   * `listener` is told when another policy is in force, and when tokens have been revoked or runs have ended: what was let
+   * in before may not be let in now. Returns what takes it away again.
+   */
+  onChange(listener: (what: 'policy' | 'tokens') => void): () => void;
   /** Exact values that must never reach an entry, with the name that replaces them ("[REDACTED:NAME]"). */
   readonly secrets: { set(name: string, value: string): void; delete(name: string): void };
   /** Milliseconds since the epoch: surfaces take time from the recorder, so tests can fix it. */

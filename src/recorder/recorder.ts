@@ -19,6 +19,7 @@ import { createAct } from './act.ts';
 import { type FoundAction, findAction } from './actions.ts';
 import type { Producer, Receipt, Recorder } from './api.ts';
 import { type Approvals, createApprovals } from './approvals.ts';
+import { createChanges } from './changes.ts';
 import { createCheckpointer } from './checkpointer.ts';
 import { createCommitter } from './committer.ts';
 import { createDurableFeed, type OnDurable, type Subscription } from './durable.ts';
@@ -122,6 +123,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   const redactor = options.redactor ?? createRedactor();
   const fingerprint = createFingerprint({ masterKey: options.masterKey });
   const pending = createPending();
+  const changes = createChanges();
   for (const action of orphans) pending.open(action);
   const ids = idMemory(store, recovered.position.next);
   const { payloads: outside } = options;
@@ -140,7 +142,10 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     position: recovered.position,
     pending,
     packEnds: new Map((await outside?.packs.packs())?.map(({ first, bytes }) => [first, bytes])),
-    observe: (entry) => registry.apply(entry),
+    observe(entry) {
+      registry.apply(entry);
+      changes.seen(entry);
+    },
   });
   const feed = createDurableFeed(recovered.position.next, (text) => options.onWarning?.(text));
   const committer = createCommitter(store, outside?.packs, sequencer, (batch) => {
@@ -345,6 +350,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
       const { message } = asTallyError(error);
       options.onWarning?.(`${message}; limits count the calls from now on only, until the next start`);
     });
+    changes.policy();
   }
 
   async function signAll(): Promise<number> {
@@ -434,6 +440,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     kills,
     waitForApproval: approvals.wait,
     onKill: kills.onSwitch,
+    onChange: changes.listen,
     secrets: { set: redactor.setSecret, delete: redactor.deleteSecret },
     now,
     size: () => sequencer.position.next,

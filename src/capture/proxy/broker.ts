@@ -44,6 +44,7 @@ import {
 } from './reply.ts';
 import { createAddressBook, type Resolve } from './resolve.ts';
 import { createScrubbers } from './scrub.ts';
+import { createStands } from './standing.ts';
 import { listenAt, UNIX_HOSTS } from './unix-socket.ts';
 import { asksForWebSocket, responseOn } from './upgrade.ts';
 import { createUpstreams } from './upstream.ts';
@@ -163,6 +164,7 @@ export function createBroker(options: BrokerOptions): Broker {
 
   const journal = createJournal(recorder, onError);
   const flights = createFlights();
+  const stands = createStands(recorder, limits.tokenCheckMs);
   const stopKilling = recorder.onKill((scope) => flights.kill(scope, recorder.policy().compiled));
 
   const deps: CallDeps = {
@@ -188,8 +190,7 @@ export function createBroker(options: BrokerOptions): Broker {
     tunnels,
     tunnelIdleMs: limits.tunnelIdleMs,
     tunnelHalfOpenMs: limits.tunnelHalfOpenMs,
-    tokenCheckMs: limits.tokenCheckMs,
-    isGood: (claims) => recorder.identify(claims).failure === undefined,
+    stands,
     whileServing(hurry) {
       hurries.add(hurry);
       return () => hurries.delete(hurry);
@@ -408,6 +409,7 @@ export function createBroker(options: BrokerOptions): Broker {
     await upstreams.close();
     stopListening();
     stopKilling();
+    stands.close();
     scrubbers.close();
     url = undefined;
   }

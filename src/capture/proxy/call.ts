@@ -5,8 +5,8 @@
  *           → fetch the credential → inject → connect to a checked address → stream, scrubbed → post_exec
  *
  * Nothing leaves and no credential is read before the pre_exec is durable; a log that cannot be written stops every
- * call. Whatever happens afterwards ends in exactly one post_exec. A call that wants an approval ends as pending; when a
- * person grants it while the caller is held, it is decided anew and is another call in the log.
+ * call. Whatever happens afterwards ends in exactly one post_exec. A call that wants a person is held; when its request
+ * is answered meanwhile it ends as resumed and is decided anew, in two entries of their own that tell how it ended.
  */
 import type { Decision, Event } from '../../core/entry.ts';
 import { actorFor, actorQuality } from '../../core/policy/principal.ts';
@@ -17,26 +17,19 @@ import { type BodyBefore, type BodyLimits, readBefore } from './before.ts';
 import { isForm } from './body.ts';
 import type { Callers } from './caller.ts';
 import { type AllowedCall, type CarryDeps, carry, failBefore } from './carry.ts';
-import {
-  argsOf,
-  type CallFacts,
-  callMetadata,
-  type Durations,
-  decisionRequest,
-  postExec,
-  preExec,
-} from './events.ts';
+import { argsOf, type CallFacts, callMetadata, type Durations, decisionRequest, preExec } from './events.ts';
 import { CHANGED, codeOf, type Failure, LOOP } from './failure.ts';
 import type { Flights } from './flight.ts';
 import { parseForward } from './forward.ts';
 import { type ControlHeaders, parseControl } from './headers.ts';
-import { type Holds, hold } from './hold.ts';
+import { type Holds, waitFor, wouldNotWait } from './hold.ts';
 import { isOwnAddress, isOwnTarget, refuseLoop } from './loop.ts';
 import { useInBody, useInHead } from './placeholder-use.ts';
 import { refuseBad, refusePlaceholder } from './refuse.ts';
-import { type Exchange, elapsed, type Reply, sendReply } from './reply.ts';
+import { type Exchange, elapsed, isGone, type Reply, sendReply } from './reply.ts';
 import type { AddressBook } from './resolve.ts';
-import { PENDING, proceeds, stopOutcome, stopReply } from './stop.ts';
+import { acceptedReply, proceeds, stopReply } from './stop.ts';
+import { endAsked, endStopped, goesOnAfter, type Stopped } from './stopped.ts';
 import type { TargetUrl } from './target.ts';
 import { newTrace, traceOf } from './trace.ts';
 
@@ -210,6 +203,7 @@ async function attempt(
       addresses: addresses ?? [],
       durations,
       flight,
+      begun: { ask, decision },
       durability: acted.durability ?? 'intent',
       durable: acted.durable,
     };
@@ -222,22 +216,23 @@ async function attempt(
     else failBefore(deps, allowed, failure);
     return undefined;
   }
-  flight.land();
   const reply = stopReply(decision, facts, target.host, acted.approval);
-  const pending = decision.outcome === 'approval_required';
-  const outcome = pending ? { ...PENDING } : stopOutcome(reply);
-  outcome.duration_ms = elapsed(exchange);
-  const post = await deps.record(
-    postExec(receipt.id, outcome, callMetadata(facts, durations, undefined, undefined), facts),
-  );
-  if ('unrecorded' in post) {
-    sendReply(exchange, post.unrecorded);
-    return undefined;
-  }
-  if (acted.approval === undefined || held) {
-    sendReply(exchange, reply, receipt.id);
-    return undefined;
-  }
+  const stopped: Stopped = {
+    host: target.host,
+    flight,
+    preId: receipt.id,
+    metadata: callMetadata(facts, durations, undefined, undefined),
+    facts,
+    reply,
+    elapsedMs: () => elapsed(exchange),
+    isGone: () => isGone(exchange),
+    send: (told, entry) => sendReply(exchange, told, entry),
+  };
   const { approval } = acted;
-  return () => hold(deps, exchange, approval, reply, receipt.id);
+  if (decision.outcome !== 'approval_required') await endStopped(deps, stopped);
+  else if (approval === undefined || held) await endAsked(deps, stopped, reply);
+  else if (wouldNotWait(exchange)) await endAsked(deps, stopped, acceptedReply(reply));
+  else
+    return async () => goesOnAfter(deps, stopped, await waitFor(deps, approval, exchange.response, flight));
+  return undefined;
 }

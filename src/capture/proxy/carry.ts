@@ -14,21 +14,21 @@ import {
   BROKEN,
   CLOSING,
   type Failure,
-  isKilled,
-  LOOP,
   placeholderInStream,
   UNRECORDED,
   UPLOAD_SILENT,
 } from './failure.ts';
+import { failureReply, replyStatus } from './failure-reply.ts';
 import type { Flight } from './flight.ts';
 import { gated } from './gate.ts';
 import { watchFor } from './placeholder-watch.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import type { PrivateRoots } from './private-roots.ts';
 import { createRelay, type Relay, type RelayEnd } from './relay.ts';
-import { isGone, lingerAfter, type Reply } from './reply.ts';
+import { isGone, lingerAfter } from './reply.ts';
 import type { Scrubber, Scrubbers } from './scrub.ts';
 import { answer, mayBeShown, type Settling, settle } from './settle.ts';
+import type { Begun } from './standing.ts';
 import { type TargetUrl, withoutQuery } from './target.ts';
 import { upgrading, withoutExtensions } from './upgrade.ts';
 import type { Lane, Peer, Upstreams } from './upstream.ts';
@@ -53,19 +53,9 @@ export interface AllowedCall extends Settling {
   readonly addresses: readonly string[];
   readonly durations: Durations;
   readonly flight: Flight;
+  readonly begun: Begun;
   /** Of the pre_exec, where the call may go on before. */
   readonly durable: Promise<void> | undefined;
-}
-
-/** 502 whatever went wrong on the way to the upstream; 500 is ours alone, and 403 the operator's word. */
-function replyStatus(failure: Failure): number {
-  if (isKilled(failure) || failure.kind === LOOP.kind || failure.kind === 'args_unavailable') return 403;
-  return failure.kind === BROKEN.kind ? 500 : 502;
-}
-
-function failureReply(failure: Failure, domain: string): Reply {
-  const { kind, text } = failure;
-  return { status: replyStatus(failure), body: { error: text, reason: kind, domain } };
 }
 
 /** Nothing was sent: records it and answers. */
@@ -279,9 +269,10 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
                 ...callMetadata(facts, durations, peer, undefined),
                 ...servedFrom(deps, call),
               };
-              const { flight } = call;
+              const { flight, begun } = call;
               const { host } = target;
-              standAsWebSocket(deps, call, { upstream, pairs, scrubber, flight, host, metadata, release });
+              const up = { upstream, pairs, scrubber, flight, begun, host, metadata, release };
+              standAsWebSocket(deps, call, up);
             },
           }),
     );

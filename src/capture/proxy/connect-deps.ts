@@ -4,7 +4,6 @@ import type { Duplex } from 'node:stream';
 import type { Decision, Event } from '../../core/entry.ts';
 import type { Ask, Claims, Recorder } from '../../recorder/api.ts';
 import type { Leaves } from '../ca/leaves.ts';
-import type { AliveDeps } from './alive.ts';
 import type { Forwarded } from './arrival.ts';
 import type { ActedOn } from './call.ts';
 import type { Callers } from './caller.ts';
@@ -13,8 +12,9 @@ import type { Flights } from './flight.ts';
 import type { Holds } from './hold.ts';
 import type { Journal } from './refuse.ts';
 import type { AddressBook } from './resolve.ts';
+import type { Stands } from './standing.ts';
 
-export interface ConnectDeps extends Journal, Place, AliveDeps {
+export interface ConnectDeps extends Journal, Place {
   readonly recorder: Pick<
     Recorder,
     'identify' | 'decide' | 'tenant' | 'policy' | 'principal' | 'runPid' | 'waitForApproval'
@@ -26,6 +26,7 @@ export interface ConnectDeps extends Journal, Place, AliveDeps {
   /** Callers that wait for a person, and tunnels that stand. */
   readonly holds: Holds;
   readonly tunnels: Pick<Holds, 'take'>;
+  readonly stands: Pick<Stands, 'watch'>;
   /** Undefined: there is no authority to make certificates with, and no TLS ends here. */
   readonly leaves: Leaves | undefined;
   readonly connectMs: number;

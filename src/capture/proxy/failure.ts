@@ -47,6 +47,17 @@ export const killed = (scope: string): Failure => ({
   text: `switched off while it was under way (${scope}); tally kill status shows why`,
 });
 export const isKilled = ({ kind }: Failure): boolean => kind === KILLED;
+export const TOKEN_DEAD: Failure = {
+  status: 'aborted',
+  kind: 'token_revoked',
+  text: 'the token that the connection began with is no longer good: its run has ended, or it was revoked',
+};
+/** Of a connection that stood when another policy came in force. `why`: of the decision that it would get now. */
+export const notAllowedAnyMore = (version: string, why: string): Failure => ({
+  status: 'aborted',
+  kind: 'policy_changed',
+  text: `the policy in force now (version ${version}) does not allow the connection any more: ${why}`,
+});
 export const UPLOAD_SILENT: Failure = {
   status: 'timeout',
   kind: 'client_timeout',

@@ -1,8 +1,9 @@
-/** A caller that waits for a person: held for as long as the policy says, then told where it stands. */
+/** A caller that waits for a person: held for as long as the policy says. What then becomes of it is the caller's to do. */
 import { LIMITS } from '../../core/limits.ts';
-import type { Acted, Recorder } from '../../recorder/api.ts';
-import { type Exchange, isGone, type Reply, sendReply } from './reply.ts';
-import { acceptedReply } from './stop.ts';
+import type { Acted, ApprovalState, Recorder } from '../../recorder/api.ts';
+import { ABORTED, type Failure } from './failure.ts';
+import type { Flight } from './flight.ts';
+import type { Exchange } from './reply.ts';
 
 export interface Holds {
   /** Undefined: too many are held already. Otherwise what gives the place back. */
@@ -30,44 +31,63 @@ export interface HoldDeps {
   readonly whileOpen: (abort: () => void) => () => void;
 }
 
+/** What of a connection says that its caller has left. */
+export interface Leaving {
+  once(event: 'close', listener: () => void): unknown;
+  off(event: 'close', listener: () => void): unknown;
+}
+
+/** How a wait ended. Neither member: nobody has answered yet, and the caller is told where it stands. */
+export interface Waited {
+  /** Its request is settled, and the call is to be decided anew. */
+  readonly resumed?: Exclude<ApprovalState, 'pending'>;
+  /** The caller has left, or it was switched off meanwhile. */
+  readonly failure?: Failure;
+  readonly heldMs: number;
+}
+
+export const NOT_HELD: Waited = { heldMs: 0 };
+
 /** RFC 7240 section 4.1. */
 const ASYNC = /(?:^|,)\s*respond-async\s*(?:$|[,;])/i;
 
-/** True: it was answered, and the call is to be decided anew. False: the caller has its reply, or is gone. */
-export async function hold(
-  deps: HoldDeps,
-  exchange: Exchange,
-  { id }: NonNullable<Acted['approval']>,
-  reply: Reply,
-  entry: string,
-): Promise<boolean> {
-  const { request, response, arrival } = exchange;
+/** What a forwarded request prefers is said to its upstream. */
+export function wouldNotWait({ request, arrival }: Exchange): boolean {
   const { prefer } = request.headers;
-  // What a forwarded request prefers is said to its upstream.
-  if (arrival.kind === 'addressed' && typeof prefer === 'string' && ASYNC.test(prefer)) {
-    sendReply(exchange, acceptedReply(reply), entry);
-    return false;
-  }
+  return arrival.kind === 'addressed' && typeof prefer === 'string' && ASYNC.test(prefer);
+}
+
+export async function waitFor(
+  deps: HoldDeps,
+  { id }: NonNullable<Acted['approval']>,
+  caller: Leaving,
+  flight: Flight,
+): Promise<Waited> {
   const release = deps.holds.take();
-  if (release === undefined) {
-    sendReply(exchange, reply, entry);
-    return false;
-  }
+  if (release === undefined) return NOT_HELD;
   const ms = deps.recorder.policy().compiled.approvals?.hold_ms ?? LIMITS.approvalHoldMs;
-  const gone = new AbortController();
-  const leave = (): void => gone.abort();
-  response.once('close', leave);
-  const closing = deps.whileOpen(leave);
+  const started = performance.now();
+  const over = new AbortController();
+  let failure: Failure | undefined;
+  const fail = (why: Failure): void => {
+    failure ??= why;
+    over.abort();
+  };
+  const onGone = (): void => fail(ABORTED);
+  caller.once('close', onGone);
+  // Told where it stands, as after the time: the request waits on, and may be answered when we are back.
+  const closing = deps.whileOpen(() => over.abort());
+  flight.onKill(fail);
   try {
-    const status = await deps.recorder.waitForApproval(id, ms, gone.signal);
-    if (status === 'pending' || status === undefined || gone.signal.aborted) {
-      sendReply(exchange, reply, entry);
-      return false;
-    }
-    return !isGone(exchange);
+    const status = await deps.recorder.waitForApproval(id, ms, over.signal);
+    return {
+      ...(failure === undefined ? {} : { failure }),
+      ...(status === undefined || status === 'pending' ? {} : { resumed: status }),
+      heldMs: Math.round(performance.now() - started),
+    };
   } finally {
     closing();
-    response.off('close', leave);
+    caller.off('close', onGone);
     release();
   }
 }

@@ -2,6 +2,7 @@
 import type { Decision, Outcome } from '../../core/entry.ts';
 import type { Acted } from '../../recorder/api.ts';
 import type { CallFacts } from './events.ts';
+import type { Waited } from './hold.ts';
 import type { Reply } from './reply.ts';
 
 const LIMITED = /^(rate_limited_.*|burst_limited)$/;
@@ -70,5 +71,27 @@ export function stopOutcome(reply: Reply): Outcome {
   };
 }
 
-/** Without a status: the caller may be held, and what it is told is not known yet. */
-export const PENDING: Outcome = { status: 'pending', error_kind: 'policy_approval_required' };
+const PENDING: Outcome = { status: 'pending', error_kind: 'policy_approval_required' };
+
+/**
+ * How a call ended that wanted a person. One that is decided anew has nobody told anything: the call that it goes on as
+ * tells how it ended.
+ */
+export function waitedOutcome({ failure, resumed }: Waited, told: number | undefined): Outcome {
+  if (failure !== undefined)
+    return {
+      status: failure.status,
+      ...(told === undefined ? {} : { status_code: told }),
+      error_kind: failure.kind,
+      error: failure.text,
+    };
+  return { ...PENDING, ...(resumed !== undefined || told === undefined ? {} : { status_code: told }) };
+}
+
+/** `resumed`: readers leave such a call out of their lists, and show the one that it goes on as (core/query/fold.ts). */
+export function waitedMetadata({ failure, resumed, heldMs }: Waited): Record<string, unknown> {
+  return {
+    ...(heldMs === 0 ? {} : { held_ms: heldMs }),
+    ...(failure !== undefined || resumed === undefined ? {} : { resumed }),
+  };
+}

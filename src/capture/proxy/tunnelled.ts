@@ -4,7 +4,6 @@ import type { Decision, Outcome } from '../../core/entry.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { classifyAddress } from '../../core/policy/address.ts';
 import type { Acted, Ask } from '../../recorder/api.ts';
-import { whileGood } from './alive.ts';
 import type { Authority } from './authority.ts';
 import { type Asked, type ConnectDeps, elapsedMs } from './connect-deps.ts';
 import { connectAsk, connectPre } from './connect-events.ts';
@@ -20,10 +19,13 @@ import {
   upstreamFailure,
 } from './failure.ts';
 import type { Flight } from './flight.ts';
+import { waitFor } from './hold.ts';
 import { CHALLENGE } from './proxy-authorization.ts';
 import { rawReply } from './raw-reply.ts';
 import type { Reply } from './reply.ts';
-import { PENDING, proceeds, stopOutcome } from './stop.ts';
+import { type Begun, isToBeRead } from './standing.ts';
+import { proceeds } from './stop.ts';
+import { endAsked, endStopped, goesOnAfter, type Stopped } from './stopped.ts';
 import { dial, TUNNELS_FULL, type TunnelEnd, tunnel } from './tunnel.ts';
 
 interface Found {
@@ -47,7 +49,7 @@ async function find(deps: ConnectDeps, ask: Ask, { host }: Authority): Promise<F
 
 const LIMITED = /^(rate_limited_.*|burst_limited)$/;
 
-function stopped(decision: Decision, { connection }: Asked, approval: Acted['approval']): Reply {
+function replyTo(decision: Decision, { connection }: Asked, approval: Acted['approval']): Reply {
   const asksWho = decision.reason === 'identity_missing' && connection.identity.level === 'anonymous';
   const status = asksWho ? 407 : LIMITED.test(decision.reason ?? '') ? 429 : 403;
   const reason =
@@ -102,29 +104,6 @@ function failureOutcome(failure: Failure, started: number): Outcome {
   };
 }
 
-/** True when a person answered and the caller is still there. */
-async function waitFor(
-  deps: ConnectDeps,
-  { socket }: Asked,
-  { id }: NonNullable<Acted['approval']>,
-): Promise<boolean> {
-  const release = deps.holds.take();
-  if (release === undefined) return false;
-  const ms = deps.recorder.policy().compiled.approvals?.hold_ms ?? LIMITS.approvalHoldMs;
-  const gone = new AbortController();
-  const leave = (): void => gone.abort();
-  socket.once('close', leave);
-  const closing = deps.whileOpen(leave);
-  try {
-    const status = await deps.recorder.waitForApproval(id, ms, gone.signal);
-    return status !== 'pending' && status !== undefined && !gone.signal.aborted;
-  } finally {
-    closing();
-    socket.off('close', leave);
-    release();
-  }
-}
-
 /** Resolves when it is refused, or when the tunnel stands. Never rejects but for a bug. */
 export async function openTunnel(deps: ConnectDeps, asked: Asked, to: Authority): Promise<void> {
   for (let held = false; ; held = true) {
@@ -146,9 +125,8 @@ async function attempt(
   const decideStart = performance.now();
   const { addresses, unresolved } = await find(deps, ask, to);
   const auditStart = performance.now();
-  const acted = await deps.act(addresses === undefined ? ask : { ...ask, addresses }, (decision) =>
-    connectPre(connection, decision),
-  );
+  const asking = addresses === undefined ? ask : { ...ask, addresses };
+  const acted = await deps.act(asking, (decision) => connectPre(connection, decision));
   if ('unrecorded' in acted) {
     rawReply(socket, acted.unrecorded);
     return undefined;
@@ -159,27 +137,29 @@ async function attempt(
     const failure =
       unresolved ??
       flight.failure() ??
-      (addresses === undefined ? CHANGED : undefined) ??
+      (addresses === undefined || isToBeRead(ask.request, decision) ? CHANGED : undefined) ??
       (leadsHere(to, addresses, socket) ? LOOP : undefined) ??
       (socket.destroyed ? ABORTED : undefined);
-    const open: Open = { deps, asked, to, timing, flight, preId: receipt.id };
+    const begun: Begun = { ask: asking, decision };
+    const open: Open = { deps, asked, to, timing, flight, begun, preId: receipt.id };
     if (failure === undefined) await carry(open, addresses ?? []);
     else failed(open, failure);
     return undefined;
   }
-  flight.land();
-  const reply = stopped(decision, asked, approval);
-  const pending = decision.outcome === 'approval_required';
-  const outcome = pending ? { ...PENDING } : stopOutcome(reply);
-  outcome.duration_ms = elapsedMs(started);
-  const post = await deps.record(postExec(receipt.id, outcome, metadataOf(timing), asked.connection));
-  const answer = (): boolean => {
-    rawReply(socket, reply, headersOf(reply), receipt.id);
-    return false;
+  const stopped: Stopped = {
+    host: to.host,
+    flight,
+    preId: receipt.id,
+    metadata: metadataOf(timing),
+    facts: connection,
+    reply: replyTo(decision, asked, approval),
+    elapsedMs: () => elapsedMs(started),
+    isGone: () => socket.destroyed,
+    send: (reply, entry) => rawReply(socket, reply, headersOf(reply), entry),
   };
-  if ('unrecorded' in post) rawReply(socket, post.unrecorded);
-  else if (approval === undefined || held) answer();
-  else return async () => (await waitFor(deps, asked, approval)) || answer();
+  if (decision.outcome !== 'approval_required') await endStopped(deps, stopped);
+  else if (approval === undefined || held) await endAsked(deps, stopped, stopped.reply);
+  else return async () => goesOnAfter(deps, stopped, await waitFor(deps, approval, socket, flight));
   return undefined;
 }
 
@@ -194,6 +174,7 @@ interface Open {
   readonly to: Authority;
   readonly timing: Timing;
   readonly flight: Flight;
+  readonly begun: Begun;
   /** The durable pre_exec. */
   readonly preId: string;
 }
@@ -243,8 +224,9 @@ async function carry(open: Open, addresses: readonly string[]): Promise<void> {
 }
 
 function stand(open: Open, upstream: Socket, connectMs: number, release: () => void): void {
-  const { deps, asked, to, timing, flight, preId } = open;
+  const { deps, asked, to, timing, flight, begun, preId } = open;
   const { socket, head, started } = asked;
+  let unwatch = (): void => undefined;
   const address = upstream.remoteAddress ?? '';
   socket.write(`HTTP/1.1 200 Connection Established\r\nX-Tally-Entry: ${preId}\r\n\r\n`);
   const standing = tunnel(socket, upstream, head, {
@@ -263,7 +245,7 @@ function stand(open: Open, upstream: Socket, connectMs: number, release: () => v
   });
   const leave = deps.whileOpen(() => standing.fail(CLOSING));
   const stay = deps.whileServing(() => standing.hurry(LIMITS.tunnelDrainMs));
-  const unwatch = whileGood(deps, asked.claims, standing.fail);
+  unwatch = deps.stands.watch({ ...begun, claims: asked.claims, end: standing.fail });
   flight.onKill((failure) => standing.fail(failure));
 }
 

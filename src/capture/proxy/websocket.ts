@@ -2,18 +2,19 @@
 import type { Socket } from 'node:net';
 import type { Outcome } from '../../core/entry.ts';
 import { LIMITS } from '../../core/limits.ts';
-import { type AliveDeps, whileGood } from './alive.ts';
 import { CLOSING } from './failure.ts';
 import type { Flight } from './flight.ts';
 import type { Holds } from './hold.ts';
 import type { Journal } from './refuse.ts';
 import type { Scrubber } from './scrub.ts';
 import { type Settling, settle } from './settle.ts';
+import type { Begun, Stands } from './standing.ts';
 import { type TunnelEnd, tunnel } from './tunnel.ts';
 import { inspectorOf } from './upgrade.ts';
 
-export interface StandingDeps extends Journal, AliveDeps {
+export interface StandingDeps extends Journal {
   readonly tunnels: Pick<Holds, 'take'>;
+  readonly stands: Pick<Stands, 'watch'>;
   readonly tunnelIdleMs: number;
   readonly tunnelHalfOpenMs: number;
   /** Calls `abort` when the broker closes, and `hurry` when it begins to. */
@@ -27,6 +28,7 @@ export interface Upgraded {
   readonly pairs: readonly string[];
   readonly scrubber: Scrubber;
   readonly flight: Flight;
+  readonly begun: Begun;
   readonly host: string;
   /** Of the post_exec. */
   readonly metadata: Record<string, unknown>;
@@ -39,6 +41,7 @@ export function standAsWebSocket(deps: StandingDeps, call: Settling, up: Upgrade
   response.writeHead(101, [...up.pairs, 'X-Tally-Entry', call.preId]);
   response.flushHeaders();
   const { scrubber, flight } = up;
+  let unwatch = (): void => undefined;
   const standing = tunnel(request.socket, up.upstream, upgrade?.head ?? Buffer.alloc(0), {
     host: up.host,
     idleMs: deps.tunnelIdleMs,
@@ -55,7 +58,7 @@ export function standAsWebSocket(deps: StandingDeps, call: Settling, up: Upgrade
   });
   const leave = deps.whileOpen(() => standing.fail(CLOSING));
   const stay = deps.whileServing(() => standing.hurry(LIMITS.tunnelDrainMs));
-  const unwatch = whileGood(deps, call.facts.control.claims, standing.fail);
+  unwatch = deps.stands.watch({ ...up.begun, claims: call.facts.control.claims, end: standing.fail });
   flight.onKill((failure) => standing.fail(failure));
 }
 
