@@ -37,6 +37,7 @@ export interface FilterOptions {
   readonly failed?: boolean;
   readonly blocked?: boolean;
   readonly stopped?: boolean;
+  readonly pending?: boolean;
   readonly redacted?: boolean;
   readonly since?: string;
   readonly until?: string;
@@ -84,6 +85,7 @@ export function filterOptions(command: Command): Command {
     .option('--failed', 'only failures: status 400 and above, blocked, or no answer')
     .option('--blocked', 'only what was stopped before it started')
     .addOption(new Option('--stopped', 'the same as --blocked').hideHelp())
+    .option('--pending', 'only what is open, or ended with a person being asked')
     .option('--redacted', 'only answers that were scrubbed')
     .option('--user <id>', 'only this person, or this user of the operating system')
     .option('--on-behalf-of <id>', 'only what was done for this person or thing')
@@ -160,6 +162,7 @@ export function toFilter(options: FilterOptions, nowMs: number, zone: Zone): Log
     phase: options.phase,
     failed: options.failed,
     blocked: options.blocked ?? options.stopped,
+    pending: options.pending,
     redacted: options.redacted,
     text: searched(options.text),
     since,

@@ -8,7 +8,7 @@ import { textAt } from '../core/query/fields.ts';
 import { type LogFilter, matches } from '../core/query/filter.ts';
 import { aloneOf, place, type Single, singleOf } from '../core/query/fold.ts';
 import type { Dimension, Query, RowsOptions, Summary } from '../core/query/port.ts';
-import type { Row } from '../core/query/row.ts';
+import { isToldElsewhere, type Row } from '../core/query/row.ts';
 import { addTo, finishSums, newSums, valuesOf } from '../core/query/sums.ts';
 import { entryWords, wordsIn } from '../core/query/words.ts';
 
@@ -72,7 +72,7 @@ export function memoryIndex(): MemoryIndex {
     for (let step = 0; step < size && left > 0; step++) {
       const index = order === 'newest' ? size - 1 - step : step;
       const row = rows.get(index);
-      if (row === undefined || (before !== undefined && index >= before)) continue;
+      if (row === undefined || isToldElsewhere(row) || (before !== undefined && index >= before)) continue;
       if ((after !== undefined && index <= after) || !matches(row, filter)) continue;
       const own = entries[index]?.words;
       const ended = row.end === undefined ? undefined : entries[row.end]?.words;
@@ -103,7 +103,7 @@ export function memoryIndex(): MemoryIndex {
       },
       async beginningWith(dimension, prefix, most) {
         const values = new Set<string>();
-        for (const row of rows.values())
+        for (const row of [...rows.values()].filter((one) => !isToldElsewhere(one)))
           for (const value of valuesOf(row, dimension)) if (value.startsWith(prefix)) values.add(value);
         return [...values].slice(0, most);
       },

@@ -56,11 +56,28 @@ export async function answerApproval(
     return new TallyError(code, stop.why, { hint });
   }
 
+  const refuseSettled = (of: Approval, status: Approval['status']) =>
+    refuse(
+      'STOPPED',
+      {
+        reason: status === 'expired' ? 'approval_expired' : 'policy_denied',
+        why:
+          status === 'expired'
+            ? ranOut(of)
+            : `it was ${BEFORE[status] ?? status} before; it cannot be ${VERB[answer]} again`,
+      },
+      'the caller has to ask again',
+      of,
+    );
+
   const asked = approvals.find(id);
   if (asked === undefined) {
     const stop = { reason: 'policy_denied', why: `nobody asked for an approval ${id}` } as const;
     throw await refuse('NOT_FOUND', stop, 'tally approvals list shows those that wait');
   }
+  const status = approvals.status(asked);
+  // Who may answer is no question any more.
+  if (status !== 'pending') throw await refuseSettled(asked, status);
   const why = approverRefusal(recorder.policy().compiled, asked, person.by);
   if (why !== undefined)
     throw await refuse(
@@ -92,22 +109,15 @@ export async function answerApproval(
   );
   if (receipt === undefined) {
     const now = approvals.find(id) ?? asked;
-    const status = approvals.status(now);
-    throw await refuse(
-      'STOPPED',
-      {
-        reason: status === 'expired' ? 'approval_expired' : 'policy_denied',
-        why:
-          status === 'expired'
-            ? 'it ran out before it was answered'
-            : `it was ${BEFORE[status] ?? status} before; it cannot be ${VERB[answer]} again`,
-      },
-      'the caller has to ask again',
-      now,
-    );
+    throw await refuseSettled(now, approvals.status(now));
   }
   return { ...receipt, approver, expires_at };
 }
+
+const ranOut = ({ approver, expires_at }: Approval): string =>
+  approver === undefined
+    ? `nobody answered it in time: it ran out at ${expires_at}`
+    : `it was approved by ${approver} and not used in time: that ran out at ${expires_at}`;
 
 /** The client as the person who answers. */
 export function clientAnswers(recorder: LocalRecorder, client: Client): Answering {

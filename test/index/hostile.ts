@@ -8,9 +8,17 @@ const AGENTS = ['builder', 'billing-tool', 'ä\u0000b'];
 const HOSTS = ['api.example.com', 'hooks.chat.example', 'example.com'];
 const METHODS = ['GET', 'POST'];
 const DECISIONS = ['allow', 'stop', 'approval_required'];
-const STATUSES = ['ok', 'error', 'blocked', 'unknown', 'pending', 'timeout', 'started'];
+const STATUSES = ['ok', 'error', 'blocked', 'unknown', 'pending', 'pending', 'timeout', 'started'];
 const CODES: readonly unknown[] = [200, 204, 404, 500, 99.5, -0, 1e300, 'not a number'];
-const TYPES = ['http.call', 'tool.call', 'http', 'httpx.call', 'log.open', 'secret.access', 'future.thing'];
+const TYPES = [
+  'http.call',
+  'tool.call',
+  'http',
+  'httpx.call',
+  'approval.request',
+  'secret.access',
+  'future.thing',
+];
 const ASSURANCES = ['enforced', 'observed', 'self_reported'];
 const USERS = ['ada', 'bob', '\ud800 half a pair', '\uffff'];
 const WORDS = [
@@ -60,6 +68,7 @@ const entry = fc.record({
   assurance: maybe(...ASSURANCES),
   reason: oddly(maybe(...WORDS)),
   note: maybe(...WORDS),
+  resumed: fc.option(fc.constantFrom<unknown>('granted', 7), { nil: undefined, freq: 2 }),
   huge: fc.option(fc.constant(true), { nil: false, freq: 1 }),
 });
 type Drawn = typeof entry extends fc.Arbitrary<infer T> ? T : never;
@@ -110,7 +119,11 @@ function toLine(drawn: Drawn, index: number): Buffer {
     decision: { outcome: drawn.decision, enforced: drawn.enforced, layer: drawn.layer, reason: 'because' },
     outcome: { status, status_code: code, redacted, duration_ms: index / 3 },
     reason: drawn.reason,
-    metadata: { note: drawn.note, ...(drawn.huge ? { big: `${'lorem '.repeat(9_000)}end${index}` } : {}) },
+    metadata: {
+      note: drawn.note,
+      resumed: drawn.resumed,
+      ...(drawn.huge ? { big: `${'lorem '.repeat(9_000)}end${index}` } : {}),
+    },
   };
   return Buffer.from(JSON.stringify(value));
 }
@@ -161,6 +174,7 @@ const wanted: fc.Arbitrary<Record<keyof LogFilter, unknown>> = fc.record({
   phase: maybe('pre_exec', 'point'),
   failed: maybe(true, false),
   blocked: maybe(true),
+  pending: maybe(true),
   redacted: maybe(true),
   text: maybe(
     'invoice',

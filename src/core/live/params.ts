@@ -40,7 +40,7 @@ const text =
   };
 
 const flag =
-  (name: 'failed' | 'blocked' | 'redacted'): Take =>
+  (name: 'failed' | 'blocked' | 'pending' | 'redacted'): Take =>
   (value, fields) => {
     if (!['', 'true', '1', 'false', '0'].includes(value)) return 'is true or false';
     if (value !== 'false' && value !== '0') fields[name] = true;
@@ -154,6 +154,7 @@ const FILTERS: Readonly<Record<string, { readonly sets: keyof LogFilter; readonl
   failed: { sets: 'failed', take: flag('failed') },
   blocked: { sets: 'blocked', take: flag('blocked') },
   stopped: { sets: 'blocked', take: flag('blocked') },
+  pending: { sets: 'pending', take: flag('pending') },
   redacted: { sets: 'redacted', take: flag('redacted') },
   user: { sets: 'user', take: text('user') },
   'on-behalf-of': { sets: 'onBehalfOf', take: text('onBehalfOf') },
@@ -172,7 +173,7 @@ const FILTERS: Readonly<Record<string, { readonly sets: keyof LogFilter; readonl
   since: { sets: 'since', take: moment('since') },
   until: { sets: 'until', take: moment('until') },
 };
-const FLAGS: ReadonlySet<string> = new Set(['failed', 'blocked', 'stopped', 'redacted']);
+const FLAGS: ReadonlySet<string> = new Set(['failed', 'blocked', 'stopped', 'pending', 'redacted']);
 const OTHERS = ['from', 'log'];
 
 /** Names that are understood. */

@@ -3,6 +3,7 @@
  * is filtered by or shown in a list is computed here, once.
  */
 import type { Json, JsonObject } from '../json.ts';
+import { isSelfReported } from './assurance.ts';
 import { booleanAt, field, listAt, numberAt, textAt } from './fields.ts';
 
 export interface Call {
@@ -90,11 +91,27 @@ export function placelessFacts(entry: JsonObject): Omit<Facts, 'index' | 'subjec
     reasonCode: textAt(entry, 'decision', 'reason'),
     layer: textAt(entry, 'decision', 'layer'),
     enforced: booleanAt(entry, 'decision', 'enforced') !== false,
-    status: textAt(entry, 'outcome', 'status'),
+    status: statusOf(entry),
     statusCode: numberAt(entry, 'outcome', 'status_code'),
     durationMs: numberAt(entry, 'outcome', 'duration_ms'),
     redacted: booleanAt(entry, 'outcome', 'redacted') === true,
   };
+}
+
+/** In a row: what its outcome says, but of two entries that are told by others. */
+export const RESUMED = 'resumed';
+
+/** What `isToldElsewhere` says of its row. */
+export function goesOn({ last }: Call): boolean {
+  return last !== undefined && statusOf(last) === RESUMED;
+}
+
+function statusOf(entry: JsonObject): string | undefined {
+  const status = textAt(entry, 'outcome', 'status');
+  if (status !== 'pending') return status;
+  // Whether somebody has answered it, the request itself cannot know.
+  if (textAt(entry, 'type') === 'approval.request') return undefined;
+  return textAt(entry, 'metadata', 'resumed') === undefined || isSelfReported(entry) ? status : RESUMED;
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 import { encodeUtf8 } from '../bytes.ts';
 import { type Call, type Facts, factsOf } from './call.ts';
+import { numberAt } from './fields.ts';
 import { hasWords } from './words.ts';
 
 export interface LogFilter {
@@ -42,6 +43,8 @@ export interface LogFilter {
   readonly failed?: boolean;
   /** Stopped before it started. */
   readonly blocked?: boolean;
+  /** Open, or ended with a person being asked. */
+  readonly pending?: boolean;
   /** Something was scrubbed from the answer. */
   readonly redacted?: boolean;
   /** Every word of it is a word of the call (words.ts). */
@@ -59,7 +62,10 @@ export type StatusClass = (typeof STATUS_CLASSES)[number];
 const NO_ANSWER: ReadonlySet<string> = new Set(['error', 'timeout', 'aborted']);
 
 /** Whether a row is wanted, as far as facts tell: `text` is for `matchesCall`, which has the entries. */
-export function matches(facts: Omit<Facts, 'index' | 'subject'>, filter: LogFilter): boolean {
+export function matches(
+  facts: Omit<Facts, 'index' | 'subject'> & { readonly end?: number },
+  filter: LogFilter,
+): boolean {
   return (
     same(filter.agent, facts.agent) &&
     same(filter.token, facts.token) &&
@@ -88,6 +94,7 @@ export function matches(facts: Omit<Facts, 'index' | 'subject'>, filter: LogFilt
     (filter.statusClass === undefined || classOf(facts) === filter.statusClass) &&
     (filter.failed !== true || isFailed(facts)) &&
     (filter.blocked !== true || isBlocked(facts)) &&
+    (filter.pending !== true || isPending(facts, facts.end !== undefined)) &&
     (filter.redacted !== true || facts.redacted) &&
     (filter.since === undefined || (facts.ts !== undefined && facts.ts >= filter.since)) &&
     (filter.until === undefined || (facts.ts !== undefined && facts.ts < filter.until))
@@ -95,7 +102,9 @@ export function matches(facts: Omit<Facts, 'index' | 'subject'>, filter: LogFilt
 }
 
 export function matchesCall(call: Call, filter: LogFilter): boolean {
-  return matches(factsOf(call), filter) && (filter.text === undefined || hasWords(call, filter.text));
+  const facts = factsOf(call);
+  const row = call.last === undefined ? facts : { ...facts, end: numberAt(call.last, 'index') ?? -1 };
+  return matches(row, filter) && (filter.text === undefined || hasWords(call, filter.text));
 }
 
 function same(wanted: string | undefined, found: string | undefined): boolean {
@@ -133,7 +142,15 @@ export function isBlocked(facts: Outcomes): boolean {
   return facts.status === 'blocked' || (facts.decision === 'stop' && facts.enforced);
 }
 
+/** `ended`: its post_exec is known. */
+export function isPending(facts: Outcomes, ended: boolean): boolean {
+  if (isBlocked(facts) || isFailed(facts)) return false;
+  return facts.status === 'pending' || (facts.phase === 'pre_exec' && !ended);
+}
+
+/** A call that a person is asked about is told so with a code that is no failure of it. */
 export function isFailed(facts: Outcomes): boolean {
+  if (facts.status === 'pending') return isBlocked(facts);
   return (
     (facts.statusCode ?? 0) >= 400 ||
     isBlocked(facts) ||

@@ -1,5 +1,5 @@
 /** How a row came out, in the words of every summary. Every row is exactly one of them. */
-import { isBlocked, isFailed, type Outcomes } from './filter.ts';
+import { isBlocked, isFailed, isPending, type Outcomes } from './filter.ts';
 
 export const KINDS = ['succeeded', 'failed', 'stopped', 'pending', 'noted'] as const;
 /** `noted`: an entry that is no action, or whose end is said to be unknown. */
@@ -9,6 +9,6 @@ export type Kind = (typeof KINDS)[number];
 export function classify(facts: Outcomes, ended: boolean): Kind {
   if (isBlocked(facts)) return 'stopped';
   if (isFailed(facts)) return 'failed';
-  if (facts.status === 'pending' || (facts.phase === 'pre_exec' && !ended)) return 'pending';
+  if (isPending(facts, ended)) return 'pending';
   return facts.status === 'ok' || facts.status === 'started' ? 'succeeded' : 'noted';
 }

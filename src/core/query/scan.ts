@@ -11,7 +11,7 @@
 import type { JsonObject } from '../json.ts';
 import { LIMITS } from '../limits.ts';
 import { isSelfReported, mayEnd } from './assurance.ts';
-import type { Call } from './call.ts';
+import { type Call, goesOn } from './call.ts';
 import { numberAt, textAt } from './fields.ts';
 import { type LogFilter, matchesCall, needlesOf } from './filter.ts';
 import { lineIds, lineParents, lineTime, parseLine } from './line.ts';
@@ -94,7 +94,7 @@ export function createScan(options: ScanOptions): Scan {
   }
 
   function offer(call: Call, lines: readonly Buffer[]): void {
-    if (found >= limit || !matchesCall(call, filter)) return;
+    if (found >= limit || goesOn(call) || !matchesCall(call, filter)) return;
     found++;
     rows.push({ call, lines });
   }

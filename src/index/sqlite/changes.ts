@@ -27,6 +27,8 @@ interface BlockChanges {
 export interface Changes {
   /** `before`: as it is so far, in the index or by an earlier call. */
   row(row: Row, before: Row | undefined): void;
+  /** It is in no set any more; `before` as above. */
+  drop(before: Row): void;
   words(index: number, added: Iterable<string>, removed?: Iterable<string>): void;
   /** Within a transaction. In blocks from `fresh` on there is nothing yet. */
   write(database: DatabaseSync, fresh: number): void;
@@ -59,6 +61,16 @@ export function createChanges(seed: number): Changes {
     block.lastValue[key] = value;
     block.lastChange[key] = change;
     return change;
+  }
+
+  function leave(block: BlockChanges, key: number, value: string, at: number, before: Row): void {
+    if (isRare(key, value)) {
+      block.rare.remove(key, value, at);
+      return;
+    }
+    const change = changeOf(block, key, value);
+    remove(change, at);
+    if (change.counts !== undefined) count(change.counts, KINDS.indexOf(kindOf(before)), before.redacted, -1);
   }
 
   return {
@@ -97,15 +109,13 @@ export function createChanges(seed: number): Changes {
         if (change.counts !== undefined) count(change.counts, kinds[1], row.redacted, 1);
       });
       eachKey(before, (key, value) => {
-        if (!had.has(`${key} ${value}`)) return;
-        if (isRare(key, value)) {
-          block.rare.remove(key, value, at);
-          return;
-        }
-        const change = changeOf(block, key, value);
-        remove(change, at);
-        if (change.counts !== undefined) count(change.counts, kinds[0], before.redacted, -1);
+        if (had.has(`${key} ${value}`)) leave(block, key, value, at, before);
       });
+    },
+    drop(before) {
+      const block = blockOf(before.index);
+      const at = before.index % BLOCK_ROWS;
+      eachKey(before, (key, value) => leave(block, key, value, at, before));
     },
     words(index, added, removed = []) {
       const block = blockOf(index);

@@ -8,7 +8,7 @@ import { crc32 } from 'node:zlib';
 import { errorCode, IndexDamage } from './damage.ts';
 
 /** Another one is not read: it is made again. */
-export const FORMAT = 2;
+export const FORMAT = 3;
 
 /** Only the user who runs tally may read what the log says. */
 const FILE_MODE = 0o600;

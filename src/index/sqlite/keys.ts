@@ -126,6 +126,7 @@ export function conditionsOf(filter: LogFilter): readonly Condition[] {
   if (notTypes !== undefined) found.push({ key: keyNumber.type, test: (value) => !notTypes.includes(value) });
   if (filter.failed === true) found.push({ key: keyNumber.kind, values: ['failed', 'stopped'] });
   if (filter.blocked === true) found.push({ key: keyNumber.kind, values: ['stopped'] });
+  if (filter.pending === true) found.push({ key: keyNumber.kind, values: ['pending'] });
   if (filter.redacted === true) found.push({ key: keyNumber.redacted, values: [''] });
   // Every row has that one.
   return found.length === 0 ? [{ key: keyNumber.all, values: [''] }] : found;

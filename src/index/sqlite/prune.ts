@@ -5,7 +5,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { LIMITS } from '../../core/limits.ts';
 import { aloneOf, type Single } from '../../core/query/fold.ts';
-import type { Row } from '../../core/query/row.ts';
+import { isToldElsewhere, type Row } from '../../core/query/row.ts';
 import { entryWords } from '../../core/query/words.ts';
 import { type Changes, createChanges } from './changes.ts';
 import { guarded, type State, writeState } from './database.ts';
@@ -127,7 +127,7 @@ function isPartOfAnother(lookup: Lookup, own: Single): boolean {
 }
 
 async function put({ lookup, entryAt }: Pruning, changes: Changes, row: Row | undefined): Promise<void> {
-  if (row === undefined) return;
+  if (row === undefined || isToldElsewhere(row)) return;
   changes.row(row, undefined);
   for (const index of row.end === undefined ? [row.index] : [row.index, row.end]) {
     const entry = await entryAt(index, lookup.place(index));

@@ -8,7 +8,7 @@ import type { JsonObject } from '../../core/json.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { endedBy, joinRows, type Single, singleOf } from '../../core/query/fold.ts';
 import { parseLine } from '../../core/query/line.ts';
-import type { Row } from '../../core/query/row.ts';
+import { isToldElsewhere, type Row } from '../../core/query/row.ts';
 import { createWordReader, entryWords } from '../../core/query/words.ts';
 import { type Changes, createChanges } from './changes.ts';
 import { enlargeCache, guarded, type State, writeState } from './database.ts';
@@ -98,7 +98,9 @@ export function createWriter(database: DatabaseSync, { state: begun, entryAt }: 
       if (held?.single === undefined || batch.merged.has(index)) continue;
       const found = batch.ends.get(index);
       const last = found === undefined ? undefined : waiting[found - settled];
-      changes.row(last?.single === undefined ? held.single : joinRows(held.single, last.single), undefined);
+      const row = last?.single === undefined ? held.single : joinRows(held.single, last.single);
+      if (isToldElsewhere(row)) continue;
+      changes.row(row, undefined);
       changes.words(index, held.words);
       if (last !== undefined) changes.words(index, last.words);
     }
@@ -113,14 +115,26 @@ export function createWriter(database: DatabaseSync, { state: begun, entryAt }: 
     return entry === undefined ? NO_WORDS : entryWords(entry);
   }
 
+  async function wordsOfRow({ index, end }: Row): Promise<ReadonlySet<string>> {
+    const own = await wordsAt(index);
+    return end === undefined ? own : new Set([...own, ...(await wordsAt(end))]);
+  }
+
   /** Rows that are settled: calls that ended since, or ended anew, and ends that were replaced. */
   async function changeSettled(): Promise<void> {
     const { changes, changed } = batch;
-    for (const [index, before] of changed) {
+    for (const [index, was] of changed) {
       const row = rowAt(index);
       if (row === undefined) continue;
+      const before = was === undefined || isToldElsewhere(was) ? undefined : was;
+      if (isToldElsewhere(row)) {
+        if (before === undefined) continue;
+        changes.drop(before);
+        changes.words(index, [], await wordsOfRow(before));
+        continue;
+      }
       changes.row(row, before);
-      if (before === undefined) changes.words(index, await wordsAt(index));
+      if (before === undefined) changes.words(index, await wordsOfRow(row));
       else if (row.end !== undefined) {
         const now = await wordsAt(row.end);
         const own = before.end === undefined ? NO_WORDS : await wordsAt(index);

@@ -4,6 +4,8 @@ import type { RequestListener } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Entry } from '../../../src/core/entry.ts';
+import type { JsonObject } from '../../../src/core/json.ts';
+import { memoryIndex } from '../../../src/index/memory.ts';
 import { aboutApproval } from '../../../src/recorder/approvals.ts';
 import { entriesOf } from '../../support/recorder.ts';
 import { type Answer, type Stage, type StageOptions, stage, type Upstream } from './stage.ts';
@@ -104,8 +106,8 @@ test('a call that wants an approval is held, and made when a person grants it', 
   assert.deepEqual(typesOf(entriesOf(s.box.disk)), [
     'http.call pre_exec approval_required',
     'approval.request point pending',
-    'http.call post_exec pending',
     'approval.grant point',
+    'http.call post_exec pending',
     'http.call pre_exec allow',
     'http.call post_exec ok',
   ]);
@@ -130,6 +132,37 @@ test('a call that wants an approval is held, and made when a person grants it', 
   assert.equal(s.up.count(), 1);
 });
 
+/** As lists and counts have them. */
+async function rowsOf(s: Scene, type = 'http.call') {
+  await s.quiet();
+  const { add, query } = memoryIndex();
+  for (const entry of entriesOf(s.box.disk)) add(entry as JsonObject);
+  const rows = [];
+  for await (const row of query.rows({ types: [type] }, { order: 'oldest' })) rows.push(row);
+  const { totals } = await query.summary({ types: [type] }, [], 0);
+  return { rows, totals };
+}
+
+test('a call that was held is one row and one in every count, decided as it ended', async (t) => {
+  const s = await scene(t, RULES);
+  for (const [type, status, decision, kind] of [
+    ['approval.grant', 'ok', 'allow', 'succeeded'],
+    ['approval.deny', 'blocked', 'stop', 'stopped'],
+  ] as const) {
+    const before = (await rowsOf(s)).rows.length;
+    const call = s.post(`{"amount":${type === 'approval.deny' ? 300 : 250}}`);
+    const id = await waiting(s);
+    assert.equal(s.recorder.openActions(), 1, 'while it is held it is open');
+    await answer(s, id, type);
+    await call;
+    const { rows, totals } = await rowsOf(s);
+    assert.equal(rows.length, before + 1);
+    const last = rows.at(-1);
+    assert.deepEqual([last?.status, last?.decision, totals.pending, totals[kind]], [status, decision, 0, 1]);
+  }
+  assert.equal((await rowsOf(s, 'approval.request')).totals.pending, 0, 'requests are no calls');
+});
+
 test('a caller that was held long enough is told where the approval is, and comes back with it', async (t) => {
   const s = await scene(t, RULES.replace('5s', '1s'));
   const told = await s.post('{"amount":250}');
@@ -145,6 +178,16 @@ test('a caller that was held long enough is told where the approval is, and come
   assert.equal(s.up.count(), 1);
   const async = await s.post('{"amount":252}', { Prefer: 'respond-async' });
   assert.deepEqual([async.status, async.json().reason], [202, 'policy_approval_required']);
+  const asked = s.entries().filter(({ outcome }) => outcome?.status === 'pending');
+  assert.deepEqual(
+    asked.map(({ outcome, metadata }) => [outcome?.status_code, metadata?.resumed]),
+    [
+      [403, undefined],
+      [403, undefined],
+      [403, undefined],
+      [202, undefined],
+    ],
+  );
 });
 
 test('a caller that goes away while it is held leaves the request, and no call is made for it', async (t) => {
@@ -167,6 +210,7 @@ test('a caller that goes away while it is held leaves the request, and no call i
   await answer(s, id, 'approval.grant');
   await pause(50);
   assert.equal(s.up.count(), 0);
+  assert.deepEqual(s.pair().post.outcome?.error_kind, 'client_aborted');
 });
 
 test('facts come from JSON and forms that can be read in one way only, and never from what streams past', async (t) => {
@@ -248,6 +292,23 @@ test('a credential that is missing is said in the record of the call', async (t)
   assert.equal(s.up.count(), 0);
 });
 
+test('a kill switch ends a call that is held, and it is told so', async (t) => {
+  const s = await scene(t, RULES);
+  const call = s.post('{"amount":250}');
+  await waiting(s);
+  const metadata = { scope: 'agent:billing', on: true };
+  await s.recorder.record(
+    { type: 'killswitch.change', phase: 'point', metadata, outcome: { status: 'ok' } },
+    { surface: 'cli', assurance: 'enforced' },
+  );
+  s.recorder.kills.tell('agent:billing');
+  const { status, json } = await call;
+  assert.deepEqual([status, json().reason], [403, 'killed']);
+  await s.quiet();
+  const { outcome } = s.pair().post;
+  assert.deepEqual([outcome?.status, outcome?.status_code, outcome?.error_kind], ['aborted', 403, 'killed']);
+});
+
 test('under load, no call begins at the upstream after a kill switch is thrown', async (t) => {
   let began = 0;
   let killedAt = Number.POSITIVE_INFINITY;
@@ -277,7 +338,7 @@ test('under load, no call begins at the upstream after a kill switch is thrown',
     },
     { surface: 'cli', assurance: 'enforced' },
   );
-  const aborted = s.recorder.kills.tell('agent:billing');
+  const { aborted } = s.recorder.kills.tell('agent:billing');
   const before = began;
   // What the kernel holds of a call that was sent before reaches the upstream in this time.
   await pause(20);

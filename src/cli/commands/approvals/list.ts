@@ -106,8 +106,10 @@ export async function show(
 
 function facts(one: ListedApproval, nowMs: number, utc: boolean, style: Style): readonly Fact[] {
   const { status, approver, approved_at, rule, asked, message, credentials, run_id } = one;
+  const by = approver === undefined ? '' : ` by ${safe(approver)}, ${formatTime(approved_at ?? '', { utc })}`;
+  // Of one that ran out the name is that of who said yes.
   const answered =
-    approver === undefined ? '' : ` by ${safe(approver)}, ${formatTime(approved_at ?? '', { utc })}`;
+    status !== 'expired' ? by : by === '' ? ': nobody answered' : `: approved${by}, and not used in time`;
   return [
     ['state', `${paintOf(status, style)(WORDS[status])}${answered}`],
     ['until', `${formatTime(one.expires_at, { utc })} (${until(one, nowMs, utc)})`],

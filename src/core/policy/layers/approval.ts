@@ -60,7 +60,7 @@ function answer(grant: GrantRead, want: Want, context: LayerContext): LayerAnswe
     case 'denied':
       return over ? ask(want, context) : fail('policy_approval_denied', 'a person was asked, and said no');
     case 'expired':
-      return fail('approval_expired', NOT_ANSWERED);
+      return fail('approval_expired', grant.approver === undefined ? NOT_ANSWERED : NOT_USED);
     case 'pending':
       return over ? fail('approval_expired', NOT_ANSWERED) : ask(want, context);
     case 'used':

@@ -169,6 +169,14 @@ const grant =
   (rest: Partial<GrantRead> | undefined): In =>
   ({ grant: known, ...inputs }: DecisionInputs) =>
     rest === undefined || known === undefined ? inputs : { ...inputs, grant: { ...known, ...rest } };
+/** The same of one that no person has settled. */
+const unanswered =
+  (rest: Partial<GrantRead>): In =>
+  ({ grant: known, ...inputs }: DecisionInputs) => {
+    if (known === undefined) return inputs;
+    const { approver: _, approved_at: __, ...asked } = known;
+    return { ...inputs, grant: { ...asked, ...rest } };
+  };
 const rule = { rule: 'big-refund' } as const;
 const WANTED = { approvers: ['role:admin'], ttl_ms: 900_000 };
 const asks = (what: string, inputs: In, rest: Partial<Case> = {}): Case => ({
@@ -262,7 +270,16 @@ const approval: readonly Case[] = [
     },
   }),
   over('a person said no', 'policy_approval_denied', 'a person was asked, and said no', { status: 'denied' }),
-  over('nobody answered', 'approval_expired', NOBODY, { status: 'expired', expires_at: BEFORE }),
+  {
+    ...over('nobody answered', 'approval_expired', NOBODY, {}),
+    inputs: unanswered({ status: 'expired', expires_at: BEFORE }),
+  },
+  over(
+    'a person approved it, and that ran out',
+    'approval_expired',
+    'it was approved, and the approval was not used in time',
+    { status: 'expired', expires_at: BEFORE },
+  ),
   over('the answer is late by the clock', 'approval_expired', NOBODY, {
     status: 'pending',
     expires_at: '2026-11-20T10:00:00.000Z',
