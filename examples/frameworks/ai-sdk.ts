@@ -15,7 +15,7 @@ import { serveModel } from './model.ts';
 import { INSTRUCTIONS, openShop, QUESTION, SCRIPT } from './story.ts';
 
 /** The agent as people write it: nothing here knows of any record. */
-function agent(url: string, shop: ReturnType<typeof openShop>) {
+export function agent(url: string, shop: ReturnType<typeof openShop>) {
   return {
     model: createOpenAICompatible({ name: 'local', baseURL: url, includeUsage: true }).chatModel(
       'scripted-1',

@@ -66,8 +66,9 @@ export function watchAiSdk(): void {
     channel.subscribe((message) => {
       const kind = kindOf(callIdOf(message));
       const isHeld = kind !== undefined && kind !== 'heard';
+      const at = performance.now();
       // In its order, and in the run that it happens in.
-      last = last.then(async () => (await load()).hear(phase, message, isHeld)).catch(warnOnce);
+      last = last.then(async () => (await load()).hear(phase, message, isHeld, at)).catch(warnOnce);
     });
 }
 

@@ -140,17 +140,13 @@ function wordsOf(error: unknown): readonly [string, string] {
 
 /** By what the error says of itself: an aborted action, one that took too long, or one that failed. */
 export function statusOf(error: unknown, signal: AbortSignal | undefined): 'aborted' | 'timeout' | 'error' {
-  const name =
-    typeof error === 'object' && error !== null && !types.isProxy(error)
-      ? dataMember(error, 'name')
-      : undefined;
-  const code =
-    typeof error === 'object' && error !== null && !types.isProxy(error)
-      ? dataMember(error, 'code')
-      : undefined;
+  const isReadable = typeof error === 'object' && error !== null && !types.isProxy(error);
+  // DOMException has its members as accessors of its class, which are Node's own.
+  const own = error instanceof DOMException ? error.name : undefined;
+  const name = own ?? (isReadable ? dataMember(error, 'name') : undefined);
+  const code = isReadable ? dataMember(error, 'code') : undefined;
   if (name === 'TimeoutError' || code === 'ETIMEDOUT') return 'timeout';
-  // DOMException has its name as an accessor of its class.
-  if (name === 'AbortError' || code === 'ABORT_ERR' || code === 20) return 'aborted';
+  if (name === 'AbortError' || code === 'ABORT_ERR') return 'aborted';
   if (signal?.aborted === true) return isTimeout(signal.reason) ? 'timeout' : 'aborted';
   return 'error';
 }

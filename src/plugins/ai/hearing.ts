@@ -3,9 +3,9 @@
  * a copy that has another list. The tracing channel tells of them while they happen; nothing can be held there, so all of
  * it is the program's own word on record.
  */
-import { recorder } from './integration.ts';
+import { isWhole, recorder } from './integration.ts';
 import type { TallyTelemetryOptions } from './options.ts';
-import { type Said, said, textOf } from './told.ts';
+import { callOf, endOf, type Said, said, textOf } from './told.ts';
 
 export type HeardPhase = 'start' | 'asyncEnd';
 
@@ -13,13 +13,20 @@ export type HeardPhase = 'start' | 'asyncEnd';
 const STEPPED: ReadonlySet<unknown> = new Set(['generateText', 'streamText']);
 const PARTS: ReadonlySet<unknown> = new Set(['step', 'languageModelCall', 'executeTool']);
 
-/** Messages are handed over in their order, one after the other; `isHeld`: one of our integrations has the call. */
-export type Hear = (phase: HeardPhase, message: unknown, isHeld: boolean) => Promise<void>;
+/**
+ * Messages are handed over in their order, one after the other. `isHeld`: one of our integrations has the call; `at`: when
+ * it was told, in milliseconds of any clock.
+ */
+export type Hear = (phase: HeardPhase, message: unknown, isHeld: boolean, at: number) => Promise<void>;
 
 export function createHearing(options: TallyTelemetryOptions): Hear {
   const { telemetry, recorded, known } = recorder(options, 'heard');
   /** Calls that have begun, and of which nothing else was told yet: another integration may record them. */
   const begun = new Map<string, unknown>();
+  /** When what has not ended began; the same object tells its beginning and its end. */
+  const began = new WeakMap<object, number>();
+
+  const took = (message: Said, at: number): number => at - (began.get(message) ?? at);
 
   async function begin(callId: string, event: unknown): Promise<void> {
     const start = begun.get(callId);
@@ -27,7 +34,7 @@ export function createHearing(options: TallyTelemetryOptions): Hear {
     await telemetry.onStart?.((start ?? event) as never);
   }
 
-  async function hearTool(phase: HeardPhase, event: Said, message: Said): Promise<void> {
+  async function hearTool(phase: HeardPhase, event: Said, message: Said, at: number): Promise<void> {
     const { toolName, toolCallId, input } = said(event.toolCall);
     const id = textOf(toolCallId) ?? 'unknown';
     const call = phase === 'start' ? recorded(event) : known(event);
@@ -42,31 +49,42 @@ export function createHearing(options: TallyTelemetryOptions): Hear {
     }
     const output = said(said(message.result).output);
     const error = message.error ?? (output.type === 'tool-error' ? output.error : undefined);
-    await operation.finish(`tool ${id}`, error === undefined ? { output: output.output } : { error });
+    const durationMs = took(message, at);
+    await operation.finish(`tool ${id}`, {
+      ...(error === undefined ? { output: output.output } : { error }),
+      durationMs,
+    });
   }
 
-  async function hearModel(phase: HeardPhase, event: Said, message: Said): Promise<void> {
+  async function hearModel(phase: HeardPhase, event: Said, message: Said, at: number): Promise<void> {
     if (phase === 'start') return telemetry.onLanguageModelCallStart?.(event as never);
     const result = said(message.result);
     // What failed is asked again, or ends the call; a stream has only begun, and is over with its step.
     if (message.error !== undefined || result.stream !== undefined) return;
-    await telemetry.onLanguageModelCallEnd?.({
-      ...result,
-      callId: event.callId,
-      provider: event.provider,
-    } as never);
+    const { callId, provider } = event;
+    const performance = { responseTimeMs: took(message, at) };
+    await telemetry.onLanguageModelCallEnd?.({ ...result, callId, provider, performance } as never);
   }
 
   /** Of a call without steps nothing is told before it is over. */
-  async function hearWhole(callId: string, event: Said, message: Said): Promise<void> {
+  async function hearWhole(callId: string, event: Said, message: Said, at: number): Promise<void> {
     await begin(callId, event);
-    const result = said(message.result);
-    const ended = { ...result, callId } as never;
+    const operation = recorded(event)?.operation;
+    const { value, values, query, documents, state, questions } = event;
+    const asked = values ?? value ?? (query === undefined ? { state, questions } : { query, documents });
+    if (!isWhole(event))
+      await operation?.begin('whole', (run) => run.modelCall(callOf(event, asked, operation.about)));
     if (message.error !== undefined) return telemetry.onError?.({ callId, error: message.error });
-    await telemetry.onEnd?.(ended);
+    const { text, answers, ranking, embeddings, usage } = said(message.result);
+    const output = text ??
+      answers ??
+      ranking ?? { embeddings: Array.isArray(embeddings) ? embeddings.length : 1 };
+    const performance = { responseTimeMs: took(message, at) };
+    await operation?.finish('whole', endOf({ usage, performance }, output));
+    await operation?.end();
   }
 
-  return async (phase, heard, isHeld) => {
+  return async (phase, heard, isHeld, at) => {
     const message = said(heard);
     const event = said(message.event);
     const callId = textOf(event.callId);
@@ -75,11 +93,13 @@ export function createHearing(options: TallyTelemetryOptions): Hear {
       begun.delete(callId);
       return;
     }
+    if (phase === 'start') began.set(message, at);
     const { type } = message;
     if (!PARTS.has(type)) {
       if (phase === 'start') begun.set(callId, event);
-      else if (!STEPPED.has(type)) await hearWhole(callId, event, message);
+      else if (!STEPPED.has(type)) await hearWhole(callId, event, message, at);
       else {
+        if (message.error !== undefined && begun.has(callId)) await begin(callId, event);
         begun.delete(callId);
         if (message.error !== undefined) await telemetry.onError?.({ callId, error: message.error });
         else await known(event)?.operation.end();
@@ -92,6 +112,6 @@ export function createHearing(options: TallyTelemetryOptions): Hear {
       return;
     }
     if (begun.has(callId)) await begin(callId, event);
-    await (type === 'executeTool' ? hearTool : hearModel)(phase, event, message);
+    await (type === 'executeTool' ? hearTool : hearModel)(phase, event, message, at);
   };
 }

@@ -29,6 +29,7 @@ const AGENTS: ReadonlySet<string> = new Set([
 ]);
 /** Of these nothing is told but their beginning and their end. */
 const WHOLE: ReadonlySet<string> = new Set(['ai.generateSpeech', 'ai.transcribe', 'ai.streamTranscribe']);
+export const isWhole = ({ operationId }: Said): boolean => WHOLE.has(textOf(operationId) ?? '');
 
 export interface Recorder {
   readonly telemetry: Telemetry;
@@ -93,8 +94,7 @@ export function recorder(options: TallyTelemetryOptions, kind: Kind): Recorder {
       const told = said(event);
       rememberMessages(told.messages, call);
       tellStart(await call.operation.run, told, call.operation.about);
-      if (WHOLE.has(textOf(told.operationId) ?? ''))
-        await begin(event, 'whole', ({ text, audio }) => text ?? audio);
+      if (isWhole(told)) await begin(event, 'whole', ({ text, audio }) => text ?? audio);
     },
     onStepStart: (event) => void noteStep(event),
     onLanguageModelCallStart: (event) => begin(event, 'model', promptOf),

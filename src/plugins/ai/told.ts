@@ -72,6 +72,7 @@ export function endOf(event: Said, output: unknown): Ended {
   const finish = textOf(event.finishReason) ?? textOf(said(event.finishReason).unified);
   const response = textOf(event.responseId) ?? textOf(said(event.response).id);
   const usage = usageOf(event.usage);
+  const { responseTimeMs } = said(event.performance);
   const metadata = {
     ...(finish === undefined ? {} : { finish }),
     ...(response === undefined ? {} : { response_id: response }),
@@ -79,6 +80,7 @@ export function endOf(event: Said, output: unknown): Ended {
   return {
     ...(output === undefined ? {} : { output }),
     ...(usage === undefined ? {} : { usage }),
+    ...(typeof responseTimeMs === 'number' ? { durationMs: responseTimeMs } : {}),
     ...(finish === 'error' ? { error: 'the model ended with an error', status: 'error' } : {}),
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
   };
@@ -153,6 +155,9 @@ export function causeOf(error: unknown): unknown {
   let at = error;
   for (let i = 0; i < 8 && at instanceof Error; i++) {
     if (at.name === 'AbortError' || at.name === 'TimeoutError') return at;
+    // What the AI SDK runs into when the reader of its stream goes away while it waits for the model.
+    if (said(at).code === 'ERR_INVALID_STATE')
+      return abortOf(undefined, `its reader went away: ${at.message}`);
     at = at.cause;
   }
   return error ?? new Error('it failed without an error');
