@@ -51,7 +51,7 @@ async function lasting(
   { configFile }: Paths,
   background: boolean,
   alertsWith: Pick<AlertOptions, 'write' | 'verify' | 'drift'>,
-): Promise<Pick<SessionOptions, 'anchors' | 'alerts' | 'retention'>> {
+): Promise<Pick<SessionOptions, 'anchors' | 'alerts' | 'otlp' | 'retention'>> {
   const [{ loadConfig }, { NO_DESTINATIONS }] = await Promise.all([
     import('../open/config.ts'),
     import('../sink/setting.ts'),
@@ -59,6 +59,8 @@ async function lasting(
   return {
     anchors: { settings: () => loadConfig(configFile), background },
     alerts: { settings: () => loadConfig(configFile).alerts ?? NO_DESTINATIONS, background, ...alertsWith },
+    // Only by who stays: each of many short commands would begin where the one before was cut off.
+    ...(background ? { otlp: { forward: () => loadConfig(configFile).otlpForward } } : {}),
     retention: { settings: () => loadConfig(configFile).retention ?? {}, background },
   };
 }

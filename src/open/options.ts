@@ -6,6 +6,7 @@ import type { PayloadSetting } from '../core/payload/policy.ts';
 import type { RetentionSetting } from '../core/retention/setting.ts';
 import type { Paths } from '../paths.ts';
 import type { Client } from '../recorder/ops.ts';
+import type { OtlpForward } from '../sink/otlp/setting.ts';
 import type { AlertSettings } from '../sink/setting.ts';
 import type { WriteAlert } from '../sink/stderr.ts';
 
@@ -36,6 +37,12 @@ export interface AlertOptions {
 }
 
 /** Of what a session is opened with. */
+export interface OtlpOptions {
+  /** Where entries are sent. Read anew whenever it is asked; throws BAD_CONFIG. */
+  readonly forward: () => OtlpForward | undefined;
+}
+
+/** Of what a session is opened with. */
 export interface RetentionOptions {
   /** Read anew whenever it is asked; throws BAD_CONFIG. */
   readonly settings: () => RetentionSetting;
@@ -53,6 +60,8 @@ export interface WriterOptions {
   readonly anchors?: AnchorOptions;
   /** What tells of alerts; without it, nothing. */
   readonly alerts?: AlertOptions;
+  /** What sends entries to a collector; without it, nothing. */
+  readonly otlp?: OtlpOptions;
   /** How long entries and payloads are kept; without it, for ever. */
   readonly retention?: RetentionOptions;
   /** It ends with one access to a secret: what a lasting recorder has besides is not loaded, and asked for it says so. */

@@ -14,6 +14,7 @@ import type { OpenedAlerts } from './alerts.ts';
 import { random } from './lock.ts';
 import { openLog, VERSION } from './log.ts';
 import type { WriterOptions } from './options.ts';
+import type { OpenedForward } from './otlp/forward.ts';
 import { writePolicy } from './policy-file.ts';
 import type { Retention } from './retention.ts';
 
@@ -35,6 +36,7 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
   let anchors: AnchorRunner | undefined;
   let retention: Retention | undefined;
   let alerts: OpenedAlerts | undefined;
+  let forward: OpenedForward | undefined;
   try {
     const epoch = currentEpoch(paths);
     const recorder = await openLog(options, epoch);
@@ -82,6 +84,11 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
       alerts = await openAlertService({ paths, alerts: options.alerts, recorder, vault, onWarning });
     }
     const told = alerts;
+    if (options.otlp !== undefined) {
+      const { openForward } = await import('./otlp/forward.ts');
+      forward = await openForward({ paths, otlp: options.otlp, recorder, vault, onWarning });
+    }
+    const sent = forward;
     const service = await serviceFor(options, {
       recorder,
       random,
@@ -99,6 +106,7 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
       ...(runner === undefined ? {} : { anchors: runner }),
       ...(kept === undefined ? {} : { retention: kept }),
       ...(told === undefined ? {} : { alerts: told }),
+      ...(sent === undefined ? {} : { otlp: sent.state }),
     });
     const handle: Handle = (op, params, client) => {
       // Another process may have set a secret: from this request on it must not reach an entry.
@@ -138,6 +146,7 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
           await runner?.close();
           await kept?.close();
           await told?.close();
+          await sent?.close();
           await recorder.close(reason);
         } finally {
           release();
@@ -149,6 +158,7 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
     await anchors?.close();
     await retention?.close();
     await alerts?.close();
+    await forward?.close();
     release();
     throw error;
   }

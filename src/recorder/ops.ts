@@ -9,6 +9,7 @@ import type { AnchorRun, AnchorState } from '../core/anchor-state.ts';
 import { type Decision, EventSchema, OutcomeSchema } from '../core/entry.ts';
 import type { KillSwitch } from '../core/governance/kill.ts';
 import { LIMITS } from '../core/limits.ts';
+import type { ForwardState } from '../core/otlp/state.ts';
 import type { CalledBy } from '../core/policy/principal.ts';
 import { SupposedCallSchema } from '../core/policy/supposed.ts';
 import type { Identity, Principal } from '../core/policy/types.ts';
@@ -243,6 +244,8 @@ export interface RecorderStatus {
   readonly alerts?: AlertState;
   /** Absent where nothing knows how long things are kept. */
   readonly retention?: RetentionState;
+  /** How far a collector has the entries; absent where they go nowhere. */
+  readonly otlp?: ForwardState;
   /** What is switched off; absent when nothing is. */
   readonly kill?: readonly KillSwitch[];
   /** Requests for approval that wait for a person. */

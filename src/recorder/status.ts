@@ -1,4 +1,5 @@
 /** What the writer answers when it is asked how it is. */
+import type { ForwardState } from '../core/otlp/state.ts';
 import type { AlertsPort } from './alerts.ts';
 import type { AnchorsPort } from './anchors.ts';
 import type { BrokerAddress, Handlers, RecorderStatus, TailAddress } from './ops.ts';
@@ -17,6 +18,8 @@ export interface StatusOptions {
   readonly anchors?: AnchorsPort;
   /** What tells of alerts, where anything does. */
   readonly alerts?: AlertsPort;
+  /** How far a collector has the entries; undefined while they go nowhere. */
+  readonly otlp?: () => ForwardState | undefined;
 }
 
 export function statusHandlers(options: StatusOptions): Pick<Handlers, 'hello' | 'status'> {
@@ -27,6 +30,7 @@ export function statusHandlers(options: StatusOptions): Pick<Handlers, 'hello' |
     const failure = recorder.failure();
     const sealing = recorder.sealFailure();
     const alerts = options.alerts?.state();
+    const otlp = options.otlp?.();
     const kill = recorder.kills.list();
     const { approvals } = recorder;
     const waiting = approvals.list().filter((one) => approvals.status(one) === 'pending').length;
@@ -48,6 +52,7 @@ export function statusHandlers(options: StatusOptions): Pick<Handlers, 'hello' |
       ...(sealing === undefined ? {} : { sealing: sealing.message }),
       ...(options.anchors === undefined ? {} : { anchors: options.anchors.states() }),
       ...(alerts === undefined ? {} : { alerts }),
+      ...(otlp === undefined ? {} : { otlp }),
       ...(options.retention === undefined ? {} : { retention: options.retention.state() }),
       ...options.broker(),
     };

@@ -9,6 +9,7 @@ import type { Style } from '../output/style.ts';
 import { formatDuration } from '../output/time.ts';
 import { alertText, undeliveredText } from './status/alerts.ts';
 import { anchorText, anchorTrouble } from './status/anchors.ts';
+import { forwardFacts } from './status/forward.ts';
 import { gatherStatus, type LogStatus, type PolicyStatus, type Status } from './status/gather.ts';
 import { hookFacts } from './status/hooks.ts';
 import { retentionText } from './status/retention.ts';
@@ -82,6 +83,7 @@ function statusFacts(status: Status, style: Style): readonly Fact[] {
     ],
     ['alerts', status.alerts === undefined ? undefined : alertText(status.alerts, style)],
     ['', status.alerts === undefined ? undefined : undelivered(status.alerts, style)],
+    ...(status.otlp === undefined ? [] : forwardFacts(status.otlp, style)),
     ['policy', policyText(status.policy, style)],
     ['retention', status.retention === undefined ? undefined : retentionText(status.retention)],
     ['disk', `${formatBytes(disk.used_bytes)} used, ${formatBytes(disk.free_bytes)} free`],

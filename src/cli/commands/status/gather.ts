@@ -21,6 +21,7 @@ import { askRunning } from '../../running.ts';
 import { readPolicyText } from '../policy/file.ts';
 import { alertStatus } from './alerts.ts';
 import { type AnchorStatus, anchorStatuses } from './anchors.ts';
+import { type ForwardStatus, forwardStatus } from './forward.ts';
 import { type HooksStatus, hooksStatus } from './hooks.ts';
 import { type RetentionStatus, retentionStatus } from './retention.ts';
 
@@ -53,6 +54,8 @@ export interface Status {
   readonly anchors_problem?: string;
   /** Absent before the first start, and when nobody can tell. */
   readonly alerts?: AlertState;
+  /** Where entries are sent to, and how far that is; absent where they go nowhere, and when nobody can tell. */
+  readonly otlp?: ForwardStatus;
   readonly policy: PolicyStatus;
   /** Absent where the configuration cannot be read, or before the first start. */
   readonly retention?: RetentionStatus;
@@ -128,6 +131,7 @@ export async function gatherStatus(context: Context): Promise<Status> {
     ...(running?.approvals_waiting === undefined ? {} : { approvals_waiting: running.approvals_waiting }),
     ...(await configuredAnchors(context, { directory, signed: log?.signed ?? 0 }, running)),
     ...(log === undefined ? {} : await alerts(context, running)),
+    ...(log === undefined ? {} : await forwardStatus(context, running?.otlp, log.entries)),
     policy: await policyStatus(context, running),
     ...(retention === undefined ? {} : { retention }),
     disk: await diskStatus(context.paths),

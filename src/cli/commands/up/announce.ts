@@ -14,13 +14,15 @@ interface Announcement {
   readonly api: string | undefined;
   /** Where hooks of Claude Code post. */
   readonly hooks: string | undefined;
+  /** Where OTLP is sent. */
+  readonly otlp: string | undefined;
   readonly json: boolean;
 }
 
 /** Printed when calls can be made: whoever waits for this line need not try. */
 export async function announce(
   context: Context,
-  { session, url, tiles, tail, api, hooks, json }: Announcement,
+  { session, url, tiles, tail, api, hooks, otlp, json }: Announcement,
 ): Promise<void> {
   const { stdout, paths, version } = context;
   const status = await session.ask('status', {});
@@ -32,6 +34,7 @@ export async function announce(
       ...(tail === undefined ? {} : { tail_url: tail }),
       ...(api === undefined ? {} : { api_url: api }),
       ...(hooks === undefined ? {} : { hooks_url: hooks }),
+      ...(otlp === undefined ? {} : { otlp_url: otlp }),
       pid: status.pid,
       version,
       log: directory,
@@ -56,6 +59,7 @@ export async function announce(
       ['tiles', tiles === undefined ? undefined : `${tiles}/checkpoint`],
       ['live', tail],
       ['api', api === undefined ? undefined : `${api}/decisions`],
+      ['otlp', otlp],
       ['verifier', safe(status.vkey)],
       ['try', hosts === 0 ? 'tally policy allow HOST' : 'tally call --url https://HOST/… --bearer KEY'],
       ['look', 'tally log tail'],

@@ -1,11 +1,9 @@
 /** The log over HTTP beside the recorder: tiles (C2SP tlog-tiles) and the live tail, for programs on this machine. */
-import { createOtlpReceiver } from '../../../capture/otlp/receive.ts';
-import { isTallyError, TallyError } from '../../../core/error.ts';
+import { TallyError } from '../../../core/error.ts';
 import { operatorGate } from '../../../home.ts';
 import { openLinkSigner } from '../../../open/approval-links.ts';
 import { loadConfig } from '../../../open/config.ts';
 import type { Session } from '../../../open.ts';
-import type { LocalRecorder } from '../../../recorder/recorder.ts';
 import type { HookEndpoint } from '../../../server/hooks.ts';
 import type { OtlpEndpoint } from '../../../server/otlp/endpoint.ts';
 import { serveTiles, type TileServer } from '../../../server/tiles-http.ts';
@@ -32,6 +30,7 @@ export async function openTiles(
   wanted: boolean,
   { recorder, handle }: Pick<Session, 'recorder' | 'handle'>,
   hooks?: HookEndpoint,
+  otlp?: OtlpEndpoint,
 ): Promise<TileServer | undefined> {
   if (!wanted || loadConfig(context.paths.configFile).tiles === false) return undefined;
   const port = choosePort(context);
@@ -44,6 +43,7 @@ export async function openTiles(
       reader,
       port,
       ...(hooks === undefined ? {} : { hooks }),
+      ...(otlp === undefined ? {} : { otlp }),
       ...(recorder === undefined
         ? {}
         : {
@@ -66,7 +66,6 @@ export async function openTiles(
               self,
               checkOperator: operatorGate(context.paths).check,
             },
-            otlp: otlpOf(context, recorder, self),
             links: {
               recorder,
               handle,
@@ -92,25 +91,6 @@ export async function openTiles(
     );
     return undefined;
   }
-}
-
-/** What programs instrumented with OpenTelemetry send. */
-export function otlpOf(
-  { paths }: Context,
-  recorder: LocalRecorder,
-  self: OtlpEndpoint['self'],
-): OtlpEndpoint {
-  let others = true;
-  const receiver = createOtlpReceiver(recorder, () => {
-    try {
-      others = loadConfig(paths.configFile).otlpReceive?.other !== 'ignore';
-    } catch (error) {
-      // It is told where it is edited; what was configured before stays.
-      if (!isTallyError(error)) throw error;
-    }
-    return others;
-  });
-  return { receive: receiver.receive, self };
 }
 
 /** The user that this recorder runs as: who its own processes speak for. */

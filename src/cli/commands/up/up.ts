@@ -14,6 +14,7 @@ import { alertsOf } from './alerts.ts';
 import { announce } from './announce.ts';
 import { openHooksHere } from './hooks.ts';
 import { openNotices } from './notices.ts';
+import { type OtlpOfUp, openOtlpHere } from './otlp.ts';
 import { refuseSecond } from './second.ts';
 import { openTiles } from './tiles.ts';
 import { tellUngovernedLater } from './told.ts';
@@ -46,13 +47,15 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
   if (first && !context.stderr.isTTY) firstStartNote(context);
   let broker: OwnBroker | undefined;
   let tiles: TileServer | undefined;
+  let otlp: OtlpOfUp | undefined;
   const hooks = await openHooksHere(context, session);
   let why = 'the end of `tally up`';
   try {
     tellRecovered(context, session);
     broker = options.broker ? await listen(context, session, port) : undefined;
     session.setProxyUrl(broker?.url);
-    tiles = await openTiles(context, options.tiles, session, hooks?.endpoint);
+    otlp = await openOtlpHere(context, session);
+    tiles = await openTiles(context, options.tiles, session, hooks?.endpoint, otlp?.endpoint);
     session.setTailUrl(tiles?.tail);
     hooks?.served(tiles?.hooks);
     await announce(context, {
@@ -62,6 +65,7 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
       tail: tiles?.tail,
       api: tiles?.api,
       hooks: tiles?.hooks,
+      otlp: tiles?.otlp ?? otlp?.url,
       json: options.json === true,
     });
     const policy = options.watch ? watchPolicy(context, session) : undefined;
@@ -82,6 +86,7 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
       await index.close();
     }
   } finally {
+    await otlp?.close();
     // Last: whoever follows the log sees it closed.
     try {
       await close(context, session, broker, why);

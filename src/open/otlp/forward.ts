@@ -1,0 +1,98 @@
+/** The forwarder of this machine's log: where it goes, how far it is, and the thread that reads. Beside the recorder. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Vault } from '../../capture/secrets/vault.ts';
+import type { ForwardState } from '../../core/otlp/state.ts';
+import { currentEpoch, logName } from '../../home.ts';
+import type { Paths } from '../../paths.ts';
+import { openReader } from '../../reader.ts';
+import type { LocalRecorder } from '../../recorder/recorder.ts';
+import { createForwarder } from '../../sink/otlp/forward.ts';
+import { loadPosition, type Position, savePosition } from '../../sink/otlp/position.ts';
+import { sendLogs } from '../../sink/otlp/send.ts';
+import { fileObjects } from '../../store/file/objects.ts';
+import type { OtlpOptions } from '../options.ts';
+import { encodeThread } from './thread.ts';
+
+const PRODUCER = { surface: 'server', assurance: 'enforced' } as const;
+
+/** Beside the logs: it is derived, and goes with none of them. */
+export function positionsDirectory(paths: Paths): string {
+  return join(paths.state, 'otlp');
+}
+
+export function positionObjects(paths: Paths): ReturnType<typeof fileObjects> {
+  return fileObjects(join(positionsDirectory(paths), logName(currentEpoch(paths))));
+}
+
+export interface OpenedForward {
+  state(): ForwardState | undefined;
+  close(): Promise<void>;
+}
+
+export async function openForward(options: {
+  readonly paths: Paths;
+  readonly otlp: OtlpOptions;
+  readonly recorder: LocalRecorder;
+  readonly vault: Pick<Vault, 'get'>;
+  readonly onWarning: (line: string) => void;
+}): Promise<OpenedForward> {
+  const { paths, recorder, vault, onWarning } = options;
+  const { directory } = openReader(paths);
+  const objects = positionObjects(paths);
+  const thread = encodeThread({ directory, origin: recorder.origin });
+  let durable = 0;
+  const feed = recorder.onDurable(({ first, count }) => {
+    durable = first + count;
+  });
+  durable = feed.from;
+  // A log that goes on with another one is sent from its beginning: the one before was sent up to its end.
+  const continues = wentOnBefore(paths);
+
+  async function stored(): Promise<Position | undefined> {
+    const found = await loadPosition(objects);
+    if (found === undefined) return undefined;
+    const fits =
+      found.place.index <= recorder.size() && (found.last === undefined || (await thread.is(found.last)));
+    if (!fits) onWarning('how far a collector has the entries was said of another log; it begins anew');
+    return fits ? found : undefined;
+  }
+
+  const forwarder = createForwarder(
+    {
+      setting: options.otlp.forward,
+      durable: () => durable,
+      begin: (from) =>
+        from === 'beginning' || continues
+          ? Promise.resolve({ first: 0, offset: 0, index: 0 })
+          : thread.place(durable),
+      next: thread.next,
+      send: (setting, body, signal) =>
+        sendLogs(setting, body, { read: (name) => vault.get(name)?.value, now: Date.now, signal }),
+      save: (position) => savePosition(objects, position),
+      async tell(type, metadata) {
+        const status = type === 'sink.ok' ? 'ok' : 'error';
+        await recorder.record({ type, phase: 'point', outcome: { status }, metadata }, PRODUCER);
+      },
+      now: Date.now,
+      random: Math.random,
+      onWarning,
+    },
+    await stored(),
+  );
+  forwarder.start();
+  return {
+    state: forwarder.state,
+    async close() {
+      await forwarder.close();
+      await thread.close();
+      feed.end();
+    },
+  };
+}
+
+function wentOnBefore(paths: Paths): boolean {
+  const directory = positionsDirectory(paths);
+  const own = logName(currentEpoch(paths));
+  return existsSync(directory) && readdirSync(directory).some((name) => name !== own);
+}

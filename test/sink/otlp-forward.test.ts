@@ -1,0 +1,280 @@
+/** Entries on their way to a collector: in their order, each at least once, whatever the collector or a restart does. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createOtlpReceiver } from '../../src/capture/otlp/receive.ts';
+import { openSession, type Session } from '../../src/open.ts';
+import { locate } from '../../src/paths.ts';
+import { type OtlpForward, OtlpForwardSchema } from '../../src/sink/otlp/setting.ts';
+import { receiver } from './stage.ts';
+
+interface Home {
+  open(forward: () => OtlpForward | undefined): Promise<Session>;
+  readonly warnings: string[];
+}
+
+async function home(t: TestContext): Promise<Home> {
+  const state = await mkdtemp(join(tmpdir(), 'tally-otlp-'));
+  const open: Session[] = [];
+  t.after(async () => {
+    for (const session of open) await session.close('test').catch(() => undefined);
+    await rm(state, { recursive: true, force: true });
+  });
+  const warnings: string[] = [];
+  return {
+    warnings,
+    async open(forward) {
+      const session = await openSession({
+        paths: locate({
+          env: { TALLY_HOME: state, XDG_RUNTIME_DIR: state },
+          home: state,
+          tmp: state,
+          uid: 0,
+        }),
+        client: { surface: 'sdk' },
+        onWarning: (line) => void warnings.push(line),
+        require: 'writer',
+        otlp: { forward },
+      });
+      open.push(session);
+      return session;
+    },
+  };
+}
+
+async function note(session: Session, n: number): Promise<string> {
+  const { id } = await session.ask('record', {
+    event: {
+      type: 'step.note',
+      phase: 'point',
+      metadata: { n },
+      payload: { media_type: 'text/plain', class: 'note', data: `content ${n}` },
+    },
+  });
+  return id;
+}
+
+async function until(what: () => boolean, words: () => string): Promise<void> {
+  const end = Date.now() + 20_000;
+  while (!what()) {
+    assert.ok(Date.now() < end, words());
+    await sleep(20);
+  }
+}
+
+interface Record {
+  readonly body: { readonly stringValue: string };
+  readonly eventName: string;
+  readonly attributes: readonly { readonly key: string; readonly value: { readonly intValue?: string } }[];
+}
+
+/** All records that came, as they came. */
+function recordsOf(got: readonly { readonly body: string }[]): readonly Record[] {
+  return got.flatMap(({ body }) => {
+    const { resourceLogs } = JSON.parse(body) as {
+      resourceLogs: readonly { readonly scopeLogs: readonly { readonly logRecords: readonly Record[] }[] }[];
+    };
+    return resourceLogs.flatMap(({ scopeLogs }) => scopeLogs.flatMap(({ logRecords }) => logRecords));
+  });
+}
+
+const indexesOf = (records: readonly Record[]): readonly number[] =>
+  records.map(({ attributes }) =>
+    Number(attributes.find(({ key }) => key === 'tallystick.index')?.value.intValue),
+  );
+
+const OK = (response: ServerResponse): void => void response.end('{}');
+type Answer = (response: ServerResponse, n: number, request: IncomingMessage) => void;
+
+describe('entries for a collector', () => {
+  it('come in their order with the bytes that are in the log, and without payloads', async (t) => {
+    const collector = await receiver(t, OK);
+    const { open } = await home(t);
+    const session = await open(() => ({ url: collector.url, from: 'beginning' }));
+    const ids: string[] = [];
+    for (let n = 0; n < 5; n++) ids.push(await note(session, n));
+    const size = session.recorder?.size() ?? 0;
+    await until(
+      () => indexesOf(recordsOf(collector.got)).includes(size - 1),
+      () => `${indexesOf(recordsOf(collector.got))}`,
+    );
+    const records = recordsOf(collector.got);
+    assert.deepEqual(
+      indexesOf(records),
+      Array.from({ length: size }, (_, index) => index),
+    );
+    const entries = records.map(({ body }) => JSON.parse(body.stringValue) as { id: string; prev: string });
+    for (const id of ids) assert.ok(entries.some((entry) => entry.id === id));
+    for (const [at, { body }] of records.slice(0, -1).entries()) {
+      const leaf = createHash('sha256').update(Buffer.concat([Buffer.of(0), Buffer.from(body.stringValue)]));
+      assert.equal(
+        leaf.digest('base64'),
+        entries[at + 1]?.prev,
+        'the next entry names the leaf hash of its bytes',
+      );
+    }
+    assert.ok(!collector.got.some(({ body }) => body.includes('content 3')), 'payloads are only cited');
+    const { otlp } = await session.ask('status', {});
+    assert.deepEqual([otlp?.behind, otlp?.index, otlp?.failing], [0, size, undefined]);
+  });
+
+  it('wait while it is away or refuses, and nothing is lost over a restart', async (t) => {
+    let answer: Answer = (response) => void response.writeHead(503, { 'retry-after': '0' }).end();
+    const collector = await receiver(t, (...args) => answer(...args));
+    const { open, warnings } = await home(t);
+    const setting = (): OtlpForward => ({ url: collector.url, from: 'beginning' });
+    const first = await open(setting);
+    await note(first, 1);
+    let behind = 0;
+    await until(
+      () => collector.got.length >= 2,
+      () => `${collector.got.length}`,
+    );
+    const { otlp } = await first.ask('status', {});
+    behind = otlp?.behind ?? 0;
+    assert.ok(behind > 0 && (otlp?.failing?.attempts ?? 0) >= 1, JSON.stringify(otlp));
+    assert.ok(warnings.some((line) => line.includes('answered 503')));
+    await first.close('the end');
+    const tried = collector.got.length;
+    // One that hangs up in the middle of an answer has perhaps taken it: it is sent again.
+    answer = (response) => void response.destroy();
+    const second = await open(setting);
+    await until(
+      () => collector.got.length > tried,
+      () => 'nothing came after the restart',
+    );
+    answer = OK;
+    await note(second, 2);
+    const size = (): number => second.recorder?.size() ?? 0;
+    await until(
+      () => indexesOf(recordsOf(collector.got)).includes(size() - 1),
+      () => `${indexesOf(recordsOf(collector.got))} of ${size()}`,
+    );
+    const came = new Set(indexesOf(recordsOf(collector.got)));
+    for (let index = 0; index < size(); index++) assert.ok(came.has(index), `${index} came`);
+    await second.close('the end');
+    const before = collector.got.length;
+    const third = await open(setting);
+    await until(
+      () => indexesOf(recordsOf(collector.got.slice(before))).length > 0,
+      () => 'nothing came after the second restart',
+    );
+    const [again] = indexesOf(recordsOf(collector.got.slice(before)));
+    assert.ok((again ?? 0) >= 4, `what was taken is not sent again: it goes on with ${again}`);
+    await third.close('the end');
+  });
+
+  it('begin with what is recorded from then on, unless all are asked for', async (t) => {
+    const collector = await receiver(t, OK);
+    const { open } = await home(t);
+    const before = await open(() => undefined);
+    await note(before, 1);
+    assert.equal((await before.ask('status', {})).otlp, undefined, 'they go nowhere');
+    await before.close('the end');
+    const session = await open(() => ({ url: collector.url }));
+    const id = await note(session, 2);
+    await until(
+      () => recordsOf(collector.got).some(({ body }) => body.stringValue.includes(id)),
+      () => `${collector.got.length}`,
+    );
+    assert.ok(!recordsOf(collector.got).some(({ body }) => body.stringValue.includes('"n":1')));
+  });
+
+  it('carry the credential that the vault holds, which no error and no state quotes', async (t) => {
+    const collector = await receiver(t, (response, n) => {
+      if (n === 1) response.writeHead(401).end();
+      else OK(response);
+    });
+    const { open, warnings } = await home(t);
+    const secret = `Bearer ${createHash('sha256').update(String(Math.random())).digest('hex')}`;
+    const session = await open(() => ({
+      url: collector.url,
+      headers: { 'x-team': 'ops' },
+      secret_headers: { Authorization: 'OTLP_TOKEN' },
+      from: 'beginning',
+    }));
+    await until(
+      () => warnings.some((line) => line.includes('OTLP_TOKEN')),
+      () => 'a credential that is not there is told',
+    );
+    assert.equal(collector.got.length, 0, 'nothing goes out without it');
+    session.vault.set('OTLP_TOKEN', Buffer.from(secret));
+    await note(session, 1);
+    await until(
+      () => collector.got.length > 1,
+      () => warnings.join('\n'),
+    );
+    assert.equal(collector.got[1]?.headers.authorization, secret);
+    assert.equal(collector.got[1]?.headers['x-team'], 'ops');
+    const said = JSON.stringify([warnings, await session.ask('status', {}), recordsOf(collector.got)]);
+    assert.ok(!said.includes(secret.slice('Bearer '.length)));
+  });
+
+  it('that it says it did not take are counted, told once, and not sent again', async (t) => {
+    const partial = { partialSuccess: { rejectedLogRecords: '2', errorMessage: 'too old' } };
+    const collector = await receiver(t, (response) => void response.end(JSON.stringify(partial)));
+    const { open } = await home(t);
+    const session = await open(() => ({ url: collector.url, from: 'beginning' }));
+    await note(session, 1);
+    await until(
+      () => collector.got.length > 1,
+      () => `${collector.got.length}`,
+    );
+    const { otlp } = await session.ask('status', {});
+    assert.ok((otlp?.rejected ?? 0) >= 2, JSON.stringify(otlp));
+    assert.equal(otlp?.rejection, 'too old');
+    await until(
+      () => recordsOf(collector.got).some(({ eventName }) => eventName === 'tallystick.sink.fail'),
+      () => 'the log tells of it',
+    );
+    assert.equal(new Set(indexesOf(recordsOf(collector.got))).size, recordsOf(collector.got).length);
+  });
+
+  it('that come back to their own log are refused there, and do not go round', async (t) => {
+    const { open } = await home(t);
+    let into: ReturnType<typeof createOtlpReceiver> | undefined;
+    const collector = await receiver(t, (response) => {
+      const body = Buffer.from(collector.got.at(-1)?.body ?? '');
+      void into?.receive('logs', 'json', body, { client: { surface: 'http' }, claims: {} }).then(
+        ({ rejected, message }) =>
+          response.end(
+            JSON.stringify({
+              partialSuccess: { rejectedLogRecords: String(rejected), errorMessage: message },
+            }),
+          ),
+        (error: unknown) => response.writeHead(500).end(String(error)),
+      );
+    });
+    const session = await open(() => ({ url: collector.url, from: 'beginning' }));
+    assert.ok(session.recorder);
+    into = createOtlpReceiver(session.recorder, () => true);
+    await note(session, 1);
+    await until(
+      () => recordsOf(collector.got).some(({ eventName }) => eventName === 'tallystick.sink.fail'),
+      () => `${collector.got.length}`,
+    );
+    const size = session.recorder.size();
+    await sleep(1_200);
+    assert.equal(session.recorder.size(), size, 'nothing more comes of it');
+    const { otlp } = await session.ask('status', {});
+    assert.match(otlp?.rejection ?? '', /this very log/);
+  });
+});
+
+describe('where they go', () => {
+  it('is a URL and headers, and no credential stands in the file', () => {
+    const ok = (value: unknown): boolean => OtlpForwardSchema.safeParse(value).success;
+    assert.ok(ok({ url: 'https://collector.example/v1/logs', headers: { 'x-scope-orgid': 'a' } }));
+    assert.ok(ok({ url: 'http://127.0.0.1:4318', secret_headers: { Authorization: 'TOKEN' } }));
+    assert.ok(!ok({ url: 'https://me:secret@collector.example/' }));
+    assert.ok(!ok({ url: 'https://c.example', headers: { Authorization: 'Bearer x' } }));
+    assert.ok(!ok({ url: 'https://c.example', headers: { 'x-api-key': 'x' } }));
+    assert.ok(!ok({ url: 'https://c.example', headers: { 'Content-Type': 'x' } }));
+    assert.ok(!ok({ url: 'https://c.example', headers: { x: 'a\r\nb: c' } }));
+  });
+});
