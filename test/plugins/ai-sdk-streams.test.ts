@@ -1,0 +1,84 @@
+/** Streams of the AI SDK that end, are aborted, or are left; and what holds when nobody records. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { experimental_streamTextLowMemory, generateText, streamText } from 'ai';
+import { PLUGIN_LIMITS } from '../../src/core/limits/plugins.ts';
+import { until } from '../sdk/stage.ts';
+import { halfSaid, says, scripted, wants } from './ai-models.ts';
+import { doing, shape, stopWhen, told } from './ai-stage.ts';
+
+describe('a stream of the AI SDK', () => {
+  it('is recorded as a call in one piece is', async (t) => {
+    const box = await told(t);
+    const { textStream } = streamText({
+      model: scripted([wants(['find', {}]), says('done')]),
+      tools: { find: doing(() => 'found') },
+      prompt: 'x',
+      stopWhen,
+      telemetry: box.telemetry,
+    });
+    let text = '';
+    for await (const part of textStream) text += part;
+    assert.equal(text, 'done');
+    await until(() => box.entries('run.end').length === 1);
+    assert.deepEqual(shape(box), [
+      'run.start',
+      'user.message',
+      'model.call m1',
+      'model.response m1 ok',
+      'tool.call find allow',
+      'tool.result find ok',
+      'model.call m1',
+      'model.response m1 ok',
+      'run.end ok',
+    ]);
+  });
+
+  it('that is aborted in the middle ends as aborted, its model too', async (t) => {
+    const box = await told(t);
+    const controller = new AbortController();
+    const { fullStream } = streamText({
+      model: scripted([halfSaid()]),
+      prompt: 'x',
+      abortSignal: controller.signal,
+      telemetry: box.telemetry,
+    });
+    for await (const part of fullStream) if (part.type === 'text-delta') controller.abort();
+    await until(() => box.entries('run.end').length === 1);
+    assert.deepEqual(shape(box).slice(2), ['model.call m1', 'model.response m1 aborted', 'run.end aborted']);
+  });
+
+  it('whose reader goes away ends as aborted, while the model is waited for and while it speaks', async (t) => {
+    const box = await told(t);
+    for (const words of [1, 100]) {
+      const { stream } = experimental_streamTextLowMemory({
+        model: scripted([halfSaid(words)]),
+        prompt: 'x',
+        telemetry: box.telemetry,
+      });
+      for await (const part of stream) if (part.type === 'text-delta') break;
+    }
+    const from = performance.now();
+    await until(() => box.entries('run.end').length === 2);
+    assert.ok(performance.now() - from < 3 * PLUGIN_LIMITS.pluginCancelMs);
+    for (const { run_id } of box.entries('run.start'))
+      assert.deepEqual(shape(box, run_id).slice(2), [
+        'model.call m1',
+        'model.response m1 aborted',
+        'run.end aborted',
+      ]);
+  });
+});
+
+describe('without a recorder', () => {
+  it('no model is asked and no tool runs, where the failure mode is closed', async (t) => {
+    const box = await told(t);
+    await box.down();
+    const model = scripted([says('x')]);
+    await assert.rejects(
+      generateText({ model, prompt: 'x', maxRetries: 0, telemetry: box.telemetry }),
+      (error: { code?: string }) => error.code === 'RECORDER_UNAVAILABLE',
+    );
+    assert.equal(model.asked(), 0);
+  });
+});
