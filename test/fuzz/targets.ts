@@ -5,6 +5,8 @@ import { forwardedTargets } from './targets/forwarded.ts';
 import { inputTargets } from './targets/input.ts';
 import { logTargets } from './targets/logs.ts';
 import { noteTargets } from './targets/notes.ts';
+import { otlpTargets } from './targets/otlp.ts';
+import { pluginTargets } from './targets/plugins.ts';
 import { proofTargets } from './targets/proofs.ts';
 import { tokenTargets } from './targets/tokens.ts';
 
@@ -16,4 +18,6 @@ export const TARGETS: readonly Target[] = [
   ...inputTargets,
   ...forwardedTargets,
   ...tokenTargets,
+  ...otlpTargets,
+  ...pluginTargets,
 ];

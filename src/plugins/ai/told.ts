@@ -129,8 +129,8 @@ export function answersIn(messages: unknown): readonly Answer[] {
     return [
       {
         tool: textOf(names.get(request.toolCallId)) ?? 'unnamed',
-        toolCallId: String(request.toolCallId),
-        approvalId: String(approvalId),
+        toolCallId: textOf(request.toolCallId) ?? 'unknown',
+        approvalId: textOf(approvalId) ?? 'unknown',
         approved: approved === true,
         reason: textOf(reason),
       },
@@ -146,7 +146,7 @@ export function providersTools(
     const { type, providerExecuted, toolCallId, toolName } = part;
     const isCall = type === 'tool-call';
     if (providerExecuted !== true || !(isCall || type === 'tool-result' || type === 'tool-error')) return [];
-    return [{ isCall, id: String(toolCallId), name: textOf(toolName) ?? 'unnamed', part }];
+    return [{ isCall, id: textOf(toolCallId) ?? 'unknown', name: textOf(toolName) ?? 'unnamed', part }];
   });
 }
 
