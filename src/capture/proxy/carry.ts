@@ -191,6 +191,7 @@ function send(deps: CarryDeps, call: AllowedCall, wire: WireRequest, scrubber: S
     onStart() {
       peer = lane?.peer();
     },
+    wasReset: () => lane?.wasReset() === true,
     onBug(error) {
       lane?.destroy();
       deps.onBug(error);

@@ -144,6 +144,12 @@ export function unknownCoding(host: string): Failure {
   return { status: 'error', kind: 'bad_response', text };
 }
 
+/** Nothing but the end of the connection says that such an answer is whole, and a reset says that it is not. */
+export function cutShort(host: string): Failure {
+  const text = `upstream ${host} reset the connection in the midst of its answer`;
+  return { status: 'error', kind: 'connection_lost', text };
+}
+
 export function noEnd(host: string): Failure {
   const text = `upstream ${host} sent interim responses (1xx) without end, and no answer`;
   return { status: 'error', kind: 'bad_response', text };

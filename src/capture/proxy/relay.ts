@@ -18,6 +18,7 @@ import { LIMITS } from '../../core/limits.ts';
 import { codingsOf, decodersFor } from './decode.ts';
 import {
   BROKEN,
+  cutShort,
   decodeFailure,
   type Failure,
   noEnd,
@@ -61,6 +62,8 @@ export interface RelayOptions {
   readonly stallMs: number;
   /** The request is about to be written to a connection. */
   readonly onStart: () => void;
+  /** The connection that the answer comes on was reset: the client takes that for its end where it has no other. */
+  readonly wasReset: () => boolean;
   /**
    * Called once, before the last bytes go out or the connection is cut. Answers, or resolves to, whether the end may be shown as a
    * success; the relay then sends the last bytes, else it destroys the caller's connection.
@@ -320,6 +323,10 @@ export function createRelay(options: RelayOptions): Relay {
       }
     },
     onResponseEnd() {
+      if (!over && !bodiless && head?.framed === false && options.wasReset()) {
+        fail(cutShort(host));
+        return;
+      }
       trailers = buffersOf(controller?.rawTrailers);
       const [first] = decoders;
       if (first === undefined) guarded(end);

@@ -36,6 +36,8 @@ export interface ResponseHead {
   readonly contentEncoding: string | undefined;
   /** The body has a transfer coding besides chunked: it was not asked for (TE), and nothing can be found in it. */
   readonly transferCoded: boolean;
+  /** It says where its body ends; otherwise the end of the connection does. */
+  readonly framed: boolean;
   /** As the upstream wrote it, scrubbed. */
   readonly location: string | undefined;
 }
@@ -60,6 +62,7 @@ export function responseHead(raw: readonly Buffer[], scrub: HeaderScrub, forward
   let contentEncoding: string | undefined;
   let location: string | undefined;
   let transferCoded = false;
+  let chunked = false;
   for (let i = 0; i + 1 < clean.length; i += 2) {
     const name = clean[i] as string;
     const value = clean[i + 1] as string;
@@ -68,10 +71,14 @@ export function responseHead(raw: readonly Buffer[], scrub: HeaderScrub, forward
     else if (lower === 'content-encoding')
       contentEncoding = contentEncoding === undefined ? value : `${contentEncoding}, ${value}`;
     else if (lower === 'location') location = value;
-    else if (lower === 'transfer-encoding') transferCoded ||= value.trim().toLowerCase() !== 'chunked';
+    else if (lower === 'transfer-encoding') {
+      chunked = true;
+      transferCoded ||= value.trim().toLowerCase() !== 'chunked';
+    }
     if (!NOT_PASSED.has(lower) && !named.has(lower) && !isOurs(lower, forwarded)) pairs.push(name, value);
   }
-  return { pairs, contentLength, contentEncoding, transferCoded, location };
+  const framed = chunked || contentLength !== undefined;
+  return { pairs, contentLength, contentEncoding, transferCoded, framed, location };
 }
 
 /** Drops what speaks of the coded body once the body is sent decoded. */

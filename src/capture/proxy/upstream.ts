@@ -20,6 +20,8 @@ export interface Lane {
   dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void;
   /** Of the connection that the current request went out on; undefined before there is one. */
   peer(): Peer | undefined;
+  /** The connection of the current request broke. */
+  wasReset(): boolean;
   /** For the next call. The response has ended. */
   release(): void;
   /** Fails the current request, if any, and closes the connection. */
@@ -115,6 +117,7 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
     const secureContext = contextFor(ca);
     let allowed: readonly string[] = [];
     let peer: Peer | undefined;
+    let broken = false;
     const connect = buildConnector({
       timeout: options.connectMs,
       allowH2: false,
@@ -141,6 +144,11 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
             return done(uncheckedAddress(), null);
           }
           peer = peerOf(socket, address);
+          broken = false;
+          // Before the client listens, which may take it for the end of an answer.
+          socket.on('error', () => {
+            broken = true;
+          });
           done(null, socket);
         });
       },
@@ -168,6 +176,7 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
         client.dispatch(request, handler);
       },
       peer: () => peer,
+      wasReset: () => broken,
       release() {
         // The upstream may have closed it together with the response.
         if (peer === undefined) drop();

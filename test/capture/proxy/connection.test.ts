@@ -63,6 +63,7 @@ test('an HTTP/1.0 caller gets a whole response', async (t) => {
   const answer = await raw(
     s.port,
     `GET /proxy HTTP/1.0\r\nHost: 127.0.0.1:${s.port}\r\nX-AS-Target-URL: ${up.origin}\r\nX-AS-Inject-Bearer: KEY\r\n\r\n`,
+    'broker',
   );
   assert.match(answer, /\r\n\r\npart one, part two$/);
   assert.doesNotMatch(answer, /transfer-encoding|trailer/i);

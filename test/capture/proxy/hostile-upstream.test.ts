@@ -96,3 +96,41 @@ test('a compressed body that wants more memory than HTTP gives it is refused', a
   assert.equal(answer.status, 502);
   assert.equal(answer.json().reason, 'bad_response');
 });
+
+test('an answer whose end only the connection tells is whole when that ends, and cut when it is reset', async (t) => {
+  let upstream: Socket | undefined;
+  const { at, origin } = await hostile(t, (socket) => {
+    upstream = socket;
+    socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nthe first part');
+  });
+  const begin = async () => {
+    const response = await fetch(`${at.url}/proxy`, {
+      headers: { 'X-AS-Target-URL': `${origin}/x`, 'X-AS-Inject-Bearer': 'KEY' },
+    });
+    const reader = response.body?.getReader();
+    // Its last characters could be the first of a credential, and wait for what follows.
+    let text = Buffer.from((await reader?.read())?.value ?? []).toString();
+    assert.match(text, /^the first/);
+    return async () => {
+      for (let part = await reader?.read(); part?.done === false; part = await reader?.read())
+        text += Buffer.from(part.value).toString();
+      return text;
+    };
+  };
+  const whole = await begin();
+  upstream?.end();
+  assert.equal(await whole(), 'the first part');
+  const cut = await begin();
+  upstream?.resetAndDestroy();
+  await assert.rejects(cut(), 'the caller must not take it for whole');
+  await at.quiet();
+  assert.deepEqual(
+    at
+      .entries()
+      .flatMap(({ outcome }) => (outcome === undefined ? [] : [[outcome.status, outcome.error_kind]])),
+    [
+      ['ok', undefined],
+      ['error', 'connection_lost'],
+    ],
+  );
+});

@@ -263,8 +263,11 @@ export async function readAnswer(incoming: IncomingMessage): Promise<Answer> {
   };
 }
 
-/** Bytes as they are, on a connection of their own; resolves with everything that came back. */
-export function raw(port: number, text: string | Buffer): Promise<string> {
+/**
+ * Bytes as they are, on a connection of their own; resolves with everything that came back. Where the broker does not end
+ * the connection, we do after a while.
+ */
+export function raw(port: number, text: string | Buffer, ends: 'us' | 'broker' = 'us'): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';
     const socket = connect(port, '127.0.0.1', () => socket.write(text));
@@ -273,7 +276,7 @@ export function raw(port: number, text: string | Buffer): Promise<string> {
     });
     socket.on('error', reject);
     socket.on('close', () => resolve(answer));
-    setTimeout(() => socket.end(), 200).unref();
+    if (ends === 'us') setTimeout(() => socket.end(), 200).unref();
   });
 }
 
