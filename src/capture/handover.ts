@@ -5,6 +5,7 @@ import { TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import { errorFromWire, lineSplitter, type WireReply } from '../core/wire.ts';
 import type { Ask, Client, Op, OpResults } from '../recorder/ops.ts';
+import type { Tell, Told } from '../recorder/told.ts';
 
 interface Waiting {
   resolve(value: unknown): void;
@@ -35,10 +36,13 @@ export async function connectHandover(
   {
     answerMs = LIMITS.socketAnswerMs,
     quiet = false,
+    tell,
   }: {
     readonly answerMs?: number;
     /** The connection keeps this process alive only while an answer is waited for. */
     readonly quiet?: boolean;
+    /** What the writer says without being asked. */
+    readonly tell?: Tell;
   } = {},
 ): Promise<HandoverClient | undefined> {
   const socket = connect(path);
@@ -61,6 +65,10 @@ export async function connectHandover(
 
   const split = lineSplitter((line) => {
     const reply = JSON.parse(line) as WireReply;
+    if ('told' in reply) {
+      tell?.(reply.told as Told);
+      return;
+    }
     const waiter = waiting.get(reply.id);
     waiting.delete(reply.id);
     clearTimeout(waiter?.timer);

@@ -124,7 +124,18 @@ export interface LogStore extends LogReader {
    * leaves a log without a hole, and done again it ends the same. Not beside `seal`; may run beside `append`.
    */
   removeBefore(to: number): Promise<void>;
+  readonly lastly?: LastMoment;
   close(): Promise<void>;
+}
+
+/**
+ * The same steps at once, for the last moment of a process, when no promise settles any more. Only where `append` has
+ * given its bytes to the kernel when it returns its promise: what was begun is then known. Nothing else is asked of the
+ * store after it.
+ */
+export interface LastMoment {
+  openSegment(first: number): void;
+  append(bytes: Uint8Array): void;
 }
 
 /** Packs hold encrypted payloads, one pack for each segment that has some. Readers take no lock. */
@@ -142,6 +153,8 @@ export interface PackStore extends PackReader {
    * durable. Rejected: as with `LogStore.append`, nothing may be assumed.
    */
   writePack(first: number, offset: number, bytes: Uint8Array): Promise<void>;
+  /** The same at once, in the last moment of a process; also of bytes whose writing was begun. */
+  readonly writeLastly?: (first: number, offset: number, bytes: Uint8Array) => void;
   /** Removes the packs of all segments that begin before entry `to`. Resolved: durably gone. May run beside `writePack`. */
   removeBefore(to: number): Promise<void>;
   close(): Promise<void>;

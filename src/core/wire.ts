@@ -2,6 +2,7 @@
  * Messages of the hand-over socket: one JSON object a line, UTF-8, at most LIMITS.socketMessageBytes.
  *   client → writer   {"id":1,"op":"record","params":{…}}    the first request carries "client":{…}
  *   writer → client   {"id":1,"result":{…}}   or   {"id":1,"error":{"code","message","hint"}}
+ *                     {"id":0,"told":{…}}     without being asked; who does not know it passes over it
  */
 import { ERROR_CODES, type ErrorCode, TallyError } from './error.ts';
 import { LIMITS } from './limits.ts';
@@ -15,7 +16,8 @@ export interface WireRequest {
 
 export type WireReply =
   | { readonly id: number; readonly result: unknown }
-  | { readonly id: number; readonly error: ReturnType<TallyError['toJSON']> };
+  | { readonly id: number; readonly error: ReturnType<TallyError['toJSON']> }
+  | { readonly id: 0; readonly told: unknown };
 
 /** Splits a byte stream into lines and refuses one that grows past the bound before its end is seen. */
 export function lineSplitter(onLine: (line: string) => void): (chunk: Uint8Array) => void {

@@ -5,7 +5,10 @@ import { ulidSource } from '../core/ulid.ts';
 import { openSession, type Session } from '../open.ts';
 import type { Paths } from '../paths.ts';
 import { TENANT } from '../paths.ts';
+import { lastWords } from '../recorder/last-words.ts';
 import type { Client } from '../recorder/ops.ts';
+import type { LocalRecorder } from '../recorder/recorder.ts';
+import type { Link } from '../sdk/transport/asking.ts';
 import type { Ungoverned } from '../sdk/world.ts';
 import { random } from './lock.ts';
 import { machineConfig } from './machine.ts';
@@ -30,6 +33,14 @@ export async function openEmbeddedSession(
   });
   await tellEarlier(paths, session, warn);
   return session;
+}
+
+/** The last words of runs, where this process is the recorder and ends now. */
+export function embeddedLast(recorder: LocalRecorder, client: Client): Pick<Link, 'last' | 'lastClose'> {
+  return {
+    last: (params) => lastWords(recorder, params, client),
+    lastClose: (reason) => void recorder.lastly.close(reason),
+  };
 }
 
 /** What ran while nothing could be recorded. Tried again by the next start. */

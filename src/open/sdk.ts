@@ -9,6 +9,7 @@ import { TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import { ulidSource } from '../core/ulid.ts';
 import { locate, type Paths } from '../paths.ts';
+import type { Tell } from '../recorder/told.ts';
 import type { RecorderClient, TransportKind } from '../sdk/client.ts';
 import { shared } from '../sdk/context.ts';
 import { createTallyWith } from '../sdk/tally.ts';
@@ -94,10 +95,10 @@ function clientOf(options: TallyOptions, paths: Paths, used: (kind: TransportKin
   }
   return askingClient({
     kind: kind === 'embedded' ? 'embedded' : 'socket',
-    async open() {
+    async open(tell) {
       for (let first = true; ; first = false) {
         if (kind !== 'embedded' || !first) {
-          const socket = await openSocket(paths.socket, await sdkClient(process.env));
+          const socket = await openSocket(paths.socket, await sdkClient(process.env), tell);
           if (socket !== undefined) {
             if (kind === 'auto') way = 'socket';
             gone = undefined;
@@ -106,7 +107,7 @@ function clientOf(options: TallyOptions, paths: Paths, used: (kind: TransportKin
           }
           if (kind === 'socket' || (way === 'socket' && mayComeBack())) throw noRecorder(paths.socket);
         }
-        const embedded = await openEmbedded(paths, options);
+        const embedded = await openEmbedded(paths, options, tell);
         // Somebody else became the recorder meanwhile, and is asked as any other.
         if (embedded === undefined) continue;
         used('embedded');
@@ -122,16 +123,18 @@ function clientOf(options: TallyOptions, paths: Paths, used: (kind: TransportKin
 }
 
 /** Undefined: another process holds the log. */
-async function openEmbedded(paths: Paths, options: TallyOptions): Promise<Link | undefined> {
+async function openEmbedded(paths: Paths, options: TallyOptions, tell: Tell): Promise<Link | undefined> {
   if (Number.parseInt(process.versions.node, 10) < OLDEST_EMBEDDED)
     throw new TallyError(
       'RECORDER_UNAVAILABLE',
       `no recorder runs, and a log is opened by Node ${OLDEST_EMBEDDED} and newer only; this is ${process.version}`,
       { hint: 'start one beside this program: tally up' },
     );
-  const { openEmbeddedSession } = await import('./sdk-embedded.ts');
-  const session = await openEmbeddedSession(paths, await sdkClient(process.env), warnTo(options));
-  if (session.role === 'client') {
+  const { embeddedLast, openEmbeddedSession } = await import('./sdk-embedded.ts');
+  const client = { ...(await sdkClient(process.env)), tell };
+  const session = await openEmbeddedSession(paths, client, warnTo(options));
+  const { recorder } = session;
+  if (recorder === undefined) {
     await session.close();
     return undefined;
   }
@@ -142,6 +145,7 @@ async function openEmbedded(paths: Paths, options: TallyOptions): Promise<Link |
   return {
     ask: session.ask,
     closed,
+    ...embeddedLast(recorder, client),
     async close() {
       gone();
       await session.close('the end of the run');

@@ -3,16 +3,17 @@
  * its end are `enforced`, because the asker is our own code around the action; what a program merely tells of itself is
  * `self_reported`. Who has the token of a run speaks for that run, and nobody else ends its actions.
  */
-import type { Decision, Event } from '../core/entry.ts';
+import type { Event } from '../core/entry.ts';
 import { isTallyError, TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { DecisionRequest, Identity } from '../core/policy/types.ts';
+import type { Identity } from '../core/policy/types.ts';
 import { errorToWire } from '../core/wire.ts';
-import { ACT_ENDS, type ActType, type BatchResult, type ToldDecision } from './act-ops.ts';
+import { eventOf, notBegun, requestOf, toldOf } from './act-events.ts';
+import type { ActFlight, ActFlights } from './act-flights.ts';
+import { ACT_ENDS, type ActType, type BatchResult } from './act-ops.ts';
 import type { Producer } from './api.ts';
-import { actorOf, said } from './asked.ts';
-import { checkedFor } from './asking.ts';
-import type { Client, Handlers, OpParams } from './ops.ts';
+import type { Client, Handlers } from './ops.ts';
+import type { OpenAction } from './pending.ts';
 import type { LocalRecorder } from './recorder.ts';
 import type { Prepare, Prepared } from './reported.ts';
 
@@ -21,22 +22,41 @@ const guarded = ({ surface }: Client): Producer => ({ surface, assurance: 'enfor
 export function actHandlers(
   recorder: LocalRecorder,
   prepare: Prepare,
+  flights: ActFlights,
   endRun: Handlers['run.end'],
 ): Pick<Handlers, 'act.begin' | 'act.wait' | 'act.end' | 'record.batch' | 'run.last'> {
   /** Actions that were let through and have not ended, by run and step: an answer may get lost. */
-  const open = new Map<string, string>();
+  const open = new Map<string, { readonly id: string; readonly flight: ActFlight }>();
+  /** Those that wait for a person, by the approval. */
+  const waiting = new Map<string, readonly ActFlight[]>();
 
   async function forget(place: string): Promise<void> {
     const before = open.get(place);
-    open.delete(place);
+    over(place);
     if (before !== undefined)
-      await recorder.abandon(before, 'the answer was lost and it was asked for again');
+      await recorder.abandon(before.id, 'the answer was lost and it was asked for again');
   }
 
-  function remember(place: string, id: string): void {
-    open.set(place, id);
+  function over(place: string): void {
+    open.get(place)?.flight.over();
+    open.delete(place);
+  }
+
+  function remember(place: string, id: string, flight: ActFlight): void {
+    open.set(place, { id, flight });
     const [oldest] = open.keys();
-    if (open.size > LIMITS.apiOpenDecisions && oldest !== undefined) open.delete(oldest);
+    if (open.size > LIMITS.apiOpenDecisions && oldest !== undefined) over(oldest);
+  }
+
+  function wait(approval: string, flight: ActFlight): void {
+    waiting.set(approval, [...(waiting.get(approval) ?? []), flight]);
+    const [oldest] = waiting.keys();
+    if (waiting.size > LIMITS.apiOpenDecisions && oldest !== undefined) answered(oldest);
+  }
+
+  function answered(approval: string): void {
+    for (const flight of waiting.get(approval) ?? []) flight.over();
+    waiting.delete(approval);
   }
 
   const handlers: ReturnType<typeof actHandlers> = {
@@ -47,21 +67,31 @@ export function actHandlers(
       await forget(place);
       const request = requestOf(recorder, identity, params);
       const { payload, args, args_partial } = params;
-      const { decision, receipt, approval } = await recorder.act(
-        {
-          request,
-          identity,
-          ...(args === undefined ? {} : { args }),
-          ...(args_partial === true ? { args_note: 'partial' } : {}),
-          ...(params.shown === undefined ? {} : { shown: params.shown }),
-          ...(payload === undefined ? {} : { payload: { type: params.type, data: payload } }),
-        },
-        () => eventOf(recorder, client, identity, params),
-        guarded(client),
-      );
+      flights.run(identity, client.tell);
+      const flight = flights.begin(request, identity, client.tell);
+      const { decision, receipt, approval } = await recorder
+        .act(
+          {
+            request,
+            identity,
+            ...(args === undefined ? {} : { args }),
+            ...(args_partial === true ? { args_note: 'partial' } : {}),
+            ...(params.shown === undefined ? {} : { shown: params.shown }),
+            ...(payload === undefined ? {} : { payload: { type: params.type, data: payload } }),
+          },
+          () => eventOf(recorder, client, identity, params),
+          guarded(client),
+        )
+        .catch((error: unknown) => {
+          flight.over();
+          throw error;
+        });
       const proceed = decision.outcome === 'allow' || decision.enforced === false;
-      if (proceed) remember(place, receipt.id);
-      else await recorder.record(notBegun(params.type, receipt.id, decision), guarded(client));
+      if (proceed) remember(place, receipt.id, flight);
+      else if (approval === undefined) flight.over();
+      else wait(approval.id, flight);
+      flight.known(receipt.id);
+      if (!proceed) await recorder.record(notBegun(params.type, receipt.id, decision), guarded(client));
       return {
         ...receipt,
         proceed,
@@ -78,7 +108,20 @@ export function actHandlers(
         throw new TallyError('NOT_FOUND', `this run asked for no approval ${approval}`, {
           hint: 'tally approvals list --all shows those that are known',
         });
-      return { status: (await recorder.waitForApproval(approval, ms)) ?? recorder.approvals.status(asked) };
+      const cut = new AbortController();
+      // Whoever it concerns is told by the flights, and asks no more; the others ask again.
+      const off = recorder.kills.onSwitch(() => {
+        cut.abort();
+        return 0;
+      });
+      try {
+        const told = await recorder.waitForApproval(approval, ms, cut.signal);
+        const status = told ?? recorder.approvals.status(asked);
+        if (status !== 'pending') answered(approval);
+        return { status };
+      } finally {
+        off();
+      }
     },
 
     async 'act.end'({ run_token, id, end_id, ...rest }, client) {
@@ -86,7 +129,7 @@ export function actHandlers(
       // The token proves the run also when that has ended since: how an action ended belongs on record all the same.
       const { run_id } = recorder.identify({ run_token });
       const found = await recorder.find(id);
-      if (found === undefined || run_id === undefined || !isOf(found.action, run_id, client))
+      if (found === undefined || run_id === undefined || !isOwnAction(found.action, run_id, client))
         throw new TallyError('NOT_FOUND', `this run began no action ${id} that it could end`, {
           hint: 'an action is ended by the run that began it, with the id that `act.begin` answered',
         });
@@ -98,7 +141,7 @@ export function actHandlers(
         });
       }
       const { type, repeats } = found.action;
-      open.delete(placeOf({ run_id }, repeats.step_id ?? ''));
+      over(placeOf({ run_id }, repeats.step_id ?? ''));
       const ended: Event = {
         ...rest,
         id: end_id,
@@ -179,18 +222,9 @@ function refuseOwn(metadata: Readonly<Record<string, unknown>> = {}): void {
 
 const placeOf = ({ run_id }: Pick<Identity, 'run_id'>, step: string): string => `${run_id ?? ''}\n${step}`;
 
-function isOf(
-  {
-    type,
-    surface,
-    assurance,
-    repeats,
-  }: {
-    readonly type: string;
-    readonly surface: string;
-    readonly assurance: string;
-    readonly repeats: { readonly run_id?: string | undefined };
-  },
+/** The run began it, through a guard, on the way that asks now. */
+export function isOwnAction(
+  { type, surface, assurance, repeats }: OpenAction,
   run_id: string,
   client: Client,
 ): boolean {
@@ -200,70 +234,4 @@ function isOf(
     assurance === 'enforced' &&
     Object.hasOwn(ACT_ENDS, type)
   );
-}
-
-function requestOf(
-  recorder: LocalRecorder,
-  { run_id, project_id, environment }: Identity,
-  { action, args, args_partial, credentials = [], reason }: OpParams<'act.begin'>,
-): DecisionRequest {
-  const { name, tool, target, tier, capability } = action;
-  return {
-    tenant_id: recorder.tenant,
-    ...(project_id === undefined ? {} : { project_id }),
-    ...(environment === undefined ? {} : { environment }),
-    ...(run_id === undefined ? {} : { run_id }),
-    action: {
-      name,
-      ...(tool === undefined ? {} : { tool: { name: tool.name } }),
-      ...(target === undefined ? {} : { target }),
-      ...(tier === undefined ? {} : { tier }),
-      ...(capability === undefined ? {} : { capability }),
-    },
-    ...(args === undefined
-      ? {}
-      : { args: args_partial === true ? ('streamed' as const) : ('whole' as const) }),
-    ...(reason === undefined ? {} : { reason_given: true }),
-    credentials,
-  };
-}
-
-function eventOf(
-  recorder: LocalRecorder,
-  asker: Client,
-  identity: Identity,
-  { type, action, step_id, session_id, parent_id, reason, trace, risk, metadata }: OpParams<'act.begin'>,
-): Event {
-  const client: Client = { ...asker, checked: checkedFor(recorder, identity) };
-  return {
-    type,
-    phase: 'pre_exec',
-    step_id,
-    ...(session_id === undefined ? {} : { session_id }),
-    ...(parent_id === undefined ? {} : { parent_id }),
-    ...(reason === undefined ? {} : { reason }),
-    ...(trace === undefined ? {} : { trace }),
-    ...(risk === undefined ? {} : { risk }),
-    ...(metadata === undefined ? {} : { metadata }),
-    actor: actorOf(client),
-    quality: said(client),
-    action: { name: action.name, ...(action.tool === undefined ? {} : { tool: action.tool }) },
-  };
-}
-
-function notBegun(type: ActType, id: string, { outcome, reason }: Decision): Event {
-  return {
-    type: ACT_ENDS[type],
-    phase: 'post_exec',
-    parent_id: id,
-    outcome: {
-      status: outcome === 'approval_required' ? 'pending' : 'blocked',
-      ...(reason === undefined ? {} : { error_kind: reason }),
-    },
-  };
-}
-
-function toldOf({ outcome, reason, message, layer, rule, enforced, retry_after_ms }: Decision): ToldDecision {
-  const told = { outcome, reason, message, layer, rule, enforced, retry_after_ms };
-  return Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined)) as ToldDecision;
 }

@@ -22,13 +22,18 @@ export interface Committer {
   turn(): Promise<void>;
   /** Ends the writer: everything waiting and everything later is rejected with `error`. */
   fail(error: TallyError): void;
+  /**
+   * For the last moment of a process: makes durable what was sequenced, in its order, before it returns true, and ends the
+   * writer, but for another call of this. False: the store cannot do it, or could not; nothing may be assumed then.
+   */
+  flushNow(): boolean;
   /** Why the writer is dead, if it is. */
   failure(): TallyError | undefined;
 }
 
 export function createCommitter(
   store: LogStore,
-  packs: Pick<PackStore, 'writePack'> | undefined,
+  packs: Pick<PackStore, 'writePack' | 'writeLastly'> | undefined,
   sequencer: Sequencer,
   onDurable: (batch: Batch) => void,
 ): Committer {
@@ -37,6 +42,9 @@ export function createCommitter(
   let later: NodeJS.Timeout | undefined;
   let busy = false;
   let dead: TallyError | undefined;
+  /** Taken from the sequencer and not written yet, in their order. The first one may have its payloads on disk. */
+  let taken: Batch[] = [];
+  let isLast = false;
 
   function fail(error: TallyError): void {
     dead ??= error;
@@ -46,10 +54,10 @@ export function createCommitter(
   async function flush(): Promise<void> {
     scheduled = false;
     busy = true;
-    for (let batches = sequencer.take(); batches.length > 0; batches = sequencer.take()) {
-      for (const batch of batches) {
+    for (taken = sequencer.take(); taken.length > 0; taken = sequencer.take()) {
+      for (let batch = taken[0]; batch !== undefined; batch = taken[0]) {
         try {
-          if (dead !== undefined) throw dead;
+          refuseWhenDead();
           // Payloads first: an entry on disk whose payload is not would look like tampering. A failure is fatal like
           // that of the segment: where the pack ends is then unknown, and later entries chain to the one that cites it.
           const pack = batch.pack();
@@ -58,9 +66,14 @@ export function createCommitter(
             await packs.writePack(batch.segment, pack.offset, pack.bytes);
           }
           if (batch.segment !== segment) await store.openSegment(batch.segment);
+          // The process may have been ending while that was waited for: then it is written, or lost.
+          refuseWhenDead();
           segment = batch.segment;
-          await store.append(batch.bytes());
+          const appended = store.append(batch.bytes());
+          taken.shift();
+          await appended;
         } catch (error) {
+          if (taken[0] === batch) taken.shift();
           fail(asFailure(error));
           batch.settle(dead);
           continue;
@@ -71,6 +84,42 @@ export function createCommitter(
     }
     // In the same turn as the empty `take`: whoever is woken by the last batch must find the writer ready to be woken.
     busy = false;
+  }
+
+  function refuseWhenDead(): void {
+    if (dead !== undefined) throw dead;
+  }
+
+  /** An append that is under way has its bytes in the kernel: the flush of what follows in its file covers them. */
+  function writeNow(batch: Batch): void {
+    const pack = batch.pack();
+    if (pack !== undefined) packs?.writeLastly?.(batch.segment, pack.offset, pack.bytes);
+    if (batch.segment !== segment) store.lastly?.openSegment(batch.segment);
+    segment = batch.segment;
+    store.lastly?.append(batch.bytes());
+  }
+
+  function flushNow(): boolean {
+    if (store.lastly === undefined || (packs !== undefined && packs.writeLastly === undefined)) return false;
+    if (dead !== undefined && !isLast) return false;
+    isLast = true;
+    dead ??= new TallyError('LOG_CLOSED', 'the process that records is ending', {
+      hint: 'start it again with `tally up`',
+    });
+    const left = [...taken, ...sequencer.take()];
+    taken = [];
+    try {
+      for (const batch of left) {
+        writeNow(batch);
+        batch.settle();
+      }
+      if (left.length === 0 && segment !== undefined) store.lastly.append(new Uint8Array(0));
+      return true;
+    } catch {
+      // Whoever asked leaves word of what was to be written; recovery sets aside what was written in part.
+      isLast = false;
+      return false;
+    }
   }
 
   function wake(): void {
@@ -92,6 +141,7 @@ export function createCommitter(
     },
     turn,
     fail,
+    flushNow,
     failure: () => dead,
   };
 }

@@ -74,6 +74,8 @@ export interface GovernanceResults {
     readonly changed: boolean;
     /** Calls of that scope that were under way at the broker and were ended. */
     readonly aborted: number;
+    /** Actions of that scope that programs have under way and were told to end. */
+    readonly told: number;
   };
   'kill.list': { readonly switches: readonly KillSwitch[] };
 }

@@ -2,12 +2,14 @@
 import { TallyError } from '../core/error.ts';
 import { KILL_CHANGE } from '../core/governance/kill.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { ReasonCode } from '../core/policy/reasons.ts';
+import { killReason } from '../core/policy/layers/kill-switch.ts';
 import { doneFor, operatorEvent } from './asked.ts';
 import type { Guard } from './guard.ts';
 import type { Client, Handlers, OpParams } from './ops.ts';
 import type { LocalRecorder } from './recorder.ts';
 import { recordStop, stopDecision } from './stopped.ts';
+
+const NOBODY = { aborted: 0, told: 0 } as const;
 
 export function killHandlers(
   recorder: LocalRecorder,
@@ -23,7 +25,7 @@ export function killHandlers(
       if (!on || !isPerson) await guard.require('kill.set', params, client);
       const known = kills.list().find((one) => one.scope === scope);
       if (on === (known !== undefined))
-        return { scope, on, changed: false, aborted: on ? kills.tell(scope) : 0 };
+        return { scope, on, changed: false, ...(on ? kills.tell(scope) : NOBODY) };
       if (on && kills.list().length >= LIMITS.killSwitches)
         throw new TallyError('USAGE', `${LIMITS.killSwitches} kill switches are on, and no more are kept`, {
           hint: 'switch off a wider scope: tally kill on --scope global',
@@ -33,15 +35,13 @@ export function killHandlers(
         { ...operatorEvent(KILL_CHANGE, client, { scope, on }), reason },
         doneFor(client),
       );
-      return { id, scope, on, changed: true, aborted: on ? kills.tell(scope) : 0 };
+      return { id, scope, on, changed: true, ...(on ? kills.tell(scope) : NOBODY) };
     },
     async 'kill.list'() {
       return { switches: kills.list() };
     },
   };
 }
-
-const REASONS: Readonly<Record<string, ReasonCode>> = { global: 'killed_global', tenant: 'killed_tenant' };
 
 /** Records and refuses a run that a switch forbids. Its calls would all be stopped: better that it does not begin. */
 export async function refuseKilledRun(
@@ -57,7 +57,7 @@ export async function refuseKilledRun(
   const why = `${scope === 'global' ? 'everything' : scope} is switched off: ${reason}`;
   const decision = stopDecision(recorder, 'run.start', {
     layer: 'kill_switch',
-    reason: REASONS[scope] ?? 'killed_agent',
+    reason: killReason(scope),
     why,
   });
   const inputs = { ...decision.inputs, kill: [{ scope, id }] };

@@ -19,6 +19,7 @@ import { GAP_OPS, type GapResults } from './gap-ops.ts';
 import { GOVERNANCE_OPS, type GovernanceResults } from './governance-ops.ts';
 import { RETENTION_OPS, type RetentionResults, type RetentionState } from './retention-ops.ts';
 import { SECRET_OPS, type SecretResults } from './secret-ops.ts';
+import type { Tell } from './told.ts';
 
 const id = z.string().min(1).max(LIMITS.idChars);
 const reason = z.string().max(LIMITS.reasonBytes).optional();
@@ -48,6 +49,8 @@ export const ClientSchema = z.object({
 export type Client = z.infer<typeof ClientSchema> & {
   /** Who asks, as the writer found it for this very request. Never read from a client. */
   readonly checked?: Checked;
+  /** The way back to it, where there is one. Never read from a client. */
+  readonly tell?: Tell;
 };
 
 /** What a token of the client proves. */

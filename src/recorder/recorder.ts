@@ -29,9 +29,10 @@ import { inOrder, type Recorded } from './in-order.ts';
 import { readKeys } from './key-start.ts';
 import { createKeys, planKeys, type Rotated } from './keys.ts';
 import { createKills, type Kills } from './kills.ts';
+import { createLastly, type Lastly } from './lastly.ts';
 import { type RecorderOptions, segmentEntriesOf } from './options.ts';
 import { createPayloads, type PreparedPayload } from './payloads.ts';
-import { createPending } from './pending.ts';
+import { createPending, type OpenAction } from './pending.ts';
 import { createPruner, type Pruner } from './prune.ts';
 import { recover } from './recover.ts';
 import { loadProjection, type RegistryHolder } from './registry.ts';
@@ -51,6 +52,8 @@ export interface LocalRecorder extends Recorder {
   readonly kills: Kills;
   /** What became of an action, by the id of its pre_exec; see `findAction`. */
   find(id: string): Promise<FoundAction | undefined>;
+  /** One that is open and was not closed as unknown. */
+  openAction(id: string): OpenAction | undefined;
   /** Ends an open action whose end nobody will tell, as unknown. One that comes after all is kept, and wins. */
   abandon(id: string, why: string): Promise<void>;
   readonly failure: () => TallyError | undefined;
@@ -82,6 +85,8 @@ export interface LocalRecorder extends Recorder {
   readonly notErased: () => string | undefined;
   /** `event` says who asked. See `Keys.rotate`. */
   rotateKey(event: Event): Promise<Rotated>;
+  /** For the last moment of this process. */
+  readonly lastly: Lastly;
   /** Signs everything durable so far; returns the signed size. */
   checkpoint(): Promise<number>;
   /** Ends open actions as unknown, writes log.close, signs. Safe to call twice. */
@@ -263,6 +268,14 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   });
   const kills = createKills(() => registry.governance.kill);
   let closing: Promise<void> | undefined;
+  const lastly = createLastly({
+    pending,
+    ids,
+    sequencer,
+    flushNow: committer.flushNow,
+    isClosing: () => closing !== undefined,
+    own: OWN,
+  });
   const endings = createEndings({
     pending,
     record: (event, producer) => record(event, producer),
@@ -448,6 +461,10 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     openActions: () => pending.list().length,
     openBySource: () => countBySurface(pending.list()),
     abandon: endings.one,
+    openAction(id) {
+      const { action, late } = pending.find(id);
+      return late ? undefined : action;
+    },
     find: (id) => findAction(id, { pending, ids, reader: store, size: () => sequencer.position.next }),
     failure: committer.failure,
     onDurable: feed.subscribe,
@@ -458,6 +475,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     counted: () => counted,
     eraser,
     pruner,
+    lastly,
     checkpoint: signAll,
     close: (reason) => (closing ??= close(reason)),
   };

@@ -1,5 +1,5 @@
 /** What a client tells of itself: whether it may, who it is as far as that can be checked, and how it is recorded. */
-import type { Actor, Event } from '../core/entry.ts';
+import type { Actor, Decision, Event } from '../core/entry.ts';
 import { TallyError } from '../core/error.ts';
 import type { Identity } from '../core/policy/types.ts';
 import type { Claims, Producer } from './api.ts';
@@ -33,75 +33,97 @@ export type Prepare = (
 
 /** Throws BAD_EVENT, TOKEN_INVALID, and STOPPED for another tenant, which is then on record. */
 export function createPrepare(recorder: LocalRecorder): Prepare {
-  /** Naming another tenant is a stop, whoever does it. */
-  async function requireTenant({ tenant_id, type }: Event, client: Client): Promise<void> {
-    if (tenant_id === undefined || tenant_id === recorder.tenant) return;
-    const why = `the event is for another tenant than ${recorder.tenant}`;
-    const stop = { layer: 'membership', reason: 'not_a_member', why } as const;
-    await recordStop(recorder, client, { type }, stopDecision(recorder, 'record', stop));
-    throw new TallyError('STOPPED', `the event is not recorded: ${why}`, {
+  return async (event, client, claims, runs = false) => {
+    refuseReserved(event, runs);
+    if (isOthers(recorder, event)) await recordStop(recorder, client, { type: event.type }, stopOf(recorder));
+    return prepareNow(recorder, event, client, claims, runs);
+  };
+}
+
+/** The same at once; that somebody named another tenant is not on record then. */
+export function prepareNow(
+  recorder: LocalRecorder,
+  event: Event,
+  client: Client,
+  claims: Pick<Claims, 'run_token' | 'agent_token'>,
+  runs = false,
+): Prepared {
+  refuseReserved(event, runs);
+  if (isOthers(recorder, event))
+    throw new TallyError('STOPPED', `the event is not recorded: ${whyOthers(recorder)}`, {
       hint: 'leave tenant_id out: a recorder writes for its own tenant',
       details: { reason: 'not_a_member' },
     });
-  }
-
-  /** What a token proves stands in place of what was said; the machine's own user proves nothing more than is said. */
-  function reportedActor(
-    client: Client,
-    event: Event,
-    identity: Identity,
-  ): { readonly actor: Actor; readonly quality: NonNullable<Event['quality']> } {
-    const { actor, principal } = checkedFor(recorder, identity);
-    const { user: _user, on_behalf_of: _for, role: _role, delegation_chain = [], ...checked } = actor;
-    const told = saidActor(client, event);
-    const quality = said(client, event, identity);
-    const isProved = principal?.source === 'token';
-    const chain = delegation_chain.length > 0 ? delegation_chain : (told.delegation_chain ?? []);
-    const marks = Object.entries(quality).filter(
-      ([member]) =>
-        !(isProved && BEHIND.has(member)) &&
-        !(delegation_chain.length > 0 && member === 'actor.delegation_chain'),
+  const claimed = event.actor?.agent_id;
+  const identity = recorder.identify({
+    ...claims,
+    ...(claimed === undefined ? {} : { agent_id: claimed }),
+  });
+  if (identity.failure !== undefined) {
+    throw new TallyError(
+      'TOKEN_INVALID',
+      `the ${claims.run_token === undefined ? 'agent' : 'run'} token is not good: ${identity.failure}`,
+      {
+        hint:
+          claims.run_token === undefined
+            ? '`tally agent token list` shows which tokens are good'
+            : 'start the program again under `tally run`',
+      },
     );
-    return {
-      actor: { ...told, ...(isProved ? actor : checked), delegation_chain: chain },
-      quality: Object.fromEntries(marks),
-    };
   }
+  const { decision: _decidedByTheClient, actor: _said, ...facts } = event;
+  const { actor, quality } = reportedActor(recorder, client, event, identity);
+  const run = identity.run_id === undefined ? {} : { run_id: identity.run_id };
+  // An end that says nothing of its actor repeats the actor of its beginning.
+  const who = event.phase === 'post_exec' && event.actor === undefined ? {} : { actor };
+  return { event: { ...facts, ...run, ...who, quality }, producer: reportedBy(client) };
+}
 
-  return async (event, client, claims, runs = false) => {
-    if (RESERVED.test(event.type) && !(runs && RUNS.has(event.type))) {
-      throw new TallyError('BAD_EVENT', `events of type ${event.type} are written by the recorder itself`, {
-        hint: 'use the command or request that causes it; custom events have the type "custom"',
-      });
-    }
-    if (event.metadata?.imported !== undefined) {
-      throw new TallyError('BAD_EVENT', 'metadata.imported is set by an import alone', {
-        hint: 'tally import brings records of other programs in; call the member otherwise',
-      });
-    }
-    await requireTenant(event, client);
-    const claimed = event.actor?.agent_id;
-    const identity = recorder.identify({
-      ...claims,
-      ...(claimed === undefined ? {} : { agent_id: claimed }),
+function refuseReserved({ type, metadata }: Event, runs: boolean): void {
+  if (RESERVED.test(type) && !(runs && RUNS.has(type))) {
+    throw new TallyError('BAD_EVENT', `events of type ${type} are written by the recorder itself`, {
+      hint: 'use the command or request that causes it; custom events have the type "custom"',
     });
-    if (identity.failure !== undefined) {
-      throw new TallyError(
-        'TOKEN_INVALID',
-        `the ${claims.run_token === undefined ? 'agent' : 'run'} token is not good: ${identity.failure}`,
-        {
-          hint:
-            claims.run_token === undefined
-              ? '`tally agent token list` shows which tokens are good'
-              : 'start the program again under `tally run`',
-        },
-      );
-    }
-    const { decision: _decidedByTheClient, actor: _said, ...facts } = event;
-    const { actor, quality } = reportedActor(client, event, identity);
-    const run = identity.run_id === undefined ? {} : { run_id: identity.run_id };
-    // An end that says nothing of its actor repeats the actor of its beginning.
-    const who = event.phase === 'post_exec' && event.actor === undefined ? {} : { actor };
-    return { event: { ...facts, ...run, ...who, quality }, producer: reportedBy(client) };
+  }
+  if (metadata?.imported !== undefined) {
+    throw new TallyError('BAD_EVENT', 'metadata.imported is set by an import alone', {
+      hint: 'tally import brings records of other programs in; call the member otherwise',
+    });
+  }
+}
+
+/** Naming another tenant is a stop, whoever does it. */
+function isOthers({ tenant }: LocalRecorder, { tenant_id }: Event): boolean {
+  return tenant_id !== undefined && tenant_id !== tenant;
+}
+
+const whyOthers = ({ tenant }: LocalRecorder): string => `the event is for another tenant than ${tenant}`;
+
+function stopOf(recorder: LocalRecorder): Decision {
+  const why = whyOthers(recorder);
+  return stopDecision(recorder, 'record', { layer: 'membership', reason: 'not_a_member', why });
+}
+
+/** What a token proves stands in place of what was said; the machine's own user proves nothing more than is said. */
+function reportedActor(
+  recorder: LocalRecorder,
+  client: Client,
+  event: Event,
+  identity: Identity,
+): { readonly actor: Actor; readonly quality: NonNullable<Event['quality']> } {
+  const { actor, principal } = checkedFor(recorder, identity);
+  const { user: _user, on_behalf_of: _for, role: _role, delegation_chain = [], ...checked } = actor;
+  const told = saidActor(client, event);
+  const quality = said(client, event, identity);
+  const isProved = principal?.source === 'token';
+  const chain = delegation_chain.length > 0 ? delegation_chain : (told.delegation_chain ?? []);
+  const marks = Object.entries(quality).filter(
+    ([member]) =>
+      !(isProved && BEHIND.has(member)) &&
+      !(delegation_chain.length > 0 && member === 'actor.delegation_chain'),
+  );
+  return {
+    actor: { ...told, ...(isProved ? actor : checked), delegation_chain: chain },
+    quality: Object.fromEntries(marks),
   };
 }

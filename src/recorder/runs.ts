@@ -1,10 +1,11 @@
 /** Requests about runs: their beginning and end. */
-import type { Event } from '../core/entry.ts';
+import type { Event, Outcome } from '../core/entry.ts';
 import { TallyError } from '../core/error.ts';
 import { mintToken, TOKEN_RANDOM_BYTES } from '../core/identity/token.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Identity } from '../core/policy/types.ts';
 import type { Random } from '../core/ports.ts';
+import type { ActFlights } from './act-flights.ts';
 import { requireUser } from './agents.ts';
 import type { Claims } from './api.ts';
 import { actorOf, doneFor, said } from './asked.ts';
@@ -29,6 +30,7 @@ export function runHandlers(
   recorder: LocalRecorder,
   random: Random,
   guard: Guard,
+  flights: ActFlights,
 ): Pick<Handlers, 'run.start' | 'run.end'> {
   /** A run token speaks for the agent it names: whoever may start such a run may act as that agent. */
   function isGuarded(agentId: string): boolean {
@@ -127,6 +129,7 @@ export function runHandlers(
         },
         doneFor(client),
       );
+      flights.run(recorder.identify({ run_token: token.token }), client.tell);
       const isNobodys =
         known.checked?.principal === undefined && recorder.policy().compiled.users !== undefined;
       return {
@@ -146,19 +149,21 @@ export function runHandlers(
           hint: 'a run is ended by the program that started it',
         });
       }
+      flights.runOver(run_id);
       const known: Client = { ...client, checked: checkedFor(recorder, identity) };
-      const receipt = await recorder.record(
-        {
-          type: 'run.end',
-          phase: 'point',
-          run_id,
-          actor: actorOf(known),
-          quality: said(known),
-          outcome,
-        },
-        doneFor(client),
-      );
+      const receipt = await recorder.record(runEnd(run_id, known, outcome), doneFor(client));
       return { id: receipt.id };
     },
+  };
+}
+
+export function runEnd(run_id: string, client: Client, outcome: Outcome): Event {
+  return {
+    type: 'run.end',
+    phase: 'point',
+    run_id,
+    actor: actorOf(client),
+    quality: said(client),
+    outcome,
   };
 }

@@ -4,6 +4,7 @@
  * said.
  */
 import type { Random } from '../core/ports.ts';
+import { createActFlights } from './act-flights.ts';
 import { actHandlers } from './acts.ts';
 import { agentHandlers } from './agents.ts';
 import { alertHandlers } from './alerts.ts';
@@ -37,11 +38,12 @@ export function createService(options: ServiceOptions): Handle {
 
   const prepare = createPrepare(recorder);
   const guard = createGuard(recorder, options.operator);
-  const runs = runHandlers(recorder, options.random, guard);
+  const flights = createActFlights(recorder);
+  const runs = runHandlers(recorder, options.random, guard, flights);
   const handlers: Handlers = {
     ...recordHandlers(recorder, prepare),
     ...runs,
-    ...actHandlers(recorder, prepare, runs['run.end']),
+    ...actHandlers(recorder, prepare, flights, runs['run.end']),
     ...agentHandlers(recorder, options.random),
     ...delegateHandlers(recorder, options.random),
     ...keyHandlers(recorder),

@@ -4,6 +4,7 @@ import type { BatchResult } from '../recorder/act-ops.ts';
 import type { ApprovalState } from '../recorder/api.ts';
 import type { Gap } from '../recorder/gap-ops.ts';
 import type { OpParams, OpResults } from '../recorder/ops.ts';
+import type { Killed } from '../recorder/told.ts';
 
 export type TransportKind = 'socket' | 'http' | 'embedded';
 
@@ -90,6 +91,10 @@ export interface RecorderClient {
     ends: readonly ActEnd[],
     outcome: Outcome,
   ): { readonly ended: boolean; readonly all: boolean };
+  /** After the last words of all runs: where the log is in this process, it is closed. */
+  lastClose(reason: string): void;
+  /** Of kill switches that concern runs of this client, as far as its way to the recorder can tell. For one listener. */
+  onKilled(listener: (killed: Killed) => void): void;
   /** Gives back what is held while no run is open; the next request takes it anew. */
   rest(): Promise<void>;
 }

@@ -9,6 +9,8 @@ import type { Run, Tally } from './types.ts';
 /** Counted up when what is shared means something else. */
 const VERSION = 1;
 const KEY = Symbol.for(`tallystick.sdk.v${VERSION}`);
+/** On a run: what plug-ins of the same copy build on. */
+export const BASE = Symbol.for(`tallystick.sdk.base.v${VERSION}`);
 /** On a tool that is guarded already, by whichever copy. */
 export const GUARDED = Symbol.for('tallystick.sdk.guarded');
 

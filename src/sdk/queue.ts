@@ -8,6 +8,7 @@ import { LIMITS } from '../core/limits.ts';
 import type { BatchResult } from '../recorder/act-ops.ts';
 import type { ActEnd, RecorderClient, StartedRun } from './client.ts';
 import { isOutage, mayPass } from './errors.ts';
+import type { Room } from './room.ts';
 
 /** Of one item: `receipt` when it is durable, `refused` when the recorder does not take it. */
 export type Handed = BatchResult | { readonly lost: string };
@@ -17,27 +18,27 @@ type Item = { readonly bytes: number; readonly settle: (handed: Handed) => void 
   | { readonly kind: 'end'; readonly end: ActEnd }
 );
 
-/** Shared by all runs of one recorder client. */
-export interface Room {
-  events: number;
-  bytes: number;
-}
-
 export interface QueueOptions {
   readonly client: RecorderClient;
   readonly run: StartedRun;
+  /** Shared by all runs of one recorder client. */
   readonly room: Room;
   /** Something of this run will never be in the log. */
   readonly onLost: (what: string, why: string) => void;
   /** Nothing can be recorded now; and later: it can be again. */
   readonly onOutage: (error: unknown) => void;
   readonly onBack: () => void;
+  /** Everything was handed over. */
+  readonly onEmpty: () => void;
   readonly pause: (ms: number) => Promise<void>;
 }
 
 export interface Queue {
+  /** Why nothing more is taken; undefined while there is room. Asked before an event is made. */
+  full(): string | undefined;
   /** Settles when it is known what became of it. Never rejects. */
   push(event: Event): Promise<Handed>;
+  /** Always taken: there are no more of them than actions under way, and each of those has been let through. */
   end(end: ActEnd): Promise<Handed>;
   /** Resolves when everything that was pushed before has been handed over or lost. */
   idle(): Promise<void>;
@@ -59,28 +60,19 @@ export function createQueue(options: QueueOptions): Queue {
   let lastEvent: Promise<unknown> = Promise.resolve();
 
   function add(item: Item, what: string): void {
-    const why =
-      given ??
-      (room.events >= LIMITS.sdkBufferEvents || room.bytes + item.bytes > LIMITS.sdkBufferBytes
-        ? 'the buffer was full'
-        : undefined);
-    if (why !== undefined) {
-      options.onLost(what, why);
-      item.settle({ lost: why });
+    if (given !== undefined) {
+      options.onLost(what, given);
+      item.settle({ lost: given });
       return;
     }
-    room.events++;
-    room.bytes += item.bytes;
+    room.take(item.bytes);
     items.push(item);
-    pumping ??= pump().finally(() => {
-      pumping = undefined;
-    });
+    pumping ??= pump();
   }
 
   function take(count: number): readonly Item[] {
     const taken = items.splice(0, count);
-    room.events -= taken.length;
-    for (const { bytes } of taken) room.bytes -= bytes;
+    for (const { bytes } of taken) room.give(bytes);
     return taken;
   }
 
@@ -117,38 +109,49 @@ export function createQueue(options: QueueOptions): Queue {
   }
 
   async function pump(): Promise<void> {
-    // The turn of whoever pushed ends first: what it pushes next goes along.
-    await Promise.resolve();
-    while (items.length > 0) {
-      const batch = nextBatch();
-      let handed: readonly Handed[];
-      try {
-        handed = await send(batch);
-      } catch (error) {
-        if (given !== undefined) return;
-        if (isOutage(error)) {
-          isDown = true;
-          options.onOutage(error);
-          await options.pause(mayPass(error) ? LIMITS.sdkRetryEveryMs : 10 * LIMITS.sdkRetryEveryMs);
-          continue;
-        }
-        handed = batch.map(() => refusal(error));
-      }
-      if (isDown) {
-        isDown = false;
-        options.onBack();
-      }
-      // It may have been drained meanwhile: then it is no longer ours to settle.
-      if (items[0] !== batch[0]) return;
-      take(batch.length).forEach((item, i) => {
-        const one = handed[i] ?? { lost: 'no answer' };
-        if ('refused' in one) options.onLost(whatOf(item), `${one.refused.code}: ${one.refused.message}`);
-        item.settle(one);
-      });
+    try {
+      // The turn of whoever pushed ends first: what it pushes next goes along.
+      await Promise.resolve();
+      while (items.length > 0) if (!(await pumped())) return;
+    } finally {
+      // In the turn in which nothing was left: who pushes next has to find nobody pumping.
+      pumping = undefined;
     }
+    options.onEmpty();
+  }
+
+  /** Hands over what comes next, or waits a while. False: it is not ours any more. */
+  async function pumped(): Promise<boolean> {
+    const batch = nextBatch();
+    let handed: readonly Handed[];
+    try {
+      handed = await send(batch);
+    } catch (error) {
+      if (given !== undefined) return false;
+      if (isOutage(error)) {
+        isDown = true;
+        options.onOutage(error);
+        await options.pause(mayPass(error) ? LIMITS.sdkRetryEveryMs : 10 * LIMITS.sdkRetryEveryMs);
+        return true;
+      }
+      handed = batch.map(() => refusal(error));
+    }
+    if (isDown) {
+      isDown = false;
+      options.onBack();
+    }
+    // It may have been drained meanwhile: then others settle it.
+    if (items[0] !== batch[0]) return false;
+    take(batch.length).forEach((item, i) => {
+      const one = handed[i] ?? { lost: 'no answer' };
+      if ('refused' in one) options.onLost(whatOf(item), `${one.refused.code}: ${one.refused.message}`);
+      item.settle(one);
+    });
+    return true;
   }
 
   return {
+    full: () => given ?? room.full(),
     push(event) {
       const handed = new Promise<Handed>((settle) => {
         add({ kind: 'event', event, bytes: sizeOf(event), settle }, event.type);

@@ -3,7 +3,7 @@ import { LIMITS } from '../core/limits.ts';
 import type { RecorderClient } from './client.ts';
 import { isOutage } from './errors.ts';
 import type { Maker } from './parts.ts';
-import type { Room } from './queue.ts';
+import { createRoom, type Room } from './room.ts';
 import type { FailureMode } from './types.ts';
 import type { Ungoverned, World } from './world.ts';
 
@@ -91,7 +91,7 @@ export function createShell(
     client,
     world,
     make,
-    room: { events: 0, bytes: 0 },
+    room: createRoom(),
     outage: createOutage(warn),
     mode: () => (mode ??= world.failureMode()),
     ungoverned: () => (ungoverned ??= world.ungoverned().catch(() => undefined)),

@@ -4,14 +4,16 @@ import { LIMITS } from '../core/limits.ts';
 import { createRedactor, type Redactor } from '../core/redact/redact.ts';
 import { act } from './act.ts';
 import type { RecorderClient, RunStart, StartedRun } from './client.ts';
-import { type Ending, here, type ProgramEnd } from './context.ts';
+import { BASE, type Ending, here, type ProgramEnd } from './context.ts';
 import { isOutage, unrecorded } from './errors.ts';
 import { watchExit } from './exit.ts';
 import { guardTool } from './guard.ts';
 import { createMaker, idText, statusOf } from './parts.ts';
-import { openRun, retried } from './run.ts';
+import { retried } from './patience.ts';
+import { openRun } from './run.ts';
 import { createShell, type Shell } from './shell.ts';
 import type { DelegateOptions, GuardOptions, Run, RunOptions, Tally, TallyOptions } from './types.ts';
+import { isFromKill, killedOutcome } from './under-way.ts';
 import type { World } from './world.ts';
 
 export interface TallyDeps {
@@ -44,6 +46,9 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
     onWarning: options.onWarning,
   });
   const open = new Set<Open>();
+  client.onKilled((killed) => {
+    for (const { live } of open) if (live.base.started.run_id === killed.run_id) live.base.under.kill(killed);
+  });
   /** Takes the handlers away again; they are there for as long as anything is held. */
   let forget: (() => void) | undefined;
   let idle: NodeJS.Timeout | undefined;
@@ -138,6 +143,7 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
       return answered;
     }
 
+    Object.defineProperty(run, BASE, { value: live.base });
     const opened = { run, live };
     open.add(opened);
     if (options.handleExit !== false) forget ??= watchExit(ending);
@@ -148,7 +154,7 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
     async end(how) {
       await Promise.all(
         [...open].map(async ({ run, live }) => {
-          for (const cut of [...live.base.acting]) cut(how);
+          live.base.under.cut(how);
           if (how.status === 'error' && live.isOpen()) void run.error(how.error);
           await live.close(outcomeOf(how), LIMITS.sdkExitMs);
         }),
@@ -156,10 +162,9 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
       await rest();
     },
     lastWords(how) {
-      for (const { live } of open) {
-        for (const cut of [...live.base.acting]) cut(how);
-        live.lastWords(outcomeOf(how));
-      }
+      // Those that were started in others end before them.
+      for (const { live } of [...open].reverse()) live.lastWords(outcomeOf(how), how);
+      client.lastClose(how.kind);
     },
     isOpen: () => forget !== undefined,
   };
@@ -196,7 +201,7 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
       asked.signal?.throwIfAborted();
       return await live.within(run, () => fn(run));
     } catch (error) {
-      outcome = { status: statusOf(error, asked.signal), ...shell.make.failure(error) };
+      outcome = failed(live, asked.signal, error);
       throw error;
     } finally {
       asked.signal?.removeEventListener('abort', abort);
@@ -204,6 +209,12 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
       open.delete(opened);
       if (open.size === 0) restSoon();
     }
+  }
+
+  function failed(live: Open['live'], signal: AbortSignal | undefined, error: unknown): Outcome {
+    const killed = live.base.under.killed();
+    if (killed !== undefined && isFromKill(error, killed)) return killedOutcome(killed);
+    return { status: statusOf(error, signal), ...shell.make.failure(error) };
   }
 
   function restSoon(): void {

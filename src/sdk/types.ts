@@ -169,7 +169,7 @@ export interface Acting {
   /** The entry of the decision, and pre_exec. */
   readonly id: string;
   readonly stepId: string;
-  /** Aborted with the action or its run. */
+  /** Aborted with the action or its run; with a `StoppedError` when a kill switch was thrown that concerns it. */
   readonly signal: AbortSignal;
 }
 
@@ -199,7 +199,7 @@ export interface Run {
   readonly agent: string | undefined;
   /** Agents that passed the task on, the first one first. */
   readonly delegationChain: readonly string[];
-  /** Aborted when the run is. */
+  /** Aborted when the run is; with a `StoppedError` when a kill switch was thrown that concerns all of it. */
   readonly signal: AbortSignal;
   userMessage(content: unknown, about?: Common): Noted;
   systemInstruction(content: unknown, about?: Common): Noted;
@@ -224,6 +224,12 @@ export interface Run {
   delegate<T>(options: DelegateOptions, fn: (run: Run) => T | PromiseLike<T>): Promise<T>;
   /** The token alone. */
   delegateToken(options: DelegateOptions): Promise<DelegatedToken>;
+  /**
+   * Resolves at once while less than half of the buffer is taken, else when it is so again. A program that tells more
+   * than the recorder takes awaits it between its events, and loses none. While nothing can be recorded, the failure mode
+   * decides after some seconds: closed rejects, open resolves.
+   */
+  room(): Promise<void>;
   /** Resolves when everything recorded so far is durable, or known to be lost. */
   flush(): Promise<void>;
 }

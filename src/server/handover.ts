@@ -10,6 +10,7 @@ import { LIMITS } from '../core/limits.ts';
 import { parseJson } from '../core/parse.ts';
 import { errorToWire, lineSplitter, type WireReply } from '../core/wire.ts';
 import { type Client, ClientSchema, OPS, type Op } from '../recorder/ops.ts';
+import type { Tell } from '../recorder/told.ts';
 
 export type Handler = (op: Op, params: unknown, client: Client) => Promise<unknown>;
 
@@ -98,6 +99,12 @@ function serveClient(socket: Socket, handle: Handler, onError: (error: unknown) 
     if (!socket.destroyed) socket.write(`${JSON.stringify(message)}\n`);
   }
 
+  const tell: Tell = (told) => {
+    if (socket.destroyed) return false;
+    reply({ id: 0, told });
+    return true;
+  };
+
   /** A client that asks faster than it is answered, or does not read its answers, waits: memory stays bounded. */
   function pace(): void {
     const full = open >= LIMITS.socketRequests || socket.writableNeedDrain;
@@ -114,7 +121,7 @@ function serveClient(socket: Socket, handle: Handler, onError: (error: unknown) 
       const request = parseRequest(line);
       id = request.id;
       if (client === undefined) {
-        client = parseClient(request.client);
+        client = { ...parseClient(request.client), tell };
         clearTimeout(silent);
       }
       reply({ id, result: await handle(request.op, request.params, client) });

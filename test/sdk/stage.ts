@@ -70,8 +70,9 @@ export async function stage(
   function make(own: TallyOptions): Tally {
     const client = askingClient({
       kind: 'socket',
-      async open() {
-        const link = await openSocket(path, { surface: 'sdk', user: 'ada', uid: 1000, pid: process.pid });
+      async open(tell) {
+        const client = { surface: 'sdk', user: 'ada', uid: 1000, pid: process.pid } as const;
+        const link = await openSocket(path, client, tell);
         if (link === undefined) throw noRecorder(path);
         return link;
       },

@@ -68,7 +68,12 @@ async function set(context: Context, on: boolean, { scope, reason, json }: SetOp
     if (!done.changed) await context.stdout.line(`${what} was switched ${on ? 'off' : 'on'} before`);
     else if (on)
       await context.stdout.say(
-        `${what} is switched off from the next call on${done.aborted === 0 ? '' : `; ${counted(done.aborted, 'call')} under way ended`}`,
+        [
+          `${what} is switched off from the next call on`,
+          ...(done.aborted === 0 ? [] : [`${counted(done.aborted, 'call')} under way ended`]),
+          // What a program makes of it stands in the log: nothing in it can be ended from outside.
+          ...(done.told === 0 ? [] : [`${counted(done.told, 'action')} of programs told to end`]),
+        ].join('; '),
       );
     else await context.stdout.line(`${what} is switched on again`);
     if (on)

@@ -4,6 +4,8 @@ export const SDK_LIMITS = {
   recordBatch: 256,
   /** Bytes of one such request, below `socketMessageBytes` with room for the envelope. */
   recordBatchBytes: 768 * 1024,
+  /** Calls that a run told to begin and not to end: far more than any agent has under way, and some megabytes. */
+  sdkOpenCalls: 10_000,
   /** Events that wait for the recorder; a program that goes on beyond it without waiting loses some, counted. */
   sdkBufferEvents: 10_000,
   /** Their bytes: what an agent can spare beside its own work. */

@@ -21,6 +21,12 @@ export function isWrite(request: DecisionRequest, policy: CompiledPolicy): boole
   return !READING.has(target?.method?.toUpperCase() ?? '');
 }
 
+/** Those that concern every call of whoever calls. */
+export function runScopesOf({ agent_id, delegation = [] }: Identity): string[] {
+  const agents = [...(agent_id === undefined ? [] : [agent_id]), ...delegation.map((one) => one.agent_id)];
+  return ['global', 'tenant', ...agents.map((name) => `agent:${name}`)];
+}
+
 /**
  * "global", "tenant", "agent:NAME" for the agent and everybody who passed the task on, "tool:NAME", and "writes" for a
  * call that changes something. In the order in which they are judged.
@@ -30,9 +36,7 @@ export function killScopesOf(
   identity: Identity,
   policy: CompiledPolicy,
 ): readonly string[] {
-  const scopes = ['global', 'tenant'];
-  if (identity.agent_id !== undefined) scopes.push(`agent:${identity.agent_id}`);
-  for (const { agent_id } of identity.delegation ?? []) scopes.push(`agent:${agent_id}`);
+  const scopes = runScopesOf(identity);
   for (const name of toolNames(request)) scopes.push(`tool:${name}`);
   if (isWrite(request, policy)) scopes.push('writes');
   return scopes;

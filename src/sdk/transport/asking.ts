@@ -1,7 +1,8 @@
 /** A recorder that answers the requests of src/recorder/ops.ts: the one behind a socket, or one in this process. */
 import type { Event, Outcome } from '../../core/entry.ts';
 import { LIMITS } from '../../core/limits.ts';
-import type { Ask, Op, OpParams } from '../../recorder/ops.ts';
+import type { Ask, OpParams } from '../../recorder/ops.ts';
+import type { Killed, Tell } from '../../recorder/told.ts';
 import type { ActEnd, RecorderClient, RunStart, StartedRun } from '../client.ts';
 
 /** What holds the connection, or the log. */
@@ -10,14 +11,16 @@ export interface Link {
   /** Resolves when it is gone, for whatever reason. */
   readonly closed: Promise<void>;
   close(): Promise<void>;
-  /** Absent where nothing can be handed over without waiting. */
-  readonly last?: (requests: readonly { readonly op: Op; readonly params: unknown }[]) => boolean;
+  /** Past the event loop, which does not turn any more. False: it cannot be handed over. */
+  last(params: OpParams<'run.last'>): boolean;
+  /** After it, where the log is in this process. */
+  readonly lastClose?: (reason: string) => void;
 }
 
 export interface AskingOptions {
   readonly kind: 'socket' | 'embedded';
-  /** Throws RECORDER_UNAVAILABLE, and what opening a log throws. */
-  readonly open: () => Promise<Link>;
+  /** Throws RECORDER_UNAVAILABLE, and what opening a log throws. `tell`: what comes from there without being asked. */
+  readonly open: (tell: Tell) => Promise<Link>;
   /** It was given back. */
   readonly rested?: () => void;
 }
@@ -25,10 +28,15 @@ export interface AskingOptions {
 export function askingClient({ kind, open, rested }: AskingOptions): RecorderClient {
   let link: Promise<Link> | undefined;
   let current: Link | undefined;
+  let onKilled: (killed: Killed) => void = () => undefined;
+  const tell: Tell = ({ killed }) => {
+    onKilled(killed);
+    return true;
+  };
 
   function take(): Promise<Link> {
     if (link !== undefined) return link;
-    const opening = open().then((opened) => {
+    const opening = open(tell).then((opened) => {
       current = opened;
       void opened.closed.then(() => {
         if (link === opening) link = undefined;
@@ -79,15 +87,16 @@ export function askingClient({ kind, open, rested }: AskingOptions): RecorderCli
       await ask('gap.report', gap);
     },
     lastWords(run, events, ends, outcome) {
-      const request = lastRequest(run, events, ends, outcome) ?? lastRequest(run, [], [], outcome);
-      const told = request !== undefined && current?.last?.([request]) === true;
+      const words = lastOf(run, events, ends, outcome) ?? lastOf(run, [], [], outcome);
+      const told = words !== undefined && current?.last(words) === true;
       return {
         ended: told,
-        all:
-          told &&
-          request.params.events.length === events.length &&
-          request.params.ends.length === ends.length,
+        all: told && words.events.length === events.length && words.ends.length === ends.length,
       };
+    },
+    lastClose: (reason) => current?.lastClose?.(reason),
+    onKilled(listener) {
+      onKilled = listener;
     },
     async rest() {
       const held = link;
@@ -111,12 +120,12 @@ function startParams({ workflow, metadata, within, contract, scopes, ...start }:
 }
 
 /** One request, as much of it as one line holds: two would be carried out side by side. */
-function lastRequest(
+function lastOf(
   run: StartedRun,
   events: readonly Event[],
   ends: readonly ActEnd[],
   outcome: Outcome,
-): { readonly op: Op; readonly params: OpParams<'run.last'> } | undefined {
+): OpParams<'run.last'> | undefined {
   const [batch = [], more] = batches(events);
   const params = {
     run_id: run.run_id,
@@ -129,7 +138,7 @@ function lastRequest(
     more === undefined &&
     JSON.stringify(params).length < LIMITS.recordBatchBytes &&
     ends.length <= LIMITS.recordBatch;
-  return fits ? { op: 'run.last', params } : undefined;
+  return fits ? params : undefined;
 }
 
 /** As many as one request holds. */

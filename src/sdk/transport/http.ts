@@ -163,6 +163,9 @@ export function httpClient(options: HttpClientOptions): RecorderClient {
       await record({ run_id: '', id: '' }, [{ id, type: 'log.gap', phase: 'point', metadata }]);
     },
     lastWords: () => ({ ended: false, all: false }),
+    lastClose: () => undefined,
+    // Learned with the next request: nothing is told over HTTP.
+    onKilled: () => undefined,
     rest: async () => undefined,
   };
 }

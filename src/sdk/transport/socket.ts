@@ -2,16 +2,20 @@
 import { connectHandover } from '../../capture/handover.ts';
 import { TallyError } from '../../core/error.ts';
 import type { Client } from '../../recorder/ops.ts';
+import type { Tell } from '../../recorder/told.ts';
 import type { Link } from './asking.ts';
 
 /** Undefined when no recorder listens there. */
-export async function openSocket(path: string, client: Client): Promise<Link | undefined> {
-  const socket = await connectHandover(path, client, { quiet: true });
+export async function openSocket(path: string, client: Client, tell?: Tell): Promise<Link | undefined> {
+  const socket = await connectHandover(path, client, {
+    quiet: true,
+    ...(tell === undefined ? {} : { tell }),
+  });
   if (socket === undefined) return undefined;
   return {
     ask: socket.ask,
     closed: socket.closed,
-    last: socket.last,
+    last: (params) => socket.last([{ op: 'run.last', params }]),
     async close() {
       socket.close();
       await socket.closed;

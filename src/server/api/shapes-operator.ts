@@ -70,6 +70,10 @@ export const KillAnswerShape = z
     on: z.boolean(),
     changed: z.boolean(),
     aborted: z.int().nonnegative().describe('calls of that scope at the broker that were ended'),
+    told: z
+      .int()
+      .nonnegative()
+      .describe('actions of that scope that programs have under way and were told to end'),
   })
   .meta({ id: 'KillAnswer' });
 

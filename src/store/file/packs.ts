@@ -1,9 +1,17 @@
-import { constants } from 'node:fs';
+import { closeSync, constants, fdatasyncSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { type FileHandle, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packFirst, packName } from '../../core/payload/citation.ts';
 import type { PackReader, PackStore } from '../../core/ports.ts';
-import { errno, FILE_MODE, makeDirectory, storeError, syncDirectory } from './fs.ts';
+import {
+  DIRECTORY_MODE,
+  errno,
+  FILE_MODE,
+  makeDirectory,
+  storeError,
+  syncDirectory,
+  syncDirectoryNow,
+} from './fs.ts';
 
 const DIRECTORY = 'packs';
 
@@ -86,6 +94,23 @@ export function filePacks(directory: string): PackStore {
         await handle.datasync();
       } catch (error) {
         throw storeError(error, 'cannot write a payload');
+      }
+    },
+    writeLastly(first, offset, bytes) {
+      mkdirSync(root, { recursive: true, mode: DIRECTORY_MODE });
+      syncDirectoryNow(directory);
+      const fd = openSync(
+        join(root, packName(first)),
+        constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW,
+        FILE_MODE,
+      );
+      try {
+        for (let done = 0; done < bytes.length; )
+          done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
+        fdatasyncSync(fd);
+        syncDirectoryNow(root);
+      } finally {
+        closeSync(fd);
       }
     },
     async removeBefore(to) {

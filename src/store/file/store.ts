@@ -1,4 +1,4 @@
-import { closeSync, constants, fdatasync, fdatasyncSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, fdatasync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { type FileHandle, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -6,7 +6,7 @@ import { invariant } from '../../core/error.ts';
 import { sha256Hex } from '../../core/hash.ts';
 import type { LogStore } from '../../core/ports.ts';
 import { sealedIsFinal } from '../../core/sealed/refusal.ts';
-import { FILE_MODE, makeDirectory, storeError, syncDirectory, writeAll } from './fs.ts';
+import { FILE_MODE, makeDirectory, storeError, syncDirectory, syncDirectoryNow, writeAll } from './fs.ts';
 import { type InPlace, watchInPlace } from './in-place.ts';
 import { namesIn, sealedName, segmentName } from './names.ts';
 import { fileReader } from './reader.ts';
@@ -123,6 +123,20 @@ export async function openFileStore(directory: string): Promise<LogStore> {
       } catch (error) {
         throw storeError(error, `cannot remove the segments before entry ${to}`);
       }
+    },
+    lastly: {
+      openSegment(first) {
+        closeSegment();
+        if (existsSync(join(entries, sealedName(first)))) throw sealedIsFinal(first);
+        const path = join(entries, segmentName(first));
+        fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, FILE_MODE);
+        syncDirectoryNow(entries);
+      },
+      // Without a look at the file: where an append is under way its end is not known.
+      append(bytes) {
+        invariant(fd !== undefined, 'append before openSegment');
+        appendNow(fd, bytes);
+      },
     },
     async close() {
       closeSegment();

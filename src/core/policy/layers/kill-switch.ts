@@ -12,6 +12,11 @@ const REASON_OF: Readonly<Record<string, ReasonCode>> = {
   writes: 'writes_disabled',
 };
 
+/** What calls are stopped with while a scope is switched off. */
+export function killReason(scope: string): ReasonCode {
+  return REASON_OF[scope.split(':', 1)[0] ?? ''] ?? 'killed_global';
+}
+
 const WHAT: Readonly<Record<string, string>> = {
   global: 'everything is',
   tenant: 'this tenant is',
@@ -35,7 +40,7 @@ export const killSwitchLayer: Layer = {
       const kind = colon === -1 ? scope : scope.slice(0, colon);
       const name = colon === -1 ? '' : ` ${shown(scope.slice(colon + 1))} is`;
       return fail(
-        REASON_OF[kind] ?? 'killed_global',
+        killReason(scope),
         `${WHAT[kind] ?? ''}${name} switched off; to switch on again: tally kill off --scope ${mendable(scope)}`,
       );
     }
