@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { INJECTION_STYLES, OUTCOME_STATUSES, PHASES, TIERS } from '../../core/entry.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { batchAnswer, TargetShape } from './shapes.ts';
+import { outcomeMembers } from './shapes-outcome.ts';
 
 const id = z.string().min(1).max(LIMITS.idChars);
 const entryId = z.string().regex(/^log_[0-9A-HJKMNP-TV-Z]{26}$/);
@@ -58,24 +59,7 @@ export const EventRequestShape = z
       .array(z.strictObject({ ref: id, injection_style: z.enum(INJECTION_STYLES) }))
       .max(LIMITS.credentialsPerCall)
       .exactOptional(),
-    outcome: z
-      .strictObject({
-        status: z.enum(OUTCOME_STATUSES),
-        status_code: z.int().min(100).max(599).exactOptional(),
-        duration_ms: z.number().nonnegative().max(1e12).exactOptional(),
-        error_kind: id.exactOptional(),
-        error: z.string().max(2_048).exactOptional(),
-        bytes_in: count.exactOptional(),
-        bytes_out: count.exactOptional(),
-        usage: z
-          .strictObject({
-            input_tokens: count.exactOptional(),
-            output_tokens: count.exactOptional(),
-            cost_usd: z.number().nonnegative().max(1e9).exactOptional(),
-          })
-          .exactOptional(),
-      })
-      .exactOptional(),
+    outcome: z.strictObject({ status: z.enum(OUTCOME_STATUSES), ...outcomeMembers }).exactOptional(),
     reason: z.string().max(LIMITS.reasonBytes).exactOptional(),
     risk: free.exactOptional(),
     metadata: free.exactOptional(),

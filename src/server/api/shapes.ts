@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { DECISION_OUTCOMES, INJECTION_STYLES, TIERS } from '../../core/entry.ts';
 import { LIMITS } from '../../core/limits.ts';
+import { outcomeMembers } from './shapes-outcome.ts';
 
 const id = z.string().min(1).max(LIMITS.idChars);
 const entryId = z.string().regex(/^log_[0-9A-HJKMNP-TV-Z]{26}$/);
@@ -100,22 +101,10 @@ export const OutcomeRequestShape = z
     id: entryId.exactOptional().describe('made by the caller: the same outcome sent again is recorded once'),
     outcome: z.strictObject({
       status: z.enum(['ok', 'error', 'timeout', 'aborted', 'unknown']),
-      status_code: z.int().min(100).max(599).exactOptional(),
-      duration_ms: z.number().nonnegative().max(1e12).exactOptional(),
-      error_kind: id.exactOptional(),
-      error: z.string().max(2_048).exactOptional(),
+      ...outcomeMembers,
       result_hash: z
         .string()
         .regex(/^[0-9a-f]{64}$/)
-        .exactOptional(),
-      bytes_in: count.exactOptional(),
-      bytes_out: count.exactOptional(),
-      usage: z
-        .strictObject({
-          input_tokens: count.exactOptional(),
-          output_tokens: count.exactOptional(),
-          cost_usd: z.number().nonnegative().max(1e9).exactOptional(),
-        })
         .exactOptional(),
     }),
   })
