@@ -2,6 +2,7 @@
  * What runs in what, by the ids that LangChain gives each step: the first step of a tree is a run, and all below it
  * belongs to it. Known to the handler and to guarded tools, whichever of them records a call.
  */
+import { LIMITS } from '../../core/limits.ts';
 import type { Here } from '../../sdk/context.ts';
 import type { Acting, Noted, Run, RunOptions, Tally } from '../../sdk/types.ts';
 import { type Conversation, createConversation } from '../conversation.ts';
@@ -13,6 +14,8 @@ export interface Root {
   readonly held: Held<Run> | undefined;
   readonly at: Here | undefined;
   readonly conversation: Conversation;
+  /** Set back by whatever is told. */
+  readonly idle: { timer?: NodeJS.Timeout };
 }
 
 export interface Node {
@@ -47,20 +50,39 @@ export async function enter(
   const above = nodeOf(aboveId);
   const root = above?.root ?? (await begin(tally, options()));
   const node: Node = { id, root, above, below: new Set(), entry: above?.entry };
+  root.idle.timer?.refresh();
   above?.below.add(node);
   nodes.set(id, node);
-  if (above === undefined)
+  if (above === undefined) {
+    watch(node);
     // A run that ends without its last step being told, as when the program does, takes its steps along.
     root.run.signal.addEventListener('abort', () => void leave(node), { once: true });
+  }
   return node;
 }
+
+/**
+ * A stream that nobody reads to its end is over for its program, and LangChain tells nobody: nothing is heard of it any
+ * more. A tool is told to end however long it takes.
+ */
+function watch(top: Node): void {
+  const { idle } = top.root;
+  const timer = setTimeout(() => {
+    if (holds(top)) timer.refresh();
+    else void leave(top, cutOff('not_told', 'nothing was told of it any more: its stream was dropped'));
+  }, LIMITS.pluginIdleMs);
+  idle.timer = timer.unref();
+}
+
+const holds = ({ held, guarded, below }: Node): boolean =>
+  held !== undefined || guarded === true || [...below].some(holds);
 
 async function begin(tally: Tally, options: RunOptions): Promise<Root> {
   const current = tally.current();
   const conversation = createConversation();
-  if (current !== undefined) return { run: current, held: undefined, at: undefined, conversation };
+  if (current !== undefined) return { run: current, held: undefined, at: undefined, conversation, idle: {} };
   const held = await hold<Run>((during) => tally.run(options, during));
-  return { run: held.given, held, at: held.at, conversation };
+  return { run: held.given, held, at: held.at, conversation, idle: {} };
 }
 
 /** Nothing more comes of it, nor of what is below it: what was begun there and not ended is given up. */
@@ -73,7 +95,9 @@ export async function leave(node: Node, error?: unknown): Promise<void> {
     if (below.call !== undefined && below.call !== node.call) endCall(below, why);
     await leave(below);
   }
+  node.root.idle.timer?.refresh();
   if (node.above !== undefined) return;
+  clearTimeout(node.root.idle.timer);
   await (error === undefined ? node.root.held?.end() : node.root.held?.fail(error));
 }
 
