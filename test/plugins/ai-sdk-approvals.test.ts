@@ -1,8 +1,9 @@
 /** The AI SDK's own way of asking, by our policy. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { generateText, type ModelMessage, type Tool } from 'ai';
+import { generateText, type ModelMessage, streamText, type Tool } from 'ai';
 import { tallyToolApproval } from '../../src/plugins/ai-sdk.ts';
+import { until } from '../sdk/stage.ts';
 import { says, scripted, wants } from './ai-models.ts';
 import { doing, shape, stopWhen, type Told, told } from './ai-stage.ts';
 
@@ -51,6 +52,28 @@ describe('toolApproval by the policy', () => {
     const denied = steps[0]?.content.find((part) => part.type === 'tool-approval-response');
     assert.equal(denied?.approved, false);
     assert.match(String(denied?.reason), /refund is stopped/);
+  });
+
+  it('decides a stream’s tools once, too', async (t) => {
+    const box = await told(t);
+    const ran: string[] = [];
+    const { fullStream } = streamText({
+      model: scripted([wants(['find', {}], ['refund', { amount: 500 }]), says('done')]),
+      tools: { find: doing(() => ran.push('find')), refund: doing(() => ran.push('refund')) },
+      prompt: 'x',
+      toolApproval: tallyToolApproval(),
+      stopWhen,
+      telemetry: box.telemetry,
+    });
+    for await (const part of fullStream) assert.notEqual(part.type, 'error');
+    assert.deepEqual(ran, ['find']);
+    await until(() => box.entries('run.end').length === 1);
+    assert.deepEqual(
+      shape(box)
+        .filter((line) => line.startsWith('tool.'))
+        .sort(),
+      ['tool.call find allow', 'tool.call refund stop', 'tool.result find ok', 'tool.result refund blocked'],
+    );
   });
 
   it('asks a person in the framework’s way; only a grant in the log lets it go on', async (t) => {

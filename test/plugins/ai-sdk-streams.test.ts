@@ -48,6 +48,30 @@ describe('a stream of the AI SDK', () => {
     assert.deepEqual(shape(box).slice(2), ['model.call m1', 'model.response m1 aborted', 'run.end aborted']);
   });
 
+  it('that is aborted while a tool waits for a person ends at once, and the tool does not run', async (t) => {
+    const box = await told(t);
+    const controller = new AbortController();
+    const outer = box.tally.run(async () => {
+      const { fullStream } = streamText({
+        model: scripted([wants(['ask', {}])]),
+        tools: { ask: doing(() => assert.fail('it ran')) },
+        prompt: 'x',
+        stopWhen,
+        abortSignal: controller.signal,
+        telemetry: box.telemetry,
+      });
+      for await (const part of fullStream) if (part.type === 'abort') return;
+    });
+    await until(() => box.entries('approval.request').length === 1 || box.entries('tool.call').length === 1);
+    controller.abort();
+    await outer;
+    await box.answer('grant');
+    assert.deepEqual(
+      box.entries('tool.result').map(({ outcome }) => outcome?.status),
+      ['pending'],
+    );
+  });
+
   it('whose reader goes away ends as aborted, while the model is waited for and while it speaks', async (t) => {
     const box = await told(t);
     for (const words of [1, 100]) {

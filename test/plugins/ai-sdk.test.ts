@@ -284,6 +284,25 @@ describe('a call of the AI SDK', () => {
     assert.equal(box.entries('model.call').length, 2);
   });
 
+  it('tells of a tool that could not be named that it failed, and does not carry it out', async (t) => {
+    const box = await told(t, {
+      action() {
+        throw new TypeError('no name for it');
+      },
+    });
+    await generateText({
+      model: scripted([wants(['find', {}]), says('done')]),
+      tools: { find: doing(() => assert.fail('it ran')) },
+      prompt: 'x',
+      stopWhen,
+      telemetry: box.telemetry,
+    });
+    const [call] = box.entries('tool.call');
+    const [result] = box.entries('tool.result');
+    assert.deepEqual([call?.action?.name, call?.source.assurance], ['find', 'self_reported']);
+    assert.deepEqual([result?.outcome?.status, result?.outcome?.error], ['error', 'no name for it']);
+  });
+
   it('names actions as its program says, and keeps what is hidden from telemetry', async (t) => {
     const box = await told(t, {
       action: ({ toolName, input }) => ({

@@ -2,7 +2,7 @@
 import type { Action, RunOptions } from '../../sdk/types.ts';
 import type { Operation } from './operation.ts';
 import type { AskedTool, TallyTelemetryOptions } from './options.ts';
-import { providersTools, type Said, textOf } from './told.ts';
+import { providersTools, type Said, said, textOf } from './told.ts';
 
 export function optionsOf(
   options: Pick<TallyTelemetryOptions, 'run'>,
@@ -42,7 +42,7 @@ class HiddenByRecordInputs {}
 export function actionOf(
   { action, approvalTimeoutMs }: Pick<TallyTelemetryOptions, 'action' | 'approvalTimeoutMs'>,
   tool: AskedTool,
-  about: Said,
+  { about, signal }: Pick<Operation, 'about' | 'signal'>,
   hidden: boolean,
 ): Action {
   const { toolName, toolCallId, input } = tool;
@@ -53,11 +53,28 @@ export function actionOf(
     tool: { name: toolName },
     ...(approvalTimeoutMs === undefined ? {} : { approvalTimeoutMs }),
     ...own,
+    signal,
     args: isWithheld ? new HiddenByRecordInputs() : input,
     // What the program keeps from telemetry is decided by, and hashed, and not kept.
     ...(hidden ? { payloads: false } : {}),
     metadata: { ...about, tool_call_id: toolCallId, ...own.metadata },
   };
+}
+
+/** A tool that somebody carried out without asking the wrapper around it: told when it is over. */
+export async function toldTool(operation: Operation, event: Said): Promise<void> {
+  const { toolName, toolCallId, input } = said(event.toolCall);
+  const { type, output, error } = said(event.toolOutput);
+  const id = textOf(toolCallId) ?? 'unknown';
+  const metadata = { ...operation.about, tool_call_id: id, told_at: 'its end' };
+  await operation.begin(`tool ${id}`, (run) =>
+    run.toolCall({ name: textOf(toolName) ?? 'unnamed', args: input, metadata }),
+  );
+  const ms = event.toolExecutionMs;
+  await operation.finish(`tool ${id}`, {
+    ...(type === 'tool-result' ? { output } : { error: error ?? 'it failed' }),
+    ...(typeof ms === 'number' ? { durationMs: ms } : {}),
+  });
 }
 
 /** Tools that the provider carried out itself, out of a model's answer. */

@@ -7,18 +7,13 @@ import type { Telemetry } from 'ai';
 import type { Run } from '../../sdk/types.ts';
 import { tally as standard } from '../../sdk.ts';
 import { abandonWaiting, type Known, rememberMessages } from './approvals.ts';
-import { actionOf, optionsOf, parts } from './describe.ts';
+import { actionOf, optionsOf, parts, toldTool } from './describe.ts';
 import { openOperation } from './operation.ts';
 import type { TallyTelemetryOptions } from './options.ts';
 import { claim, type Kind, MARK, type Owner, release } from './owners.ts';
 import { watchStream } from './stream.ts';
 import { abortOf, answersIn, callOf, endOf, promptOf, questionOf, type Said, said, textOf } from './told.ts';
 import { beginToolAct, type ToolAct } from './tool-act.ts';
-
-export interface Recorded extends Known {
-  /** Functions that run, or have just returned. */
-  readonly running: Map<string, ToolAct>;
-}
 
 /** Calls that have steps and tools; the others are one question to a model. */
 const AGENTS: ReadonlySet<string> = new Set([
@@ -34,17 +29,19 @@ export const isWhole = ({ operationId }: Said): boolean => WHOLE.has(textOf(oper
 export interface Recorder {
   readonly telemetry: Telemetry;
   /** The call that an event is of; begun when it is not known yet. Undefined: another integration records it. */
-  recorded(event: unknown): Recorded | undefined;
+  recorded(event: unknown): Known | undefined;
   /** The same, where it is known. */
-  known(event: unknown): Recorded | undefined;
+  known(event: unknown): Known | undefined;
 }
 
 export function recorder(options: TallyTelemetryOptions, kind: Kind): Recorder {
   const tally = options.tally ?? standard;
-  const calls = new Map<string, Recorded>();
+  const calls = new Map<string, Known>();
   const me: Owner = { kind };
+  /** Tools that the wrapper was asked to carry out, until their end is told; also of calls that are over by then. */
+  const running = new Map<string, ToolAct>();
 
-  function recorded(event: unknown): Recorded | undefined {
+  function recorded(event: unknown): Known | undefined {
     const told = said(event);
     const callId = textOf(told.callId);
     if (callId === undefined || !claim(callId, me)) return undefined;
@@ -64,17 +61,16 @@ export function recorder(options: TallyTelemetryOptions, kind: Kind): Recorder {
         abandonWaiting(made);
       },
     });
-    const made: Recorded = {
+    const made: Known = {
       operation,
       waiting: new Map(),
-      running: new Map(),
-      action: (tool) => actionOf(options, tool, about, hidden),
+      action: (tool) => actionOf(options, tool, operation, hidden),
     };
     calls.set(callId, made);
     return made;
   }
 
-  const known = (event: unknown): Recorded | undefined => calls.get(textOf(said(event).callId) ?? '');
+  const known = (event: unknown): Known | undefined => calls.get(textOf(said(event).callId) ?? '');
 
   async function begin(event: unknown, key: string, input: (told: Said) => unknown): Promise<void> {
     const call = recorded(event);
@@ -138,14 +134,17 @@ export function recorder(options: TallyTelemetryOptions, kind: Kind): Recorder {
       await recorded(event)?.operation.end(error ?? new Error('it failed without an error'));
     },
     async onToolExecutionEnd(event) {
+      const key = keyOf(event.callId, textOf(said(event.toolCall).toolCallId));
+      const act = running.get(key);
+      running.delete(key);
+      if (act !== undefined) {
+        const output = said(event.toolOutput);
+        act.gave(output.type === 'tool-result' ? output.output : undefined);
+        await act.ended;
+        return;
+      }
       const call = known(event);
-      const output = said(event.toolOutput);
-      const id = textOf(said(event.toolCall).toolCallId) ?? '';
-      const act = call?.running.get(id);
-      if (act === undefined) return;
-      call?.running.delete(id);
-      act.gave(output.type === 'tool-result' ? output.output : undefined);
-      await act.ended;
+      if (call !== undefined) await toldTool(call.operation, said(event));
     },
     async executeLanguageModelCall({ execute, ...event }) {
       const call = recorded(event);
@@ -158,21 +157,15 @@ export function recorder(options: TallyTelemetryOptions, kind: Kind): Recorder {
     async executeTool({ execute, ...event }) {
       const call = recorded(event);
       if (call === undefined) return execute();
-      const { toolCallId } = event;
+      const { callId, toolCallId } = event;
       const { toolName, input } = said(event.toolCall);
       const run = await call.operation.run;
       const act =
         call.waiting.get(toolCallId) ??
-        begun(run, call, { toolName: textOf(toolName) ?? 'unnamed', toolCallId, input });
+        beginToolAct(run, call.action({ toolName: textOf(toolName) ?? 'unnamed', toolCallId, input }));
       call.waiting.delete(toolCallId);
-      call.running.set(toolCallId, act);
-      try {
-        return await call.operation.during(act.carryOut(execute));
-      } catch (error) {
-        // What failed gives nothing more.
-        call.running.delete(toolCallId);
-        throw error;
-      }
+      running.set(keyOf(callId, toolCallId), act);
+      return await call.operation.during(act.carryOut(execute));
     },
   };
 
@@ -185,15 +178,7 @@ export function recorder(options: TallyTelemetryOptions, kind: Kind): Recorder {
   return { telemetry, recorded, known };
 }
 
-/** What the program says of the action is the program's code, and may fail: then nothing is done, and that is said. */
-function begun(run: Run, call: Recorded, tool: Parameters<Known['action']>[0]): ToolAct {
-  try {
-    return beginToolAct(run, call.action(tool));
-  } catch (error) {
-    run.error(error, { metadata: { ...call.operation.about, tool: tool.toolName } });
-    throw error;
-  }
-}
+const keyOf = (callId: string, toolCallId: string | undefined): string => `${callId} ${toolCallId}`;
 
 /** What the model is told to be, what it is asked, and what people have answered to the framework. */
 function tellStart(run: Run, told: Said, about: Said): void {

@@ -14,6 +14,8 @@ export interface Operation {
   readonly run: Promise<Run>;
   /** Stands in every entry of it. */
   readonly about: Said;
+  /** Aborted when it fails or is aborted: what waits in it for a person waits no longer. */
+  readonly signal: AbortSignal;
   /** What something in it begins with; one of the same key that is still open was given up for it. */
   begin(key: string, make: (run: Run) => Noted): Promise<void>;
   /** False where nothing of that key is open. */
@@ -43,6 +45,7 @@ export function openOperation({ tally, callId, isAgent, options, about, onEnd }:
     ? ownRun(tally, { ...options, metadata: { ...options.metadata, ...about } })
     : inRun(at.run, about);
   const open = new Map<string, Noted>();
+  const controller = new AbortController();
   let busy = 0;
   let dropping: NodeJS.Timeout | undefined;
   let ended: Promise<void> | undefined;
@@ -66,6 +69,7 @@ export function openOperation({ tally, callId, isAgent, options, about, onEnd }:
   async function close(error: unknown): Promise<void> {
     clearTimeout(idle);
     clearTimeout(dropping);
+    if (error !== undefined) controller.abort(error);
     const run = await told.run.catch(() => undefined);
     for (const call of open.values())
       run?.modelResponse(
@@ -91,6 +95,7 @@ export function openOperation({ tally, callId, isAgent, options, about, onEnd }:
     callId,
     run: told.run,
     about,
+    signal: controller.signal,
     async begin(key, make) {
       idle?.refresh();
       clearTimeout(dropping);
