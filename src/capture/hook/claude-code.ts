@@ -5,6 +5,7 @@
 import type { JsonObject } from '../../core/json.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { field, listAt, textAt } from '../../core/query/fields.ts';
+import { rememberTranscript } from './agent-transcripts.ts';
 import { denied, GO_ON, PRE_TOOL_USE } from './answer.ts';
 import { compare } from './compare.ts';
 import { type HookInput, readInput, short, surroundings } from './input.ts';
@@ -186,6 +187,7 @@ export function createClaudeHooks(ports: HookPorts): ClaudeHooks {
       const session = sessions.of(input.session);
       lastMs = recorder.now();
       learn(session, input);
+      rememberTranscript(session, input);
       const isFirst = session.begun === undefined;
       await begun(session, input);
       if (input.event === TEST_EVENT) return tested(session, input);

@@ -21,12 +21,21 @@ export interface Call {
   told: boolean;
 }
 
+export interface AgentTranscript {
+  path: string;
+  readonly state: TranscriptState;
+  /** It was there when it was looked at last. */
+  isThere: boolean;
+}
+
 export interface Session {
   readonly id: string | undefined;
   readonly calls: Map<string, Call>;
   /** Subagents by their id, with their type, whose runs are open. */
   readonly agents: Map<string, string | undefined>;
   transcript: TranscriptState;
+  /** Those of its subagents, by their id. */
+  readonly agentTranscripts: Map<string, AgentTranscript>;
   /** Comparisons with the transcript, one after the other. */
   compared: Promise<void>;
   /** Its run is begun, or being begun. */
@@ -82,6 +91,7 @@ function newSession(id: string | undefined): Session {
     calls: new Map(),
     agents: new Map(),
     transcript: createTranscriptState(),
+    agentTranscripts: new Map(),
     compared: Promise.resolve(),
     begun: undefined,
     version: undefined,

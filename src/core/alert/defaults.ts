@@ -21,6 +21,7 @@ export const DEFAULT_RULES: readonly AlertRule[] = [
   // Above the longest time that the broker waits for an upstream.
   { name: 'call-not-ended', kind: 'missing_post', severity: 'warning', quiet_ms: HOUR, after_ms: 30 * MINUTE },
   { name: 'tool-changed', kind: 'tool_drift', severity: 'warning', quiet_ms: DAY },
+  { name: 'calls-unrecorded', kind: 'session_difference', severity: 'warning', quiet_ms: DAY },
   { name: 'gap', kind: 'sequence_gap', severity: 'critical', quiet_ms: HOUR },
   { name: 'sink-fails', kind: 'sink_failed', severity: 'warning', quiet_ms: HOUR },
   { name: 'anchor-fails', kind: 'anchor_failed', severity: 'warning', quiet_ms: HOUR },

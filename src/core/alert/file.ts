@@ -105,6 +105,7 @@ const KINDS = {
   }),
   missing_post: z.strictObject({ ...common, kind: z.literal('missing_post'), after: time('Default 30m.') }),
   tool_drift: z.strictObject({ ...withoutDedupe, kind: z.literal('tool_drift') }),
+  session_difference: z.strictObject({ ...withoutDedupe, kind: z.literal('session_difference') }),
   sequence_gap: z.strictObject({ ...withoutDedupe, kind: z.literal('sequence_gap') }),
   sink_failed: z.strictObject({ ...withoutDedupe, kind: z.literal('sink_failed') }),
   anchor_failed: z.strictObject({ ...withoutDedupe, kind: z.literal('anchor_failed') }),
@@ -138,6 +139,7 @@ const rule = z.discriminatedUnion('kind', [
   KINDS.missing_run_end,
   KINDS.missing_post,
   KINDS.tool_drift,
+  KINDS.session_difference,
   KINDS.sequence_gap,
   KINDS.sink_failed,
   KINDS.anchor_failed,
@@ -177,6 +179,7 @@ const SEVERITY: Readonly<Record<AlertKind, Severity>> = {
   missing_run_end: 'info',
   missing_post: 'warning',
   tool_drift: 'warning',
+  session_difference: 'warning',
   sequence_gap: 'critical',
   sink_failed: 'warning',
   anchor_failed: 'warning',
@@ -231,6 +234,7 @@ function compileRule(file: FileRule): AlertRule {
     case 'missing_post':
       return { ...base, kind: file.kind, after_ms: ms(file.after, 30 * MINUTE) };
     case 'tool_drift':
+    case 'session_difference':
     case 'sequence_gap':
     case 'sink_failed':
     case 'anchor_failed':

@@ -72,7 +72,7 @@ export interface ToolDriftRule extends Common {
 }
 
 export interface PlainRule extends Common {
-  readonly kind: 'sequence_gap' | 'sink_failed' | 'anchor_failed';
+  readonly kind: 'session_difference' | 'sequence_gap' | 'sink_failed' | 'anchor_failed';
 }
 
 export interface VerificationRule extends Common {

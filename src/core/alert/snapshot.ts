@@ -27,7 +27,10 @@ const rule = z.discriminatedUnion('kind', [
   z.strictObject({ ...counted, kind: z.literal('anonymous') }),
   z.strictObject({ ...common, kind: z.literal('first_seen'), of: z.enum(FIRST_SEEN_OF), learn_ms: span }),
   z.strictObject({ ...common, kind: z.enum(['missing_run_end', 'missing_post']), after_ms: span }),
-  z.strictObject({ ...common, kind: z.enum(['tool_drift', 'sequence_gap', 'sink_failed', 'anchor_failed']) }),
+  z.strictObject({
+    ...common,
+    kind: z.enum(['tool_drift', 'session_difference', 'sequence_gap', 'sink_failed', 'anchor_failed']),
+  }),
   z.strictObject({ ...common, kind: z.literal('verification_failed'), every_ms: span }),
   z.strictObject({ ...common, kind: z.literal('disk_low'), free_bytes: z.number().nonnegative() }),
   z.strictObject({ ...common, kind: z.literal('baseline_drift'), score: z.number() }),

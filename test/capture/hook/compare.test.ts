@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { JsonObject } from '../../../src/core/json.ts';
 import { factsOf } from '../../../src/core/query/call.ts';
@@ -53,6 +55,45 @@ describe('a session against its transcript', () => {
     const found = judged(staged);
     assert.equal(found.untold_calls_count, 1);
     assert.equal(isComplete(found), true);
+  });
+
+  it('compares subagents too, each with the transcript of its own, when they have stopped', async (t) => {
+    const staged = await stage(t);
+    const { hook, tell, until, entries, transcript } = staged;
+    const folder = join(transcript.replace(/\.jsonl$/, ''), 'subagents');
+    mkdirSync(folder, { recursive: true });
+    const agent = { agent_id: 'a1', agent_type: 'Explore' };
+    const write = (id: string, ...lines: readonly unknown[]): void =>
+      appendFileSync(
+        join(folder, `agent-${id}.jsonl`),
+        lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
+      );
+    await hook('UserPromptSubmit', { prompt: 'x' });
+    await hook('SubagentStart', agent);
+    await hook('PreToolUse', { ...bash('toolu_1', 'ls'), ...agent });
+    await hook('PreToolUse', { ...bash('toolu_2', 'ls'), ...agent });
+    tell({ type: 'user', message: { role: 'user', content: 'x' } });
+    write('a1', calls('toolu_1'), calls('toolu_gone', 'Write'), result('toolu_gone', 'a'));
+    // It still runs: what it has written already may be on its way here.
+    await hook('Stop', {});
+    await hook('SubagentStop', agent);
+    write('a1', result('toolu_1', "The user doesn't want to proceed with this tool use.", true));
+    await hook('Stop', {});
+    const [check] = await until('session.check');
+    assert.deepEqual(check?.metadata?.missing_from_record, [
+      { id: 'toolu_gone', tool: 'Write', status: 'ok' },
+    ]);
+    assert.equal(check?.metadata?.subagents, 1);
+    assert.equal(check?.metadata?.ended_by_transcript, 1);
+    assert.equal(entries('tool.result')[0]?.outcome?.status, 'blocked');
+
+    // Another one, of which there is no transcript.
+    await hook('PreToolUse', { ...bash('toolu_3', 'ls'), agent_id: 'a2' });
+    await hook('SessionEnd', { reason: 'other' });
+    const [, last] = await until('session.check', 2);
+    assert.deepEqual(last?.metadata?.missing_from_transcript, ['toolu_2']);
+    assert.equal(last?.metadata?.subagents_not_compared, 1);
+    assert.equal(last?.outcome?.status, 'error');
   });
 
   it('does not miss calls that the program itself refused before any hook', async (t) => {
@@ -115,7 +156,6 @@ describe('a session against its transcript', () => {
 
   it('reads lines that are broken, long or written meanwhile as far as they can be read, and says so', async (t) => {
     const { hook, tell, until, transcript } = await stage(t);
-    const { appendFileSync } = await import('node:fs');
     await hook('PreToolUse', bash('toolu_1', 'ls'));
     await hook('PostToolUse', bash('toolu_1', 'ls'));
     tell(calls('toolu_1'));

@@ -12,6 +12,7 @@ import { policyFailures } from './policy-failures.ts';
 import { rate } from './rate.ts';
 import { sensitive } from './sensitive.ts';
 import { sequenceGap } from './sequence-gap.ts';
+import { sessionDifference } from './session-difference.ts';
 import { toolDrift } from './tool-drift.ts';
 
 export function makeMatcher(rule: AlertRule, teller: Teller, saved: unknown): Matcher {
@@ -31,6 +32,8 @@ export function makeMatcher(rule: AlertRule, teller: Teller, saved: unknown): Ma
       return missing(rule, teller, saved);
     case 'tool_drift':
       return toolDrift(rule, teller, saved);
+    case 'session_difference':
+      return sessionDifference(rule, teller, saved);
     case 'sequence_gap':
       return sequenceGap(rule, teller, saved);
     case 'sink_failed':
