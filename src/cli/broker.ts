@@ -37,13 +37,13 @@ export interface OwnBroker {
 
 /**
  * Listens beside the recorder of this process. Port 0: any free one. Throws ADDRESS_IN_USE. `othersCall: false`: only this
- * process will, so nobody is looked for.
+ * process will, so nobody is looked for. `ownPorts`: on which it serves besides, now.
  */
 export async function startBroker(
   context: Context,
   session: Session,
   port: number,
-  options: { readonly othersCall?: boolean } = {},
+  options: { readonly othersCall?: boolean; readonly ownPorts?: () => ReadonlySet<number> } = {},
 ): Promise<OwnBroker> {
   const { recorder, vault } = session;
   if (recorder === undefined) throw new TypeError('a broker runs beside the recorder, in its process');
@@ -70,6 +70,7 @@ export async function startBroker(
     vault: source,
     resolve: systemResolve,
     leaves: createLeaves(context.paths, () => recorder.now()),
+    ...(options.ownPorts === undefined ? {} : { ownPorts: options.ownPorts }),
     config: {
       port,
       version: context.version,

@@ -96,6 +96,8 @@ export interface BrokerOptions {
   readonly leaves?: Leaves;
   /** Looks for the processes that call; the caller's to close. Absent: nothing is known of them. */
   readonly callers?: Pick<Callers, 'of'> | undefined;
+  /** Ports of 127.0.0.1 on which this process serves something else; asked for each call. */
+  readonly ownPorts?: () => ReadonlySet<number>;
   readonly config: BrokerConfig;
   /** Told of bugs of ours; the call that met one is already answered or cut. */
   readonly onError: (error: unknown) => void;
@@ -156,6 +158,7 @@ export function createBroker(options: BrokerOptions): Broker {
   const unix = new WeakSet<Duplex>();
   let unixServer: Server | undefined;
   let url: string | undefined;
+  let ownPort: number | undefined;
   let active = 0;
   let calls = 0;
   let strays = 0;
@@ -171,6 +174,7 @@ export function createBroker(options: BrokerOptions): Broker {
     recorder,
     act: journal.act,
     flights,
+    isOwnPort: (port) => port === ownPort || options.ownPorts?.().has(port) === true,
     holds: createHolds(limits.heldCalls),
     vault,
     upstreams,
@@ -418,6 +422,7 @@ export function createBroker(options: BrokerOptions): Broker {
     async listen() {
       const bound = await listenOn(server, config.port ?? DEFAULT_PORT);
       hosts = loopbackHosts(bound);
+      ownPort = bound;
       try {
         unixServer = await listenOnPath();
       } catch (error) {

@@ -23,7 +23,7 @@ import type { Flights } from './flight.ts';
 import { parseForward } from './forward.ts';
 import { type ControlHeaders, parseControl } from './headers.ts';
 import { type Holds, waitFor, wouldNotWait } from './hold.ts';
-import { isOwnAddress, isOwnTarget, refuseLoop } from './loop.ts';
+import { type IsOwnPort, isOwnTarget, leadsHere, refuseLoop } from './loop.ts';
 import { useInBody, useInHead } from './placeholder-use.ts';
 import { refuseBad, refusePlaceholder } from './refuse.ts';
 import { type Exchange, elapsed, isGone, type Reply, sendReply } from './reply.ts';
@@ -45,6 +45,7 @@ export interface CallDeps extends CarryDeps, BodyLimits {
   readonly act: (ask: Ask, event: (decision: Decision) => Event) => Promise<ActedOn>;
   readonly book: AddressBook;
   readonly flights: Flights;
+  readonly isOwnPort: IsOwnPort;
   readonly holds: Holds;
   readonly callers: Pick<Callers, 'of'> | undefined;
   readonly project: string | undefined;
@@ -148,8 +149,7 @@ export async function handleCall(deps: CallDeps, exchange: Exchange): Promise<vo
   const { problem, target } = read.control;
   if (problem !== undefined || target === undefined)
     return refuseBad(deps, exchange, read, problem ?? 'X-AS-Target-URL header is required');
-  if (read.control.forwarded !== undefined && isOwnTarget(target, exchange.request.socket))
-    return refuseLoop(deps, exchange, read);
+  if (isOwnTarget(target, deps.isOwnPort)) return refuseLoop(deps, exchange, read);
   const { compiled } = deps.recorder.policy();
   const head = useInHead(read.control, compiled);
   if ('refused' in head) return refusePlaceholder(deps, exchange, read, head.refused);
@@ -211,7 +211,7 @@ async function attempt(
       unresolved ??
       flight.failure() ??
       (addresses === undefined ? CHANGED : undefined) ??
-      (isOwnAddress(facts, addresses, exchange.request.socket) ? LOOP : undefined);
+      (leadsHere(target.port, addresses, deps.isOwnPort) ? LOOP : undefined);
     if (failure === undefined) carry(deps, allowed);
     else failBefore(deps, allowed, failure);
     return undefined;

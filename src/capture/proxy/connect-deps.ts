@@ -10,6 +10,7 @@ import type { Callers } from './caller.ts';
 import type { Connection, Place } from './connect-events.ts';
 import type { Flights } from './flight.ts';
 import type { Holds } from './hold.ts';
+import type { IsOwnPort } from './loop.ts';
 import type { Journal } from './refuse.ts';
 import type { AddressBook } from './resolve.ts';
 import type { Stands } from './standing.ts';
@@ -23,6 +24,7 @@ export interface ConnectDeps extends Journal, Place {
   readonly callers: Pick<Callers, 'of'> | undefined;
   readonly book: AddressBook;
   readonly flights: Flights;
+  readonly isOwnPort: IsOwnPort;
   /** Callers that wait for a person, and tunnels that stand. */
   readonly holds: Holds;
   readonly tunnels: Pick<Holds, 'take'>;

@@ -101,7 +101,7 @@ export async function handleConnect(
     return refuse(deps, asked, badToken(identity.failure ?? 'token_invalid'), CHALLENGE);
   if (to === undefined)
     return refuse(deps, asked, badRequest('problem' in authority ? authority.problem : ''));
-  if (isOwnTarget(to, socket)) return refuse(deps, asked, LOOPED);
+  if (isOwnTarget(to, deps.isOwnPort)) return refuse(deps, asked, LOOPED);
   const { compiled } = recorder.policy();
   const { way } = connectWay(compiled, indexOf(compiled), to.host, to.port);
   if (way !== 'intercept') return openTunnel(deps, asked, to);

@@ -27,11 +27,11 @@ export const CHANGED: Failure = {
   kind: 'not_resolved',
   text: 'what is allowed changed while the call was decided; nothing was sent, try again',
 };
-/** A name that leads to this very broker: a call would call itself until nothing is left. */
+/** A name that leads to this very process: a call would call itself until nothing is left, or get past who is asked there. */
 export const LOOP: Failure = {
   status: 'error',
   kind: 'broker_loop',
-  text: 'the request is for the broker itself; call it without a proxy (NO_PROXY=127.0.0.1,localhost)',
+  text: 'the request is for Tallystick itself, which is called directly and not through the broker (NO_PROXY=127.0.0.1,localhost)',
 };
 /** What was sent of the body so far does not have the placeholder in it whole. */
 export const placeholderInStream = (ref: string): Failure => ({

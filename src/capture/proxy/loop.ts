@@ -1,5 +1,7 @@
-/** Requests that would come back to the broker itself, again and again. */
-import type { Socket } from 'node:net';
+/**
+ * Requests that would come back to this very process: to the broker, again and again, or to what else the recorder serves
+ * beside it, past whoever asks who calls there.
+ */
 import { classifyAddress } from '../../core/policy/address.ts';
 import type { CallFacts } from './events.ts';
 import { LOOP } from './failure.ts';
@@ -7,27 +9,26 @@ import { type Journal, refuse } from './refuse.ts';
 import type { Exchange } from './reply.ts';
 import type { TargetUrl } from './target.ts';
 
+/** Whether something of this process listens there, on 127.0.0.1. */
+export type IsOwnPort = (port: number) => boolean;
+
 /** This machine, as whoever listens on 127.0.0.1 sees it. */
 function isHere(address: string): boolean {
   const { kind } = classifyAddress(address);
   return kind === 'loopback' || kind === 'unspecified';
 }
 
-/** `socket`: that the request came on; its own end is where we listen. */
-export function isOwnTarget(
-  { host, port }: Pick<TargetUrl, 'host' | 'port'>,
-  { localPort }: Pick<Socket, 'localPort'>,
-): boolean {
-  return port === localPort && (host === 'localhost' || host.endsWith('.localhost') || isHere(host));
+export function isOwnTarget({ host, port }: Pick<TargetUrl, 'host' | 'port'>, isOwnPort: IsOwnPort): boolean {
+  return isOwnPort(port) && (host === 'localhost' || host.endsWith('.localhost') || isHere(host));
 }
 
 /** The same of what a name was resolved to. */
-export function isOwnAddress(
-  { control: { forwarded, target } }: CallFacts,
+export function leadsHere(
+  port: number | undefined,
   addresses: readonly string[] = [],
-  { localPort }: Pick<Socket, 'localPort'>,
+  isOwnPort: IsOwnPort,
 ): boolean {
-  return forwarded !== undefined && target?.port === localPort && addresses.some(isHere);
+  return port !== undefined && isOwnPort(port) && addresses.some(isHere);
 }
 
 export function refuseLoop(journal: Journal, exchange: Exchange, facts: CallFacts): Promise<void> {

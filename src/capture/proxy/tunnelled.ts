@@ -2,7 +2,6 @@
 import type { Socket } from 'node:net';
 import type { Decision, Outcome } from '../../core/entry.ts';
 import { LIMITS } from '../../core/limits.ts';
-import { classifyAddress } from '../../core/policy/address.ts';
 import type { Acted, Ask } from '../../recorder/api.ts';
 import type { Authority } from './authority.ts';
 import { type Asked, type ConnectDeps, elapsedMs } from './connect-deps.ts';
@@ -20,6 +19,7 @@ import {
 } from './failure.ts';
 import type { Flight } from './flight.ts';
 import { waitFor } from './hold.ts';
+import { leadsHere } from './loop.ts';
 import { CHALLENGE } from './proxy-authorization.ts';
 import { rawReply } from './raw-reply.ts';
 import type { Reply } from './reply.ts';
@@ -138,7 +138,7 @@ async function attempt(
       unresolved ??
       flight.failure() ??
       (addresses === undefined || isToBeRead(ask.request, decision) ? CHANGED : undefined) ??
-      (leadsHere(to, addresses, socket) ? LOOP : undefined) ??
+      (leadsHere(to.port, addresses, deps.isOwnPort) ? LOOP : undefined) ??
       (socket.destroyed ? ABORTED : undefined);
     const begun: Begun = { ask: asking, decision };
     const open: Open = { deps, asked, to, timing, flight, begun, preId: receipt.id };
@@ -161,11 +161,6 @@ async function attempt(
   else if (approval === undefined || held) await endAsked(deps, stopped, stopped.reply);
   else return async () => goesOnAfter(deps, stopped, await waitFor(deps, approval, socket, flight));
   return undefined;
-}
-
-/** The broker itself would be at the other end. */
-function leadsHere({ port }: Authority, addresses: readonly string[] = [], { localPort }: Socket): boolean {
-  return port === localPort && addresses.some((one) => classifyAddress(one).kind !== 'public');
 }
 
 interface Open {

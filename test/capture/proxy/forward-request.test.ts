@@ -4,6 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { placeholderFor } from '../../../src/capture/proxy/placeholder.ts';
+import { connectVia } from './connecting.ts';
 import { bind, listening, proxied, secret, startRun, via } from './program.ts';
 import { raw, stage } from './stage.ts';
 
@@ -65,6 +66,38 @@ test('a request for the broker itself is refused, under every name', async (t) =
     assert.equal(answer.status, status, answer.text);
     assert.equal(answer.json().reason, 'broker_loop');
   }
+});
+
+test('a call to what is served beside the broker is refused, however it is made', async (t) => {
+  const served = new Set<number>();
+  const s = await stage(t, { names: () => ['127.0.0.1'], ownPorts: () => served });
+  const up = await s.upstream((_request, response) => response.end('it was let in'));
+  await s.allow(`{ host: me.example, port: ${up.port}, http: true, internal: true }`);
+  await s.vault.set('KEY', 'the-value-of-it');
+  const token = await startRun(s);
+  const targets = [up.origin, `http://localhost:${up.port}`, `http://me.example:${up.port}`];
+  assert.equal((await s.get(up.origin)).status, 200);
+  served.add(up.port);
+  for (const target of targets)
+    for (const answer of [await s.get(`${target}/decisions`), await via(s, token, `${target}/decisions`)]) {
+      assert.equal(answer.status, 403, answer.text);
+      assert.equal(answer.json().reason, 'broker_loop');
+    }
+  // The broker itself by an addressed call, too.
+  assert.equal((await s.get(`http://127.0.0.1:${s.port}/proxy`)).json().reason, 'broker_loop');
+  for (const host of ['127.0.0.1', 'localhost']) {
+    const { status, body, socket } = await connectVia(s.port, `${host}:${up.port}`);
+    assert.equal(status, 403);
+    assert.match(body, /broker_loop/);
+    socket.destroy();
+  }
+  await s.policy(
+    `version: "3"\nidentity: { anonymous: allow }\nallowlist: []\ntunnel: [{ host: me.example, port: ${up.port}, internal: true }]\n`,
+  );
+  const named = await connectVia(s.port, `me.example:${up.port}`);
+  assert.match(named.body, /broker_loop/);
+  named.socket.destroy();
+  assert.equal(up.count(), 1);
 });
 
 test('control headers of a forwarded call name an agent and credentials, and do not travel on', async (t) => {

@@ -43,6 +43,7 @@ export interface StageOptions {
   readonly leaves?: Leaves;
   readonly callers?: Callers;
   readonly wrapVault?: (vault: Vault) => Vault;
+  readonly ownPorts?: () => ReadonlySet<number>;
 }
 
 export interface Answer {
@@ -140,6 +141,7 @@ export async function stage(t: TestContext, options: StageOptions = {}): Promise
       return addresses;
     },
     leaves: options.leaves ?? createLeaves({ state: directory }, () => Date.now()),
+    ...(options.ownPorts === undefined ? {} : { ownPorts: options.ownPorts }),
     config: { port: 0, version: '0.0.0-test', ...options.config },
     onError: (error) => errors.push(error),
   });

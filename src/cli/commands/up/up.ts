@@ -48,14 +48,16 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
   let broker: OwnBroker | undefined;
   let tiles: TileServer | undefined;
   let otlp: OtlpOfUp | undefined;
+  const served = new Set<number>();
   const hooks = await openHooksHere(context, session);
   let why = 'the end of `tally up`';
   try {
     tellRecovered(context, session);
-    broker = options.broker ? await listen(context, session, port) : undefined;
+    broker = options.broker ? await listen(context, session, port, served) : undefined;
     session.setProxyUrl(broker?.url);
     otlp = await openOtlpHere(context, session);
     tiles = await openTiles(context, options.tiles, session, hooks?.endpoint, otlp?.endpoint);
+    for (const url of [tiles?.url, otlp?.url]) if (url !== undefined) served.add(portOf(url));
     session.setTailUrl(tiles?.tail);
     hooks?.served(tiles?.hooks);
     await announce(context, {
@@ -104,9 +106,17 @@ function tellRecovered(context: Context, { recorder }: Session): void {
     );
 }
 
-async function listen(context: Context, session: Session, port: number): Promise<OwnBroker> {
+const portOf = (url: string): number => Number(new URL(url).port);
+
+/** `served`: ports on which this process serves other things, which are not called through the broker. */
+async function listen(
+  context: Context,
+  session: Session,
+  port: number,
+  served: ReadonlySet<number>,
+): Promise<OwnBroker> {
   try {
-    return await startBroker(context, session, port);
+    return await startBroker(context, session, port, { ownPorts: () => served });
   } catch (error) {
     if (!(error instanceof TallyError) || error.code !== 'ADDRESS_IN_USE') throw error;
     const owner = portOwner(port);
