@@ -53,7 +53,7 @@ export class TallyHandler {
       const session = textIn(metadata, 'thread_id');
       return {
         workflow: workflow ?? name ?? 'LangChain',
-        metadata: { langchain_run_id: id },
+        metadata: { framework: 'langchain', langchain_run_id: id },
         ...(own === undefined ? {} : { agent: own }),
         ...(session === undefined ? {} : { session }),
       };

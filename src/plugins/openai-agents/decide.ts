@@ -90,7 +90,7 @@ export function createDecider(tally: Tally, traces: Traces): Decider {
         if (!isPending(error)) throw error;
         own.custom('approval.interruption', {
           tool: action.name,
-          call_id: call.id,
+          tool_call_id: call.id,
           asked_by: 'policy',
           ...(error.approvalId === undefined ? {} : { approval: error.approvalId }),
         });

@@ -53,8 +53,12 @@ function guardedFunction(tool: FunctionToolLike, own: Guarding): object {
   traces.guardedTools.add(tool.name);
   const { invoke, needsApproval } = tool;
   const interrupts = options.approvals !== 'hold';
-  const action = (args: unknown): Action => ({
+  const action = (args: unknown, callId: string | undefined, resumed = false): Action => ({
     name: tool.name,
+    metadata: {
+      ...(callId === undefined ? {} : { tool_call_id: callId }),
+      ...(resumed ? { resumed: true } : {}),
+    },
     ...(args === undefined ? {} : { args }),
     ...(options.tier === undefined ? {} : { tier: options.tier }),
   });
@@ -71,12 +75,11 @@ function guardedFunction(tool: FunctionToolLike, own: Guarding): object {
       (await decider.run())?.humanApproval({
         what: tool.name,
         approved: true,
-        metadata: { how: 'RunState.approve', call_id: call?.id },
+        metadata: { how: 'RunState.approve', tool_call_id: call?.id },
       });
     const asked: Action = {
-      ...action(argsIn(input)),
+      ...action(argsIn(input), call?.id, details?.resumeState !== undefined),
       ...(details?.signal === undefined ? {} : { signal: details.signal }),
-      ...(details?.resumeState === undefined ? {} : { metadata: { resumed: true } }),
     };
     try {
       return await decider.carryOut(call, asked, interrupts, async () => {
@@ -97,13 +100,13 @@ function guardedFunction(tool: FunctionToolLike, own: Guarding): object {
     if ((await Reflect.apply(needsApproval, tool, [context, input, callId])) === true) {
       (await decider.run())?.custom('approval.interruption', {
         tool: tool.name,
-        call_id: callId,
+        tool_call_id: callId,
         asked_by: 'tool',
       });
       return true;
     }
     const call = callOf(context, callId);
-    return call !== undefined && (await decider.early(call, action(input))) === true;
+    return call !== undefined && (await decider.early(call, action(input, call.id))) === true;
   }
 
   const members = {

@@ -94,7 +94,7 @@ function createTraces(tally: Tally): Traces {
             tally.run(
               {
                 workflow: name,
-                metadata: { ...metadata, openai_trace_id: traceId },
+                metadata: { ...metadata, framework: '@openai/agents', trace_id: traceId },
                 ...(agent === undefined ? {} : { agent }),
                 ...(groupId === null ? {} : { session: groupId }),
               },
