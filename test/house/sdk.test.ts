@@ -22,35 +22,47 @@ const BUILTINS = new Set([
 const FORBIDDEN =
   /^src\/(server|store|index|anchor|sink|cli|net)\/|^src\/(open|home|reader)\.ts$|^src\/capture\/(proxy|secrets|ca)\//;
 
-test('the SDK loads no server, no store and nothing native before it is used', () => {
+/** What is loaded when one of these is imported; what is loaded later, and types, are not. */
+function loadedWith(entries: readonly string[]) {
   const sources = new Map(readSources('src').map((source) => [source.path, source]));
   const seen = new Set<string>();
   const packages = new Set<string>();
   const builtins = new Set<string>();
-  const waiting = [...ENTRIES];
+  const waiting = [...entries];
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
     if (seen.has(path)) continue;
     seen.add(path);
     const source = sources.get(path);
     assert.ok(source, `${path} is a source`);
     for (const { specifier, kind } of importsOf(source)) {
-      // What is loaded later is loaded when no recorder runs; types are not loaded at all.
       if (specifier === undefined || kind === 'dynamic' || kind === 'type') continue;
       if (specifier.startsWith('node:')) builtins.add(specifier);
       else if (specifier.startsWith('.')) waiting.push(resolve(path, specifier));
       else packages.add(packageOf(specifier));
     }
   }
+  return { seen: [...seen], packages: [...packages], builtins: [...builtins] };
+}
+
+test('the SDK loads no server, no store and nothing native before it is used', () => {
+  const { seen, packages, builtins } = loadedWith(ENTRIES);
   assert.deepEqual(
-    [...seen].filter((path) => FORBIDDEN.test(path)),
+    seen.filter((path) => FORBIDDEN.test(path)),
     [],
   );
   assert.deepEqual(
-    [...packages].filter((name) => !PACKAGES.has(name)),
+    packages.filter((name) => !PACKAGES.has(name)),
     [],
   );
   assert.deepEqual(
-    [...builtins].filter((name) => !BUILTINS.has(name)),
+    builtins.filter((name) => !BUILTINS.has(name)),
     [],
   );
+});
+
+test('a program that uses no framework takes in next to nothing with tallystick/auto', () => {
+  const { seen, packages, builtins } = loadedWith(['src/auto.ts']);
+  assert.deepEqual(packages, []);
+  assert.deepEqual(builtins, ['node:diagnostics_channel']);
+  assert.ok(seen.length <= 8, seen.join(' '));
 });
