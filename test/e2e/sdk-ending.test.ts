@@ -22,20 +22,21 @@ describe('a program in the middle of its run', () => {
   });
   after(() => home.remove());
 
-  async function play(how: string) {
-    const child = spawn(process.execPath, [PROGRAM, how], {
-      env: home.env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let stderr = '';
-    child.stderr.on('data', (chunk: Buffer) => {
-      stderr += chunk.toString();
-    });
+  const start = (how: string) =>
+    spawn(process.execPath, [PROGRAM, how], { env: home.env, stdio: ['ignore', 'pipe', 'pipe'] });
+
+  async function endOf(child: ReturnType<typeof start>) {
+    const told = { stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr'] as const)
+      child[name].on('data', (chunk: Buffer) => {
+        told[name] += chunk.toString();
+      });
     const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
       child.once('close', (...ended) => resolve(ended)),
     );
-    return { code, signal, stderr };
+    return { code, signal, ...told };
   }
+  const play = (how: string) => endOf(start(how));
   const own = (how: string): readonly string[] =>
     (entriesIn(home.paths.state) as unknown as readonly Stored[])
       .filter(({ actor }) => actor?.agent_id === how)
@@ -77,17 +78,42 @@ describe('a program in the middle of its run', () => {
     assert.deepEqual(own('own'), [...first, 'run.end error process_exit']);
   });
 
-  it('with the log in its own process: the same, and what process.exit leaves is told by the next start', async () => {
+  it('with the log in its own process: the same, also by process.exit, where nothing can be waited for', async () => {
     const from = entriesIn(home.paths.state).length;
-    assert.equal((await play('exit')).code, 3);
+    for (const how of ['exit', 'acting']) assert.equal((await play(how)).code, 3);
     assert.equal((await play('signal')).signal, 'SIGTERM');
-    const entries = entriesIn(home.paths.state).slice(from) as unknown as readonly (Stored & {
-      readonly metadata?: { readonly surface?: string; readonly what?: readonly string[] };
-    })[];
-    const gap = entries.find(({ type }) => type === 'log.gap');
-    assert.equal(gap?.metadata?.surface, 'sdk');
-    assert.match(gap?.metadata?.what?.join() ?? '', /run\.end of run_/);
-    assert.equal(entries.at(-1)?.type, 'log.close');
-    assert.equal(entries.at(-2)?.outcome?.error_kind, 'SIGTERM');
+    assert.deepEqual(own('exit').slice(-5), [...first, 'run.end error process_exit']);
+    const acting = own('acting');
+    assert.equal(acting.at(-1), 'run.end error process_exit');
+    const ends = acting.filter((line) => line === 'tool.result aborted process_exit').length;
+    const begun = acting.filter((line) => line === 'tool.call').length - 1;
+    assert.ok(begun > 0 && ends <= begun);
+    const entries = entriesIn(home.paths.state).slice(from) as unknown as readonly Stored[];
+    assert.deepEqual(
+      entries.filter(({ type }) => /^log\.(?!open)/.test(type)).map(({ type }) => type),
+      ['log.close', 'log.close', 'log.close'],
+      'nothing was lost, and nothing was left to the next start',
+    );
+    const { code, stdout } = await home.tally(['verify', '--completeness']);
+    assert.equal(code, 0, stdout);
+  });
+
+  it('is told at once of a kill switch that a person throws in another terminal', async () => {
+    const child = start('killed');
+    const over = endOf(child);
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    const { stdout } = await home.tally(['kill', 'on', '--scope', 'agent:killed', '--reason', 'odd refunds']);
+    assert.match(
+      stdout,
+      /agent:killed is switched off from the next call on; 1 action of programs told to end/,
+    );
+    const ended = await over;
+    assert.match(ended.stdout, /StoppedError|the run is stopped: agent:killed is switched off: odd refunds/);
+    assert.equal(ended.code, 1, 'what it threw is its own');
+    assert.deepEqual(own('killed').slice(-3), [
+      'tool.call',
+      'tool.result aborted killed',
+      'run.end aborted killed',
+    ]);
   });
 });
