@@ -111,7 +111,9 @@ function eventsOf(events: readonly SpanEvent[]): JsonObject | undefined {
   const named = events.slice(0, LIMITS.otlpEvents);
   return {
     count: events.length,
-    first: named.map(({ name, time }) => without({ name, time: timeText(time) })),
+    first: named.map(({ name, time }) =>
+      without({ name: clipped(name, LIMITS.otlpNameBytes), time: timeText(time) }),
+    ),
   };
 }
 

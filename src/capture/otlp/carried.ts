@@ -15,7 +15,14 @@ export function carriedValue(payloadClass: string, value: Json): PayloadData {
   const bytes = Buffer.from(text);
   const media_type = typeof value === 'string' ? 'text/plain' : 'application/json';
   if (bytes.length <= LIMITS.otlpPayloadBytes) return { media_type, class: payloadClass, data: text };
+  return { media_type: 'text/plain', class: payloadClass, data: cut(bytes) };
+}
+
+const SPACE: ReadonlySet<number> = new Set([0x20, 0x0a, 0x0d, 0x09, 0x22]);
+
+/** At white space or a quote, as far as there is one: half of a secret would be recognised by nobody. */
+function cut(bytes: Buffer): string {
   let end = LIMITS.otlpPayloadBytes;
-  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
-  return { media_type: 'text/plain', class: payloadClass, data: bytes.toString('utf8', 0, end) };
+  while (end > 0 && !SPACE.has(bytes[end] ?? 0)) end--;
+  return bytes.toString('utf8', 0, end);
 }

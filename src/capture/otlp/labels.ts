@@ -97,5 +97,8 @@ function bytesOf(name: string, value: Json): number {
 
 /** For an entry: how many, and the names of the first. */
 export function movedOf(moved: readonly string[]): JsonObject {
-  return { count: moved.length, names: moved.slice(0, LIMITS.otlpNamed).map(clipped) };
+  return {
+    count: moved.length,
+    names: moved.slice(0, LIMITS.otlpNamed).map((name) => clipped(name, LIMITS.otlpNameBytes)),
+  };
 }

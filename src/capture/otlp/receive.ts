@@ -158,6 +158,6 @@ function takenOf(
   ].filter((reason) => reason !== undefined);
   return {
     rejected: bad + ignored + refused.size,
-    message: reasons.join('; ').slice(0, LIMITS.otlpTextChars * 4),
+    message: reasons.join('; ').slice(0, 4 * LIMITS.otlpTextBytes),
   };
 }

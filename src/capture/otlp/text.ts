@@ -7,20 +7,40 @@ import { LIMITS } from '../../core/limits.ts';
 import { isExact, LONG_NUMBER, parseJson } from '../../core/parse.ts';
 import type { Nanos } from './model.ts';
 
-/** At most LIMITS.otlpTextChars, never half a character. */
-export function clipped(text: string): string {
-  if (text.length <= LIMITS.otlpTextChars) return text;
-  return `${text.slice(0, LIMITS.otlpTextChars - 1).toWellFormed()}…`;
+/** For what stands behind a text that was cut. */
+const SUFFIX_BYTES = 32;
+
+/**
+ * At most so many bytes of JSON; control characters take six times their place there. It is cut at white space, or goes as
+ * a whole: half of a secret would be recognised by nobody, and redaction comes after this.
+ */
+export function clipped(text: string, most: number = LIMITS.otlpTextBytes): string {
+  if (text.length * 6 <= most) return text;
+  const near = text.slice(0, most + 1);
+  if (near.length === text.length && bytesOf(text) <= most) return text;
+  let room = most - SUFFIX_BYTES;
+  let end = 0;
+  let cut = 0;
+  for (const character of near) {
+    room -= bytesOf(character);
+    if (room < 0) break;
+    if (/\s/.test(character)) cut = end;
+    end += character.length;
+  }
+  const kept = near.slice(0, cut).trimEnd();
+  return kept === '' ? `…(${text.length} characters)` : `${kept}…`;
 }
 
+/** In JSON, without its quotes. */
+const bytesOf = (text: string): number => Buffer.byteLength(JSON.stringify(text)) - 2;
+
 /** With room for what redaction may write in its place. */
-const ID_CHARS = 160;
+const ID_BYTES = 160;
 
 /** For a member that has to be there and is a name. */
 export function idText(text: string | undefined, otherwise: string): string {
   const plain = (text ?? '').trim();
-  if (plain === '') return otherwise;
-  return plain.length <= ID_CHARS ? plain : `${plain.slice(0, ID_CHARS - 1).toWellFormed()}…`;
+  return plain === '' ? otherwise : clipped(plain, ID_BYTES);
 }
 
 /** RFC 3339 with nine decimals; undefined when it was not said. */

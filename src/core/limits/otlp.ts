@@ -19,13 +19,15 @@ export const OTLP_LIMITS = {
   /** An attribute that is longer is no label but content, and goes into the payload. */
   otlpAttributeBytes: 512,
   /** All attributes of one entry, serialised: below `freeObjectBytes`, with room for what else is said of a span. */
-  otlpAttributesBytes: 4_096,
+  otlpAttributesBytes: 3_072,
   /** Names of attributes that an entry says it left out; all are counted. */
   otlpNamed: 16,
   /** Events and links of a span that an entry names; all are counted. */
   otlpEvents: 8,
-  /** A name, a version, a status message: what stands in an entry of a text that somebody else chose. */
-  otlpTextChars: 256,
+  /** A name, a version, a status message, as JSON: what stands in an entry of a text that somebody else chose. */
+  otlpTextBytes: 256,
+  /** The name of an event in a span, of which an entry names several. */
+  otlpNameBytes: 64,
   /** Spans whose entry later ones are linked to: children come first, so mostly logs use it. Some 300 bytes each. */
   otlpSpans: 20_000,
   /** A payload as it is handed on; the recorder keeps `payloadKeptBytes` of it unless the machine says otherwise. */

@@ -136,7 +136,7 @@ export function createForwarder(host: ForwardHost, stored: Position | undefined)
       sink: SINK,
       index,
       attempts,
-      reason: reason.slice(0, LIMITS.otlpTextChars),
+      reason: reason.slice(0, LIMITS.otlpTextBytes),
     });
   }
 

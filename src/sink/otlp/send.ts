@@ -94,7 +94,7 @@ function takenOf(body: Uint8Array): Taken {
   const why = typeof partial.errorMessage === 'string' ? partial.errorMessage : '';
   return {
     rejected: Number.isSafeInteger(rejected) && rejected > 0 ? rejected : 0,
-    why: why.toWellFormed().slice(0, LIMITS.otlpTextChars),
+    why: why.toWellFormed().slice(0, LIMITS.otlpTextBytes),
   };
 }
 
