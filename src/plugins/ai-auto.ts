@@ -3,6 +3,7 @@
  * listener on their tracing channel for calls that pass that list by. Both load what they need when they are first used.
  */
 import { tracingChannel } from 'node:diagnostics_channel';
+import type { Hear, HeardPhase } from './ai/hearing.ts';
 import { kindOf } from './ai/owners.ts';
 
 type Told = (event: never) => unknown;
@@ -57,19 +58,31 @@ export function watchAiSdk(): void {
   globals.AI_SDK_TELEMETRY_INTEGRATIONS ??= [];
   globals.AI_SDK_TELEMETRY_INTEGRATIONS.push(lazy);
 
+  listenToAiSdk(load);
+}
+
+/** Until the process ends, or what it gives is called. */
+export function listenToAiSdk(load: () => Promise<{ readonly hear: Hear }>): () => void {
   let last: Promise<void> = Promise.resolve();
   const { start, asyncEnd } = tracingChannel('ai:telemetry');
-  for (const [phase, channel] of [
-    ['start', start],
-    ['asyncEnd', asyncEnd],
-  ] as const)
-    channel.subscribe((message) => {
+
+  function listener(phase: HeardPhase): (message: unknown) => void {
+    return (message) => {
       const kind = kindOf(callIdOf(message));
       const isHeld = kind !== undefined && kind !== 'heard';
       const at = performance.now();
       // In its order, and in the run that it happens in.
       last = last.then(async () => (await load()).hear(phase, message, isHeld, at)).catch(warnOnce);
-    });
+    };
+  }
+  const onStart = listener('start');
+  const onEnd = listener('asyncEnd');
+  start.subscribe(onStart);
+  asyncEnd.subscribe(onEnd);
+  return () => {
+    start.unsubscribe(onStart);
+    asyncEnd.unsubscribe(onEnd);
+  };
 }
 
 function callIdOf(message: unknown): string {

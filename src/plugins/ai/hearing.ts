@@ -5,7 +5,7 @@
  */
 import { isWhole, recorder } from './integration.ts';
 import type { TallyTelemetryOptions } from './options.ts';
-import { callOf, endOf, type Said, said, textOf } from './told.ts';
+import { callOf, causeOf, endOf, type Said, said, textOf } from './told.ts';
 
 export type HeardPhase = 'start' | 'asyncEnd';
 
@@ -107,8 +107,10 @@ export function createHearing(options: TallyTelemetryOptions): Hear {
       return;
     }
     if (type === 'step') {
-      // Where its model was streamed, that is over now.
-      if (phase === 'asyncEnd') await telemetry.onLanguageModelCallEnd?.(event as never);
+      // Where its model was streamed, or failed for good, that is over now.
+      if (phase !== 'asyncEnd') return;
+      const how = message.error === undefined ? {} : { error: causeOf(message.error) };
+      await known(event)?.operation.finish('model', how);
       return;
     }
     if (begun.has(callId)) await begin(callId, event);
