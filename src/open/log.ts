@@ -93,6 +93,7 @@ export async function openLog(
       ? {}
       : { redactor: createRedactor({ names: options.redactFields }) }),
     ...(options.segmentEntries === undefined ? {} : { segmentEntries: options.segmentEntries }),
+    ...(options.brief === undefined ? {} : { brief: options.brief }),
     owner: machineOwner(),
     now: Date.now,
     monotonic: () => performance.now(),

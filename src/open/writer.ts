@@ -170,6 +170,8 @@ async function serviceFor({ brief }: WriterOptions, options: ServiceOptions): Pr
   // One that lives for long has all of itself from its start: hours later another version may lie there.
   const [{ createService }] = await Promise.all([
     import('../recorder/service.ts'),
+    import('../recorder/prune.ts'),
+    import('../recorder/erase.ts'),
     import('../store/file/seal.ts'),
     import('../store/file/sealed-file.ts'),
   ]);

@@ -50,6 +50,8 @@ export function createCheckpointer(options: {
   /** First index of the segment that holds the last entry of `tree`. */
   readonly segment: number;
   readonly signed: number;
+  /** Quiet time before it signs; LIMITS.checkpointIdleMs when absent. */
+  readonly idleMs?: number;
   /** Where the newest head of this log is remembered, outside of it. */
   readonly rememberHead: (checkpoint: Uint8Array) => Promise<void>;
   /** The checkpoint of this size is durable, and so are the tiles of all segments before its last entry's. */
@@ -147,7 +149,7 @@ export function createCheckpointer(options: {
         if (tree.size !== seen && performance.now() < dueAt) return wait(tree.size);
         timer = undefined;
         void run().then(schedule);
-      }, LIMITS.checkpointIdleMs);
+      }, options.idleMs ?? LIMITS.checkpointIdleMs);
       timer.unref();
     };
     wait(tree.size);

@@ -39,7 +39,7 @@ export interface Eraser {
 
 const OWN: Producer = { surface: 'server', assurance: 'enforced' };
 
-export function createEraser(options: {
+export interface EraserOptions {
   readonly store: LogReader;
   readonly keys: DataKeyStore | undefined;
   readonly payloads: Pick<Payloads, 'eraseKey' | 'retire'> | undefined;
@@ -47,7 +47,9 @@ export function createEraser(options: {
   readonly masterKey: Uint8Array;
   readonly sequence: Sequence;
   readonly onWarning: ((text: string) => void) | undefined;
-}): Eraser {
+}
+
+export function createEraser(options: EraserOptions): Eraser {
   const { store, registry } = options;
   const hashSubject = subjectHasher(options.masterKey);
   const inTurn = createTurns();

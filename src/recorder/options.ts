@@ -43,6 +43,11 @@ export interface RecorderOptions {
   readonly redactor?: Redactor;
   /** How long clients of a dead writer have to come back; tests shorten it. */
   readonly orphanGraceMs?: number;
+  /**
+   * It is opened for one access and closed after it: its start is written together with what comes first, or with its end,
+   * and it signs when it is closed, or after LIMITS.checkpointMs.
+   */
+  readonly brief?: boolean;
   /** Told what does not stop the recording and should be known. */
   readonly onWarning?: (text: string) => void;
   /** Entries of a full segment, a multiple of 256; tests shorten it. Logs of any mixture are read. */

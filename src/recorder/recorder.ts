@@ -23,17 +23,18 @@ import { createChanges } from './changes.ts';
 import { createCheckpointer } from './checkpointer.ts';
 import { createCommitter } from './committer.ts';
 import { createDurableFeed, type OnDurable, type Subscription } from './durable.ts';
-import { createEraser, type Eraser, type Sequence } from './erase.ts';
+import type { Eraser, Sequence } from './erase.ts';
 import { idMemory } from './ids.ts';
 import { inOrder, type Recorded } from './in-order.ts';
 import { readKeys } from './key-start.ts';
 import { createKeys, planKeys, type Rotated } from './keys.ts';
 import { createKills, type Kills } from './kills.ts';
 import { createLastly, type Lastly } from './lastly.ts';
+import { lateEraser, latePruner } from './late.ts';
 import { type RecorderOptions, segmentEntriesOf } from './options.ts';
 import { createPayloads, type PreparedPayload } from './payloads.ts';
 import { createPending, type OpenAction } from './pending.ts';
-import { createPruner, type Pruner } from './prune.ts';
+import type { Pruner } from './prune.ts';
 import { recover } from './recover.ts';
 import { loadProjection, type RegistryHolder } from './registry.ts';
 import { createSealer } from './sealer.ts';
@@ -182,6 +183,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     base: recovered.base,
     segment: recovered.position.segment,
     signed: recovered.signed,
+    ...(options.brief === true ? { idleMs: LIMITS.checkpointMs } : {}),
     rememberHead: (note) => options.heads.put(headName, note),
     onSigned(size) {
       sealer.signed(size);
@@ -213,7 +215,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     refuseWhenDead();
     return sequence(event, producer);
   };
-  const pruner = createPruner({
+  const pruner = latePruner({
     store,
     outside,
     payloads,
@@ -228,7 +230,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     sequence: retained,
     onWarning: options.onWarning,
   });
-  const eraser = createEraser({
+  const eraser = lateEraser({
     store,
     keys: outside?.keys,
     payloads,
@@ -375,7 +377,11 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
 
   async function announceStart(): Promise<void> {
     await usePolicy(options.policy);
-    for (const event of startEvents(recovered, options, inForce)) await record(event, OWN);
+    const events = startEvents(recovered, options, inForce);
+    // Nothing but its start to tell: that goes to the disk together with what it was opened for.
+    if (options.brief === true && events.length === 1)
+      for (const event of events) sequencer.sequence(event, OWN);
+    else for (const event of events) await record(event, OWN);
     await endings.orphans(orphans);
     await approvals.expire();
   }

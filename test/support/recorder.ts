@@ -46,6 +46,7 @@ export interface Machine {
     readonly segmentEntries?: number;
     readonly onWarning?: (text: string) => void;
     readonly monotonic?: () => number;
+    readonly brief?: boolean;
     /** Present: payloads are kept as it says. */
     readonly payloads?: PayloadSetting;
     readonly wrapPacks?: (packs: PackStore) => PackStore;
@@ -125,6 +126,7 @@ export async function machine(disk: MemoryDisk = memoryDisk()): Promise<Machine>
         now: () => clock.ms,
         random: countingRandom(`start ${starts++}`),
         ...(options.monotonic === undefined ? {} : { monotonic: options.monotonic }),
+        ...(options.brief === undefined ? {} : { brief: options.brief }),
         ...(options.onWarning === undefined ? {} : { onWarning: options.onWarning }),
         ...(options.segmentEntries === undefined ? {} : { segmentEntries: options.segmentEntries }),
         ...(options.orphanGraceMs === undefined ? {} : { orphanGraceMs: options.orphanGraceMs }),

@@ -1,7 +1,7 @@
 import type { Client } from '../../src/recorder/ops.ts';
 import type { LocalRecorder } from '../../src/recorder/recorder.ts';
 import type { Handle } from '../../src/recorder/requests.ts';
-import { createService } from '../../src/recorder/service.ts';
+import { createService, type ServiceOptions } from '../../src/recorder/service.ts';
 import { createTurns } from '../../src/recorder/turns.ts';
 import { countingRandom, type Machine } from './recorder.ts';
 
@@ -32,12 +32,14 @@ export async function serve(
   return { box, recorder, ...serviceOf(recorder, operator) };
 }
 
+/** `create`: the service of a recorder that lives for long, or of one that is there for one access. */
 export function serviceOf(
   recorder: LocalRecorder,
   operator: Operator = {},
+  create: (options: ServiceOptions) => Handle = createService,
 ): Pick<Served, 'handle' | 'written'> {
   const written: string[] = [];
-  const handle = createService({
+  const handle = create({
     recorder,
     random: countingRandom('service'),
     version: '0.0.0-test',

@@ -1,4 +1,13 @@
-import { closeSync, constants, existsSync, fdatasync, fdatasyncSync, openSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fdatasync,
+  fdatasyncSync,
+  fstatSync,
+  openSync,
+  writeSync,
+} from 'node:fs';
 import { type FileHandle, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -73,7 +82,8 @@ export async function openFileStore(directory: string): Promise<LogStore> {
         await refuseSealed(first);
         const path = join(entries, segmentName(first));
         fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, FILE_MODE);
-        await syncDirectory(entries);
+        // What is in it was written after its name was durable: of one that goes on there is nothing to wait for.
+        if (fstatSync(fd).size === 0) await syncDirectory(entries);
         place = watchInPlace(fd, path);
       } catch (error) {
         throw storeError(error, 'cannot open the segment for writing');
