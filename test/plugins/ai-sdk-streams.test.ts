@@ -1,10 +1,11 @@
 /** Streams of the AI SDK that end, are aborted, or are left; and what holds when nobody records. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { describe, it } from 'node:test';
-import { experimental_streamTextLowMemory, generateText, streamText } from 'ai';
+import { embed, experimental_streamTextLowMemory, generateText, streamText } from 'ai';
 import { PLUGIN_LIMITS } from '../../src/core/limits/plugins.ts';
 import { until } from '../sdk/stage.ts';
-import { halfSaid, says, scripted, wants } from './ai-models.ts';
+import { embedder, halfSaid, says, scripted, wants } from './ai-models.ts';
 import { doing, shape, stopWhen, told } from './ai-stage.ts';
 
 describe('a stream of the AI SDK', () => {
@@ -104,5 +105,14 @@ describe('without a recorder', () => {
       (error: { code?: string }) => error.code === 'RECORDER_UNAVAILABLE',
     );
     assert.equal(model.asked(), 0);
+  });
+
+  it('what cannot be held goes on, and is warned of', async (t) => {
+    const box = await told(t);
+    await box.down();
+    const warned = once(process, 'warning');
+    await embed({ model: embedder, value: 'words', telemetry: box.telemetry });
+    const [{ message }] = (await warned) as [Error];
+    assert.match(message, /^NOT RECORDED: ai\.embed goes on/);
   });
 });

@@ -52,14 +52,15 @@ describe('a call of the AI SDK', () => {
         assert.deepEqual([entry.metadata?.call_id, entry.parent_id], [call?.metadata?.call_id, start?.id]);
   });
 
-  it('inside of a run is a part of it; two side by side do not mix', async (t) => {
+  it('is a part of the run it is made in; two side by side do not mix, in runs or on their own', async (t) => {
     const box = await told(t);
-    let both = 0;
-    const met = Promise.withResolvers<void>();
-    const ask = (name: string) =>
-      box.tally.run({ workflow: name }, () =>
+    for (const isInRun of [true, false]) {
+      const from = box.entries('run.start').length;
+      let both = 0;
+      const met = Promise.withResolvers<void>();
+      const ask = (prompt: string) =>
         generateText({
-          model: scripted([wants(['find', { name }]), says(name)]),
+          model: scripted([wants(['find', { prompt }]), says(prompt)]),
           tools: {
             find: doing(async () => {
               if (++both === 2) met.resolve();
@@ -67,26 +68,33 @@ describe('a call of the AI SDK', () => {
               return box.tally.current()?.id;
             }),
           },
-          prompt: name,
+          prompt,
           stopWhen,
           telemetry: box.telemetry,
-        }),
+        });
+      const answers = await Promise.all(
+        ['one', 'two'].map((name) =>
+          isInRun ? box.tally.run({ workflow: name }, () => ask(name)) : ask(name),
+        ),
       );
-    await Promise.all([ask('one'), ask('two')]);
-    const starts = box.entries('run.start');
-    assert.equal(starts.length, 2);
-    for (const { run_id } of starts)
-      assert.deepEqual(shape(box, run_id), [
-        'run.start',
-        'user.message',
-        'model.call m1',
-        'model.response m1 ok',
-        'tool.call find allow',
-        'tool.result find ok',
-        'model.call m1',
-        'model.response m1 ok',
-        'run.end ok',
-      ]);
+      const runs = box
+        .entries('run.start')
+        .slice(from)
+        .map(({ run_id }) => run_id);
+      assert.deepEqual(new Set(answers.map(({ steps }) => steps[0]?.toolResults[0]?.output)), new Set(runs));
+      for (const run of runs)
+        assert.deepEqual(shape(box, run), [
+          'run.start',
+          'user.message',
+          'model.call m1',
+          'model.response m1 ok',
+          'tool.call find allow',
+          'tool.result find ok',
+          'model.call m1',
+          'model.response m1 ok',
+          'run.end ok',
+        ]);
+    }
   });
 
   it('in a tool of another one is a run within it', async (t) => {

@@ -49,10 +49,11 @@ export function recorder(options: TallyTelemetryOptions, kind: Kind): Recorder {
     if (known !== undefined) return known;
     const { run, about } = optionsOf(options, told, kind === 'heard');
     const hidden = told.recordInputs === false;
+    const isAgent = AGENTS.has(textOf(told.operationId) ?? '');
     const operation = openOperation({
       tally,
       callId,
-      isAgent: AGENTS.has(textOf(told.operationId) ?? ''),
+      isAgent,
       options: run,
       about,
       onEnd() {
@@ -67,6 +68,9 @@ export function recorder(options: TallyTelemetryOptions, kind: Kind): Recorder {
       action: (tool) => actionOf(options, tool, operation, hidden),
     };
     calls.set(callId, made);
+    // What can be held fails with the reason; what can only be told goes on, and somebody has to hear of it.
+    if (!isAgent || kind === 'heard')
+      operation.run.catch((error: unknown) => warnOf(textOf(about.operation) ?? 'ai', error));
     return made;
   }
 
@@ -179,6 +183,14 @@ export function recorder(options: TallyTelemetryOptions, kind: Kind): Recorder {
 }
 
 const keyOf = (callId: string, toolCallId: string | undefined): string => `${callId} ${toolCallId}`;
+
+function warnOf(operation: string, error: unknown): void {
+  const why = error instanceof Error ? error.message : String(error);
+  process.emitWarning(
+    `NOT RECORDED: ${operation} goes on, and is not in the log: ${why}`,
+    'TallystickWarning',
+  );
+}
 
 /** What the model is told to be, what it is asked, and what people have answered to the framework. */
 function tellStart(run: Run, told: Said, about: Said): void {
