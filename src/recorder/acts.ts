@@ -102,9 +102,11 @@ export function actHandlers(
     },
 
     async 'act.wait'({ run_token, approval, ms }) {
-      const { run_id } = recorder.identify({ run_token });
+      const { run_id, agent_id } = recorder.identify({ run_token });
       const asked = recorder.approvals.find(approval);
-      if (asked === undefined || run_id === undefined || asked.run_id !== run_id)
+      // Asked again in another run of the same agent, it is the same request, and the same grant.
+      const isTheirs = asked?.run_id === run_id || asked?.requester.agent_id === agent_id;
+      if (asked === undefined || run_id === undefined || !isTheirs)
         throw new TallyError('NOT_FOUND', `this run asked for no approval ${approval}`, {
           hint: 'tally approvals list --all shows those that are known',
         });
