@@ -2,6 +2,7 @@
  * What of a conversation is new. Frameworks hand the whole of it to the model in every turn; on record, what was said
  * stands once, where it was said.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Run } from '../sdk/types.ts';
 
 export interface Message {
@@ -18,15 +19,14 @@ export interface Conversation {
 /** Of one agent in one run. What was said before it, in runs of its own, is not told again. */
 export function createConversation(): Conversation {
   let told: number | undefined;
-  let instruction: string | undefined;
+  let instruction: unknown;
   return {
     heard(run, messages, parent) {
       const about = parent === undefined ? {} : { parent };
       const [system] = messages.filter(({ role }) => role === 'system' || role === 'developer');
-      const text = system === undefined ? undefined : textOf(system.content);
-      if (text !== undefined && text !== instruction) {
-        instruction = text;
-        run.systemInstruction(system?.content, about);
+      if (system?.content !== undefined && !isDeepStrictEqual(system.content, instruction)) {
+        instruction = system.content;
+        run.systemInstruction(system.content, about);
       }
       const said = messages.filter(({ role }) => role !== 'system' && role !== 'developer');
       const answered = said.findLastIndex(({ role }) => role !== 'user');
@@ -36,8 +36,4 @@ export function createConversation(): Conversation {
       told = said.length;
     },
   };
-}
-
-function textOf(content: unknown): string | undefined {
-  return typeof content === 'string' ? content : content === undefined ? undefined : JSON.stringify(content);
 }

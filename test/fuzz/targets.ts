@@ -7,6 +7,7 @@ import { logTargets } from './targets/logs.ts';
 import { noteTargets } from './targets/notes.ts';
 import { otlpTargets } from './targets/otlp.ts';
 import { pluginTargets } from './targets/plugins.ts';
+import { heardTargets } from './targets/plugins-heard.ts';
 import { proofTargets } from './targets/proofs.ts';
 import { tokenTargets } from './targets/tokens.ts';
 
@@ -20,4 +21,5 @@ export const TARGETS: readonly Target[] = [
   ...tokenTargets,
   ...otlpTargets,
   ...pluginTargets,
+  ...heardTargets,
 ];
