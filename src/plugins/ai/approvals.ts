@@ -7,6 +7,7 @@ import { TallyError } from '../../core/error.ts';
 import type { Action } from '../../sdk/types.ts';
 import type { Operation } from './operation.ts';
 import type { AskedTool } from './options.ts';
+import { registry } from './owners.ts';
 import { answersIn } from './told.ts';
 import { beginToolAct, type ToolAct } from './tool-act.ts';
 
@@ -23,13 +24,12 @@ export interface AskedApproval {
   readonly toolCall: AskedTool & { readonly providerExecuted?: boolean | undefined };
   readonly tools: object | undefined;
   readonly messages: readonly object[];
+  readonly toolsContext?: object;
 }
 
 /** An approval function is not told whose call it is asked about; the messages it is handed are that call's own. */
-const byMessages = new WeakMap<object, Known>();
-
 export function rememberMessages(messages: unknown, known: Known): void {
-  if (typeof messages === 'object' && messages !== null) byMessages.set(messages, known);
+  if (typeof messages === 'object' && messages !== null) registry().messages.set(messages, known);
 }
 
 export interface ToolApprovalOptions {
@@ -44,12 +44,12 @@ export async function decideApproval(
   const { toolCall, tools, messages } = asked;
   // It is carried out by the provider, whatever is answered here.
   if (toolCall.providerExecuted === true) return 'not-applicable';
-  const known = byMessages.get(messages);
+  const known = registry().messages.get(messages) as Known | undefined;
   if (known === undefined)
     throw new TallyError('USAGE', `the call of ${toolCall.toolName} is in no recorded call of the AI SDK`, {
       hint: 'registerTelemetry(tallyTelemetry()) first; a call with telemetry off, with other integrations or with recordInputs: false is not known here',
     });
-  const tool = ownTool(tools, toolCall.toolName);
+  const tool = ownOf(tools, toolCall.toolName) as ToolHere | undefined;
   // What the program itself wants to ask a person comes first; the policy decides when it is carried out.
   if (await asksItself(tool, asked)) return 'user-approval';
   const { toolCallId } = toolCall;
@@ -89,23 +89,24 @@ interface ToolHere {
   readonly needsApproval?: unknown;
 }
 
-function ownTool(tools: object | undefined, name: string): ToolHere | undefined {
-  return tools !== undefined && Object.hasOwn(tools, name)
-    ? (tools as Readonly<Record<string, ToolHere | undefined>>)[name]
+/** A model's word is no way to what objects inherit. */
+function ownOf(members: object | undefined, name: string): unknown {
+  return members !== undefined && Object.hasOwn(members, name)
+    ? (members as Readonly<Record<string, unknown>>)[name]
     : undefined;
 }
 
 /** The tool's own `needsApproval`, which an approval function takes the place of. */
 async function asksItself(
   tool: ToolHere | undefined,
-  { toolCall, messages }: AskedApproval,
+  { toolCall, messages, toolsContext }: AskedApproval,
 ): Promise<boolean> {
   const own = tool?.needsApproval;
   if (typeof own !== 'function') return own === true;
   const answer: unknown = await own.call(tool, toolCall.input, {
     toolCallId: toolCall.toolCallId,
     messages,
-    context: undefined,
+    context: ownOf(toolsContext, toolCall.toolName),
   });
   return answer === true;
 }

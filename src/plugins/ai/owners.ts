@@ -19,6 +19,8 @@ interface Registry {
   readonly owners: Map<string, Owner>;
   /** Of calls that ended, the first one first. */
   readonly ended: string[];
+  /** Messages of a call, by which it is found where nothing else says whose they are. */
+  readonly messages: WeakMap<object, unknown>;
 }
 
 interface Globals {
@@ -29,8 +31,8 @@ interface Globals {
 
 const globals = globalThis as Globals;
 
-function registry(): Registry {
-  globals[KEY] ??= { owners: new Map(), ended: [] };
+export function registry(): Registry {
+  globals[KEY] ??= { owners: new Map(), ended: [], messages: new WeakMap() };
   return globals[KEY];
 }
 
