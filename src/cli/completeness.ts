@@ -33,7 +33,7 @@ export async function seeAgain(
 
 // biome-ignore format: a list
 export const COMPLETENESS_LISTS = [
-  'actions', 'runs', 'imported', 'secrets', 'unrecorded', 'holes', 'gaps', 'crashes', 'stops', 'open', 'failing',
+  'actions', 'runs', 'steps', 'imported', 'secrets', 'unrecorded', 'holes', 'gaps', 'crashes', 'stops', 'open', 'failing',
 ] as const;
 export type CompletenessList = (typeof COMPLETENESS_LISTS)[number];
 
@@ -82,6 +82,8 @@ function hooksFor(list: CompletenessList, add: (one: object) => void): Completen
       return { onWithoutEnd: add };
     case 'runs':
       return { onRun: (run_id, { index }, open) => open || add({ run_id, index }) };
+    case 'steps':
+      return { onSteps: add };
     case 'imported':
       return { onImported: add };
     case 'secrets':

@@ -5,6 +5,7 @@ import { counted, type Fact, factLines, formatBytes, oneLine } from '../facts.ts
 import { examples } from '../help.ts';
 import { killText } from '../kill.ts';
 import { safe, toJson } from '../output/safe.ts';
+import { sourceLines } from '../output/sources.ts';
 import type { Style } from '../output/style.ts';
 import { formatDuration } from '../output/time.ts';
 import { alertText, undeliveredText } from './status/alerts.ts';
@@ -13,6 +14,11 @@ import { forwardFacts } from './status/forward.ts';
 import { gatherStatus, type LogStatus, type PolicyStatus, type Status } from './status/gather.ts';
 import { hookFacts } from './status/hooks.ts';
 import { retentionText } from './status/retention.ts';
+
+/** Lines of them at a glance. */
+const MOST_SOURCES = 12;
+/** Columns that labels take. */
+const LABELS = 14;
 
 export function build(context: Context): Command {
   return examples(
@@ -28,14 +34,14 @@ export function build(context: Context): Command {
   ).action(async (options: { json?: boolean }) => {
     const status = await gatherStatus(context);
     if (options.json === true) return context.stdout.line(toJson(status));
-    for (const line of factLines(statusFacts(status, context.stdout.style), context.stdout))
+    for (const line of factLines(statusFacts(status, context.stdout), context.stdout))
       await context.stdout.line(line);
     if (status.log === undefined)
       await context.stderr.line('There is no log yet: tally up (or tally init, or tally demo)');
   });
 }
 
-function statusFacts(status: Status, style: Style): readonly Fact[] {
+function statusFacts(status: Status, { style, width }: Context['stdout']): readonly Fact[] {
   const { recorder, broker, log, disk } = status;
   return [
     ['recorder', recorderText(recorder, style)],
@@ -66,6 +72,7 @@ function statusFacts(status: Status, style: Style): readonly Fact[] {
       'sealing',
       recorder.running && recorder.sealing !== undefined ? style.yellow(safe(recorder.sealing)) : undefined,
     ],
+    ...sourceFacts(status.sources, style, width),
     ['open', status.open_actions === undefined ? undefined : openText(status)],
     [
       'gaps',
@@ -88,6 +95,21 @@ function statusFacts(status: Status, style: Style): readonly Fact[] {
     ['retention', status.retention === undefined ? undefined : retentionText(status.retention)],
     ['disk', `${formatBytes(disk.used_bytes)} used, ${formatBytes(disk.free_bytes)} free`],
   ];
+}
+
+/** Of each source, what its entries are worth and what is missing; not all of many. */
+function sourceFacts(status: Status['sources'], style: Style, width: number | undefined): readonly Fact[] {
+  if (status === undefined) return [];
+  const room = width === undefined ? undefined : Math.max(20, width - LABELS);
+  const lines = sourceLines(status.sources, style, room);
+  if (lines.length === 0) return [];
+  const shown = lines.slice(0, MOST_SOURCES);
+  const more = lines.length - shown.length;
+  const rest = [
+    ...(more > 0 ? [`${counted(more, 'line')} more: tally verify --completeness`] : []),
+    ...(status.all ? [] : [`of the newest ${status.entries.toLocaleString('en-US')} entries`]),
+  ];
+  return [...shown, ...rest.map(style.dim)].map((line, i) => [i === 0 ? 'sources' : '', line]);
 }
 
 /** What is nothing is not told, but for the calls themselves. */

@@ -8,6 +8,7 @@ import type {
 import { counted } from '../facts.ts';
 import { grouped } from './progress.ts';
 import { safe } from './safe.ts';
+import { sourceLines } from './sources.ts';
 import type { Style } from './style.ts';
 import { formatDuration } from './time.ts';
 import { wrap } from './width.ts';
@@ -32,13 +33,17 @@ export function completenessLines(
   style: Style,
   width: number | undefined,
 ): readonly string[] {
-  const bySource = sourceLines(findings);
+  const bySource = sourceLines(
+    findings.sources,
+    style,
+    width === undefined ? undefined : width - DEEPER.length,
+  );
   const sources =
     bySource.length === 0
       ? []
       : [
           ...fold(`${style.dim('–')} `, 2, 'by where it came in', INDENT, width),
-          ...bySource.flatMap((text) => fold('', 0, text, DEEPER, width)),
+          ...bySource.map((text) => `${DEEPER}${text}`),
         ];
   const told = findingsOf(findings).filter(({ count }) => count > 0);
   if (told.length === 0 && findings.exact) return sources;
@@ -64,25 +69,6 @@ export function completenessLines(
         width,
       );
   return [...lines, ...unsure, ...sources];
-}
-
-/** What each source told; nothing where only the recorder did. */
-function sourceLines({ sources }: CompletenessFindings): string[] {
-  const told = sources.filter(({ surface }) => surface !== 'server');
-  if (told.length === 0) return [];
-  const width = Math.max(...told.map(({ surface }) => surface.length));
-  return told.map((one) => {
-    const parts = [
-      ...(['enforced', 'observed', 'self_reported'] as const).flatMap((kind) =>
-        one[kind] === 0 ? [] : [`${grouped(one[kind])} ${kind.replace('_', '-')}`],
-      ),
-      ...(one.without_end === 0 ? [] : [`${grouped(one.without_end)} without an end`]),
-      ...(one.open_actions === 0 ? [] : [`${grouped(one.open_actions)} open`]),
-      ...(one.unknown_ends === 0 ? [] : [`${grouped(one.unknown_ends)} ended unseen`]),
-      ...(one.gaps === 0 ? [] : [`${grouped(one.gaps)} ${one.gaps === 1 ? 'gap' : 'gaps'}`]),
-    ];
-    return `${safe(one.surface).padEnd(width)}  ${parts.join(', ')}`;
-  });
 }
 
 /** `mark` is as wide as `columns`; what wraps stands below the text. */
@@ -115,6 +101,16 @@ function findingsOf(found: CompletenessFindings): readonly Finding[] {
       some: found.runs_without_end.map(safe),
       count: runs,
       list: 'runs',
+    },
+    {
+      missing: true,
+      what: `${counted(found.steps_missing_count, 'step')} that a program told and that never came`,
+      some: found.steps_missing.map(
+        ({ run_id, missing, index }) => `${counted(missing, 'step')} of ${safe(run_id)}, entry ${index}`,
+      ),
+      // Of the runs that lack some.
+      count: found.steps_missing.length,
+      list: 'steps',
     },
     {
       missing: true,

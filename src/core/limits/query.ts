@@ -90,4 +90,12 @@ export const QUERY_LIMITS = {
   rememberedFailing: 1_024,
   /** Different sources that completeness tells apart: there are nine, and others may come. */
   sourcesTold: 32,
+  /** Agents of all of them: what is beyond is counted as one, and no list of names may fill the memory of a verifier. */
+  sourceAgentsTold: 1_000,
+  /** Runs whose steps are counted at once: many more than machines have open; the oldest is judged as it stands. */
+  stepsRuns: 10_000,
+  /** Steps of a run that may overtake one: as many as its program buffers at most. */
+  stepsAhead: 10_000,
+  /** Entries that `tally status` judges, the newest: some tenth of a second; `tally verify` judges all. */
+  statusEntries: 10_000,
 } as const;

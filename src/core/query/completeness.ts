@@ -11,6 +11,7 @@ import {
   type Downtime,
   type Hole,
   listing,
+  type MissingSteps,
   type Place,
 } from './completeness/findings.ts';
 import { foldLeft, type LeftHooks } from './completeness/left.ts';
@@ -18,6 +19,7 @@ import { placeOf, watchPairs } from './completeness/pairs.ts';
 import { watchRecorders } from './completeness/recorders.ts';
 import { watchSessions } from './completeness/sessions.ts';
 import { watchSources } from './completeness/sources.ts';
+import { watchSteps } from './completeness/steps.ts';
 import { booleanAt, field, numberAt, textAt } from './fields.ts';
 
 export { type CompletenessFindings, isComplete } from './completeness/findings.ts';
@@ -28,6 +30,7 @@ export interface CompletenessHooks extends LeftHooks {
   readonly onGap?: (index: number) => void;
   readonly onSecret?: (place: Place) => void;
   readonly onUnrecorded?: (place: Place) => void;
+  readonly onSteps?: (missing: MissingSteps) => void;
   readonly onDowntime?: (downtime: Downtime, clean: boolean) => void;
 }
 
@@ -60,6 +63,7 @@ export function judgeCompleteness({
   const main = watchPairs(limits);
   const left = foldLeft(hooks);
   const sources = watchSources();
+  const steps = watchSteps(hooks.onSteps);
   const gaps = listing(hooks.onGap);
   const secrets = listing(hooks.onSecret);
   const sessions = watchSessions(hooks.onUnrecorded);
@@ -78,6 +82,7 @@ export function judgeCompleteness({
       recorders.see(entry);
       failing.see(entry, type);
       sessions.see(entry, type);
+      steps.see(entry, type);
       main.see(entry);
       sources.see(entry, isImported(entry));
       lastIndex = Math.max(lastIndex, numberAt(entry, 'index') ?? -1);
@@ -100,9 +105,12 @@ export function judgeCompleteness({
     finish(writerLives) {
       const alive = aliveOf(writerLives);
       left.add(main, alive);
+      steps.finish(alive);
       return {
-        sources: sources.told(left.bySource),
+        sources: sources.told({ ...left.bySource, steps_missing: steps.bySource }),
         ...left.told(),
+        steps_missing: steps.runs.some,
+        steps_missing_count: steps.steps(),
         secrets_outside_runs: secrets.some,
         secrets_outside_runs_count: secrets.count(),
         unrecorded_calls: sessions.unrecorded.some,

@@ -24,6 +24,7 @@ import { type AnchorStatus, anchorStatuses } from './anchors.ts';
 import { type ForwardStatus, forwardStatus } from './forward.ts';
 import { type HooksStatus, hooksStatus } from './hooks.ts';
 import { type RetentionStatus, retentionStatus } from './retention.ts';
+import { type SourcesStatus, sourcesStatus } from './sources.ts';
 
 export interface Status {
   readonly recorder:
@@ -42,6 +43,8 @@ export interface Status {
   /** Known to a running recorder only. */
   readonly open_actions?: number;
   readonly open_by_source?: OpResults['status']['open_by_source'];
+  /** What each source told of late, and what of it is missing; absent before the first start, and when nobody can tell. */
+  readonly sources?: SourcesStatus;
   /** Something ran, or was lost, while nothing could be recorded, and the log does not tell of it yet. */
   readonly untold: boolean;
   /** What is switched off; absent before the first start, and when nobody can tell. */
@@ -126,6 +129,7 @@ export async function gatherStatus(context: Context): Promise<Status> {
     ...(running === undefined
       ? {}
       : { open_actions: running.open_actions, open_by_source: running.open_by_source }),
+    ...(log === undefined ? {} : await sources(directory, running !== undefined)),
     untold: hasNotes(placesOf(context.paths)),
     ...(info === undefined ? {} : await switchedOff(context, running)),
     ...(running?.approvals_waiting === undefined ? {} : { approvals_waiting: running.approvals_waiting }),
@@ -136,6 +140,16 @@ export async function gatherStatus(context: Context): Promise<Status> {
     ...(retention === undefined ? {} : { retention }),
     disk: await diskStatus(context.paths),
   };
+}
+
+/** What is wrong with the log is told by `tally verify`. */
+async function sources(directory: string, alive: boolean): Promise<Pick<Status, 'sources'>> {
+  try {
+    return { sources: await sourcesStatus(directory, alive) };
+  } catch (error) {
+    if (!isTallyError(error)) throw error;
+    return {};
+  }
 }
 
 /** What is wrong with the log is told by what reads it, and by `tally verify`. */

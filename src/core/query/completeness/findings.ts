@@ -1,4 +1,5 @@
 /** What is said about the completeness of a log. spec/import.md section 11 is the shape that `--json` prints. */
+import type { Assurance } from '../../entry.ts';
 
 /** Particulars that are listed; the counts beside them do not stop. */
 export const LISTED = 1_000;
@@ -48,10 +49,11 @@ export interface Failing {
   readonly reason?: string;
 }
 
+/** All of a source's entries have this, or they have several. */
+export type SourceLabel = Assurance | 'mixed';
+
 /** What one source told, imports aside. */
-export interface SourceFindings {
-  /** `source.surface`: proxy, sdk, http … */
-  readonly surface: string;
+export interface SourceCounts {
   readonly entries: number;
   /** Of them: held by the recorder or a guard, seen by the recorder, and the source's own word. */
   readonly enforced: number;
@@ -59,11 +61,39 @@ export interface SourceFindings {
   readonly self_reported: number;
   readonly without_end: number;
   readonly open_actions: number;
+  readonly runs_without_end: number;
+  readonly open_runs: number;
+  readonly steps_missing: number;
   readonly unknown_ends: number;
   /** `log.gap` entries about it. */
   readonly gaps: number;
   /** Time of its newest entry. */
   readonly last?: string;
+}
+
+export interface AgentFindings extends SourceCounts {
+  /** `actor.agent_id`: what the entries say; whether it was proved stands in each of them. */
+  readonly agent: string;
+  readonly label: SourceLabel;
+  /** Nothing of it is missing: no end, no step, no gap. */
+  readonly complete: boolean;
+}
+
+export interface SourceFindings extends SourceCounts {
+  /** `source.surface`: proxy, sdk, http … */
+  readonly surface: string;
+  readonly label: SourceLabel;
+  readonly complete: boolean;
+  /** Those that have a name, in the order in which each was first heard of. */
+  readonly agents: readonly AgentFindings[];
+}
+
+/** A run whose program told more than is in the log. */
+export interface MissingSteps {
+  readonly run_id: string;
+  /** Of its start. */
+  readonly index: number;
+  readonly missing: number;
 }
 
 export interface CompletenessFindings {
@@ -75,6 +105,9 @@ export interface CompletenessFindings {
   /** run.start without run.end although the recorder that saw it last is gone. */
   readonly runs_without_end: readonly string[];
   readonly runs_without_end_count: number;
+  /** Runs whose steps have holes: something was told that never came. `…_count`: steps, of all runs. */
+  readonly steps_missing: readonly MissingSteps[];
+  readonly steps_missing_count: number;
   /** Calls and runs of imported files whose end no file tells. */
   readonly imported_without_end: readonly Place[];
   readonly imported_without_end_count: number;
@@ -113,10 +146,12 @@ export interface CompletenessFindings {
 /** Whether anything is missing. What is open, or ended unseen but is said to have, is not. */
 export function isComplete(findings: CompletenessFindings): boolean {
   const { without_end_count, runs_without_end_count, imported_without_end_count } = findings;
-  const { secrets_outside_runs_count, unrecorded_calls_count, hole_count, gap_count, exact } = findings;
+  const { secrets_outside_runs_count, unrecorded_calls_count, hole_count, gap_count } = findings;
+  const { steps_missing_count, exact } = findings;
   const missing =
     without_end_count +
     runs_without_end_count +
+    steps_missing_count +
     imported_without_end_count +
     secrets_outside_runs_count +
     unrecorded_calls_count +

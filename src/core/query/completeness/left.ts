@@ -28,7 +28,7 @@ type Told = Pick<
 export interface Left {
   add(part: Pairs, alive: (recorder: string) => boolean): void;
   told(): Told;
-  readonly bySource: LeftBySource;
+  readonly bySource: Omit<LeftBySource, 'steps_missing'>;
 }
 
 interface Run {
@@ -48,7 +48,12 @@ export function foldLeft(hooks: LeftHooks): Left {
     ({ place }) => place.index,
     ({ run, place }) => hooks.onRun?.(run, place, true),
   );
-  const bySource = { missing: new Map<string, number>(), open: new Map<string, number>() };
+  const bySource = {
+    without_end: new Map<string, number>(),
+    open_actions: new Map<string, number>(),
+    runs_without_end: new Map<string, number>(),
+    open_runs: new Map<string, number>(),
+  };
   let overflow = 0;
   return {
     bySource,
@@ -58,16 +63,15 @@ export function foldLeft(hooks: LeftHooks): Left {
         place: { index, id, type },
         of: from ? imported : alive(recorder) ? open : missing,
       }));
-      for (const { surface, recorder, imported: from } of part.actions()) {
-        if (from) continue;
-        const counts = alive(recorder) ? bySource.open : bySource.missing;
-        counts.set(surface, (counts.get(surface) ?? 0) + 1);
-      }
+      for (const { source, recorder, imported: from } of part.actions())
+        if (!from) count(alive(recorder) ? bySource.open_actions : bySource.without_end, source);
       for (const list of [imported, open, missing])
         list.add(actions.filter(({ of }) => of === list).map(({ place }) => place));
       const left = part.runs();
       imported.add(left.filter((run) => run.imported).map(({ place }) => place));
       const own = left.filter((run) => !run.imported);
+      for (const { source, recorder } of own)
+        count(alive(recorder) ? bySource.open_runs : bySource.runs_without_end, source);
       openRuns.add(own.filter(({ recorder }) => alive(recorder)));
       runs.add(own.filter(({ recorder }) => !alive(recorder)));
     },
@@ -85,6 +89,10 @@ export function foldLeft(hooks: LeftHooks): Left {
       exact: overflow === 0,
     }),
   };
+}
+
+function count(counts: Map<string, number>, of: string): void {
+  counts.set(of, (counts.get(of) ?? 0) + 1);
 }
 
 /** The first ones in the order of the log, whatever the order in which parts of it come; and how many there are. */

@@ -2,12 +2,12 @@
  * What began and did not end, exactly and in bounded memory. Nearly always few actions are open at once. Where they are
  * more than fit, only those are kept whose id falls into one of several parts, and the log is read once for each part.
  */
-import { SURFACES } from '../../entry.ts';
 import type { JsonObject } from '../../json.ts';
 import { LIMITS } from '../../limits.ts';
 import { isEnforced, isImported, isSelfReported } from '../assurance.ts';
 import { numberAt, textAt } from '../fields.ts';
 import type { Place } from './findings.ts';
+import { sourceKey } from './sources.ts';
 
 /** Ids whose hash leaves `at` when divided by `of`. */
 export interface Part {
@@ -17,7 +17,8 @@ export interface Part {
 
 export interface LeftAction extends Place {
   readonly recorder: string;
-  readonly surface: string;
+  /** Of `sourceKey`. */
+  readonly source: string;
   readonly enforced: boolean;
   readonly imported: boolean;
 }
@@ -26,6 +27,8 @@ export interface LeftRun {
   readonly run: string;
   readonly place: Place;
   readonly recorder: string;
+  /** Of `sourceKey`. */
+  readonly source: string;
   readonly imported: boolean;
 }
 
@@ -56,6 +59,7 @@ export function watchPairs({ part, room = LIMITS.openTold }: PairsOptions = {}):
   const most = part === undefined ? room : 4 * room;
   let overflow = 0;
   let shared = '';
+  const sources = new Map<string, string>();
 
   const mine = (name: string): boolean => of === 1 || hashOf(name) % of === at;
 
@@ -80,6 +84,15 @@ export function watchPairs({ part, room = LIMITS.openTold }: PairsOptions = {}):
     return shared;
   }
 
+  /** One text for all entries of a source, likewise. */
+  function sourceOf(entry: JsonObject): string {
+    const key = sourceKey(entry);
+    const known = sources.get(key);
+    if (known !== undefined) return known;
+    if (sources.size < LIMITS.sourceAgentsTold) sources.set(key, key);
+    return key;
+  }
+
   function seeAction(entry: JsonObject, phase: string | undefined, imported: boolean): void {
     const name = textAt(entry, phase === 'pre_exec' ? 'id' : 'parent_id') ?? '';
     if (!mine(name)) return;
@@ -87,7 +100,7 @@ export function watchPairs({ part, room = LIMITS.openTold }: PairsOptions = {}):
       actions.set(name, {
         ...placeOf(entry),
         recorder: share(textAt(entry, 'source', 'recorder_id') ?? ''),
-        surface: surfaceOf(entry),
+        source: sourceOf(entry),
         enforced: isEnforced(entry),
         imported,
       });
@@ -119,7 +132,8 @@ export function watchPairs({ part, room = LIMITS.openTold }: PairsOptions = {}):
     if (type !== 'run.start' && begun === undefined) return;
     const recorder = share(textAt(entry, 'source', 'recorder_id') ?? '');
     if (begun?.recorder === recorder) return;
-    runs.set(name, { run, place: begun?.place ?? placeOf(entry), recorder, imported });
+    const source = begun?.source ?? sourceOf(entry);
+    runs.set(name, { run, place: begun?.place ?? placeOf(entry), recorder, source, imported });
     makeRoom();
   }
 
@@ -144,14 +158,6 @@ export function placeOf(entry: JsonObject): Place {
     id: textAt(entry, 'id') ?? '',
     type: textAt(entry, 'type') ?? '',
   };
-}
-
-const SURFACE_NAMES: ReadonlyMap<string, string> = new Map(SURFACES.map((name) => [name, name]));
-
-/** The known word for all entries that say it: a copy in each would be most of the memory. */
-function surfaceOf(entry: JsonObject): string {
-  const said = textAt(entry, 'source', 'surface') ?? 'others';
-  return SURFACE_NAMES.get(said) ?? 'others';
 }
 
 /** FNV-1a, 32 bits. Whoever makes ids that all fall into one part gains an answer that says it is not exact. */
