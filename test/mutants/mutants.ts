@@ -244,4 +244,12 @@ export const MUTANTS: readonly Mutant[] = [
     to: '',
     tests: [TABLE],
   },
+  {
+    name: 'carries a tool of the AI SDK out beside its decision',
+    file: 'src/plugins/ai/integration.ts',
+    from: 'during(act.carryOut(execute))',
+    to: 'during(Promise.resolve(execute()))',
+    tests: ['test/plugins/ai-sdk.test.ts'],
+    named: 'is a run',
+  },
 ];
