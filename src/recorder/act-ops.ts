@@ -39,6 +39,8 @@ export const ACT_OPS = {
    */
   'act.begin': z.object({
     run_token,
+    /** The asker's own word that it may fail to hold the action. Without it, it holds what it asks about. */
+    assurance: z.literal('observed').optional(),
     type: z.enum(TYPES),
     action: z.object({
       name: id,

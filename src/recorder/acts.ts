@@ -17,7 +17,11 @@ import type { OpenAction } from './pending.ts';
 import type { LocalRecorder } from './recorder.ts';
 import type { Prepare, Prepared } from './reported.ts';
 
-const guarded = ({ surface }: Client): Producer => ({ surface, assurance: 'enforced' });
+/** Less, where the asker itself says that it may fail to hold what it asks about. Nobody is taken for more. */
+const guarded = ({ surface }: Client, assurance: 'enforced' | 'observed' = 'enforced'): Producer => ({
+  surface,
+  assurance,
+});
 
 export function actHandlers(
   recorder: LocalRecorder,
@@ -80,7 +84,7 @@ export function actHandlers(
             ...(payload === undefined ? {} : { payload: { type: params.type, data: payload } }),
           },
           () => eventOf(recorder, client, identity, params),
-          guarded(client),
+          guarded(client, params.assurance),
         )
         .catch((error: unknown) => {
           flight.over();
@@ -91,7 +95,8 @@ export function actHandlers(
       else if (approval === undefined) flight.over();
       else wait(approval.id, flight);
       flight.known(receipt.id);
-      if (!proceed) await recorder.record(notBegun(params.type, receipt.id, decision), guarded(client));
+      if (!proceed)
+        await recorder.record(notBegun(params.type, receipt.id, decision), guarded(client, params.assurance));
       return {
         ...receipt,
         proceed,
@@ -151,7 +156,11 @@ export function actHandlers(
         phase: 'post_exec',
         parent_id: id,
       };
-      const receipt = await recorder.record(ended, guarded(client));
+      const { assurance } = found.action;
+      const receipt = await recorder.record(
+        ended,
+        guarded(client, assurance === 'observed' ? 'observed' : 'enforced'),
+      );
       return { ...receipt, ...(found.late ? { late: true } : {}) };
     },
 
@@ -233,7 +242,7 @@ export function isOwnAction(
   return (
     repeats.run_id === run_id &&
     surface === client.surface &&
-    assurance === 'enforced' &&
+    assurance !== 'self_reported' &&
     Object.hasOwn(ACT_ENDS, type)
   );
 }

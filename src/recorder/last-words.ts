@@ -1,5 +1,6 @@
 /** The request `run.last` where the recorder is in the process that ends: carried out at once, or not at all. */
 
+import type { Event } from '../core/entry.ts';
 import { isTallyError } from '../core/error.ts';
 import { ACT_ENDS, type ActType } from './act-ops.ts';
 import { isOwnAction } from './acts.ts';
@@ -21,12 +22,13 @@ export function lastWords(
   const identity = recorder.identify({ run_token });
   if (identity.failure !== undefined || identity.run_id !== run_id) return false;
   if (roleRefusal(recorder, client, 'run.last') !== undefined) return false;
-  const guarded = { surface: client.surface, assurance: 'enforced' } as const;
+  const { surface } = client;
   const ended = ends.flatMap(({ id, end_id, ...rest }): readonly LastEvent[] => {
     const action = recorder.openAction(id);
     if (action === undefined || !isOwnAction(action, run_id, client)) return [];
     const type = ACT_ENDS[action.type as ActType];
-    return [{ event: { ...rest, id: end_id, type, phase: 'post_exec', parent_id: id }, producer: guarded }];
+    const event: Event = { ...rest, id: end_id, type, phase: 'post_exec', parent_id: id };
+    return [{ event, producer: { surface, assurance: action.assurance } }];
   });
   const known: Client = { ...client, checked: checkedFor(recorder, identity) };
   return recorder.lastly.record([

@@ -13,9 +13,12 @@ const TYPES = {
   custom: 'custom',
 } as const satisfies Record<string, ActType>;
 
+/** What holds an action by the callbacks of others says so, where those may let it go on without an answer. */
+export type Asked = Action & { readonly assurance?: 'observed' };
+
 export function requestOf(
   base: RunBase,
-  action: Action,
+  action: Asked,
 ): Omit<ActBegin, 'step_id'> & { readonly action: { args?: unknown } } {
   const { make } = base.shell;
   const name = idText(action.name, 'unnamed');
@@ -30,6 +33,7 @@ export function requestOf(
     ...(args === undefined || args.leftOutCount === 0 ? {} : { args_left_out: leftOutOf(args) }),
   };
   return {
+    ...(action.assurance === undefined ? {} : { assurance: action.assurance }),
     type: TYPES[kind] ?? 'custom',
     action: {
       name,

@@ -4,6 +4,7 @@
  * record.
  */
 import type { Outcome } from '../core/entry.ts';
+import type { Asked } from './act-request.ts';
 import type { RunBase } from './base.ts';
 import { begin, type Entered, UNGOVERNED } from './begin.ts';
 import { type ProgramEnd, shared } from './context.ts';
@@ -26,7 +27,7 @@ export interface Held extends Entered {
  */
 export async function hold(
   base: RunBase,
-  action: Action,
+  action: Asked,
   cutting: Cutting = cuttingOf(base, action.signal),
   mostMs?: number,
 ): Promise<Held> {

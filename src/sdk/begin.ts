@@ -1,12 +1,11 @@
 /** Asks whether an action may begin, and waits for a person where one has to say so. */
 import { TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
-import { requestOf } from './act-request.ts';
+import { type Asked, requestOf } from './act-request.ts';
 import type { RunBase } from './base.ts';
 import type { Cutting } from './cutting.ts';
 import { ApprovalPendingError, isOutage, StoppedError, unrecorded } from './errors.ts';
 import { retried } from './patience.ts';
-import type { Action } from './types.ts';
 
 /** In place of an entry's id, where the machine lets an action go on that nobody records. */
 export const UNGOVERNED = 'unrecorded';
@@ -22,7 +21,7 @@ export interface Entered {
  */
 export async function begin(
   base: RunBase,
-  action: Action,
+  action: Asked,
   cutting: Cutting,
   mostMs = Number.POSITIVE_INFINITY,
 ): Promise<Entered> {
@@ -85,7 +84,7 @@ async function answered(base: RunBase, id: string, ms: number, cutting: Cutting)
 }
 
 /** Nobody records: closed, nothing is done; open, the policy decides from its files, and word is left of what is done. */
-async function ungoverned(base: RunBase, action: Action, cause: Error): Promise<Entered> {
+async function ungoverned(base: RunBase, action: Asked, cause: Error): Promise<Entered> {
   const { shell } = base;
   if (!isOutage(cause)) throw cause;
   if ((await shell.mode()) !== 'open') throw unrecorded(`${action.name} is not done`, cause);

@@ -42,7 +42,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   // What runs inside of other people's programs: no server, no store, no package but what core brings.
   sdk: { layers: ['core', 'capture', 'recorder'], packages: [], builtins: 'any' },
   // What records frameworks that others write, of which it knows types only: it stands on the SDK as programs do.
-  plugins: { layers: ['core', 'sdk', 'entry'], packages: FRAMEWORKS, builtins: 'any' },
+  plugins: { layers: ['core', 'sdk', 'capture', 'entry'], packages: FRAMEWORKS, builtins: 'any' },
   // Parts of the composition root: where things are on this machine, from an environment they are handed.
   'paths.ts': { layers: ['core'], packages: [], builtins: ['node:path'] },
   'home.ts': { layers: ['core', 'store', 'paths.ts'], packages: ['zod'], builtins: 'any' },

@@ -4,13 +4,14 @@ import { test } from 'node:test';
 import { importsOf, packageOf, resolve } from './imports.ts';
 import { readSources } from './source.ts';
 
-const ENTRIES = ['src/sdk.ts', 'src/plugins/ai-sdk.ts'];
+const ENTRIES = ['src/sdk.ts', 'src/plugins/ai-sdk.ts', 'src/plugins/claude-agent-sdk.ts'];
 /** Loaded when it is imported: pure JavaScript, without dependencies of its own. */
 const PACKAGES = new Set(['zod']);
 /** Modules of Node that its oldest supported version has, and that open nothing by being loaded. */
 const BUILTINS = new Set([
   'node:async_hooks',
   'node:crypto',
+  'node:diagnostics_channel',
   'node:fs',
   'node:http',
   'node:https',

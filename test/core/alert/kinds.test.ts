@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Raise } from '../../../src/core/alert/action.ts';
 import type { AlertRule } from '../../../src/core/alert/rule.ts';
-import type { JsonObject } from '../../../src/core/json.ts';
 import {
   call,
   DAY,
@@ -54,33 +53,6 @@ const CASES: Readonly<Record<string, Case>> = {
       'close changed mcp.a.read quiet',
       'close changed mcp.a.write quiet',
     ],
-  },
-  'session_difference: what one side has and the other has not, once a session': {
-    rule: '{ name: differs, kind: session_difference }',
-    tell: (s) => {
-      const check = (run: string, metadata: JsonObject, more: JsonObject = {}): JsonObject => ({
-        type: 'session.check',
-        phase: 'point',
-        run_id: run,
-        source: { surface: 'hook', assurance: 'observed' },
-        metadata,
-        ...more,
-      });
-      s.add(0, check('s1', { compared: 4 }));
-      s.add(1, check('s2', { missing_from_record_count: 2, missing_from_record: [{ tool: 'Write' }] }));
-      s.add(2, check('s2', { missing_from_record_count: 1 }));
-      s.add(3, check('s3', { missing_from_transcript_count: 1 }));
-      // What a client says of itself is no finding.
-      s.add(
-        4,
-        check(
-          's4',
-          { missing_from_record_count: 1 },
-          { source: { surface: 'sdk', assurance: 'self_reported' } },
-        ),
-      );
-    },
-    expected: ['raise differs s2', 'raise differs s3', 'close differs s2 quiet', 'close differs s3 quiet'],
   },
   'rate: as many calls as the rule counts, once however many follow': {
     rule: '{ name: fast, kind: rate, by: agent, count: 5, window: 1m }',
