@@ -1,6 +1,7 @@
 /** The description of the API (OpenAPI 3.1), made of the very schemas that check its requests. */
 import { z } from 'zod';
 import { LIMITS } from '../../core/limits.ts';
+import { OTLP_PATHS } from '../otlp/described.ts';
 import {
   ApprovalRefShape,
   DecisionAnswerShape,
@@ -211,7 +212,7 @@ export function openApi(version: string): object {
     },
     servers: [{ url: 'http://127.0.0.1:7700', description: '`tally up`; TALLY_UI_PORT is the port' }],
     security: [{ bearer: [] }, {}],
-    paths,
+    paths: { ...paths, ...OTLP_PATHS },
     components: {
       securitySchemes: {
         bearer: {

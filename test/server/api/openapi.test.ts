@@ -44,6 +44,7 @@ const KNOWN = new Set([
   'propertyNames',
   'format',
   'id',
+  'title',
 ]);
 
 function check(schema: Schema, value: unknown, where: string): void {
@@ -171,6 +172,9 @@ describe('the description of the API', () => {
     await see(one, `/v1/approvals/${held.approval_id}`, { decision: 'grant' }, boss);
     await see('/v1/kill', '/v1/kill', { scope: 'writes', on: true, reason: 'x' }, boss);
     await see('/v1/kill', '/v1/kill');
+    await see('/v1/logs', '/v1/logs', { resourceLogs: [] });
+    await see('/v1/traces', '/v1/traces', { resourceSpans: [] });
+    await see('/v1/traces', '/v1/traces', { resourceSpans: 1 });
     await recorder.close('test');
     await decide({ action: { name: 'refund' } });
     for (const path of Object.keys(described.paths))

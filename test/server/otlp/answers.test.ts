@@ -32,10 +32,9 @@ function statusIn(bytes: Uint8Array): { code: number; message: string } {
   const reader = new BinaryReader(bytes);
   const status = { code: 0, message: '' };
   while (reader.pos < reader.len) {
-    const [no, type] = reader.tag();
+    const [no] = reader.tag();
     if (no === 1) status.code = reader.int32();
-    else if (no === 2) status.message = reader.string();
-    else reader.skip(type, no);
+    else status.message = reader.string();
   }
   return status;
 }
