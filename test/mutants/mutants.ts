@@ -250,6 +250,6 @@ export const MUTANTS: readonly Mutant[] = [
     from: 'during(act.carryOut(execute))',
     to: 'during(Promise.resolve(execute()))',
     tests: ['test/plugins/ai-sdk.test.ts'],
-    named: 'is a run',
+    named: 'is a run: what was asked',
   },
 ];

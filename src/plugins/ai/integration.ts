@@ -143,8 +143,7 @@ export function recorder(options: TallyTelemetryOptions, kind: Kind): Recorder {
       running.delete(key);
       if (act !== undefined) {
         const output = said(event.toolOutput);
-        act.gave(output.type === 'tool-result' ? output.output : undefined);
-        await act.ended;
+        await act.gave(output.type === 'tool-result' ? output.output : undefined);
         return;
       }
       const call = known(event);

@@ -15,10 +15,11 @@ export interface ToolAct {
   carryOut<T>(execute: () => PromiseLike<T>): Promise<T>;
   /** Nobody will carry it out. */
   abandon(why: string): void;
-  /** What came of it, where `execute` did not give it. */
-  gave(output: unknown): void;
-  /** Its end is durable, or known to be lost. Never rejects. */
-  readonly ended: Promise<void>;
+  /**
+   * What came of it, where `execute` did not give it. Resolves when its end is durable, or known to be lost; at once where
+   * it is still carried out, which whoever was asked to wait for it may have given up. Never rejects.
+   */
+  gave(output: unknown): Promise<void>;
 }
 
 interface Later<T> {
@@ -44,16 +45,19 @@ export function beginToolAct(run: Run, action: Action): ToolAct {
   const work = later<() => PromiseLike<unknown>>();
   const done = later<unknown>();
   const output = later<unknown>();
+  let isOver = false;
 
   const whole = run.act(action, async () => {
     allowed.resolve();
     const value = await (await work.promise)();
+    isOver = true;
     done.resolve(value);
     return value === undefined ? await within(output.promise, LIMITS.pluginResultMs) : value;
   });
   const ended = whole.then(
     () => undefined,
     (error: unknown) => {
+      isOver = true;
       allowed.reject(error);
       done.reject(error);
     },
@@ -71,8 +75,10 @@ export function beginToolAct(run: Run, action: Action): ToolAct {
       return done.promise as Promise<T>;
     },
     abandon: (why) => work.reject(new DOMException(why, 'AbortError')),
-    gave: output.resolve,
-    ended,
+    async gave(value) {
+      output.resolve(value);
+      if (isOver) await ended;
+    },
   };
 }
 
