@@ -1,7 +1,8 @@
 /** Calls of the AI SDK, recorded and held, with models whose answers are written here. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { embed, embedMany, generateText, jsonSchema, type Tool } from 'ai';
+import { embed, embedMany, generateText, jsonSchema, registerTelemetry, type Tool } from 'ai';
+import { recorder } from '../../src/plugins/ai/integration.ts';
 import { tallyTelemetry } from '../../src/plugins/ai-sdk.ts';
 import { until } from '../sdk/stage.ts';
 import { embedder, says, scripted, wants } from './ai-models.ts';
@@ -289,6 +290,25 @@ describe('a call of the AI SDK', () => {
     assert.equal(ran, 1);
     assert.equal(box.entries('run.start').length, 1);
     assert.equal(box.entries('tool.call').length, 1);
+    assert.equal(box.entries('model.call').length, 2);
+  });
+
+  it('is recorded by what its program registered, where tallystick/auto is there too', async (t) => {
+    const box = await told(t);
+    const before = globalThis.AI_SDK_TELEMETRY_INTEGRATIONS;
+    t.after(() => {
+      globalThis.AI_SDK_TELEMETRY_INTEGRATIONS = before;
+    });
+    const run = (agent: string) => ({ tally: box.tally, run: { agent } });
+    globalThis.AI_SDK_TELEMETRY_INTEGRATIONS = [recorder(run('auto'), 'auto').telemetry];
+    const ask = () => generateText({ model: scripted([says('done')]), prompt: 'x' });
+    await ask();
+    registerTelemetry(tallyTelemetry(run('own')));
+    await ask();
+    assert.deepEqual(
+      box.entries('run.start').map(({ actor }) => actor?.agent_id),
+      ['auto', 'own'],
+    );
     assert.equal(box.entries('model.call').length, 2);
   });
 
