@@ -25,12 +25,18 @@ export interface PluginOptions {
 export interface ProcessorOptions extends PluginOptions {
   /** Whose run a trace is. Absent: the one of `createTally`. */
   readonly agent?: string;
+  /** Whose models these are, where the SDK does not say: it seldom does. */
+  readonly provider?: string;
 }
 
 /** For `addTraceProcessor`, or for `setTraceProcessors` in place of the SDK's own exporter. */
-export function tallyProcessor({ tally = standard, agent }: ProcessorOptions = {}): TracingProcessor {
+export function tallyProcessor({
+  tally = standard,
+  agent,
+  provider,
+}: ProcessorOptions = {}): TracingProcessor {
   const traces = tracesOf(tally);
-  traces.options = { agent };
+  traces.options = { agent, provider };
   return {
     onTraceStart: (trace) => traces.start(trace),
     onTraceEnd: (trace) => traces.end(trace),

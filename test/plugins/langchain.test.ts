@@ -406,6 +406,49 @@ describe('chains of LangChain', () => {
     assertPairs(box);
   });
 
+  it('that are dropped by their program end as aborted', async (t) => {
+    const { box, handler, model } = await scene(t, [{ text: 'a long answer' }]);
+    const agent = createAgent({ model, tools: [] });
+    const stream = await agent.stream(QUESTION, { callbacks: [handler], streamMode: 'messages' });
+    for await (const _ of stream) break;
+    await until(() => box.entries('run.end').length === 1);
+    const [response] = box.entries('model.response');
+    const [end] = box.entries('run.end');
+    assert.deepEqual(
+      [response, end].map((one) => [one?.outcome?.status, one?.outcome?.error_kind]),
+      [1, 2].map(() => ['aborted', 'not_told']),
+    );
+    assertPairs(box);
+  });
+
+  it('that fail have the end of a tool that went on', async (t) => {
+    const { box, handler } = await scene(t, []);
+    let finish: (given: string) => void = () => undefined;
+    const slow = tool(
+      () =>
+        new Promise<string>((resolve) => {
+          finish = resolve;
+        }),
+      {
+        name: 'slow',
+        description: 'takes long',
+        schema: z.object({}),
+      },
+    );
+    const chain = RunnableLambda.from(async (_input: string, config) => {
+      void slow.invoke({}, config);
+      await until(() => box.entries('tool.call').length === 1);
+      throw new RangeError('out of order');
+    });
+    await assert.rejects(chain.invoke('x', { callbacks: [handler] }), /out of order/);
+    assert.equal(box.entries('run.end')[0]?.outcome?.status, 'error');
+    assert.equal(box.entries('tool.result').length, 0);
+    finish('done');
+    await until(() => box.entries('tool.result').length === 1);
+    assert.equal(box.entries('tool.result')[0]?.outcome?.status, 'ok');
+    assertPairs(box);
+  });
+
   it('that stream have usage and one answer', async (t) => {
     const { box, tools, handler, served, tally } = await scene(t, SCRIPT);
     const agent = createAgent({

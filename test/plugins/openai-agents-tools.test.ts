@@ -1,8 +1,19 @@
 /** Tools of the OpenAI Agents SDK that are no functions of the program: servers, shells, editors, agents in agents. */
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
-import { Agent, applyPatchTool, type MCPServer, RunState, shellTool } from '@openai/agents';
-import { guardAgent, guardTool } from '../../src/plugins/openai-agents.ts';
+import {
+  Agent,
+  applyPatchTool,
+  type MCPServer,
+  OpenAIProvider,
+  Runner,
+  RunState,
+  setTraceProcessors,
+  shellTool,
+} from '@openai/agents';
+import { guardAgent, guardTool, tallyProcessor } from '../../src/plugins/openai-agents.ts';
 import { assertPairs, call, DONE, shape } from './glance.ts';
 import { over, scene } from './openai-scene.ts';
 
@@ -155,6 +166,63 @@ describe('agents in agents', () => {
         ['pay', 'allow', 'payer'],
       ],
     );
+    assertPairs(box);
+  });
+});
+
+describe('the Responses API', () => {
+  it('is told when its answer is there, with its model, its usage and what was said', async (t) => {
+    const { box, agent } = await scene(t, []);
+    const answers = [
+      [{ type: 'function_call', id: 'fc_1', call_id: 'call_1', name: 'find', arguments: '{"order":"o1"}' }],
+      [
+        {
+          type: 'message',
+          id: 'msg_1',
+          role: 'assistant',
+          status: 'completed',
+          content: [{ type: 'output_text', text: 'done', annotations: [] }],
+        },
+      ],
+    ];
+    let turn = 0;
+    const server = createServer((request, response) => {
+      request.resume().on('end', () => {
+        response.setHeader('Content-Type', 'application/json');
+        const output = answers[turn++];
+        const usage = { input_tokens: 20, output_tokens: 7, total_tokens: 27 };
+        response.end(
+          JSON.stringify({
+            id: `r${turn}`,
+            object: 'response',
+            model: 'm1-2026',
+            instructions: 'be kind',
+            output,
+            usage,
+          }),
+        );
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    setTraceProcessors([tallyProcessor({ tally: box.tally, provider: 'openai' })]);
+    const runner = new Runner({
+      modelProvider: new OpenAIProvider({ apiKey: 'none', baseURL: `http://127.0.0.1:${port}/v1` }),
+    });
+    const { finalOutput } = await runner.run(guardAgent(agent, { tally: box.tally }), 'hello');
+    assert.equal(finalOutput, 'done');
+    assert.deepEqual(
+      box.entries('model.call').map(({ metadata }) => [metadata?.provider, metadata?.model]),
+      [1, 2].map(() => ['openai', 'm1-2026']),
+    );
+    assert.deepEqual(
+      box.entries('model.response').map(({ outcome }) => outcome?.usage),
+      [1, 2].map(() => ({ input_tokens: 20, output_tokens: 7 })),
+    );
+    assert.equal(box.entries('user.message').length, 1);
+    assert.equal(box.entries('system.instruction').length, 1);
+    assert.equal(box.entries('tool.call')[0]?.source.assurance, 'enforced');
     assertPairs(box);
   });
 });

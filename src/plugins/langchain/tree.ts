@@ -14,8 +14,8 @@ export interface Root {
   readonly held: Held<Run> | undefined;
   readonly at: Here | undefined;
   readonly conversation: Conversation;
-  /** Set back by whatever is told. */
-  readonly idle: { timer?: NodeJS.Timeout };
+  /** Watches over it: whatever is told sets it back. */
+  readonly watch: { told(): void; dropped(): void; over(): void };
 }
 
 export interface Node {
@@ -50,28 +50,39 @@ export async function enter(
   const above = nodeOf(aboveId);
   const root = above?.root ?? (await begin(tally, options()));
   const node: Node = { id, root, above, below: new Set(), entry: above?.entry };
-  root.idle.timer?.refresh();
+  if (above === undefined) Object.assign(root.watch, watchOver(node));
+  root.watch.told();
   above?.below.add(node);
   nodes.set(id, node);
-  if (above === undefined) {
-    watch(node);
-    // A run that ends without its last step being told, as when the program does, takes its steps along.
-    root.run.signal.addEventListener('abort', () => void leave(node), { once: true });
-  }
   return node;
 }
 
 /**
- * A stream that nobody reads to its end is over for its program, and LangChain tells nobody: nothing is heard of it any
- * more. A tool is told to end however long it takes.
+ * A stream that nobody reads to its end is over for its program, and LangChain does not tell: a step ends before what is in
+ * it, or nothing is heard any more. A tool is told to end however long it takes.
  */
-function watch(top: Node): void {
-  const { idle } = top.root;
-  const timer = setTimeout(() => {
-    if (holds(top)) timer.refresh();
-    else void leave(top, cutOff('not_told', 'nothing was told of it any more: its stream was dropped'));
-  }, LIMITS.pluginIdleMs);
-  idle.timer = timer.unref();
+function watchOver(top: Node): Root['watch'] {
+  const { held, run } = top.root;
+  const why = cutOff('not_told', 'nothing was told of it any more: its stream was dropped');
+  let timer: NodeJS.Timeout | undefined;
+  let isOver = false;
+  function wait(ms: number): void {
+    clearTimeout(timer);
+    if (isOver) return;
+    timer = setTimeout(() => (holds(top) ? wait(LIMITS.pluginIdleMs) : void leave(top, why)), ms).unref();
+  }
+  // A run that ends without its last step being told, as when the program does, takes its steps along.
+  const ended = (): void => void leave(top, run.signal.reason);
+  if (held !== undefined) run.signal.addEventListener('abort', ended, { once: true });
+  return {
+    told: () => wait(LIMITS.pluginIdleMs),
+    dropped: () => wait(LIMITS.pluginCancelMs),
+    over() {
+      isOver = true;
+      clearTimeout(timer);
+      run.signal.removeEventListener('abort', ended);
+    },
+  };
 }
 
 const holds = ({ held, guarded, below }: Node): boolean =>
@@ -80,28 +91,52 @@ const holds = ({ held, guarded, below }: Node): boolean =>
 async function begin(tally: Tally, options: RunOptions): Promise<Root> {
   const current = tally.current();
   const conversation = createConversation();
-  if (current !== undefined) return { run: current, held: undefined, at: undefined, conversation, idle: {} };
+  if (current !== undefined)
+    return { run: current, held: undefined, at: undefined, conversation, watch: unwatched() };
   const held = await hold<Run>((during) => tally.run(options, during));
-  return { run: held.given, held, at: held.at, conversation, idle: {} };
+  return { run: held.given, held, at: held.at, conversation, watch: unwatched() };
 }
 
-/** Nothing more comes of it, nor of what is below it: what was begun there and not ended is given up. */
+/** Until its first step is there. */
+const unwatched = (): Root['watch'] => ({ told() {}, dropped() {}, over() {} });
+
+/**
+ * Nothing more comes of it, nor of what is below it: what was told to begin there and not to end is given up. A tool may go
+ * on after what it ran in failed: LangChain tells its end all the same.
+ */
 export async function leave(node: Node, error?: unknown): Promise<void> {
   if (!nodes.delete(node.id)) return;
   node.above?.below.delete(node);
+  node.root.watch.told();
   for (const below of [...node.below]) {
-    const why = cutOff('not_told', 'what it ran in was over, and nobody told how it ended');
-    await below.held?.fail(why);
-    if (below.call !== undefined && below.call !== node.call) endCall(below, why);
+    if (below.held !== undefined) {
+      goesOn(below, below.held);
+      continue;
+    }
+    if (below.call !== undefined) endCall(below);
     await leave(below);
+    node.root.watch.dropped();
   }
-  node.root.idle.timer?.refresh();
   if (node.above !== undefined) return;
-  clearTimeout(node.root.idle.timer);
+  node.root.watch.over();
   await (error === undefined ? node.root.held?.end() : node.root.held?.fail(error));
 }
 
-function endCall({ call, root, said }: Node, error: unknown): void {
-  if (call !== undefined)
-    root.run.modelResponse(call, { error, ...(said === undefined ? {} : { output: said.join('') }) });
+const NOT_TOLD = 'what it ran in was over, and nobody told how it ended';
+
+/** Another handler may have kept it from running: then nobody tells anything of it any more. */
+function goesOn(node: Node, held: Held<Acting>): void {
+  node.above?.below.delete(node);
+  setTimeout(() => {
+    if (!nodes.delete(node.id)) return;
+    void held.fail(cutOff('not_told', NOT_TOLD));
+  }, LIMITS.pluginIdleMs).unref();
+}
+
+function endCall({ call, root, said }: Node): void {
+  if (call === undefined) return;
+  root.run.modelResponse(call, {
+    error: cutOff('not_told', NOT_TOLD),
+    ...(said === undefined ? {} : { output: said.join(''), metadata: { streamed: 'in part' } }),
+  });
 }

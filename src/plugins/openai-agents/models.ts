@@ -5,27 +5,30 @@ import { errorOf, isObject, objectIn, type SpanLike, textIn } from './types.ts';
 
 type Data = SpanLike['spanData'];
 
-/** What a request says of itself. `response`: only its end tells which model it was. */
-export function modelCallOf(data: Data): ModelCall {
+/**
+ * What a request says of itself. `response`: only its end tells which model it was. `otherwise`: whose it is, where the
+ * span does not say.
+ */
+export function modelCallOf(data: Data, otherwise?: string): ModelCall {
   const response = objectIn(data, '_response');
   const config = objectIn(data, 'model_config');
-  const provider = providerOf(data, config);
+  const provider = providerOf(config) ?? otherwise;
   const input = data.input ?? data._input;
   return {
     model: textIn(data, 'model') ?? (response && textIn(response, 'model')) ?? 'unknown',
     ...(provider === undefined ? {} : { provider }),
     ...(input === undefined ? {} : { input }),
     ...(config === undefined ? {} : { params: config }),
+    ...(data.type === 'response' ? { metadata: { api: 'responses' } } : {}),
   };
 }
 
-/** As far as the span says it: chat completions are spoken by many, the Responses API is OpenAI's. */
-function providerOf(data: Data, config: object | undefined): string | undefined {
+/** As far as the span says it, which is seldom: both APIs are spoken by many. */
+function providerOf(config: object | undefined): string | undefined {
   const named = config && textIn(config, 'provider');
   if (named !== undefined) return named;
   const base = config && textIn(config, 'base_url');
-  if (base !== undefined && URL.canParse(base)) return new URL(base).host;
-  return data.type === 'response' ? 'openai' : undefined;
+  return base !== undefined && URL.canParse(base) ? new URL(base).host : undefined;
 }
 
 export function modelEndOf({ spanData, error, startedAt, endedAt }: SpanLike, failed: unknown): Ended {

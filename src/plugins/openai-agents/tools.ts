@@ -33,7 +33,7 @@ export function guarding(tally: Tally, traces: Traces, options: GuardOptions): G
 
 /** Any tool of an agent. Those that the model's provider carries out are given back as they are. */
 export function guardedTool(tool: unknown, own: Guarding): unknown {
-  if (!isObject(tool) || Reflect.get(tool, GUARDED) === true) return tool;
+  if (!isObject(tool) || isGuarded(tool) || isGuarded(tool.invoke)) return tool;
   if (isFunctionTool(tool)) return guardedFunction(tool, own);
   if (isObject(tool.shell)) return changed(tool, { shell: guardedMethods(tool.shell, tool, ['run'], own) });
   if (isObject(tool.editor))
@@ -42,6 +42,12 @@ export function guardedTool(tool: unknown, own: Guarding): unknown {
     });
   return tool;
 }
+
+/** By its mark, or by that of what it does: it may have been spread into another object. */
+const isGuarded = (value: unknown): boolean =>
+  (typeof value === 'object' || typeof value === 'function') &&
+  value !== null &&
+  Reflect.get(value, GUARDED) === true;
 
 function isFunctionTool(tool: object): tool is FunctionToolLike {
   const { type, invoke } = tool as Partial<FunctionToolLike>;
@@ -110,7 +116,7 @@ function guardedFunction(tool: FunctionToolLike, own: Guarding): object {
   }
 
   const members = {
-    invoke: invoked,
+    invoke: marked(invoked),
     ...(interrupts ? { needsApproval: approval } : {}),
   };
   // An agent as a tool has listeners of its own.

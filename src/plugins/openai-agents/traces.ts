@@ -4,6 +4,7 @@
  * `Tally`, so that nothing is told twice.
  */
 // reason for length: the life of a trace and of its spans, from which every entry follows
+import { LIMITS } from '../../core/limits.ts';
 import type { Noted, Run, Tally } from '../../sdk/types.ts';
 import { cutOff, type Held, hold } from '../held.ts';
 import { type Lane, laneIn, laneOf } from './lane.ts';
@@ -14,6 +15,8 @@ import { errorOf, type SpanLike, type TraceLike, textIn } from './types.ts';
 export interface TracesOptions {
   /** Of the run of a trace. Absent: the one of `createTally`. */
   readonly agent?: string | undefined;
+  /** Of the models, where a span does not say. */
+  readonly provider?: string | undefined;
 }
 
 /** One `Runner.run`, or a trace whose runs tell of none. Agents in it take over from each other. */
@@ -43,6 +46,8 @@ interface OpenTrace {
   readonly spans: Map<string, OpenSpan>;
   /** A trace may be gone on with while it is open. None: the SDK told of its spans alone, and will not tell its end. */
   starts: number;
+  /** A trace whose function threw is not told to end: nothing is heard of it any more. */
+  idle?: NodeJS.Timeout;
 }
 
 export interface Traces {
@@ -105,7 +110,18 @@ function createTraces(tally: Tally): Traces {
     const lane = held === undefined ? laneIn(current as Run) : laneOf(held);
     const opened: OpenTrace = { lane, task: taskOver(lane, false), spans: new Map(), starts };
     open.set(traceId, opened);
+    heard(traceId, opened);
     return { trace: opened, begun: held ?? Promise.resolve() };
+  }
+
+  function heard(traceId: string, trace: OpenTrace): void {
+    clearTimeout(trace.idle);
+    const late = (): void => {
+      if (open.get(traceId) !== trace) return;
+      if (trace.spans.size > 0) heard(traceId, trace);
+      else void end(traceId, cutOff('not_told', 'nothing was told of the trace any more'));
+    };
+    trace.idle = setTimeout(late, LIMITS.pluginIdleMs).unref();
   }
 
   /**
@@ -189,7 +205,7 @@ function createTraces(tally: Tally): Traces {
     const messages = messagesIn(data);
     span.lane.tell((run) => {
       if (messages !== undefined && !span.lane.saidByHooks) span.lane.conversation.heard(run, messages);
-      span.call ??= run.modelCall(modelCallOf(data));
+      span.call ??= run.modelCall(modelCallOf(data, self.options.provider));
     });
   }
 
@@ -209,6 +225,7 @@ function createTraces(tally: Tally): Traces {
     const found = trace?.spans.get(span.spanId);
     if (trace === undefined || found === undefined) return;
     trace.spans.delete(span.spanId);
+    heard(span.traceId, trace);
     const { spanData: data, error } = span;
     const failed = error === null ? undefined : errorOf(error);
     const { lane } = found;
@@ -218,6 +235,7 @@ function createTraces(tally: Tally): Traces {
         // The SDK does not tell the end of a trace whose run failed, nor of one that went on: nobody else would end it.
         if ((failed !== undefined || trace.starts === 0) && !hasTasks(trace)) {
           if (open.get(span.traceId) === trace) open.delete(span.traceId);
+          clearTimeout(trace.idle);
           await lane.end(failed);
         }
         return;
@@ -281,6 +299,7 @@ function createTraces(tally: Tally): Traces {
     const trace = open.get(traceId);
     if (trace === undefined || (error === undefined && --trace.starts > 0)) return;
     open.delete(traceId);
+    clearTimeout(trace.idle);
     const tasks = new Set([...trace.spans.values()].map(({ task }) => task));
     for (const task of [...tasks, trace.task]) await endTask(task, error);
     await trace.lane.end(error);
