@@ -267,6 +267,47 @@ describe('entries for a collector', () => {
     const { otlp } = await session.ask('status', {});
     assert.match(otlp?.rejection ?? '', /this very log/);
   });
+
+  it('arrive at another recorder as its own, with their bytes, and are not sent on from there', async (t) => {
+    const third = await receiver(t, OK);
+    const other = await home(t);
+    const second = await other.open(() => ({ url: third.url, from: 'beginning' }));
+    const into = second.recorder;
+    assert.ok(into);
+    const taker = createOtlpReceiver(into, () => true);
+    const answers: number[] = [];
+    const between = await receiver(t, (response) => {
+      const body = Buffer.from(between.got.at(-1)?.body ?? '');
+      void taker
+        .receive('logs', 'json', body, { client: { surface: 'http' }, claims: {} })
+        .then(({ rejected }) => {
+          answers.push(rejected);
+          response.end('{}');
+        });
+    });
+    const { open } = await home(t);
+    const before = into.size();
+    const session = await open(() => ({ url: between.url, from: 'beginning' }));
+    const id = await note(session, 7);
+    await until(
+      () =>
+        recordsOf(between.got).some(({ body }) => body.stringValue.includes(id)) && into.size() > before + 1,
+      () => `${between.got.length}`,
+    );
+    const last = await second.ask('record', { event: { type: 'step.note', phase: 'point' } });
+    await until(
+      () => recordsOf(third.got).some(({ body }) => body.stringValue.includes(last.id)),
+      () => `${third.got.length}`,
+    );
+    assert.ok(answers.every((rejected) => rejected === 0));
+    assert.ok(into.size() >= before + recordsOf(between.got).length + 1);
+    assert.ok(!third.got.some(({ body }) => body.includes(id)), 'the one that has them sends them');
+    assert.deepEqual(
+      indexesOf(recordsOf(third.got)).filter((index) => index < before).length,
+      before,
+      'its own entries go on',
+    );
+  });
 });
 
 describe('where they go', () => {

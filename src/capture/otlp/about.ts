@@ -21,12 +21,13 @@ export interface From {
 
 export function fromOf({ attributes }: Resource): From {
   const labels = labelsOf(attributes);
-  const name = labels.text(NAMES.service);
+  const given = labels.text(NAMES.service);
+  const name = given === undefined || UNKNOWN.test(given) ? undefined : given;
   const version = labels.text(NAMES.serviceVersion);
   const instance = labels.text(NAMES.serviceInstance);
   const told = without({ name, version, instance });
   return {
-    service: name === undefined || UNKNOWN.test(name) ? undefined : name,
+    service: name,
     version,
     environment: labels.text(NAMES.environment),
     told: Object.keys(told).length === 0 ? undefined : told,

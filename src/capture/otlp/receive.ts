@@ -6,7 +6,7 @@ import type { Event } from '../../core/entry.ts';
 import { TallyError } from '../../core/error.ts';
 import { sha256Hex } from '../../core/hash.ts';
 import { LIMITS } from '../../core/limits.ts';
-import { ORIGIN } from '../../core/otlp/log-record.ts';
+import { VKEY } from '../../core/otlp/log-record.ts';
 import { recordReported } from '../../recorder/acts.ts';
 import type { Claims } from '../../recorder/api.ts';
 import type { Client } from '../../recorder/ops.ts';
@@ -59,7 +59,7 @@ export function createOtlpReceiver(
 
   /** Entries of this very log would come back for ever. */
   function withoutOwn<T>({ items, refused, why }: Decoded<T>): Decoded<T> {
-    const fit = items.filter(({ resource }) => resource.attributes[ORIGIN] !== recorder.origin);
+    const fit = items.filter(({ resource }) => resource.attributes[VKEY] !== recorder.vkey());
     if (fit.length === items.length) return { items, refused, ...(why === undefined ? {} : { why }) };
     return {
       items: fit,

@@ -8,8 +8,9 @@ import { type Facts, placelessFacts } from '../query/call.ts';
 import { numberAt, textAt } from '../query/fields.ts';
 import { classify } from '../query/kind.ts';
 
-/** Of the resource: whose entries they are. A recorder does not take its own. */
+/** Of the resource: whose entries they are. Names of logs are not unique, keys are; a recorder does not take its own. */
 export const ORIGIN = 'tallystick.origin';
+export const VKEY = 'tallystick.vkey';
 export const SCOPE = 'tallystick';
 
 const NANOS_A_MS = 1_000_000n;
@@ -35,17 +36,24 @@ export function logRecord(entry: JsonObject, text: string): JsonObject {
   };
 }
 
+export interface LogName {
+  readonly origin: string;
+  /** That signs now. */
+  readonly vkey: string;
+}
+
 /** Entries of one recorder, with the scope that all have. */
 export function resourceLogs(
   entry: JsonObject,
-  origin: string | undefined,
+  log: LogName | undefined,
   records: readonly JsonObject[],
 ): JsonObject {
   const about: [string, Json | undefined][] = [
     ['service.name', SCOPE],
     ['service.version', textAt(entry, 'source', 'recorder_version')],
     ['service.instance.id', textAt(entry, 'source', 'recorder_id')],
-    [ORIGIN, origin],
+    [ORIGIN, log?.origin],
+    [VKEY, log?.vkey],
   ];
   return {
     resource: { attributes: pairs(about) },

@@ -2,7 +2,7 @@
 import type { JsonObject } from '../json.ts';
 import { LIMITS } from '../limits.ts';
 import { field, textAt } from '../query/fields.ts';
-import { logRecord, resourceLogs, SCOPE } from './log-record.ts';
+import { type LogName, logRecord, resourceLogs, SCOPE } from './log-record.ts';
 
 export interface RequestBuilder {
   /** False: it is full, and the entry is not in it. `text`: the entry's canonical form. */
@@ -22,8 +22,7 @@ export function wasForwarded(entry: JsonObject): boolean {
   );
 }
 
-/** `origin`: the log's. */
-export function requestBuilder(origin: string): RequestBuilder {
+export function requestBuilder(log: LogName): RequestBuilder {
   const groups: { readonly key: string; readonly entry: JsonObject; readonly records: JsonObject[] }[] = [];
   let bytes = 0;
   let count = 0;
@@ -44,7 +43,7 @@ export function requestBuilder(origin: string): RequestBuilder {
     count: () => count,
     body: () =>
       JSON.stringify({
-        resourceLogs: groups.map(({ entry, records }) => resourceLogs(entry, origin, records)),
+        resourceLogs: groups.map(({ entry, records }) => resourceLogs(entry, log, records)),
       }),
   };
 }

@@ -1,6 +1,7 @@
 /** Entries of a log as requests of OTLP: what the thread does, apart from being one. */
 import { sha256Hex } from '../../core/hash.ts';
 import { LIMITS } from '../../core/limits.ts';
+import type { LogName } from '../../core/otlp/log-record.ts';
 import { requestBuilder, wasForwarded } from '../../core/otlp/request.ts';
 import type { LogReader } from '../../core/ports.ts';
 import { parseLine } from '../../core/query/line.ts';
@@ -12,13 +13,8 @@ import { logLines } from '../alerts/lines.ts';
  * Entries from `place` on, as many as one request may have. Lines that are none, and what another recorder sent on to
  * this one, are passed over: verification tells of the former, that recorder sends the latter.
  */
-export async function nextBatch(
-  reader: LogReader,
-  origin: string,
-  place: Place,
-  upTo: number,
-): Promise<Batch> {
-  const builder = requestBuilder(origin);
+export async function nextBatch(reader: LogReader, log: LogName, place: Place, upTo: number): Promise<Batch> {
+  const builder = requestBuilder(log);
   let before = place;
   let after: Place | undefined;
   let last: Batch['last'];

@@ -40,7 +40,7 @@ export async function openForward(options: {
   const { paths, recorder, vault, onWarning } = options;
   const { directory } = openReader(paths);
   const objects = positionObjects(paths);
-  const thread = encodeThread({ directory, origin: recorder.origin });
+  const thread = encodeThread({ directory });
   let durable = 0;
   const feed = recorder.onDurable(({ first, count }) => {
     durable = first + count;
@@ -66,7 +66,7 @@ export async function openForward(options: {
         from === 'beginning' || continues
           ? Promise.resolve({ first: 0, offset: 0, index: 0 })
           : thread.place(durable),
-      next: thread.next,
+      next: (place, upTo) => thread.next({ origin: recorder.origin, vkey: recorder.vkey() }, place, upTo),
       send: (setting, body, signal) =>
         sendLogs(setting, body, { read: (name) => vault.get(name)?.value, now: Date.now, signal }),
       save: (position) => savePosition(objects, position),

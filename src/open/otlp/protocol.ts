@@ -1,16 +1,15 @@
 /** What the thread that makes requests of entries is asked, and what it answers. All of it survives a structured clone. */
+import type { LogName } from '../../core/otlp/log-record.ts';
 import type { Batch } from '../../sink/otlp/forward.ts';
 import type { Place } from '../../sink/otlp/position.ts';
 
 export interface EncodeTask {
   /** Of the log. */
   readonly directory: string;
-  /** Name of the log. */
-  readonly origin: string;
 }
 
 export type Asked =
-  | { readonly what: 'next'; readonly place: Place; readonly upTo: number }
+  | { readonly what: 'next'; readonly log: LogName; readonly place: Place; readonly upTo: number }
   /** The place before the entry at `index`. */
   | { readonly what: 'place'; readonly index: number }
   /** Whether the line at `last` is still the one that it was. */

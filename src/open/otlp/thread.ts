@@ -2,12 +2,13 @@
 import { Worker } from 'node:worker_threads';
 import { TallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
+import type { LogName } from '../../core/otlp/log-record.ts';
 import type { Batch } from '../../sink/otlp/forward.ts';
 import type { Place, Position } from '../../sink/otlp/position.ts';
 import type { Answer, Asked, EncodeTask, FromThread, ToThread } from './protocol.ts';
 
 export interface EncodeThread {
-  next(place: Place, upTo: number): Promise<Batch>;
+  next(log: LogName, place: Place, upTo: number): Promise<Batch>;
   place(index: number): Promise<Place>;
   is(last: NonNullable<Position['last']>): Promise<boolean>;
   close(): Promise<void>;
@@ -52,8 +53,8 @@ export function encodeThread(task: EncodeTask): EncodeThread {
   }
 
   return {
-    async next(place, upTo) {
-      const answer = await ask({ what: 'next', place, upTo });
+    async next(log, place, upTo) {
+      const answer = await ask({ what: 'next', log, place, upTo });
       if ('batch' in answer) return answer.batch;
       throw failure('it was asked for a batch');
     },

@@ -9,7 +9,7 @@ import type { Answer, Asked, EncodeTask, FromThread, ToThread } from './protocol
 
 invariant(parentPort !== null, 'this file is started as a worker');
 const port = parentPort;
-const { directory, origin }: EncodeTask = workerData;
+const { directory }: EncodeTask = workerData;
 const reader = fileReader(directory);
 
 try {
@@ -23,7 +23,7 @@ async function answered(asked: Asked): Promise<Answer> {
   try {
     switch (asked.what) {
       case 'next':
-        return { batch: await nextBatch(reader, origin, asked.place, asked.upTo) };
+        return { batch: await nextBatch(reader, asked.log, asked.place, asked.upTo) };
       case 'place':
         return { place: await placeAt(reader, asked.index) };
       case 'is':

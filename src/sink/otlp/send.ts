@@ -60,7 +60,7 @@ function secretsOf({ secret_headers = {} }: OtlpForward, read: ReadSecret): Reco
     if (value === undefined)
       throw new TallyError(
         'DELIVERY_FAILED',
-        `the vault has no secret ${credential}, which is the header ${header}`,
+        `the vault has no secret ${credential}, which is the header ${header}: tally secrets set ${credential}`,
         {
           hint: `store it: tally secrets set ${credential}`,
         },
