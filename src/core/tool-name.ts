@@ -24,6 +24,23 @@ export type NamedTool = {
   readonly called?: string;
 };
 
+/** What a client says was called, under its one name. */
+export function actionNamed<
+  A extends { readonly name: string; readonly tool?: { readonly name: string } | undefined },
+>(action: A): A {
+  const { name, tool } = action;
+  const one = oneToolName(name);
+  const toolName = tool === undefined ? undefined : oneToolName(tool.name);
+  if (one === name && toolName === tool?.name) return action;
+  return {
+    ...action,
+    name: one,
+    ...(tool === undefined || toolName === tool.name
+      ? {}
+      : { tool: { called: tool.name, ...tool, name: toolName } }),
+  };
+}
+
 /** Out of what a client calls it. */
 export function toolNamed(called: string): NamedTool {
   const [, server] = /^mcp__(.+?)__.+$/.exec(called) ?? [];

@@ -1,7 +1,8 @@
 /** What a request about an action becomes: what is decided on, its entries, and what its asker is told. */
 import type { Decision, Event } from '../core/entry.ts';
 import type { DecisionRequest, Identity } from '../core/policy/types.ts';
-import { ACT_ENDS, type ActType, type ToldDecision } from './act-ops.ts';
+import { oneToolName } from '../core/tool-name.ts';
+import type { ToldDecision } from './act-ops.ts';
 import { actorOf, said } from './asked.ts';
 import { checkedFor } from './asking.ts';
 import type { Client, OpParams } from './ops.ts';
@@ -19,8 +20,8 @@ export function requestOf(
     ...(environment === undefined ? {} : { environment }),
     ...(run_id === undefined ? {} : { run_id }),
     action: {
-      name,
-      ...(tool === undefined ? {} : { tool: { name: tool.name } }),
+      name: oneToolName(name),
+      ...(tool === undefined ? {} : { tool: { name: oneToolName(tool.name) } }),
       ...(target === undefined ? {} : { target }),
       ...(tier === undefined ? {} : { tier }),
       ...(capability === undefined ? {} : { capability }),
@@ -53,18 +54,6 @@ export function eventOf(
     actor: actorOf(client),
     quality: said(client),
     action: { name: action.name, ...(action.tool === undefined ? {} : { tool: action.tool }) },
-  };
-}
-
-export function notBegun(type: ActType, id: string, { outcome, reason }: Decision): Event {
-  return {
-    type: ACT_ENDS[type],
-    phase: 'post_exec',
-    parent_id: id,
-    outcome: {
-      status: outcome === 'approval_required' ? 'pending' : 'blocked',
-      ...(reason === undefined ? {} : { error_kind: reason }),
-    },
   };
 }
 

@@ -8,10 +8,11 @@ import { isTallyError, TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Identity } from '../core/policy/types.ts';
 import { errorToWire } from '../core/wire.ts';
-import { eventOf, notBegun, requestOf, toldOf } from './act-events.ts';
+import { eventOf, requestOf, toldOf } from './act-events.ts';
 import type { ActFlight, ActFlights } from './act-flights.ts';
 import { ACT_ENDS, type ActType, type BatchResult } from './act-ops.ts';
 import type { Producer } from './api.ts';
+import { notBegun, proceeds } from './not-begun.ts';
 import type { Client, Handlers } from './ops.ts';
 import type { OpenAction } from './pending.ts';
 import type { LocalRecorder } from './recorder.ts';
@@ -90,13 +91,16 @@ export function actHandlers(
           flight.over();
           throw error;
         });
-      const proceed = decision.outcome === 'allow' || decision.enforced === false;
+      const proceed = proceeds(decision);
       if (proceed) remember(place, receipt.id, flight);
       else if (approval === undefined) flight.over();
       else wait(approval.id, flight);
       flight.known(receipt.id);
       if (!proceed)
-        await recorder.record(notBegun(params.type, receipt.id, decision), guarded(client, params.assurance));
+        await recorder.record(
+          notBegun(ACT_ENDS[params.type], receipt.id, decision),
+          guarded(client, params.assurance),
+        );
       return {
         ...receipt,
         proceed,

@@ -1,6 +1,6 @@
 /** Requests about kill switches, and the runs that they refuse. */
 import { TallyError } from '../core/error.ts';
-import { KILL_CHANGE } from '../core/governance/kill.ts';
+import { KILL_CHANGE, oneScope } from '../core/governance/kill.ts';
 import { LIMITS } from '../core/limits.ts';
 import { killReason } from '../core/policy/layers/kill-switch.ts';
 import { doneFor, operatorEvent } from './asked.ts';
@@ -18,7 +18,8 @@ export function killHandlers(
   const { kills } = recorder;
   return {
     async 'kill.set'(params, client) {
-      const { scope, on, reason } = params;
+      const { on, reason } = params;
+      const scope = oneScope(params.scope);
       // In an emergency nobody has to remember a passphrase: it stands before switching on again. Agents may do neither.
       const isPerson =
         client.run_token === undefined && client.detected === undefined && client.checked === undefined;

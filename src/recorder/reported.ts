@@ -2,6 +2,7 @@
 import type { Actor, Decision, Event } from '../core/entry.ts';
 import { TallyError } from '../core/error.ts';
 import type { Identity } from '../core/policy/types.ts';
+import { actionNamed } from '../core/tool-name.ts';
 import type { Claims, Producer } from './api.ts';
 import { reportedBy, said, saidActor } from './asked.ts';
 import { checkedFor } from './asking.ts';
@@ -76,7 +77,8 @@ export function prepareNow(
   const run = identity.run_id === undefined ? {} : { run_id: identity.run_id };
   // An end that says nothing of its actor repeats the actor of its beginning.
   const who = event.phase === 'post_exec' && event.actor === undefined ? {} : { actor };
-  return { event: { ...facts, ...run, ...who, quality }, producer: reportedBy(client) };
+  const what = facts.action === undefined ? {} : { action: actionNamed(facts.action) };
+  return { event: { ...facts, ...run, ...what, ...who, quality }, producer: reportedBy(client) };
 }
 
 function refuseReserved({ type, metadata }: Event, runs: boolean): void {

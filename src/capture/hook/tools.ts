@@ -2,13 +2,14 @@
  * Calls of tools. `PreToolUse` is decided and durable before it is answered; what may not go on ends at once, and what
  * may is open until the program tells how it ended.
  */
-import type { Decision, Event, Outcome } from '../../core/entry.ts';
+import type { Event, Outcome } from '../../core/entry.ts';
 import { isTallyError } from '../../core/error.ts';
 import type { Json, JsonObject } from '../../core/json.ts';
 import type { DecisionRequest, Identity } from '../../core/policy/types.ts';
 import { field } from '../../core/query/fields.ts';
 import { oneToolName, toolNamed } from '../../core/tool-name.ts';
 import type { Acted, Ask } from '../../recorder/api.ts';
+import { notBegun, proceeds } from '../../recorder/not-begun.ts';
 import { identityOf } from './actor.ts';
 import { denied, GO_ON, holdMs, stopWords, waitWords } from './answer.ts';
 import { endOf, type HookInput, printOf, surroundings } from './input.ts';
@@ -70,7 +71,7 @@ async function decided(
   const first = await act(ports, session, input, call);
   const { decision, approval, receipt } = first;
   if (proceeds(decision)) return goOn(call, first);
-  await notBegun(ports, call, first);
+  await close(ports, call, first);
   if (decision.outcome !== 'approval_required') {
     call.ended = true;
     return denied(stopWords(decision, receipt.index));
@@ -84,7 +85,7 @@ async function decided(
   }
   const second = await act(ports, session, input, call);
   if (proceeds(second.decision)) return goOn(call, second);
-  await notBegun(ports, call, second);
+  await close(ports, call, second);
   call.ended = true;
   return denied(stopWords(second.decision, second.receipt.index));
 }
@@ -92,27 +93,13 @@ async function decided(
 const textOf = (value: Json | undefined): string | undefined =>
   typeof value === 'string' ? value : undefined;
 
-const proceeds = ({ outcome, enforced }: Decision): boolean => outcome === 'allow' || enforced === false;
-
 function goOn(call: Call, { receipt }: Acted): JsonObject {
   call.pre = receipt.id;
   return GO_ON;
 }
 
-async function notBegun({ recorder }: HookPorts, call: Call, { decision, receipt }: Acted): Promise<void> {
-  const { outcome, reason } = decision;
-  await recorder.record(
-    {
-      type: RESULT,
-      phase: 'post_exec',
-      parent_id: receipt.id,
-      outcome: {
-        status: outcome === 'approval_required' ? 'pending' : 'blocked',
-        ...(reason === undefined ? {} : { error_kind: reason }),
-      },
-    },
-    hooked(call.assurance),
-  );
+async function close({ recorder }: HookPorts, call: Call, { decision, receipt }: Acted): Promise<void> {
+  await recorder.record(notBegun(RESULT, receipt.id, decision), hooked(call.assurance));
 }
 
 /** With arguments that nobody can hash (too deep, too many) it is decided as a call whose arguments streamed past. */

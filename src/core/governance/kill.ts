@@ -19,8 +19,8 @@ export interface KillSwitch {
 }
 
 /** A tool is switched off by whichever of its names. */
-function oneScope(scope: string | undefined): string | undefined {
-  return scope?.startsWith(TOOL) === true ? `${TOOL}${oneToolName(scope.slice(TOOL.length))}` : scope;
+export function oneScope(scope: string): string {
+  return scope.startsWith(TOOL) ? `${TOOL}${oneToolName(scope.slice(TOOL.length))}` : scope;
 }
 
 const TOOL = 'tool:';
@@ -29,7 +29,8 @@ const TOOL = 'tool:';
 export type KillState = Map<string, KillSwitch>;
 
 export function foldKill(state: KillState, entry: JsonObject): void {
-  const scope = oneScope(textAt(entry, 'metadata', 'scope'));
+  const said = textAt(entry, 'metadata', 'scope');
+  const scope = said === undefined ? undefined : oneScope(said);
   const on = booleanAt(entry, 'metadata', 'on');
   const id = textAt(entry, 'id');
   const since = textAt(entry, 'ts');

@@ -2,6 +2,7 @@
 import type { Event } from '../entry.ts';
 import type { Json, JsonObject } from '../json.ts';
 import { booleanAt, field, isObject, listAt, numberAt, textAt } from '../query/fields.ts';
+import { oneToolName, toolNamed } from '../tool-name.ts';
 import { contentOf, type Line } from './claude-line.ts';
 import type { UsageCounter } from './claude-usage.ts';
 import type { Draft, SourceRecord } from './decoder.ts';
@@ -114,7 +115,11 @@ function callDraft(line: Line, part: number, block: JsonObject, id: string, link
       phase: 'pre_exec',
       // The same for both halves of the call.
       ...stepOf(use),
-      action: { name, tool: toolOf(name), ...(input === undefined ? {} : { args: input }) },
+      action: {
+        name: oneToolName(name),
+        tool: toolNamed(name),
+        ...(input === undefined ? {} : { args: input }),
+      },
       ...(input === undefined
         ? {}
         : { payload: { media_type: 'application/json', class: 'arguments', data: JSON.stringify(input) } }),
@@ -126,12 +131,6 @@ function callDraft(line: Line, part: number, block: JsonObject, id: string, link
 function stepOf(use: string | undefined): Pick<Event, 'step_id'> {
   const step = idAt({ use }, 'use');
   return step === undefined ? {} : { step_id: step };
-}
-
-/** Tools of MCP servers are called `mcp__SERVER__TOOL`. */
-function toolOf(name: string): NonNullable<NonNullable<Event['action']>['tool']> {
-  const [, server, tool] = /^mcp__(.+?)__(.+)$/.exec(name) ?? [];
-  return server === undefined || tool === undefined ? { name } : { name: tool, server };
 }
 
 function resultDraft(line: Line, part: number, block: JsonObject, links: Links): Draft {

@@ -3,7 +3,7 @@
  * before the answer. `decision.made` is the pre_exec of a pair; what is not allowed ends at once, blocked or pending, and
  * what is allowed ends with its outcome.
  */
-import type { Decision, Event } from '../../core/entry.ts';
+import type { Event } from '../../core/entry.ts';
 import { TallyError } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { actorFor, actorQuality } from '../../core/policy/principal.ts';
@@ -11,6 +11,7 @@ import { REASONS } from '../../core/policy/reasons.ts';
 import { placeOf } from '../../core/policy/subject.ts';
 import type { DecisionRequest, Identity } from '../../core/policy/types.ts';
 import type { Producer } from '../../recorder/api.ts';
+import { notBegun, proceeds } from '../../recorder/not-begun.ts';
 import type { LocalRecorder } from '../../recorder/recorder.ts';
 import type { Caller } from './caller.ts';
 import type { OpenDecisions } from './open.ts';
@@ -27,10 +28,6 @@ export type DecisionRecorder = Pick<
   LocalRecorder,
   'act' | 'record' | 'identify' | 'principal' | 'policy' | 'tenant' | 'registry'
 >;
-
-export function proceeds({ outcome, enforced }: Decision): boolean {
-  return outcome === 'allow' || enforced === false;
-}
 
 /** Answers whatever comes; throws when nothing can be recorded, and `ApiError`. */
 export async function decideOne(
@@ -73,19 +70,7 @@ async function decided(
   const proceed = proceeds(decision);
   if (proceed) await open.opened(receipt.id);
   else {
-    const { outcome, reason } = decision;
-    await recorder.record(
-      {
-        type: DECISION_MADE,
-        phase: 'post_exec',
-        parent_id: receipt.id,
-        outcome: {
-          status: outcome === 'approval_required' ? 'pending' : 'blocked',
-          ...(reason === undefined ? {} : { error_kind: reason }),
-        },
-      },
-      DECIDED,
-    );
+    await recorder.record(notBegun(DECISION_MADE, receipt.id, decision), DECIDED);
   }
   const { id, index, ts } = receipt;
   const { retry_after_ms } = decision;

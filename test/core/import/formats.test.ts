@@ -319,7 +319,7 @@ describe('a transcript of Claude Code', () => {
     );
     const [asked, , call, result] = eventsOf(items);
     assert.deepEqual([asked?.type, asked?.payload?.data], ['user.message', 'do it']);
-    assert.deepEqual(call?.action?.tool, { name: 'search', server: 'gh' });
+    assert.deepEqual(call?.action?.tool, { name: 'mcp.gh.search', server: 'gh', called: 'mcp__gh__search' });
     assert.deepEqual(call?.action?.args, { q: 'x' });
     assert.deepEqual(
       [result?.type, result?.parent_id, result?.step_id],

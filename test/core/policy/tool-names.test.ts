@@ -7,7 +7,7 @@ import { foldKill, type KillState } from '../../../src/core/governance/kill.ts';
 import { withOneName } from '../../../src/core/policy/cel/one-name.ts';
 import { compilePolicy } from '../../../src/core/policy/load.ts';
 import { suppose } from '../../../src/core/policy/suppose.ts';
-import { oneToolName, toolNamed } from '../../../src/core/tool-name.ts';
+import { actionNamed, oneToolName, toolNamed } from '../../../src/core/tool-name.ts';
 
 const OWNER = { id: 'kim' };
 const HEAD = `version: "1"
@@ -117,6 +117,15 @@ describe('a tool of an MCP server', () => {
       withOneName(`has(facts.x) && ("mcp__a__b" == action.name || action.tool.startsWith('mcp__a__'))`),
       `has(facts.x) && ("mcp.a.b" == action.name || action.tool.startsWith("mcp.a."))`,
     );
+  });
+
+  it('is told of under its one name, with the client’s beside it', () => {
+    assert.deepEqual(actionNamed({ name: 'mcp__a__b', tool: { name: 'mcp__a__b', server: 'a' } }), {
+      name: 'mcp.a.b',
+      tool: { called: 'mcp__a__b', name: 'mcp.a.b', server: 'a' },
+    });
+    const other = { name: 'search', tool: { name: 'search' } };
+    assert.equal(actionNamed(other), other);
   });
 
   it('is switched off by either name, and on again by the other', () => {
