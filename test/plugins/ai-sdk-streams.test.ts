@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { embed, experimental_streamTextLowMemory, generateText, streamText } from 'ai';
 import { PLUGIN_LIMITS } from '../../src/core/limits/plugins.ts';
 import { until } from '../sdk/stage.ts';
@@ -92,6 +94,26 @@ describe('a stream of the AI SDK', () => {
         'model.response m1 aborted',
         'run.end aborted',
       ]);
+  });
+
+  it('that is dropped unread ends as aborted, when the garbage collector finds it', async (t) => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const box = await told(t);
+    await (async () => {
+      const { fullStream } = streamText({
+        model: scripted([halfSaid()]),
+        prompt: 'x',
+        telemetry: box.telemetry,
+      });
+      for await (const part of fullStream) if (part.type === 'text-delta') break;
+    })();
+    await until(() => {
+      collect();
+      return box.entries('run.end').length === 1;
+    });
+    assert.deepEqual(shape(box).slice(2), ['model.call m1', 'model.response m1 aborted', 'run.end aborted']);
+    assert.equal(box.entries('run.end')[0]?.outcome?.error, 'nobody reads its stream any more');
   });
 });
 

@@ -152,9 +152,10 @@ export function recorder(options: TallyTelemetryOptions, kind: Kind): Recorder {
     async executeLanguageModelCall({ execute, ...event }) {
       const call = recorded(event);
       if (call === undefined) return execute();
-      await call.operation.run;
+      const { operation } = call;
+      await operation.run;
       const result = await execute();
-      watchStream(result, (reason) => call.operation.cancelled(reason));
+      watchStream(result, (reason) => operation.cancelled(reason));
       return result;
     },
     async executeTool({ execute, ...event }) {
