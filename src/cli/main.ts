@@ -73,7 +73,11 @@ async function run(args: readonly string[], context: Context): Promise<void> {
     ['tally verify', 'prove that nobody changed it'],
   ]);
   const [wanted, ...words] = args[0] === 'help' ? args.slice(1) : args;
-  for (const entry of COMMANDS) {
+  // The others are for help, and for what was meant by a name that is none of them.
+  const entries = COMMANDS.some(({ name }) => name === wanted)
+    ? COMMANDS.filter(({ name }) => name === wanted)
+    : COMMANDS;
+  for (const entry of entries) {
     program.commandsGroup(entry.group);
     if (entry.name === wanted) {
       const { build } = await entry.load();

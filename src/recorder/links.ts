@@ -1,18 +1,22 @@
 /** The chain between two lines: what an entry says of its place and of the one before it. */
-import { z } from 'zod';
 import { parseJson } from '../core/parse.ts';
+import { isObject } from '../core/query/fields.ts';
 import { damaged } from './claims.ts';
 import { type Line, lineText } from './lines.ts';
 
 /** The chain alone: what else may be odd about an entry that was acknowledged must not make it, and all after it, torn. */
-const LinkSchema = z.looseObject({ index: z.number(), prev: z.string() });
-
-export type Link = z.infer<typeof LinkSchema>;
+export interface Link {
+  readonly index: number;
+  readonly prev: string;
+}
 
 export function linkOf(line: Line): Link | undefined {
   if (!line.whole) return undefined;
   try {
-    return LinkSchema.parse(parseJson(lineText(line)));
+    const entry = parseJson(lineText(line));
+    if (!isObject(entry)) return undefined;
+    const { index, prev } = entry;
+    return typeof index === 'number' && typeof prev === 'string' ? { index, prev } : undefined;
   } catch {
     // Not an entry at all: the torn line that the caller takes it for.
     return undefined;

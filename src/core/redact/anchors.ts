@@ -65,6 +65,8 @@ const ANY_BYTE: readonly number[] = Array.from({ length: 256 }, (_, byte) => byt
 /** An anchor where one of its pairs was seen: its first byte is `offset` bytes before the pair's first. */
 interface Placed {
   readonly anchor: Anchor;
+  /** Which anchor, and where of it: tells two of them apart. */
+  readonly label: string;
   /** Its bytes, in lower case when case does not matter. */
   readonly bytes: Uint8Array;
   readonly ignoreCase: boolean;
@@ -83,7 +85,7 @@ export interface AnchorTable {
 
 export function createAnchorTable(anchors: readonly Anchor[]): AnchorTable {
   const lists = new Map<number, Placed[]>();
-  for (const anchor of anchors) {
+  for (const [number, anchor] of anchors.entries()) {
     invariant(
       /^[\x20-\x7e]+$/.test(anchor.text) && !/["\\]/.test(anchor.text),
       'an anchor stands in JSON as it is',
@@ -93,10 +95,11 @@ export function createAnchorTable(anchors: readonly Anchor[]): AnchorTable {
     const lower = ignoreCase ? bytes.map(lowerByte) : bytes;
     const place = rarestPlace(anchor);
     for (const offset of [place, place + 1]) {
+      const placed = { anchor, label: `${number}@${offset}`, bytes: lower, ignoreCase, offset };
       for (const pair of pairsAt(bytes, offset, ignoreCase)) {
         const list = lists.get(pair) ?? [];
         lists.set(pair, list);
-        list.push({ anchor, bytes: lower, ignoreCase, offset });
+        list.push(placed);
       }
     }
   }
@@ -106,7 +109,9 @@ export function createAnchorTable(anchors: readonly Anchor[]): AnchorTable {
   const byId: (readonly Placed[])[] = [[]];
   const ids = new Map<string, number>();
   for (const [pair, list] of lists) {
-    const key = list.map((placed) => `${anchors.indexOf(placed.anchor)}@${placed.offset}`).join();
+    const [first] = list;
+    const key =
+      list.length === 1 && first !== undefined ? first.label : list.map(({ label }) => label).join();
     const id = ids.get(key) ?? byId.push(list) - 1;
     ids.set(key, id);
     invariant(id < 256, 'the ids of anchors fit into a byte');
@@ -152,22 +157,37 @@ function pairsAt(bytes: Uint8Array, offset: number, ignoreCase: boolean): readon
   return spell(bytes[offset], ignoreCase).flatMap((first) => seconds.map((second) => (first << 8) | second));
 }
 
+/** How often each piece of two and of three characters occurs. */
+function piecesOf(text: string): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (let at = 0; at + 1 < text.length; at++)
+    for (const end of [at + 2, at + 3]) {
+      const piece = text.slice(at, end);
+      counts.set(piece, (counts.get(piece) ?? 0) + 1);
+    }
+  return counts;
+}
+
+const PIECES = piecesOf(TYPICAL);
+const PIECES_LOWER = piecesOf(TYPICAL.toLowerCase());
+
 /** Where the two pairs to look for are, each judged with its third byte. Short anchors reach over their edges. */
 function rarestPlace({ text, ignoreCase }: Anchor): number {
   if (text.length < 3) return -1;
-  const typical = ignoreCase === true ? TYPICAL.toLowerCase() : TYPICAL;
-  const times = (piece: string): number => typical.split(piece).length - 1;
+  const pieces = ignoreCase === true ? PIECES_LOWER : PIECES;
+  const times = (from: number, to: number): number => pieces.get(text.slice(from, to)) ?? 0;
   // A pair alone costs a look at the third byte; with it, a call.
-  const frequency = (offset: number): number =>
-    times(text.slice(offset, offset + 2)) + 8 * times(text.slice(offset, offset + 3));
+  const frequency = (offset: number): number => times(offset, offset + 2) + 8 * times(offset, offset + 3);
   let best = 0;
   let least = Number.POSITIVE_INFINITY;
+  let here = frequency(0);
   for (let offset = 0; offset + 2 < text.length; offset++) {
-    const seen = frequency(offset) + frequency(offset + 1);
-    if (seen < least) {
-      least = seen;
+    const next = frequency(offset + 1);
+    if (here + next < least) {
+      least = here + next;
       best = offset;
     }
+    here = next;
   }
   return best;
 }

@@ -55,7 +55,8 @@ const TOGETHER = 8;
 /** Knuth's multiplier: spreads neighbouring values over the whole range. */
 const SPREAD = 0x9e3779b1;
 
-export function createMatcher(given: readonly Pattern[]): Matcher {
+/** `mostStep`: 1 makes tables that are soon made and search slowly. */
+export function createMatcher(given: readonly Pattern[], mostStep = MAX_STEP): Matcher {
   const patterns = distinct(given);
   if (patterns.length === 0)
     return { longest: 0, find: () => undefined, firstOpen: (_view, _from, end) => end };
@@ -66,7 +67,7 @@ export function createMatcher(given: readonly Pattern[]): Matcher {
   // A pattern that starts anywhere between two looks has a block at the second one.
   const step = Math.max(
     1,
-    Math.min(MAX_STEP, shortest - BLOCK + 1, Math.floor(MAX_BLOCKS / patterns.length)),
+    Math.min(mostStep, shortest - BLOCK + 1, Math.floor(MAX_BLOCKS / patterns.length)),
   );
   const drop = 32 - Math.max(MIN_BITS, Math.ceil(Math.log2(patterns.length * step * SPARSE)));
   const blocks = new Int32Array(2 ** (32 - drop - 5));

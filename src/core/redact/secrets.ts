@@ -7,7 +7,7 @@ import { TallyError } from '../error.ts';
 import { LIMITS } from '../limits.ts';
 import { formsOf, wireFormsOf } from './encodings.ts';
 import { jsonEscape } from './json-forms.ts';
-import { createMatcher, type Matcher, type Pattern, viewOf } from './matcher.ts';
+import { createMatcher, type Matcher, type Pattern } from './matcher.ts';
 import { markerOf } from './rules.ts';
 
 export interface Secrets {
@@ -20,6 +20,9 @@ export interface Secrets {
   inJson(): Matcher;
 }
 
+/** Texts that are searched with tables that are soon made. */
+const FEW_TEXTS = 64;
+
 /** What a value is called when its own name would give it away. */
 const ANONYMOUS = 'secret';
 
@@ -27,28 +30,34 @@ export function createSecrets(): Secrets {
   const forms = new Map<string, readonly string[]>();
   let plain: Matcher | undefined;
   let inJson: Matcher | undefined;
+  /** Texts since the last change. */
+  let searched = 0;
 
   function patterns(): readonly (readonly [form: string, name: string])[] {
     // A value that is part of every marker cannot be hidden by one.
     const all = [...forms].flatMap(([name, list]) =>
       list.filter((form) => !markerOf(ANONYMOUS).includes(form)).map((form) => [form, name] as const),
     );
-    const values = createMatcher(all.map(([form, name]) => ({ bytes: encodeUtf8(form), name })));
+    const known = new Set(all.map(([form]) => form.toWellFormed()));
     const shown = new Map<string, string>();
-    for (const name of forms.keys()) {
-      const marker = encodeUtf8(markerOf(name));
-      const leaks = values.find(viewOf(marker), 0, marker.length, marker.length) !== undefined;
-      shown.set(name, leaks ? ANONYMOUS : name);
-    }
+    for (const name of forms.keys())
+      shown.set(name, holdsOneOf(known, markerOf(name).toWellFormed()) ? ANONYMOUS : name);
     return all.map(([form, name]) => [form, shown.get(name) ?? ANONYMOUS] as const);
   }
 
-  const compile = (pick: (form: string) => readonly string[]): Matcher =>
+  const compile = (pick: (form: string) => readonly string[], mostStep?: number): Matcher =>
     createMatcher(
       patterns().flatMap(([form, name]) =>
         pick(form).map((text): Pattern => ({ bytes: encodeUtf8(text), name })),
       ),
+      mostStep,
     );
+
+  function forget(): void {
+    plain = undefined;
+    inJson = undefined;
+    searched = 0;
+  }
 
   return {
     set(name, value) {
@@ -57,21 +66,36 @@ export function createSecrets(): Secrets {
           hint: 'a value that cannot be searched for cannot be kept out of the log; store it as a file instead',
         });
       }
-      plain = undefined;
-      inJson = undefined;
+      forget();
       const found = new Set(allForms(value));
       if (found.size === 0) forms.delete(name);
       else forms.set(name, [...found]);
       return found.size > 0;
     },
     delete(name) {
-      plain = undefined;
-      inJson = undefined;
+      forget();
       forms.delete(name);
     },
     plain: () => (plain ??= compile((form) => [form])),
-    inJson: () => (inJson ??= compile((form) => [form, jsonEscape(form)])),
+    inJson() {
+      searched++;
+      // Who searches a handful of texts would wait longer for the tables that are fast than for the search.
+      if (searched === FEW_TEXTS) inJson = undefined;
+      inJson ??= compile((form) => [form, jsonEscape(form)], searched < FEW_TEXTS ? 1 : undefined);
+      return inJson;
+    },
   };
+}
+
+/** A UTF-16 unit has three bytes at most. */
+const FEWEST_CHARS = Math.ceil(LIMITS.secretMinBytes / 3);
+
+/** Whether any part of the text is one of them. Names are short and values many: so the parts are looked up. */
+function holdsOneOf(known: ReadonlySet<string>, text: string): boolean {
+  for (let from = 0; from + FEWEST_CHARS <= text.length; from++)
+    for (let to = from + FEWEST_CHARS; to <= text.length; to++)
+      if (known.has(text.slice(from, to))) return true;
+  return false;
 }
 
 /**

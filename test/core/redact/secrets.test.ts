@@ -68,3 +68,30 @@ it('encodings of the text that a query, a form or a JSON body carries are hidden
       assert.ok(scrubbed(value, echo).includes('[REDACTED:PAIR]'), `${wire} as ${coding}`);
     }
 });
+
+it('finds the same in the first text as after hundreds, and again after a change', () => {
+  const values = Array.from({ length: 40 }, password);
+  const redactor = createRedactor();
+  for (const [i, value] of values.entries()) redactor.setSecret(`KEY_${i}`, value);
+  const texts = values.flatMap((value) => [`it is ${value}.`, Buffer.from(`<${value}>`).toString('base64')]);
+  const first = texts.map((text) => redactor.redactText(text).value);
+  for (const [i, value] of values.entries()) assert.equal(first[2 * i], `it is [REDACTED:KEY_${i}].`, value);
+  for (let round = 0; round < 3; round++)
+    assert.deepEqual(
+      texts.map((text) => redactor.redactText(text).value),
+      first,
+    );
+  const [value = ''] = values;
+  redactor.deleteSecret('KEY_0');
+  assert.equal(redactor.redactText(`it is ${value}.`).value, `it is ${value}.`);
+  redactor.setSecret('KEY_0', value);
+  assert.equal(redactor.redactText(`it is ${value}.`).value, 'it is [REDACTED:KEY_0].');
+});
+
+it('does not show a name that holds a value', () => {
+  const value = password();
+  const redactor = createRedactor();
+  redactor.setSecret(`KEY_${value}`, value);
+  redactor.setSecret('OTHER', password());
+  assert.equal(redactor.redactText(`it is ${value}.`).value, 'it is [REDACTED:secret].');
+});
