@@ -19,6 +19,8 @@ export interface McpSession {
   fromClient(line: Buffer, sink: Sink): Fate;
   /** A line that is too long to be read: none of it reaches the server. */
   tooLong(message: Pick<LongMessage, 'bytes' | 'id'>, sink: Sink): void;
+  /** A body that is compressed, and so cannot be looked at: none of it reaches the server. */
+  compressed(encoding: string, sink: Sink): void;
   fromServer(line: Buffer): void;
   /** Passed unread; whoever waits for an answer with its id has had it. */
   longFromServer(message?: LongMessage): void;
@@ -31,6 +33,8 @@ export interface McpSession {
 }
 
 const PASS: Fate = { pass: true };
+/** Of what a client calls its encoding, what a record says. */
+const ENCODING_CHARS = 64;
 
 export function createSession(options: SessionOptions): McpSession {
   const { recording } = options;
@@ -109,6 +113,9 @@ export function createSession(options: SessionOptions): McpSession {
     },
     tooLong({ bytes, id }, sink) {
       refuse(`it has more than ${LIMITS.mcpLineBytes} bytes (${bytes})`, id, sink);
+    },
+    compressed(encoding, sink) {
+      refuse(`it is compressed (${encoding.slice(0, ENCODING_CHARS)})`, undefined, sink);
     },
     fromServer(line) {
       const messages = readAnswer(line);

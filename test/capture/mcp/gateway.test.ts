@@ -218,5 +218,8 @@ test('bodies go to the upstream as they came, with the credential, which never c
     ['mcp.u.read', 'aborted', 'batch_refused'],
     ['mcp.u.read', 'ok', undefined],
   ]);
+  const unread = entries.find(({ outcome }) => outcome?.error_kind === 'unclear_message');
+  assert.deepEqual([unread?.type, unread?.phase, unread?.outcome?.status], ['tool.call', 'point', 'blocked']);
+  assert.match(unread?.outcome?.error ?? '', /compressed \(gzip\)/);
   assert.ok(!JSON.stringify(entries).includes(secret));
 });

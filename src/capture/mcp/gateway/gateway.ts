@@ -83,10 +83,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     path: string,
     endpoint: Endpoint | undefined,
   ): Promise<void> {
-    if (request.headers['content-encoding'] !== undefined)
-      return fail(response, 415, 'a body that is compressed cannot be looked at: send it as it is');
-    const body = await bodyOf(request);
     const id = sessionIdOf(request);
+    const encoding = request.headers['content-encoding'];
+    if (encoding !== undefined) {
+      const { session } = await (endpoint?.opened ?? sessions.of(id, false));
+      session.compressed(encoding, UNHEARD);
+      return fail(response, 415, 'a body that is compressed cannot be looked at: send it as it is');
+    }
+    const body = await bodyOf(request);
     const begins = endpoint === undefined && body !== undefined && id === undefined && isInitialize(body);
     const opened = await (endpoint?.opened ?? sessions.of(id, begins));
     const answerTo = (answer: Buffer): void => {
@@ -220,6 +224,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
   };
 }
+
+/** What would be answered as a message is answered as HTTP. */
+const UNHEARD: Sink = { answer: () => undefined, later: () => undefined };
 
 const isBatch = (body: Buffer): boolean => body.toString('latin1', 0, 256).trimStart().startsWith('[');
 
