@@ -14,8 +14,9 @@ import { NAMES } from './names.ts';
 import { idText, opened, timeText } from './text.ts';
 
 export interface LogEvents {
-  readonly events: readonly { readonly at: number; readonly event: Event }[];
-  readonly ignored: number;
+  /** Made as they are asked for, once. */
+  readonly events: Iterable<{ readonly at: number; readonly event: Event }>;
+  readonly ignored: () => number;
 }
 
 export interface ToldLogs {
@@ -33,17 +34,17 @@ const SAMPLED = 1;
 const DETAILS = 'gen_ai.client.inference.operation.details';
 
 export function logEvents(items: readonly Item<LogRecord>[], told: ToldLogs): LogEvents {
-  const events: { at: number; event: Event }[] = [];
   let ignored = 0;
-  for (const [at, item] of items.entries()) {
-    const name = nameOf(item.record);
-    if (!told.others && !name.startsWith('gen_ai.')) {
-      ignored++;
-      continue;
+
+  function* made(): Generator<{ readonly at: number; readonly event: Event }> {
+    for (const [at, item] of items.entries()) {
+      const name = nameOf(item.record);
+      if (!told.others && !name.startsWith('gen_ai.')) ignored++;
+      else for (const event of eventsOf(item, name, told, at)) yield { at, event };
     }
-    for (const event of eventsOf(item, name, told, at)) events.push({ at, event });
   }
-  return { events, ignored };
+
+  return { events: made(), ignored: () => ignored };
 }
 
 /** Events were log records with an attribute before they had a name. */

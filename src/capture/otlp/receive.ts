@@ -68,22 +68,38 @@ export function createOtlpReceiver(
     };
   }
 
-  async function record(
-    made: readonly { readonly at: number; readonly event: Event }[],
+  type Made = { readonly at: number; readonly event: Event };
+
+  /** Some at a time, each in its order: between them others have their turn. */
+  async function record(made: Iterable<Made>, sender: OtlpSender): Promise<ReadonlyMap<number, string>> {
+    const refused = new Map<number, string>();
+    let some: Made[] = [];
+    for (const one of made) {
+      some.push(one);
+      if (some.length < LIMITS.otlpTurnEvents) continue;
+      await recordSome(some, sender, refused);
+      some = [];
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await recordSome(some, sender, refused);
+    return refused;
+  }
+
+  async function recordSome(
+    made: readonly Made[],
     { client, claims }: OtlpSender,
-  ): Promise<ReadonlyMap<number, string>> {
+    refused: Map<number, string>,
+  ): Promise<void> {
     const results = await recordReported(
       recorder,
       made.map(({ event }) => event),
       async (event) => ({ ...(await prepare(event, client, claims, true)), producer: PRODUCER }),
     );
-    const refused = new Map<number, string>();
     for (const [i, result] of results.entries()) {
       const at = made[i]?.at;
       if (at !== undefined && 'refused' in result && !refused.has(at))
         refused.set(at, result.refused.message);
     }
-    return refused;
   }
 
   async function takeSpans(encoding: OtlpEncoding, body: Uint8Array, sender: OtlpSender): Promise<OtlpTaken> {
@@ -98,7 +114,7 @@ export function createOtlpReceiver(
     });
     const refused = await record(made.events, sender);
     remember(decoded.items, made.known, refused);
-    return takenOf(decoded, made.ignored, refused);
+    return takenOf(decoded, made.ignored(), refused);
   }
 
   function remember(
@@ -118,7 +134,8 @@ export function createOtlpReceiver(
     const request = { sha256: sha256Hex(body), caller: callerOf(identity) };
     const proved = isProved(identity);
     const made = logEvents(decoded.items, { request, proved, others: others(), known });
-    return takenOf(decoded, made.ignored, await record(made.events, sender));
+    const refused = await record(made.events, sender);
+    return takenOf(decoded, made.ignored(), refused);
   }
 
   return {

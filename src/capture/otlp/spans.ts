@@ -25,10 +25,13 @@ import { idText, opened, timeText } from './text.ts';
 import { type Node, walkSpans } from './tree.ts';
 
 export interface SpanEvents {
-  /** In the order in which they are to stand in the log; `at` is the place of the span in the request. */
-  readonly events: readonly { readonly at: number; readonly event: Event }[];
+  /**
+   * In the order in which they are to stand in the log; `at` is the place of the span in the request. Made as they are
+   * asked for, once: a request of thousands must not keep everybody else waiting.
+   */
+  readonly events: Iterable<{ readonly at: number; readonly event: Event }>;
   /** Spans that are not recorded, because the configuration says so. */
-  readonly ignored: number;
+  readonly ignored: () => number;
   /** What later spans may name, once it is recorded. */
   readonly known: ReadonlyMap<number, KnownSpan>;
 }
@@ -46,32 +49,35 @@ export interface Told {
 }
 
 export function spanEvents(items: readonly Item<Span>[], told: Told): SpanEvents {
-  const events: { at: number; event: Event }[] = [];
   const known = new Map<number, KnownSpan>();
   const ends = new Map<number, Event>();
   let ignored = 0;
-  for (const { node, enter } of walkSpans(items)) {
-    const { at } = node;
-    if (!enter) {
-      const end = ends.get(at);
-      if (end !== undefined) events.push({ at, event: end });
-      ends.delete(at);
-      continue;
+
+  function* made(): Generator<{ readonly at: number; readonly event: Event }> {
+    for (const { node, enter } of walkSpans(items)) {
+      const { at } = node;
+      if (!enter) {
+        const end = ends.get(at);
+        if (end !== undefined) yield { at, event: end };
+        ends.delete(at);
+        continue;
+      }
+      const above = knownAbove(node, known, told.known);
+      const does = doesOf(node.item.record.attributes);
+      if (does === 'other' && !told.others && !isGenAi(node.item.record)) {
+        ignored++;
+        // What is inside of it belongs to what it is inside of.
+        if (above !== undefined) known.set(at, above);
+        continue;
+      }
+      const { begin, end, as } = eventsOf(node.item, does, above, told);
+      if (end !== undefined) ends.set(at, end);
+      known.set(at, as);
+      yield { at, event: begin };
     }
-    const above = knownAbove(node, known, told.known);
-    const does = doesOf(node.item.record.attributes);
-    if (does === 'other' && !told.others && !isGenAi(node.item.record)) {
-      ignored++;
-      // What is inside of it belongs to what it is inside of.
-      if (above !== undefined) known.set(at, above);
-      continue;
-    }
-    const { begin, end, as } = eventsOf(node.item, does, above, told);
-    events.push({ at, event: begin });
-    if (end !== undefined) ends.set(at, end);
-    known.set(at, as);
   }
-  return { events, ignored, known };
+
+  return { events: made(), ignored: () => ignored, known };
 }
 
 function isGenAi({ attributes }: Span): boolean {

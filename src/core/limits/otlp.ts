@@ -6,6 +6,8 @@ export const OTLP_LIMITS = {
   otlpRequests: 64,
   /** Requests that wait for their turn are told to come back after this long. */
   otlpRetryS: 5,
+  /** Events of a request that are made and recorded before others have their turn: sealing a payload takes half a millisecond. */
+  otlpTurnEvents: 32,
   /** Spans or log records of one request: senders batch 512, collectors 8,192. What comes beyond is refused and counted. */
   otlpRecords: 10_000,
   /** Values of one request, attributes and what is inside of them: some 30 MB of memory in the worst case. */
