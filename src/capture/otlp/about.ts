@@ -19,7 +19,16 @@ export interface From {
   readonly version: string | undefined;
 }
 
-export function fromOf({ attributes }: Resource): From {
+const seen = new WeakMap<Resource, From>();
+
+/** Looked at once, however many spans stand in it. */
+export function fromOf(resource: Resource): From {
+  const from = seen.get(resource) ?? readFrom(resource);
+  seen.set(resource, from);
+  return from;
+}
+
+function readFrom({ attributes }: Resource): From {
   const labels = labelsOf(attributes);
   const given = labels.text(NAMES.service);
   const name = given === undefined || UNKNOWN.test(given) ? undefined : given;

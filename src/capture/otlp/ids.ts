@@ -3,7 +3,7 @@
  * entries that are there. Another caller, or another content under the same span, has ids of its own: nobody can keep a
  * span out of the log by sending one of its name first.
  */
-import { sha256 } from '../../core/hash.ts';
+import { sha256, sha256Hex } from '../../core/hash.ts';
 import { encodeCrockford } from '../../core/ulid.ts';
 import type { Item, LogRecord, Nanos, Span } from './model.ts';
 
@@ -16,12 +16,23 @@ function idOf(time: Nanos, text: string): string {
   return `log_${encodeCrockford(Number(ms > MOST_MS ? MOST_MS : ms), sha256(text).subarray(0, RANDOM_BYTES))}`;
 }
 
-/** What is the same in every try. A resource is serialised once for all its spans. */
-export function spanDigest({ resource, scope, record }: Item<Span>, caller: string): string {
-  const text = JSON.stringify([resource.attributes, scope, record], (_name, value: unknown) =>
+/** Serialised once, however many spans stand in it: a sender could make it long. */
+const digests = new WeakMap<object, string>();
+
+function digestOf(of: object): string {
+  const before = digests.get(of);
+  if (before !== undefined) return before;
+  const text = JSON.stringify(of, (_name, value: unknown) =>
     typeof value === 'bigint' ? value.toString() : value,
   );
-  return `${caller}\n${Buffer.from(sha256(text)).toString('hex')}`;
+  const digest = sha256Hex(text);
+  digests.set(of, digest);
+  return digest;
+}
+
+/** What is the same in every try. */
+export function spanDigest({ resource, scope, record }: Item<Span>, caller: string): string {
+  return [caller, digestOf(resource.attributes), digestOf(scope), digestOf(record)].join('\n');
 }
 
 /** `part`: which of the entries of one span, from 0. */

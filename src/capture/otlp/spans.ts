@@ -137,7 +137,7 @@ function eventsOf(item: Item<Span>, does: Does, above: KnownSpan | undefined, to
   };
   const as: KnownSpan = {
     entry: id,
-    ...(agent === undefined ? {} : { agent }),
+    ...(agent === undefined ? {} : { agent: idText(agent, 'unnamed') }),
     inAgent: does === 'agent' || above?.inAgent === true,
   };
   if (what.end === undefined) return { begin, end: undefined, as };

@@ -28,7 +28,8 @@ export function clipped(text: string, most: number = LIMITS.otlpTextBytes): stri
     end += character.length;
   }
   const kept = near.slice(0, cut).trimEnd();
-  return kept === '' ? `…(${text.length} characters)` : `${kept}…`;
+  // A copy: what is cut off would be kept in memory with it.
+  return kept === '' ? `…(${text.length} characters)` : Buffer.from(`${kept}…`).toString('utf8');
 }
 
 /** In JSON, without its quotes. */

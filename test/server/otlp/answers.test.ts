@@ -201,6 +201,26 @@ describe('what is sent', () => {
     assert.equal(otlp.events.count, 50);
   });
 
+  it('costs what it is long, however often something long stands around it', async (t) => {
+    const { origin } = await stage(t);
+    const tall = ' '.repeat(6 * 1024 * 1024);
+    const resource = ['service.name', 'service.version', 'x'].map((key) => ({
+      key,
+      value: { stringValue: tall },
+    }));
+    const spans = Array.from({ length: 1_500 }, (_, n) =>
+      spanJson({ spanId: (n + 1).toString(16).padStart(16, '0'), attributes: [], events: [], links: [] }),
+    );
+    const before = process.cpuUsage();
+    const packed = gzipSync(
+      tracesProtobuf(spans, { resource: resource.slice(0, 2), scope: tall.slice(0, 1_000_000) }),
+    );
+    const answer = await post(origin, '/v1/traces', packed, { ...PROTOBUF_TYPE, 'content-encoding': 'gzip' });
+    const { user, system } = process.cpuUsage(before);
+    assert.equal(answer.status, 200);
+    assert.ok((user + system) / 1000 < 8_000, `${(user + system) / 1000} ms`);
+  });
+
   it('writes nothing that is the recorder’s own, and ends nothing of others', async (t) => {
     const { origin, entries } = await stage(t);
     const names = ['approval.grant', 'decision.made', 'policy.change', 'log.close', 'token.issue'];
