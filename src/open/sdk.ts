@@ -11,13 +11,14 @@ import { ulidSource } from '../core/ulid.ts';
 import { locate, type Paths } from '../paths.ts';
 import type { Tell } from '../recorder/told.ts';
 import type { RecorderClient, TransportKind } from '../sdk/client.ts';
-import { shared } from '../sdk/context.ts';
+import { meet, shared } from '../sdk/context.ts';
 import { createTallyWith } from '../sdk/tally.ts';
 import { askingClient, type Link } from '../sdk/transport/asking.ts';
 import { httpClient } from '../sdk/transport/http.ts';
 import { noRecorder, openSocket } from '../sdk/transport/socket.ts';
 import type { Tally, TallyOptions } from '../sdk/types.ts';
 import type { World } from '../sdk/world.ts';
+import { packageVersion } from '../version.ts';
 import { placesOf, remember } from './notes.ts';
 import { sdkClient } from './sdk-client.ts';
 
@@ -30,6 +31,8 @@ const DEFAULT_URL = 'http://127.0.0.1:7700';
 /** Reads the environment; opens and asks nothing before the first run. Throws USAGE for what it does not know. */
 export function createTally(options: TallyOptions = {}): Tally {
   const { env } = process;
+  const beside = meet(ownVersion());
+  if (beside !== undefined) warnTo(options)(beside);
   const home = options.home === undefined ? {} : { TALLY_HOME: options.home };
   const paths = locate({
     env: { ...env, ...home },
@@ -49,6 +52,15 @@ export function createTally(options: TallyOptions = {}): Tally {
     token: options.token ?? env.TALLY_AGENT_TOKEN,
     transport: () => used,
   });
+}
+
+/** Bundled into one file, nothing lies where the package's version is. */
+function ownVersion(): string {
+  try {
+    return packageVersion();
+  } catch {
+    return 'unknown';
+  }
 }
 
 /** One for all copies of the SDK in this process. */
@@ -103,7 +115,10 @@ function clientOf(options: TallyOptions, paths: Paths, used: (kind: TransportKin
             if (kind === 'auto') way = 'socket';
             gone = undefined;
             used('socket');
-            return socket;
+            return {
+              ...socket,
+              last: (params) => (shared.recorders?.get(paths.socket) ?? socket.last)(params),
+            };
           }
           if (kind === 'socket' || (way === 'socket' && mayComeBack())) throw noRecorder(paths.socket);
         }
@@ -142,11 +157,15 @@ async function openEmbedded(paths: Paths, options: TallyOptions, tell: Tell): Pr
   const closed = new Promise<void>((resolve) => {
     gone = resolve;
   });
+  const last = embeddedLast(recorder, client);
+  shared.recorders ??= new Map();
+  shared.recorders.set(paths.socket, last.last);
   return {
     ask: session.ask,
     closed,
-    ...embeddedLast(recorder, client),
+    ...last,
     async close() {
+      shared.recorders?.delete(paths.socket);
       gone();
       await session.close('the end of the run');
     },

@@ -11,8 +11,8 @@ export interface Events
 
 export interface Telling {
   readonly events: Events;
-  /** Every call that was told to begin ends in the log, also when nobody told how. */
-  endOpen(outcome: Outcome): void;
+  /** Every call that was told to begin ends in the log, also when nobody told how: one at each step of this. */
+  endOpen(outcome: Outcome): Generator<void>;
   readonly tell: RunBase['tell'];
 }
 
@@ -183,13 +183,15 @@ export function tellingOf(base: RunBase): Telling {
   return {
     events,
     tell: point,
-    endOpen(outcome) {
+    *endOpen(outcome) {
       const why =
         outcome.status === 'ok'
           ? 'the run ended and nobody told how this did'
           : 'the run ended before this did';
-      for (const id of [...begun.keys()])
+      for (const id of [...begun.keys()]) {
         ended(id, { status: outcome.status === 'ok' ? 'unknown' : 'aborted', error: why });
+        yield;
+      }
     },
   };
 }

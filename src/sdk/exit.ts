@@ -26,8 +26,10 @@ function install(): () => void {
   function endAll(how: ProgramEnd): Promise<void> {
     ending ??= new Promise((resolve) => {
       const late = setTimeout(resolve, LIMITS.sdkExitMs);
-      const all = [...shared.endings].map((one) => one.end(how).catch(() => undefined));
-      void Promise.all(all).then(() => {
+      const all = [...shared.endings];
+      const ended = Promise.all(all.map((one) => one.end(how).catch(() => undefined)));
+      const rested = ended.then(() => Promise.all(all.map((one) => one.rest?.().catch(() => undefined))));
+      void rested.then(() => {
         clearTimeout(late);
         resolve();
       });
@@ -76,7 +78,10 @@ function install(): () => void {
       kind: 'process_exit',
       error: `exit code ${code}`,
     };
-    for (const one of shared.endings) one.lastWords(how);
+    // Runs in others' runs first: the log is closed behind all of them.
+    const all = [...shared.endings].reverse();
+    for (const one of all) one.lastWords(how);
+    for (const one of all) one.lastClose?.(how);
   }
 
   function remove(): void {

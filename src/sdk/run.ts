@@ -97,7 +97,8 @@ export function openRun(
   async function close(outcome: Outcome, patienceMs?: number): Promise<void> {
     if (!controller.signal.aborted) controller.abort(new DOMException('the run has ended', 'AbortError'));
     const told: Outcome = { duration_ms: round(world.now() - began), ...outcome };
-    endOpen(told);
+    for (const _ of endOpen(told))
+      if (queue.full() !== undefined) await bounded(shell.outage.within(shell.room.free()), patienceMs);
     await bounded(shell.outage.within(queue.idle()), patienceMs);
     if (queue.waiting() > 0) queue.give('nothing could be recorded until the run was over');
     const endId = world.entryId();
@@ -118,7 +119,7 @@ export function openRun(
   function lastWords(outcome: Outcome, how: ProgramEnd): void {
     if (isEnded) return;
     base.under.cut(how);
-    if (closed === undefined) endOpen(outcome);
+    if (closed === undefined) for (const _ of endOpen(outcome));
     closed ??= Promise.resolve();
     const { events: left, ends } = queue.drain();
     const told = shell.client.lastWords(started, left, ends, outcome);

@@ -159,13 +159,13 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
           await live.close(outcomeOf(how), LIMITS.sdkExitMs);
         }),
       );
-      await rest();
     },
+    rest,
     lastWords(how) {
       // Those that were started in others end before them.
       for (const { live } of [...open].reverse()) live.lastWords(outcomeOf(how), how);
-      client.lastClose(how.kind);
     },
+    lastClose: ({ kind }) => client.lastClose(kind),
     isOpen: () => forget !== undefined,
   };
 

@@ -90,6 +90,41 @@ describe('the built SDK', () => {
     );
   });
 
+  it('in another version, taken in by CommonJS, says so; both share one set of handlers, and each run ends once', async () => {
+    const copy = join(home.directory, 'older');
+    await mkdir(copy);
+    await symlink(join(ROOT, 'dist'), join(copy, 'dist'));
+    const own = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as object;
+    await writeFile(join(copy, 'package.json'), JSON.stringify({ ...own, version: '0.0.7' }));
+    await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+    const from = types().length;
+    const { code, stderr, stdout } = await run(
+      `
+      import { createRequire } from 'node:module';
+      import { createTally as one, tally } from 'tallystick/sdk';
+      const { createTally: two } = createRequire(import.meta.url)('${join(copy, 'dist/sdk.js')}');
+      const [first, second] = [one({ agent: 'first' }), two({ agent: 'second' })];
+      await first.run(() => second.run(async (run) => {
+        await run.act('look', () => 1);
+        console.log(one !== two, first.current() === run, tally.current() === run, process.listenerCount('SIGTERM'));
+        process.exit(4);
+      }));`,
+      process.execPath,
+      { NODE_OPTIONS: '--preserve-symlinks' },
+    );
+    assert.equal(code, 4, stderr);
+    assert.equal(stdout, 'true true true 1\n');
+    assert.match(stderr, /tallystick\/sdk is used in versions \d.* and 0\.0\.7 in this program/);
+    assert.deepEqual(
+      types()
+        .slice(from)
+        .filter((type) => !/^(log|policy)\./.test(type)),
+      ['run.start', 'run.start', 'tool.call', 'tool.result', 'run.end', 'run.end'],
+    );
+    const { code: complete, stdout: verdict } = await home.tally(['verify', '--completeness']);
+    assert.equal(complete, 0, verdict);
+  });
+
   it('goes on when the agent ends whose process was the recorder', async () => {
     const from = types().length;
     const program = (agent: string, ms: number) => `
