@@ -1,7 +1,15 @@
 /** Approvals, ends and outages of agents of the OpenAI Agents SDK. */
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { Agent, addTraceProcessor, RunState, setTracingDisabled, tool, withTrace } from '@openai/agents';
+import {
+  Agent,
+  addTraceProcessor,
+  Runner,
+  RunState,
+  setTracingDisabled,
+  tool,
+  withTrace,
+} from '@openai/agents';
 import { z } from 'zod';
 import { guardAgent, guardTool, tallyHooks } from '../../src/plugins/openai-agents.ts';
 import { until } from '../sdk/stage.ts';
@@ -150,6 +158,28 @@ describe('what ends before it is over', () => {
     assertPairs(box);
   });
 
+  it('is aborted with its stream, at the turn that it was at', async (t) => {
+    const { box, runner, agent, paid } = await scene(t, [
+      call('find', { order: 'o1' }),
+      call('pay', { amount: 10 }),
+      DONE,
+    ]);
+    const abort = new AbortController();
+    const result = await runner.run(guardAgent(agent, { tally: box.tally }), 'hello', {
+      stream: true,
+      signal: abort.signal,
+    });
+    for await (const event of result)
+      if (event.type === 'run_item_stream_event' && event.name === 'tool_output') abort.abort();
+    await result.completed.catch(() => undefined);
+    await over(box, 1);
+    assert.deepEqual(paid, []);
+    assert.equal(box.entries('tool.call').length, 1);
+    const [end] = box.entries('run.end');
+    assert.deepEqual([end?.outcome?.status, end?.outcome?.error_kind], ['aborted', 'cancelled']);
+    assertPairs(box);
+  });
+
   it('leaves no action open that was decided and never made', async (t) => {
     const { box, runner, tools } = await scene(t, [call('pay', { amount: 10 }), DONE]);
     const strict = {
@@ -193,6 +223,25 @@ describe('what ends before it is over', () => {
       box.entries('run.end').map(({ outcome }) => outcome?.status),
       ['error', 'ok'],
     );
+    assertPairs(box);
+  });
+});
+
+describe('a trace that keeps what was said to itself', () => {
+  it('has no messages, arguments and usage; hooks beside it tell what was said, once', async (t) => {
+    const { box, agent, model, runner } = await scene(t, [call('find', { order: 'o1' }), DONE, DONE]);
+    const shy = new Runner({ modelProvider: runner.config.modelProvider, traceIncludeSensitiveData: false });
+    await shy.run(agent, 'hello');
+    assert.equal(box.entries('user.message').length, 0);
+    assert.equal(box.entries('tool.call')[0]?.action?.args_hash, undefined);
+    tallyHooks(shy, { tally: box.tally });
+    await shy.run(agent, 'again');
+    assert.equal(box.entries('user.message').length, 1);
+    assert.equal(box.entries('system.instruction').length, 1);
+    assert.equal(model.asked.length, 3);
+    tallyHooks(runner, { tally: box.tally });
+    await runner.run(agent, 'and again');
+    assert.equal(box.entries('user.message').length, 2);
     assertPairs(box);
   });
 });

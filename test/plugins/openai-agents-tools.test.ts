@@ -155,6 +155,7 @@ describe('agents in agents', () => {
     await runner.run(again, state);
     await over(box, 4);
     assert.deepEqual(paid, [60]);
+    assert.deepEqual([...new Set(box.entries('run.end').map(({ outcome }) => outcome?.status))], ['ok']);
     assert.deepEqual(
       box
         .entries('tool.call')

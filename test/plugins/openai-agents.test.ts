@@ -1,7 +1,7 @@
 /** The OpenAI Agents SDK as it is installed, against a scripted model, over a real hand-over socket. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Agent, OpenAIProvider, Runner } from '@openai/agents';
+import { Agent, handoff, OpenAIProvider, Runner } from '@openai/agents';
 import { serveModel } from '../../examples/frameworks/model.ts';
 import { guardAgent } from '../../src/plugins/openai-agents.ts';
 import { until } from '../sdk/stage.ts';
@@ -224,7 +224,7 @@ describe('agents of the OpenAI Agents SDK', () => {
       DONE,
     ]);
     const payer = new Agent({ name: 'payer', model: 'm1', tools: [tools.pay] });
-    const desk = new Agent({ name: 'desk', model: 'm1', tools: [tools.find], handoffs: [payer] });
+    const desk = new Agent({ name: 'desk', model: 'm1', tools: [tools.find], handoffs: [handoff(payer)] });
     payer.handoffs.push(desk);
     await runner.run(guardAgent(desk, { tally: box.tally }), 'hello');
     const [root, below] = box.entries('run.start');

@@ -20,10 +20,23 @@ export function guardedAgent<A extends object>(
     isObject(server) ? guardedServer(server, own) : server,
   );
   const handoffs: unknown[] = [];
-  const copy = changed(agent, { tools, mcpServers, handoffs });
+  const copy = changed(agent, { tools, mcpServers, handoffs, emit: telling(agent, own) });
   known.set(agent, copy);
   handoffs.push(...listIn(agent, 'handoffs').map((one) => guardedHandoff(one, own, known)));
   return copy;
+}
+
+/** The agent's own listeners are told as before; what it tells of itself is heard beside them. */
+function telling(agent: object, { traces }: Guarding): unknown {
+  const { emit } = agent as { readonly emit?: unknown };
+  if (typeof emit !== 'function') return emit;
+  // What a person has to allow of a computer's actions interrupts the run without a word to us.
+  const isHeard = !listIn(agent, 'tools').some((tool) => isObject(tool) && tool.type === 'computer');
+  return (...told: readonly unknown[]): unknown => {
+    if (told[0] === 'agent_start' && isHeard) traces.progress('began');
+    if (told[0] === 'agent_end') traces.progress('over');
+    return Reflect.apply(emit, agent, told);
+  };
 }
 
 const listIn = (of: object, name: string): readonly unknown[] => {

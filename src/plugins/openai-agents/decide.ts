@@ -88,6 +88,7 @@ export function createDecider(tally: Tally, traces: Traces): Decider {
         return false;
       } catch (error) {
         if (!isPending(error)) throw error;
+        traces.progress('interrupted');
         own.custom('approval.interruption', {
           tool: action.name,
           tool_call_id: call.id,

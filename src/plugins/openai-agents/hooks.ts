@@ -58,6 +58,7 @@ export function hooksOn(runner: Hooked, tally: Tally): void {
     lane.tell((run) => heard(run, agent, input, lane.conversation));
   });
   on('agent_end', (_context, agent, output) => {
+    traces.progress('over');
     const told = { name: nameOf(agent), output };
     const lane = traces.here();
     if (lane === undefined) currentRun().custom('agent.end', told);

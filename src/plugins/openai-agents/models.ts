@@ -65,6 +65,14 @@ function usageOf(usage: unknown): Usage | undefined {
   };
 }
 
+/** A tool that the provider carries out waits for a person: the run is interrupted, and nothing else tells so. */
+export function asksForApproval(data: Data): boolean {
+  const output = objectIn(data, '_response')?.output;
+  return (
+    Array.isArray(output) && output.some((item) => isObject(item) && item.type === 'mcp_approval_request')
+  );
+}
+
 /** Undefined where the span keeps what was said to itself (`traceIncludeSensitiveData: false`). */
 export function messagesIn(data: Data): readonly Message[] | undefined {
   const input = data.input ?? data._input;

@@ -8,7 +8,14 @@ import { type HeldBack, isHeldBack, wordsOf } from '../held-back.ts';
 import { type CallOf, createDecider, type Decider } from './decide.ts';
 import { placeHere } from './sdk-context.ts';
 import { argsIn, type Traces } from './traces.ts';
-import { errorOf, type FunctionToolLike, isObject, type ToolDetails, textIn } from './types.ts';
+import {
+  errorOf,
+  type FunctionToolLike,
+  isObject,
+  type NeedsApproval,
+  type ToolDetails,
+  textIn,
+} from './types.ts';
 
 export interface GuardOptions {
   /**
@@ -35,10 +42,19 @@ export function guarding(tally: Tally, traces: Traces, options: GuardOptions): G
 export function guardedTool(tool: unknown, own: Guarding): unknown {
   if (!isObject(tool) || isGuarded(tool) || isGuarded(tool.invoke)) return tool;
   if (isFunctionTool(tool)) return guardedFunction(tool, own);
-  if (isObject(tool.shell)) return changed(tool, { shell: guardedMethods(tool.shell, tool, ['run'], own) });
-  if (isObject(tool.editor))
+  const { needsApproval, shell, editor } = tool;
+  const asks =
+    typeof needsApproval === 'function'
+      ? {
+          needsApproval: (...asked: readonly unknown[]) =>
+            ownApproval(tool, needsApproval as NeedsApproval, asked, own),
+        }
+      : {};
+  if (isObject(shell)) return changed(tool, { ...asks, shell: guardedMethods(shell, tool, ['run'], own) });
+  if (isObject(editor))
     return changed(tool, {
-      editor: guardedMethods(tool.editor, tool, ['createFile', 'updateFile', 'deleteFile'], own),
+      ...asks,
+      editor: guardedMethods(editor, tool, ['createFile', 'updateFile', 'deleteFile'], own),
     });
   return tool;
 }
@@ -103,14 +119,7 @@ function guardedFunction(tool: FunctionToolLike, own: Guarding): object {
   }
 
   async function approval(context: unknown, input: unknown, callId?: string): Promise<boolean> {
-    if ((await Reflect.apply(needsApproval, tool, [context, input, callId])) === true) {
-      (await decider.run())?.custom('approval.interruption', {
-        tool: tool.name,
-        tool_call_id: callId,
-        asked_by: 'tool',
-      });
-      return true;
-    }
+    if (await ownApproval(tool, needsApproval, [context, input, callId], own)) return true;
     const call = callOf(context, callId);
     return call !== undefined && (await decider.early(call, action(input, call.id))) === true;
   }
@@ -123,6 +132,24 @@ function guardedFunction(tool: FunctionToolLike, own: Guarding): object {
   return typeof (tool as { readonly on?: unknown }).on === 'function'
     ? marked(Object.assign(tool, members))
     : changed(tool, members);
+}
+
+/** What the tool itself wants a person to allow interrupts the run, and is the program's to answer. */
+async function ownApproval(
+  tool: object,
+  needsApproval: NeedsApproval,
+  asked: readonly unknown[],
+  { traces, decider }: Guarding,
+): Promise<boolean> {
+  if ((await Reflect.apply(needsApproval, tool, asked)) !== true) return false;
+  traces.progress('interrupted');
+  const [, , callId] = asked;
+  (await decider.run())?.custom('approval.interruption', {
+    tool: textIn(tool, 'name') ?? 'unnamed',
+    ...(typeof callId === 'string' ? { tool_call_id: callId } : {}),
+    asked_by: 'tool',
+  });
+  return true;
 }
 
 /** What the tool threw, with what the SDK tells the model of it: it is recorded as failed, and answered as it was. */

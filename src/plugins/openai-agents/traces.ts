@@ -8,7 +8,7 @@ import { LIMITS } from '../../core/limits.ts';
 import type { Noted, Run, Tally } from '../../sdk/types.ts';
 import { cutOff, type Held, hold } from '../held.ts';
 import { type Lane, laneIn, laneOf } from './lane.ts';
-import { messagesIn, modelCallOf, modelEndOf } from './models.ts';
+import { asksForApproval, messagesIn, modelCallOf, modelEndOf } from './models.ts';
 import { placeHere } from './sdk-context.ts';
 import { errorOf, type SpanLike, type TraceLike, textIn } from './types.ts';
 
@@ -22,10 +22,12 @@ export interface TracesOptions {
 /** One `Runner.run`, or a trace whose runs tell of none. Agents in it take over from each other. */
 interface Task {
   readonly base: Lane;
-  /** It runs inside of a tool of another agent. */
-  readonly nested: boolean;
+  /** The one whose agent has it for a tool. */
+  readonly above: Task | undefined;
   readonly lanes: Map<string, Lane>;
   current: Lane | undefined;
+  /** What its agents tell of themselves, where they are listened to: a stream that is cancelled ends without a word. */
+  heard: 'nothing' | 'began' | 'over';
 }
 
 interface OpenSpan {
@@ -60,6 +62,8 @@ export interface Traces {
   close(): Promise<void>;
   /** Of the agent that code runs in. */
   here(): Lane | undefined;
+  /** Of what the code runs in: an agent began; it gave its last answer; it waits for a person, as does all above it. */
+  progress(told: 'began' | 'over' | 'interrupted'): void;
   /** The function span that code runs in is recorded by who asks. */
   claim(): void;
   /** Calls of these tools, or of all tools of these agents, are recorded by their guard; what it never saw, at its end. */
@@ -76,11 +80,12 @@ export function tracesOf(tally: Tally): Traces {
   return found;
 }
 
-const taskOver = (base: Lane, nested: boolean): Task => ({
+const taskOver = (base: Lane, above?: Task): Task => ({
   base,
-  nested,
+  above,
   lanes: new Map(),
   current: undefined,
+  heard: 'nothing',
 });
 
 function createTraces(tally: Tally): Traces {
@@ -108,7 +113,7 @@ function createTraces(tally: Tally): Traces {
           )
         : undefined;
     const lane = held === undefined ? laneIn(current as Run) : laneOf(held);
-    const opened: OpenTrace = { lane, task: taskOver(lane, false), spans: new Map(), starts };
+    const opened: OpenTrace = { lane, task: taskOver(lane), spans: new Map(), starts };
     open.set(traceId, opened);
     heard(traceId, opened);
     return { trace: opened, begun: held ?? Promise.resolve() };
@@ -145,10 +150,14 @@ function createTraces(tally: Tally): Traces {
   /** The first agent of a task acts in its run; whoever takes over from another has a run below that one's. */
   function laneFor(task: Task, agent: string): Lane {
     const before = task.lanes.get(agent);
-    const { current, base, nested } = task;
+    const { current, base, above } = task;
     const lane =
       before ??
-      (current === undefined ? (nested ? delegated(base, agent) : base) : delegated(current, agent));
+      (current === undefined
+        ? above === undefined
+          ? base
+          : delegated(base, agent)
+        : delegated(current, agent));
     task.lanes.set(agent, lane);
     task.current = lane;
     return lane;
@@ -172,7 +181,10 @@ function createTraces(tally: Tally): Traces {
     if (above?.agent !== undefined) own.agent = above.agent;
     switch (data.type) {
       case 'task':
-        trace.spans.set(span.spanId, { ...own, task: taskOver(lane, above?.agent !== undefined) });
+        trace.spans.set(span.spanId, {
+          ...own,
+          task: taskOver(lane, above?.agent === undefined ? undefined : task),
+        });
         return;
       case 'agent': {
         const agent = textIn(data, 'name') ?? 'unnamed';
@@ -230,19 +242,22 @@ function createTraces(tally: Tally): Traces {
     const failed = error === null ? undefined : errorOf(error);
     const { lane } = found;
     switch (data.type) {
-      case 'task':
-        await endTask(found.task, failed);
+      case 'task': {
+        const why = failed ?? (found.task.heard === 'began' ? cutOff('cancelled', CANCELLED) : undefined);
+        await endTask(found.task, why);
         // The SDK does not tell the end of a trace whose run failed, nor of one that went on: nobody else would end it.
-        if ((failed !== undefined || trace.starts === 0) && !hasTasks(trace)) {
+        if ((why !== undefined || trace.starts === 0) && !hasTasks(trace)) {
           if (open.get(span.traceId) === trace) open.delete(span.traceId);
           clearTimeout(trace.idle);
-          await lane.end(failed);
+          await lane.end(why);
         }
         return;
+      }
       case 'generation':
       case 'response':
       case 'transcription':
       case 'speech':
+        if (asksForApproval(data)) interrupted(found.task);
         tellModelCall(found, data);
         lane.tell((run) => {
           if (found.call !== undefined) run.modelResponse(found.call, modelEndOf(span, failed));
@@ -337,6 +352,13 @@ function createTraces(tally: Tally): Traces {
       const span = trace?.spans.get(place?.spanId ?? '');
       return span?.lane ?? trace?.task.current ?? trace?.lane;
     },
+    progress(told) {
+      const place = placeHere();
+      const trace = place && open.get(place.traceId);
+      const task = trace?.spans.get(place?.spanId ?? '')?.task;
+      if (task !== undefined && told !== 'interrupted') task.heard = told;
+      else interrupted(task);
+    },
     claim() {
       const place = placeHere();
       const span = place && open.get(place.traceId)?.spans.get(place.spanId ?? '');
@@ -345,6 +367,12 @@ function createTraces(tally: Tally): Traces {
   };
   return self;
 }
+
+function interrupted(task: Task | undefined): void {
+  for (let at = task; at !== undefined; at = at.above) at.heard = 'over';
+}
+
+const CANCELLED = 'the run was over before its agent had given an answer';
 
 const hasTasks = ({ spans }: OpenTrace): boolean => [...spans.values()].some(({ isTask }) => isTask);
 
