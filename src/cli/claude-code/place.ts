@@ -3,9 +3,9 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { TallyError } from '../../core/error.ts';
 import { quoted } from '../command-line.ts';
-import { choosePort } from '../commands/up/tiles.ts';
 import type { Context } from '../context.ts';
 import { askRunning } from '../running.ts';
+import { uiPort } from '../ui-port.ts';
 
 export interface Scope {
   readonly user?: boolean;
@@ -62,7 +62,7 @@ export interface Target {
 
 /** Where the recorder of this machine answers hooks, or will when it is started as it is now. */
 export async function targetOf(context: Context): Promise<Target> {
-  const running = await askRunning(context, (ask) => ask('hello', {}));
+  const running = await askRunning(context, (ask) => ask('hello', {}), { operator: false });
   if (running?.hooks !== undefined) return { url: running.hooks.url, running: true };
-  return { url: `http://127.0.0.1:${choosePort(context)}/hooks/claude-code`, running: false };
+  return { url: `http://127.0.0.1:${uiPort(context)}/hooks/claude-code`, running: false };
 }

@@ -2,6 +2,7 @@
  * Where Claude Code runs a command and does not post itself: what it hands over goes to the recorder. Standard output stays
  * empty, because the program takes it for a part of the conversation; and the exit code is never 2, which blocks.
  */
+import { request } from 'node:http';
 import { versionOfAgent } from '../../../capture/hook/version.ts';
 import { isTallyError, TallyError } from '../../../core/error.ts';
 import type { JsonObject } from '../../../core/json.ts';
@@ -55,26 +56,64 @@ function surroundings({ env }: Context): JsonObject {
 }
 
 async function post(url: string, { token }: Install, body: JsonObject): Promise<void> {
-  let response: Response;
+  let answer: Answer;
   try {
-    response = await fetch(url, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(WAIT_MS),
-    });
+    answer = await send(url, token, JSON.stringify(body));
   } catch (error) {
     throw new TallyError('RECORDER_UNAVAILABLE', `no recorder answers at ${url}`, {
       hint: 'tally up --background',
       cause: error,
     });
   }
-  const answer: unknown = await response.json().catch(() => undefined);
-  if (response.ok) return;
-  const error = isObject(answer) ? answer.error : undefined;
+  if (answer.status >= 200 && answer.status < 300) return;
+  const said = parsed(answer.text);
+  const error = isObject(said) ? said.error : undefined;
   throw new TallyError(
     'RECORDER_UNAVAILABLE',
-    textAt(isObject(error) ? error : {}, 'message') ?? `the recorder answered ${response.status}`,
+    textAt(isObject(error) ? error : {}, 'message') ?? `the recorder answered ${answer.status}`,
     { hint: 'tally doctor' },
   );
+}
+
+interface Answer {
+  readonly status: number;
+  /** Its beginning, where it is long or breaks off. */
+  readonly text: string;
+}
+
+/** Not by `fetch`: that loads more than all the rest of this command, and somebody waits for it at each call of a tool. */
+function send(url: string, token: string, body: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const headers = {
+      'Content-Type': 'application/json',
+      'Content-Length': Buffer.byteLength(body),
+      Authorization: `Bearer ${token}`,
+    };
+    const signal = AbortSignal.timeout(WAIT_MS);
+    const outgoing = request(url, { method: 'POST', headers, signal }, (incoming) => {
+      const parts: Buffer[] = [];
+      let size = 0;
+      incoming.on('data', (part: Buffer) => {
+        size += part.length;
+        if (size > LIMITS.hookBodyBytes) incoming.destroy();
+        else parts.push(part);
+      });
+      // What came of the answer has its status, which is what counts.
+      incoming.on('error', () => undefined);
+      incoming.on('close', () =>
+        resolve({ status: incoming.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8') }),
+      );
+    });
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Not ours to read: its status says enough.
+    return undefined;
+  }
 }

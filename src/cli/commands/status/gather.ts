@@ -96,7 +96,7 @@ export interface PolicyStatus {
 }
 
 export async function gatherStatus(context: Context): Promise<Status> {
-  const running = await askRunning(context, (ask) => ask('status', {}));
+  const running = await askRunning(context, (ask) => ask('status', {}), { operator: false });
   const { directory, logInfo } = await context.openReader();
   const info = await logInfo().catch((error: unknown) => {
     if (isTallyError(error) && error.code === 'LOG_MISSING') return undefined;

@@ -10,19 +10,7 @@ import { serveTiles, type TileServer } from '../../../server/tiles-http.ts';
 import { fileSlices } from '../../../store/file/slices.ts';
 import type { Context } from '../../context.ts';
 import { portOwner } from '../../port-owner.ts';
-
-const DEFAULT_PORT = 7700;
-
-/** TALLY_UI_PORT, or 7700. 0: any free port. */
-export function choosePort({ env }: Pick<Context, 'env'>): number {
-  const text = env.TALLY_UI_PORT;
-  if (text === undefined || text === '') return DEFAULT_PORT;
-  const port = Number(text);
-  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
-  throw new TallyError('BAD_CONFIG', `TALLY_UI_PORT is not a port: ${text}`, {
-    hint: 'a number from 0 (any) to 65535',
-  });
-}
+import { uiPort } from '../../ui-port.ts';
 
 /** `undefined` when it is switched off, or, with a warning, when its port is taken: recording matters more. */
 export async function openTiles(
@@ -33,7 +21,7 @@ export async function openTiles(
   otlp?: OtlpEndpoint,
 ): Promise<TileServer | undefined> {
   if (!wanted || loadConfig(context.paths.configFile).tiles === false) return undefined;
-  const port = choosePort(context);
+  const port = uiPort(context);
   const { name, reader, directory } = await context.openReader();
   const self = await selfOf(context);
   let told = false;
