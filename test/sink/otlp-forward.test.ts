@@ -1,7 +1,8 @@
 /** Entries on their way to a collector: in their order, each at least once, whatever the collector or a restart does. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,8 @@ import { type OtlpForward, OtlpForwardSchema } from '../../src/sink/otlp/setting
 import { receiver } from './stage.ts';
 
 interface Home {
+  /** How far the collector is. */
+  readonly position: string;
   open(forward: () => OtlpForward | undefined): Promise<Session>;
   readonly warnings: string[];
 }
@@ -28,6 +31,7 @@ async function home(t: TestContext): Promise<Home> {
   const warnings: string[] = [];
   return {
     warnings,
+    position: join(state, 'otlp', 'local', 'position.json'),
     async open(forward) {
       const session = await openSession({
         paths: locate({
@@ -186,6 +190,49 @@ describe('entries for a collector', () => {
       () => `${collector.got.length}`,
     );
     assert.ok(!recordsOf(collector.got).some(({ body }) => body.stringValue.includes('"n":1')));
+  });
+
+  it('that came while the collector was away from the first moment on are not forgotten by a restart', async (t) => {
+    let answer: Answer = (response) => void response.writeHead(503).end();
+    const collector = await receiver(t, (...args) => answer(...args));
+    const { open } = await home(t);
+    const setting = (): OtlpForward => ({ url: collector.url });
+    const first = await open(setting);
+    const id = await note(first, 1);
+    await until(
+      () => collector.got.length > 0,
+      () => 'it is tried',
+    );
+    await first.close('the end');
+    answer = OK;
+    const before = collector.got.length;
+    const second = await open(setting);
+    await until(
+      () => recordsOf(collector.got.slice(before)).some(({ body }) => body.stringValue.includes(id)),
+      () => `${collector.got.length}`,
+    );
+    await second.close('the end');
+  });
+
+  it('are all sent again when nobody knows any more which were', async (t) => {
+    const collector = await receiver(t, OK);
+    const { open, position, warnings } = await home(t);
+    const first = await open(() => ({ url: collector.url, from: 'beginning' }));
+    await note(first, 1);
+    await until(
+      () => existsSync(position),
+      () => 'it is kept',
+    );
+    await first.close('the end');
+    await writeFile(position, '{"format":1,');
+    const before = collector.got.length;
+    const second = await open(() => ({ url: collector.url }));
+    await until(
+      () => indexesOf(recordsOf(collector.got.slice(before))).includes(0),
+      () => `${collector.got.length}`,
+    );
+    assert.ok(warnings.some((line) => line.includes('sent again')));
+    await second.close('the end');
   });
 
   it('carry the credential that the vault holds, which no error and no state quotes', async (t) => {

@@ -46,16 +46,20 @@ export async function openForward(options: {
     durable = first + count;
   });
   durable = feed.from;
-  // A log that goes on with another one is sent from its beginning: the one before was sent up to its end.
-  const continues = wentOnBefore(paths);
+  // A log that goes on with another one is sent from its beginning: the one before was sent up to its end. So is one of
+  // which nobody knows any more how far it was sent: what comes twice is told by its id, what never comes is lost.
+  let whole = wentOnBefore(paths);
 
   async function stored(): Promise<Position | undefined> {
     const found = await loadPosition(objects);
     if (found === undefined) return undefined;
-    const fits =
-      found.place.index <= recorder.size() && (found.last === undefined || (await thread.is(found.last)));
-    if (!fits) onWarning('how far a collector has the entries was said of another log; it begins anew');
-    return fits ? found : undefined;
+    if (found !== 'unreadable' && found.place.index <= recorder.size())
+      if (found.last === undefined || (await thread.is(found.last))) return found;
+    onWarning(
+      'how far the collector has the entries of this log is not known any more; all of them are sent again',
+    );
+    whole = true;
+    return undefined;
   }
 
   const forwarder = createForwarder(
@@ -63,7 +67,7 @@ export async function openForward(options: {
       setting: options.otlp.forward,
       durable: () => durable,
       begin: (from) =>
-        from === 'beginning' || continues
+        from === 'beginning' || whole
           ? Promise.resolve({ first: 0, offset: 0, index: 0 })
           : thread.place(durable),
       next: (place, upTo) => thread.next({ origin: recorder.origin, vkey: recorder.vkey() }, place, upTo),

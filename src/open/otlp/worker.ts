@@ -35,5 +35,9 @@ async function answered(asked: Asked): Promise<Answer> {
 }
 
 port.on('message', ({ n, asked }: ToThread) => {
-  void answered(asked).then((answer) => port.postMessage({ n, answer } satisfies FromThread));
+  void answered(asked).then((answer) => {
+    // Handed over, not copied.
+    const moved = 'batch' in answer ? [answer.batch.body.buffer as ArrayBuffer] : [];
+    port.postMessage({ n, answer } satisfies FromThread, moved);
+  });
 });

@@ -75,7 +75,12 @@ export function createForwarder(host: ForwardHost, stored: Position | undefined)
     readSetting();
     const to = setting;
     if (to === undefined) return false;
-    position ??= { format: 1, place: await host.begin(to.from ?? 'now'), rejected: 0 };
+    if (position === undefined) {
+      const begun: Position = { format: 1, place: await host.begin(to.from ?? 'now'), rejected: 0 };
+      // Before anything is sent: a restart begins there, not at the end again.
+      await host.save(begun);
+      position = begun;
+    }
     const upTo = host.durable();
     if (position.place.index >= upTo) return false;
     waiting ??= await host.next(position.place, upTo);

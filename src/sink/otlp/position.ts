@@ -24,16 +24,17 @@ export type Position = z.infer<typeof PositionSchema>;
 
 const NAME = 'position.json';
 
-/** undefined when there is none, or none that can be read. */
-export async function loadPosition(objects: Pick<ObjectStore, 'get'>): Promise<Position | undefined> {
+/** undefined when there is none yet. */
+export async function loadPosition(
+  objects: Pick<ObjectStore, 'get'>,
+): Promise<Position | 'unreadable' | undefined> {
   const bytes = await objects.get(NAME);
-  const text = bytes === undefined ? undefined : decodeUtf8(bytes);
-  if (text === undefined) return undefined;
+  if (bytes === undefined) return undefined;
   try {
-    return PositionSchema.safeParse(JSON.parse(text)).data;
+    return PositionSchema.safeParse(JSON.parse(decodeUtf8(bytes) ?? '')).data ?? 'unreadable';
   } catch {
     // Not JSON: torn by something else than us, since it is replaced as a whole.
-    return undefined;
+    return 'unreadable';
   }
 }
 

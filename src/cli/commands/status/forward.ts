@@ -24,7 +24,8 @@ export async function forwardStatus(
   try {
     const setting = loadConfig(paths.configFile).otlpForward;
     if (setting === undefined) return {};
-    const position = await loadPosition(positionObjects(paths));
+    const found = await loadPosition(positionObjects(paths));
+    const position = found === 'unreadable' ? undefined : found;
     const index = position?.place.index ?? 0;
     return {
       otlp: {
