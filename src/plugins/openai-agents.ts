@@ -43,7 +43,11 @@ export function tallyProcessor({
     // What is told is told at once: the order of entries is that of the calls.
     onSpanStart: async (span) => traces.spanStart(span),
     onSpanEnd: (span) => traces.spanEnd(span),
-    shutdown: () => traces.close(),
+    async shutdown(timeout) {
+      await traces.close();
+      // With a time limit it is the end of the program, which the SDK waits for; without one, processors are replaced.
+      if (timeout !== undefined) await tally.close();
+    },
     forceFlush: () => tally.flush(),
   };
 }

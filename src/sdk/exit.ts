@@ -41,8 +41,12 @@ function install(): () => void {
     SIGNALS.map((signal) => [
       signal,
       () => {
-        // Somebody else handles it: whether the program ends is theirs to say, and its end is told below.
-        if (process.listenerCount(signal) > 1) return;
+        // Somebody else handles it: whether the program ends is theirs to say, and its end is told below. Ours is taken away,
+        // since they may end the program only where they find themselves alone.
+        if (process.listenerCount(signal) > 1) {
+          process.off(signal, onSignal[signal]);
+          return;
+        }
         void endAll({ status: 'aborted', kind: signal }).then(() => {
           remove();
           process.kill(process.pid, signal);
