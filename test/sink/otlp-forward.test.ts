@@ -17,7 +17,7 @@ import { receiver } from './stage.ts';
 interface Home {
   /** How far the collector is. */
   readonly position: string;
-  open(forward: () => OtlpForward | undefined): Promise<Session>;
+  open(forward: () => OtlpForward | undefined, segmentEntries?: number): Promise<Session>;
   readonly warnings: string[];
 }
 
@@ -32,7 +32,7 @@ async function home(t: TestContext): Promise<Home> {
   return {
     warnings,
     position: join(state, 'otlp', 'local', 'position.json'),
-    async open(forward) {
+    async open(forward, segmentEntries) {
       const session = await openSession({
         paths: locate({
           env: { TALLY_HOME: state, XDG_RUNTIME_DIR: state },
@@ -44,6 +44,7 @@ async function home(t: TestContext): Promise<Home> {
         onWarning: (line) => void warnings.push(line),
         require: 'writer',
         otlp: { forward },
+        ...(segmentEntries === undefined ? {} : { segmentEntries }),
       });
       open.push(session);
       return session;
@@ -212,6 +213,34 @@ describe('entries for a collector', () => {
       () => `${collector.got.length}`,
     );
     await second.close('the end');
+  });
+
+  it('come from sealed segments as from the open one, each once, however many are recorded at once', async (t) => {
+    let slow = 3;
+    const collector = await receiver(t, (response) => {
+      if (slow-- > 0) response.writeHead(429, { 'retry-after': '0' }).end();
+      else OK(response);
+    });
+    const { open } = await home(t);
+    const session = await open(() => ({ url: collector.url, from: 'beginning' }), 256);
+    const event = { type: 'step.note', phase: 'point' } as const;
+    await Promise.all(Array.from({ length: 1_200 }, () => session.ask('record', { event })));
+    await session.recorder?.checkpoint();
+    await session.recorder?.sealed();
+    const size = session.recorder?.size() ?? 0;
+    const taken = () => indexesOf(recordsOf(collector.got.slice(3)));
+    await until(
+      () => taken().includes(size - 1),
+      () => `${taken().length} of ${size}`,
+    );
+    const all = taken();
+    // The first requests were refused as a whole, and came again.
+    const once = [...new Set(all)];
+    assert.deepEqual(
+      once,
+      Array.from({ length: once.length }, (_, index) => index),
+    );
+    assert.ok(collector.got.length >= 5, 'at most so many entries a request');
   });
 
   it('are all sent again when nobody knows any more which were', async (t) => {
