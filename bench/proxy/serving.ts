@@ -22,8 +22,12 @@ export interface Serving {
 export async function child(
   file: string,
   args: readonly string[],
+  execArgv: readonly string[] = [],
 ): Promise<{ process: ChildProcess; port: number }> {
-  const process = fork(here(file), args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const process = fork(here(file), args, {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    execArgv: [...execArgv],
+  });
   const [message] = (await once(process, 'message')) as [{ port: number }];
   return { process, port: message.port };
 }
@@ -51,17 +55,23 @@ export interface BrokerCase {
   readonly mode?: 'intent' | 'reply' | 'async' | 'unflushed' | 'unrecorded';
   /** The upstream speaks TLS, for localhost, with a certificate of this authority. */
   readonly upstreamCa?: string;
+  /** Where a profile of its processor time is put when it ends. */
+  readonly profile?: string;
   /** The caller uses the broker as its proxy: CONNECT, with TLS inside that ends there. */
   readonly connect?: boolean;
 }
 
 export async function broker(
   upstream: number,
-  { mode = 'intent', upstreamCa, connect = false }: BrokerCase = {},
+  { mode = 'intent', upstreamCa, connect = false, profile }: BrokerCase = {},
 ): Promise<Serving> {
   const { directory, remove } = await scratch();
   const ca = upstreamCa === undefined ? [] : [upstreamCa];
-  const { process, port } = await child('broker.ts', [directory, String(upstream), mode, ...ca]);
+  const { process, port } = await child(
+    'broker.ts',
+    [directory, String(upstream), mode, ...ca],
+    profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`],
+  );
   if (connect) await ensureCa({ state: directory }, Date.now);
   const target =
     upstreamCa === undefined
@@ -78,11 +88,7 @@ export async function broker(
           url: `http://127.0.0.1:${port}/proxy`,
           headers: { 'X-AS-Target-URL': target, 'X-AS-Inject-Bearer': 'BENCH_KEY' },
         }),
-    async cpuSeconds() {
-      const answer = once(process, 'message');
-      process.send('cpu');
-      return ((await answer) as [number])[0];
-    },
+    cpuSeconds: () => cpuSeconds(process),
     async stop() {
       await stop(process);
       await remove();
@@ -90,11 +96,18 @@ export async function broker(
   };
 }
 
+async function cpuSeconds(process: ChildProcess): Promise<number> {
+  const answer = once(process, 'message');
+  process.send('cpu');
+  return ((await answer) as [number])[0];
+}
+
 export async function plain(upstream: number): Promise<Serving> {
   const { process, port } = await child('plain.ts', [String(upstream)]);
   return {
     url: `http://127.0.0.1:${port}/v1/things`,
     headers: controlHeaders(upstream),
+    cpuSeconds: () => cpuSeconds(process),
     stop: () => stop(process),
   };
 }
