@@ -4,6 +4,7 @@
  * costs more than everything it finds; the recorder looks at each event once and does not keep it.
  */
 import { z } from 'zod';
+import { isConstant } from './constant.ts';
 
 export type Check = (value: unknown) => boolean;
 
@@ -114,10 +115,19 @@ function arrayCheck(schema: z.ZodArray): Check {
   const element = compile(schema.element as z.core.$ZodType);
   if (defs === undefined || element === NO_SHORTCUT) return NO_SHORTCUT;
   const most = Math.min(Number.POSITIVE_INFINITY, ...defs.map(({ maximum }) => Number(maximum)));
+  /** Elements that were accepted and never change: the results of layers, of which every decision has a dozen. */
+  const constants = new WeakSet<object>();
+  const accepts = (item: unknown): boolean => {
+    if (typeof item !== 'object' || item === null) return element(item);
+    if (constants.has(item)) return true;
+    if (!element(item)) return false;
+    if (isConstant(item)) constants.add(item);
+    return true;
+  };
   return (value) => {
     if (!Array.isArray(value) || value.length > most) return false;
     // Not `every`: it passes over holes.
-    for (let i = 0; i < value.length; i++) if (!element(value[i])) return false;
+    for (let i = 0; i < value.length; i++) if (!accepts(value[i])) return false;
     return true;
   };
 }
@@ -156,12 +166,19 @@ function objectCheck(schema: z.ZodObject): Check {
     if (check === NO_SHORTCUT) return NO_SHORTCUT;
     members.push({ key, check, optional });
   }
+  const byKey = new Map(members.map((member) => [member.key, member]));
+  const required = members.filter(({ optional }) => !optional).length;
   return (value) => {
     if (!isPlainObject(value)) return false;
-    for (const { key, check, optional } of members) {
+    // Over what is there, which is half of what could be, and is read without a look-up for each shape of object.
+    let found = 0;
+    for (const key in value) {
       const member = value[key];
-      if (member === undefined ? !optional : !check(member)) return false;
+      const known = byKey.get(key);
+      if (known === undefined || member === undefined) continue;
+      if (!known.check(member)) return false;
+      if (!known.optional) found++;
     }
-    return true;
+    return found === required;
   };
 }

@@ -3,6 +3,8 @@
  * left per entry is joining strings. An object that carries a member the schema does not know is written by the
  * general path, so newer entries keep their bytes.
  */
+
+import { isConstant } from '../constant.ts';
 import { ENTRY_SHAPES } from '../entry.ts';
 import { LIMITS } from '../limits.ts';
 import { isPlain, quote } from './quote.ts';
@@ -75,10 +77,17 @@ function writeShapes(items: readonly unknown[], shape: Shape, outer: Shape): str
     const item = items[i];
     text +=
       typeof item === 'object' && item !== null && !Array.isArray(item)
-        ? writeShape(item as Members, shape)
+        ? (shape.constants.get(item) ?? writeItem(item as Members, shape))
         : writeValue(item ?? null, '', outer.inside, freshBudget());
   }
   return `${text}]`;
+}
+
+/** Most decisions are made of the same few results of layers, which never change: their text is made once. */
+function writeItem(object: Members, shape: Shape): string {
+  const text = writeShape(object, shape);
+  if (isConstant(object)) shape.constants.set(object, text);
+  return text;
 }
 
 function writeUnknown(object: Members, shape: Shape): string {

@@ -24,6 +24,8 @@ export interface Shape {
   /** In RFC 8785 order. */
   readonly fields: readonly Field[];
   readonly byKey: ReadonlyMap<string, Field>;
+  /** Texts of objects that never change. */
+  readonly constants: WeakMap<object, string>;
   /** Stand-ins for the frames of the general path, so that depth is counted on from here. */
   readonly outside: Frame | undefined;
   readonly inside: Frame;
@@ -66,6 +68,7 @@ export function shapeOf(schema: z.ZodObject, depth = 1): Shape {
   return {
     fields,
     byKey: new Map(fields.map((field) => [field.key, field])),
+    constants: new WeakMap(),
     outside: depth === 1 ? undefined : frameAt(depth - 1),
     inside: frameAt(depth),
   };
