@@ -3,12 +3,19 @@ import type { Random } from './ports.ts';
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const HALF = 2 ** 40;
 
+/** Two digits at a time: an id is made for every entry. */
+const PAIRS: readonly string[] = Array.from(
+  { length: 1024 },
+  (_, pair) => ALPHABET.charAt(pair >> 5) + ALPHABET.charAt(pair & 31),
+);
+
+/** `chars` is even. */
 function base32(value: number, chars: number): string {
   let text = '';
-  for (let rest = value, i = 0; i < chars; i++) {
-    const digit = rest % 32;
-    text = ALPHABET.charAt(digit) + text;
-    rest = (rest - digit) / 32;
+  for (let rest = value, i = 0; i < chars; i += 2) {
+    const pair = rest % 1024;
+    text = PAIRS[pair] + text;
+    rest = (rest - pair) / 1024;
   }
   return text;
 }

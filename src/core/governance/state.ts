@@ -19,7 +19,7 @@ import type {
   WindowRead,
 } from '../policy/types.ts';
 import { subjectsOf, windowsOf } from '../policy/windows.ts';
-import { booleanAt, field, listAt, numberAt, textAt } from '../query/fields.ts';
+import { booleanAt, field, isObject, listAt, numberAt, textAt } from '../query/fields.ts';
 import {
   type ApprovalState,
   approvalKey,
@@ -36,7 +36,7 @@ import { type BudgetState, emptyBudgets, foldCost, foldRunStart, foldStep, readB
 import { foldKill, KILL_CHANGE, type KillState } from './kill.ts';
 import { type Needs, SUBJECT_KINDS } from './needs.ts';
 import { type FoldedTime, passTime, startOfTime, stepTime, timeAt } from './time.ts';
-import { countCall, emptyWindows, readWindow, type WindowsState } from './windows.ts';
+import { countCall, countsCalls, emptyWindows, readWindow, type WindowsState } from './windows.ts';
 
 export interface GovernanceState {
   /** Entries that this reflects. */
@@ -119,11 +119,11 @@ function foldDecision(state: GovernanceState, entry: JsonObject, ms: number): vo
   const grant = textAt(entry, 'decision', 'inputs', 'grant', 'id');
   if (textAt(entry, 'decision', 'reason') === 'approval_expired' && grant !== undefined)
     foldTold(state.approvals, grant);
-  const limits = layers.find((layer) => textAt(layer, 'layer') === 'limits');
+  const limits = layers.find((layer) => isObject(layer) && layer.layer === 'limits');
   if (limits === undefined) return;
   const now = passTime(state.time, ms);
   if (textAt(limits, 'result') === 'fail') return;
-  countCall(state.windows, subjectsOf(callOf(entry)), now);
+  if (countsCalls(state.windows)) countCall(state.windows, subjectsOf(callOf(entry)), now);
   if (outcome !== 'allow' && booleanAt(entry, 'decision', 'enforced') !== false) return;
   foldStep(state.budgets, entry, now);
   const used = textAt(entry, 'decision', 'approval', 'id');
@@ -165,11 +165,16 @@ export function readFor(
   const now = timeAt(state.time, nowMs);
   const runId = compiled.budgets === undefined ? undefined : runOf(request, identity);
   const { key, args_hash } = request.action;
-  const caller = requesterOf(identity, principal?.id);
+  // Most machines never ask a person, and the key of a request costs as much as all the rest.
   const grant =
-    key === undefined
+    key === undefined || state.approvals.byId.size === 0
       ? undefined
-      : readGrant(state.approvals, approvalKey(caller, key, args_hash), state.time, nowMs);
+      : readGrant(
+          state.approvals,
+          approvalKey(requesterOf(identity, principal?.id), key, args_hash),
+          state.time,
+          nowMs,
+        );
   return {
     ...killsFor(state.kill, () => killScopesOf(request, identity, compiled)),
     ...windowsFor(state.windows, request, identity, principal, compiled, now),

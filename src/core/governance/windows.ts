@@ -40,6 +40,11 @@ function after(times: readonly number[], ms: number): number {
   return low;
 }
 
+/** Whether any policy window asks for the times of calls. */
+export function countsCalls({ needs }: WindowsState): boolean {
+  return SUBJECT_KINDS.some((kind) => needs[kind].ms > 0);
+}
+
 /** `subjects`: those of `subjectsOf`, in its order. `now`: folded time. */
 export function countCall(state: WindowsState, subjects: readonly string[], now: number): void {
   for (let i = 0; i < subjects.length; i++) {
