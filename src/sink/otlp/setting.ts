@@ -13,34 +13,38 @@ const OWN =
   /^(?:content-(?:type|length|encoding)|host|connection|transfer-encoding|upgrade|te|trailer|expect)$/i;
 const isSecret = createSecretNames(['x api key']).has;
 
-const few = (headers: object): boolean => Object.keys(headers).length <= LIMITS.otlpHeaders;
-const name = z
-  .string()
-  .regex(HEADER, 'a name of a header')
-  .refine((text) => !OWN.test(text), 'a header that requests to collectors have by themselves');
+/** What is wrong with it as a header that stands in the file, or, `named`, as one whose value lies in the vault. */
+function problemOf(name: string, named: boolean): string | undefined {
+  if (!HEADER.test(name)) return 'this is no name of a header';
+  if (OWN.test(name)) return 'requests to collectors have this header by themselves';
+  if (named || !isSecret(name)) return undefined;
+  return 'a credential: store it with `tally secrets set`, and name it in secret_headers';
+}
+
+const headers = <T extends z.ZodType<string>>(value: T, named: boolean) =>
+  z.record(z.string(), value).superRefine((given, context) => {
+    const names = Object.keys(given);
+    if (names.length > LIMITS.otlpHeaders)
+      context.addIssue({ code: 'custom', message: `at most ${LIMITS.otlpHeaders} headers` });
+    for (const name of names) {
+      const message = problemOf(name, named);
+      if (message !== undefined) context.addIssue({ code: 'custom', path: [name], message });
+    }
+  });
 
 export const OtlpForwardSchema = z.strictObject({
   /** With a path it is asked as it stands; without one it is `/v1/logs` there. */
   url: WebUrlSchema,
   /** As they stand here. */
-  headers: z
-    .record(
-      name.refine(
-        (text) => !isSecret(text),
-        'a credential: store it with `tally secrets set`, and name it in secret_headers',
-      ),
-      z
-        .string()
-        .max(1_024)
-        .regex(/^[\x20-\x7e]*$/, 'printable ASCII'),
-    )
-    .refine(few, `at most ${LIMITS.otlpHeaders} headers`)
-    .optional(),
+  headers: headers(
+    z
+      .string()
+      .max(1_024)
+      .regex(/^[\x20-\x7e]*$/, 'printable ASCII'),
+    false,
+  ).optional(),
   /** Header → name of the credential whose value it is, whole: `Bearer …` and all. */
-  secret_headers: z
-    .record(name, z.string().min(1).max(LIMITS.idChars))
-    .refine(few, `at most ${LIMITS.otlpHeaders} headers`)
-    .optional(),
+  secret_headers: headers(z.string().min(1).max(LIMITS.idChars), true).optional(),
   /** Where it begins the first time: with what is recorded from then on, or with the first entry of the log. */
   from: z.enum(['now', 'beginning']).optional(),
 });
