@@ -44,14 +44,12 @@ export function tellingOf(base: RunBase): Telling {
     payload: Kept,
     of?: Begun,
   ): Noted {
-    const stepId = of?.stepId ?? base.step();
     // Before anything is made of it: what has no room must cost next to nothing.
     const why = queue.full();
     if (why !== undefined) {
       shell.lost(type, why);
-      return new LostNoted(shell, type, why, stepId);
+      return new LostNoted(shell, type, why, of?.stepId ?? base.step());
     }
-    const id = world.entryId();
     const made = make.payload(payload.class, payload.value, about.subject);
     const said = base.common(about);
     const metadata = {
@@ -61,6 +59,8 @@ export function tellingOf(base: RunBase): Telling {
         ? { payload_left_out: leftOutOf(made.leftOut) }
         : {}),
     };
+    const id = world.entryId();
+    const stepId = of?.stepId ?? base.step();
     const event: Event = {
       ...said,
       ...more,
@@ -118,16 +118,33 @@ export function tellingOf(base: RunBase): Telling {
     return { args: value, ...(whole ? {} : { args_note: 'partial' }) };
   }
 
+  /** What is handed over may be anything, and its members code that throws: then it is lost, which is counted and said. */
+  const told =
+    <A extends unknown[]>(type: string, tell: (...given: A) => Noted) =>
+    (...given: A): Noted => {
+      try {
+        return tell(...given);
+      } catch {
+        const why = 'it could not be read';
+        shell.lost(type, why);
+        return new LostNoted(shell, type, why, base.step());
+      }
+    };
+
   const point: RunBase['tell'] = (type, about, more, kept) => note(type, 'point', about, more, kept);
   const begin: RunBase['tell'] = (type, about, more, kept) => note(type, 'pre_exec', about, more, kept);
 
   const events: Events = {
-    userMessage: (content, about = {}) =>
+    userMessage: told('user.message', (content, about = {}) =>
       point('user.message', about, {}, { class: 'prompt', value: content }),
-    systemInstruction: (content, about = {}) =>
+    ),
+    systemInstruction: told('system.instruction', (content, about = {}) =>
       point('system.instruction', about, {}, { class: 'prompt', value: content }),
-    note: (content, about = {}) => point('step.note', about, {}, { class: 'note', value: content }),
-    modelCall({ provider, model, input, params, ...about }) {
+    ),
+    note: told('step.note', (content, about = {}) =>
+      point('step.note', about, {}, { class: 'note', value: content }),
+    ),
+    modelCall: told('model.call', ({ provider, model, input, params, ...about }) => {
       const metadata = {
         ...(provider === undefined ? {} : { provider: idText(provider, 'unnamed') }),
         model: idText(model, 'unnamed'),
@@ -135,9 +152,9 @@ export function tellingOf(base: RunBase): Telling {
       };
       const more = { action: { name: idText(model, 'unnamed') }, metadata };
       return begin('model.call', about, more, { class: 'prompt', value: input });
-    },
-    modelResponse: ended,
-    toolCall({ name, version, server, args, ...about }) {
+    }),
+    modelResponse: told('model.response', ended),
+    toolCall: told('tool.call', ({ name, version, server, args, ...about }) => {
       const tool = {
         name: idText(name, 'unnamed'),
         ...(version === undefined ? {} : { version: idText(version, 'unnamed') }),
@@ -145,37 +162,39 @@ export function tellingOf(base: RunBase): Telling {
       };
       const more = { action: { name: tool.name, tool, ...hashed(args) } };
       return begin('tool.call', about, more, { class: 'arguments', value: args });
-    },
-    toolResult: ended,
-    retrievalQuery({ source, query, ...about }) {
+    }),
+    toolResult: told('tool.result', ended),
+    retrievalQuery: told('retrieval.query', ({ source, query, ...about }) => {
       const more = { action: { name: idText(source, 'unnamed'), ...hashed(query) } };
       return begin('retrieval.query', about, more, { class: 'arguments', value: query });
-    },
-    retrievalResult: ended,
-    policyCheck({ name, result, details, ...about }) {
+    }),
+    retrievalResult: told('retrieval.result', ended),
+    policyCheck: told('policy.check', ({ name, result, details, ...about }) => {
       const more = {
         action: { name: idText(name, 'unnamed') },
         metadata: { result: idText(result, 'unknown') },
       };
       return point('policy.check', about, more, { class: 'details', value: details });
-    },
-    humanApproval({ what, approved, by, ...about }) {
+    }),
+    humanApproval: told('custom', ({ what, approved, by, ...about }) => {
       const metadata = {
         what: idText(what, 'unnamed'),
         approved: approved === true,
         ...(by === undefined ? {} : { by: idText(by, 'unnamed') }),
       };
       return point('custom', about, { action: { name: 'human.approval' }, metadata }, NOTHING);
-    },
-    decision({ what, chosen, why, ...about }) {
+    }),
+    decision: told('custom', ({ what, chosen, why, ...about }) => {
       const said = { ...about, ...(why === undefined ? {} : { reason: why }) };
       const more = { action: { name: 'agent.decision' }, metadata: { what: idText(what, 'unnamed') } };
       return point('custom', said, more, { class: 'result', value: chosen });
-    },
-    error: (error, about = {}) =>
+    }),
+    error: told('error', (error, about = {}) =>
       point('error', about, { outcome: { status: 'error', ...make.failure(error) } }, NOTHING),
-    custom: (name, data, about = {}) =>
+    ),
+    custom: told('custom', (name, data, about = {}) =>
       point('custom', about, { action: { name: idText(name, 'unnamed') } }, { class: 'event', value: data }),
+    ),
     room: () => base.room(),
     flush: () => queue.idle(),
   };
