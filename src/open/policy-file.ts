@@ -29,6 +29,19 @@ export async function loadPolicy(paths: Paths, onWarning: (line: string) => void
   }
 }
 
+/** Why the file as it stands would not be taken; undefined: it would. */
+export async function policyFileProblem(paths: Paths): Promise<unknown> {
+  try {
+    const text = await readPolicy(paths);
+    if ((await keptPolicy(paths, text)) !== undefined) return undefined;
+    const { compilePolicy } = await import('../core/policy/load.ts');
+    compilePolicy(text, { id: TENANT });
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
 async function readPolicy(paths: Paths): Promise<string> {
   try {
     const { size } = await stat(paths.policyFile);

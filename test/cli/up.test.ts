@@ -130,6 +130,11 @@ test('an edited policy file is taken up; a broken one is refused with its line, 
   await started.until(/not taken; version \S+ stays in force/);
   await started.until(/line \d+, column 1: unknown key "nonsense"/);
   assert.equal((await home.tally(['call', '--url', upstream.url, '--bearer', 'KEY'])).code, 0);
+  const run = await home.tally(['run', '-q', '--', 'true']);
+  assert.match(
+    run.stderr,
+    /the policy file has an error, so version \S+, from before, is in force[\s\S]*line \d+, column 1: unknown key "nonsense"[\s\S]*tally policy check/,
+  );
 
   writeFileSync(
     file,

@@ -13,6 +13,7 @@ import { exitCodeOf, startChild } from './child.ts';
 import { notStarted, recordEnd } from './end.ts';
 import type { Given, Injection } from './inject.ts';
 import { keepBroker } from './keep.ts';
+import { tellPolicyFile } from './policy-told.ts';
 import { type Program, prepareProgram } from './program.ts';
 import type { Ran, RunOptions } from './ran.ts';
 import { summarise } from './summary.ts';
@@ -35,12 +36,14 @@ export async function run(
     if (broker === undefined) return await runAlone(context, command, args, injection);
     const keeper = keepBroker(context, broker);
     try {
+      const told = await tellPolicyFile(context, broker.session, { silent: broker.own });
       const program = await prepareProgram(context, options);
       const ask: Ask = (op, params) => (keeper.session() ?? broker.session).ask(op, params);
       ran = await runCommand(context, broker, command, args, options, { program, injection, ask });
       context.exit(exitCodeOf(ran.end));
       const awayMs = keeper.awayMs();
       await recordEnd(keeper.session() ?? broker.session, ran);
+      await tellPolicyFile(context, keeper.session() ?? broker.session, { told });
       await summarise(context, keeper.session() ?? broker.session, { ...ran, awayMs }, options);
     } finally {
       await keeper.close();
