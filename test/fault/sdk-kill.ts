@@ -21,25 +21,36 @@ export interface SdkKillTotals {
   readonly open: number;
 }
 
-/** The agent's end: `SIGKILL`, or now and then a signal that it can hear. */
+/** The agent's end: `SIGKILL`, or now and then a signal that it can hear, or its own `process.exit`. */
 async function oneAgent(
   home: Home,
   counter: string,
   transport: string,
   waitMs: number,
-  signal: NodeJS.Signals,
+  signal: NodeJS.Signals | 'exit',
   /** Killed while it starts, if it has not begun by then. */
   patienceMs: number,
 ): Promise<void> {
   const child = spawn(process.execPath, [AGENT], {
-    env: { ...home.env, COUNTER: counter, TALLY_TRANSPORT: transport },
+    env: {
+      ...home.env,
+      COUNTER: counter,
+      TALLY_TRANSPORT: transport,
+      ...(signal === 'exit' ? { EXIT_MS: String(waitMs) } : {}),
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => {
     said += chunk.toString();
   });
-  const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('exit', (_code, by) => resolve(by)));
+  const ended = new Promise<NodeJS.Signals | number | null>((resolve) =>
+    child.on('exit', (code, by) => resolve(by ?? code)),
+  );
+  if (signal === 'exit') {
+    assert.equal(await ended, 7, said);
+    return;
+  }
   await Promise.race([new Promise((resolve) => child.stdout.once('data', resolve)), ended, wait(patienceMs)]);
   await wait(waitMs);
   child.kill(signal);
@@ -61,7 +72,8 @@ export async function killAgents(options: {
   try {
     const counter = join(home.directory, 'counter');
     const half = Math.ceil(kills / 2);
-    const signalOf = (kill: number): NodeJS.Signals => (kill % 4 === 3 ? 'SIGTERM' : 'SIGKILL');
+    const signalOf = (kill: number): NodeJS.Signals | 'exit' =>
+      kill % 4 === 3 ? 'SIGTERM' : kill % 4 === 1 ? 'exit' : 'SIGKILL';
     const patienceOf = (kill: number): number => (kill % 5 === 2 ? 10 * waitMs(kill) : 20_000);
     for (let kill = 0; kill < half; kill++)
       await oneAgent(home, counter, 'embedded', waitMs(kill), signalOf(kill), patienceOf(kill));
@@ -74,18 +86,20 @@ export async function killAgents(options: {
     for (let kill = half; kill < kills; kill++)
       await oneAgent(home, counter, 'socket', waitMs(kill), signalOf(kill), patienceOf(kill));
     await session.close();
-    return judge(home, counter);
+    const exited = Array.from({ length: kills }, (_, kill) => signalOf(kill)).filter((how) => how === 'exit');
+    return judge(home, counter, exited.length);
   } finally {
     await home.remove();
   }
 }
 
-function judge(home: Home, counter: string): SdkKillTotals {
+function judge(home: Home, counter: string, exited: number): SdkKillTotals {
   const { state } = home.paths;
   assert.deepEqual(problemsOf(state, [], { whole: true }), []);
   const entries = entriesIn(state) as readonly (ReturnType<typeof entriesIn>[number] & {
     readonly type: string;
     readonly run_id?: string;
+    readonly outcome?: { readonly error_kind?: string };
     readonly source: { readonly assurance: string };
   })[];
   const begun = new Set(
@@ -102,6 +116,11 @@ function judge(home: Home, counter: string): SdkKillTotals {
   const completeness = judgeCompleteness();
   for (const entry of entries) completeness.see(entry as never);
   const found = completeness.finish(false);
+  // Nobody had to be asked how those ended that could say it.
+  const exits = entries.filter(
+    ({ type, outcome }) => type === 'run.end' && outcome?.error_kind === 'process_exit',
+  );
+  assert.equal(exits.length, exited);
   const ended = new Set(entries.filter(({ type }) => type === 'run.end').map(({ run_id }) => run_id));
   const runs = entries.filter(({ type }) => type === 'run.start').map(({ run_id }) => run_id ?? '');
   const open = runs.filter((run) => !ended.has(run));
