@@ -406,6 +406,27 @@ describe('chains of LangChain', () => {
     assertPairs(box);
   });
 
+  it('that are aborted in a tool say so, whatever the abort was given as its reason', async (t) => {
+    for (const reason of [undefined, 'a reason']) {
+      const { box, handler, model, tally } = await scene(t, [call('slow', {}), DONE]);
+      const abort = new AbortController();
+      const slow = tool(
+        async (_args, config) => {
+          abort.abort(reason);
+          (config as { signal?: AbortSignal }).signal?.throwIfAborted();
+          return 'never';
+        },
+        { name: 'slow', description: 'is cut', schema: z.object({}) },
+      );
+      const agent = createAgent({ model, tools: [slow], middleware: [tallyMiddleware({ tally })] });
+      await assert.rejects(agent.invoke(QUESTION, { callbacks: [handler], signal: abort.signal }));
+      await until(() => box.entries('run.end').length === 1 && box.entries('tool.result').length === 1);
+      for (const type of ['run.end', 'tool.result'])
+        assert.equal(box.entries(type)[0]?.outcome?.status, 'aborted', type);
+      assertPairs(box);
+    }
+  });
+
   it('that are dropped by their program end as aborted', async (t) => {
     const { box, handler, model } = await scene(t, [{ text: 'a long answer' }]);
     const agent = createAgent({ model, tools: [] });

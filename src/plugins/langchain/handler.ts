@@ -264,12 +264,18 @@ export function inPlace<T>(node: Node, fn: () => T): T {
   return shared.storage.run(node.entry === undefined ? at : { ...at, parentId: node.entry }, fn);
 }
 
-/** What a graph throws to wait for a person is no failure: the step is given up, and made again later. */
+/**
+ * What a graph throws to wait for a person is no failure: the step is given up, and made again later. An abort has a name
+ * of its own here, and none where it was given a reason that is no error.
+ */
 export function errorOf(error: unknown): unknown {
-  return textIn(error, 'name') === 'GraphInterrupt' ||
-    (error instanceof Error && error.name === 'GraphInterrupt')
-    ? cutOff('GraphInterrupt', 'the graph waits for a person; the step is made again when it goes on')
-    : (error ?? new Error('an error without a word'));
+  if (!(error instanceof Error)) return error ?? new Error('an error without a word');
+  const { name, message } = error;
+  if (name === 'GraphInterrupt')
+    return cutOff(name, 'the graph waits for a person; the step is made again when it goes on');
+  return name === 'ModelAbortError' || (name === 'Error' && /^Abort(ed)?$/.test(message))
+    ? cutOff(name === 'Error' ? 'aborted' : name, message)
+    : error;
 }
 
 /** A message is what it says; anything else is itself. */
