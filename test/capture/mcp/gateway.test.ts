@@ -162,7 +162,7 @@ test('bodies go to the upstream as they came, with the credential, which never c
   const gateway = createGateway({
     upstream: target,
     sessions: createGatewaySessions(open, () => performance.now()),
-    bearer: () => secret,
+    bearer: { get: async () => secret, refused: () => undefined },
     scrubber: () => redactor.scrubber(),
     mayCall: async () => true,
     warn: assert.fail,

@@ -19,13 +19,19 @@ import type { Upstream } from './upstream.ts';
 export interface GatewayOptions {
   readonly upstream: Upstream;
   readonly sessions: GatewaySessions;
-  /** Of the credential, for each request; its value. */
-  readonly bearer?: () => string;
+  /** The value of the credential, asked for with each request. Rejects where there is none any more. */
+  readonly bearer?: Bearer;
   /** Takes the credential out of what the upstream answers. */
-  readonly scrubber?: () => Scrubber;
+  readonly scrubber?: () => Scrubber | undefined;
   /** Whether a process at the other end may use this gateway. */
   readonly mayCall: (request: IncomingMessage) => Promise<boolean>;
   readonly warn: (line: string) => void;
+}
+
+export interface Bearer {
+  get(): Promise<string>;
+  /** The upstream took it for none. */
+  refused(): void;
 }
 
 export interface Gateway {
@@ -148,13 +154,22 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
   ): Promise<boolean> {
     const { opened, body, ends = [] } = asked;
+    let bearer: string | undefined;
+    try {
+      bearer = await options.bearer?.get();
+    } catch (error) {
+      const words = wordsOf(error);
+      for (const end of ends) end({ status: 'error', error_kind: 'credential_unavailable', error: words });
+      fail(response, 502, `Tallystick could not read the credential for the server: ${words}`);
+      return false;
+    }
     let answer: IncomingMessage;
     try {
       const addresses = await upstream.check();
       const sent = upstream.send(addresses, {
         method: asked.method,
         path: asked.path,
-        headers: headersFor(request, body, options.bearer?.()),
+        headers: headersFor(request, body, bearer),
       });
       // A client that goes away takes its stream with it; its calls go on, as the protocol says.
       response.once('close', () => {
@@ -169,6 +184,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       return false;
     }
     const status = answer.statusCode ?? 502;
+    if (status === UNAUTHORIZED) options.bearer?.refused();
     if (asked.begins === true) sessions.named(opened, sessionIdOf(answer));
     if (status >= 400)
       for (const end of ends) end({ status: 'error', error_kind: `http_${status}`, status_code: status });
@@ -224,6 +240,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
   };
 }
+
+const UNAUTHORIZED = 401;
 
 /** What would be answered as a message is answered as HTTP. */
 const UNHEARD: Sink = { answer: () => undefined, later: () => undefined };

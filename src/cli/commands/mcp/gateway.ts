@@ -15,7 +15,7 @@ import { random } from '../../../open/lock.ts';
 import { isOwnUser } from '../../../server/peer.ts';
 import type { Context } from '../../context.ts';
 import { safe, toJson } from '../../output/safe.ts';
-import { readCredential } from './credential.ts';
+import { type GatewayCredential, openCredential } from './credential.ts';
 import { noteLost } from './lost.ts';
 import { nameOf } from './name.ts';
 import { openMcpRecorder, startOf, withoutRecord } from './recorder.ts';
@@ -44,14 +44,27 @@ export async function runGateway(context: Context, options: GatewayOptions): Pro
   const recorder = openMcpRecorder(context);
   const ulid = ulidSource(random);
   const makeId = (): string => `log_${ulid(context.now())}`;
+  const redactor = createRedactor();
+  let isScrubbed = false;
+  let hide = environmentHider(context.env);
+  let credential: GatewayCredential | undefined;
+  let newest: string | undefined;
+
+  /** The one before it may still come back in an answer, or in an error. */
+  function known(name: string, value: string): void {
+    const values = { [name]: value, ...(newest === undefined ? {} : { [`${name}_EARLIER`]: newest }) };
+    for (const [of, each] of Object.entries(values)) isScrubbed = redactor.setSecret(of, each) || isScrubbed;
+    hide = environmentHider({
+      ...context.env,
+      ...Object.fromEntries(Object.entries(values).map(([of, each]) => [`${of}_TOKEN`, each])),
+    });
+    newest = value;
+  }
   try {
     // A call that the policy will not let through to this host is better told now.
     await recorder.ask('hello', {});
-    const bearer = options.bearer === undefined ? undefined : await readCredential(context, options.bearer);
-    const hide = environmentHider({
-      ...context.env,
-      ...(bearer === undefined ? {} : { [`${options.bearer}_TOKEN`]: bearer }),
-    });
+    const { bearer: name } = options;
+    if (name !== undefined) credential = await openCredential(context, name, (value) => known(name, value));
 
     async function open(): Promise<Opened> {
       const run = ownRun(recorder.ask, startOf(context, 'mcp gateway', options), () => performance.now());
@@ -60,7 +73,7 @@ export async function runGateway(context: Context, options: GatewayOptions): Pro
         ask: recorder.ask,
         run,
         makeId,
-        hide,
+        hide: (text) => hide(text),
         without: withoutRecord(context, { closed: options.closed === true, token: async () => token }),
         lost: (count) => noteLost(context, server, count),
         warn: context.warn,
@@ -90,15 +103,13 @@ export async function runGateway(context: Context, options: GatewayOptions): Pro
       };
     }
 
-    const redactor = createRedactor();
-    const isScrubbed = bearer !== undefined && redactor.setSecret(options.bearer ?? '', bearer);
     const gateway = createGateway({
       upstream,
       sessions: createGatewaySessions(open, () => performance.now()),
       mayCall,
       warn: context.warn,
-      ...(bearer === undefined ? {} : { bearer: () => bearer }),
-      ...(isScrubbed ? { scrubber: () => redactor.scrubber() } : {}),
+      ...(credential === undefined ? {} : { bearer: credential }),
+      scrubber: () => (isScrubbed ? redactor.scrubber() : undefined),
     });
     const port = await gateway.listen(options.port).catch((error: unknown) => {
       throw new TallyError('ADDRESS_IN_USE', `port ${options.port} cannot be listened on: ${String(error)}`, {
@@ -119,6 +130,7 @@ export async function runGateway(context: Context, options: GatewayOptions): Pro
     });
     await gateway.close();
   } finally {
+    await credential?.close();
     await recorder.close();
   }
 }
