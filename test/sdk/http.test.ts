@@ -1,8 +1,11 @@
 /** The SDK over the HTTP API of a real server. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createTally } from '../../src/sdk.ts';
 import { stage } from '../server/api/stage.ts';
+import { PERSON } from '../support/serve.ts';
+import { until } from './stage.ts';
 
 const POLICY = `version: "1"
 identity: { anonymous: allow, declared: allow }
@@ -71,6 +74,31 @@ test('over HTTP a run is its program’s word, and the recorder decides without 
   const [below] = entries('step.note');
   assert.deepEqual(below?.actor?.delegation_chain, ['bot']);
   assert.equal(below?.quality?.['actor.delegation_chain'], 'asserted');
+});
+
+test('over HTTP a kill switch is learned from the next decision, and ends what is under way', async (t) => {
+  const { origin, entries, handle } = await stage(t, { policy: POLICY });
+  const tally = createTally({ agent: 'bot', transport: 'http', url: origin, handleExit: false });
+  await assert.rejects(
+    tally.run(async (run) => {
+      const waiting = run.act('look', ({ signal }) => sleep(20_000, 'done', { signal }));
+      await until(() => entries('decision.made').length === 1);
+      await handle('kill.set', { scope: 'agent:bot', on: true, reason: 'what is it doing?' }, PERSON);
+      assert.equal(run.signal.aborted, false, 'nobody tells it');
+      const stopped = { code: 'STOPPED', reason: 'killed_agent' };
+      await assert.rejects(
+        run.act('look', () => assert.fail('it was begun')),
+        stopped,
+      );
+      assert.equal(run.signal.reason.reason, 'killed_agent');
+      await waiting;
+    }),
+    { name: 'AbortError' },
+  );
+  await tally.close();
+  const ends = entries('decision.made').filter(({ phase }) => phase === 'post_exec');
+  assert.ok(ends.some(({ outcome }) => outcome?.status === 'aborted' && outcome.error_kind === 'killed'));
+  assert.equal(entries('run.end')[0]?.outcome?.error_kind, 'killed');
 });
 
 test('an address that is none, and a transport that is none, are told before anything is done', async () => {
