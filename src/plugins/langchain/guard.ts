@@ -24,7 +24,7 @@ export function guarded<T>(tool: T, tally: Tally, options: GuardOptions): T {
   if (typeof _call === 'function')
     return copied(tool, {
       _call: (args: unknown, manager: unknown, config: unknown) =>
-        decided(tally, actionOf(name, args, config, options), nodeOf(textIn(manager, 'runId')), () =>
+        decided(tally, actionOf(name, args, config, options), nodeOf(tally, textIn(manager, 'runId')), () =>
           Reflect.apply(_call, tool, [args, manager, config]),
         ),
     });

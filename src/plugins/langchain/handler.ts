@@ -46,7 +46,16 @@ export class TallyHandler {
     return this;
   }
 
-  #enter(id: string, above: string | undefined, name: string | undefined, metadata: unknown): Promise<Node> {
+  #node(id: string): Node | undefined {
+    return nodeOf(this.#options.tally, id);
+  }
+
+  #enter(
+    id: string,
+    above: string | undefined,
+    name: string | undefined,
+    metadata: unknown,
+  ): Promise<Node | undefined> {
     const { tally, agent, workflow } = this.#options;
     return enter(tally, id, above, (): RunOptions => {
       const own = agent ?? textIn(metadata, 'lc_agent_name');
@@ -74,12 +83,12 @@ export class TallyHandler {
   }
 
   async handleChainEnd(_outputs: unknown, id: string): Promise<void> {
-    const node = nodeOf(id);
+    const node = this.#node(id);
     if (node !== undefined) await leave(node);
   }
 
   async handleChainError(error: unknown, id: string): Promise<void> {
-    const node = nodeOf(id);
+    const node = this.#node(id);
     if (node !== undefined) await leave(node, errorOf(error));
   }
 
@@ -94,6 +103,7 @@ export class TallyHandler {
     name?: string,
   ): Promise<void> {
     const node = await this.#enter(id, above, name ?? lastOf(llm), metadata);
+    if (node === undefined) return;
     const messages = (groups[0] ?? []).map(plain);
     node.root.conversation.heard(node.root.run, messages, node.entry);
     this.#modelCall(node, llm, messages, extra, metadata);
@@ -110,6 +120,7 @@ export class TallyHandler {
     name?: string,
   ): Promise<void> {
     const node = await this.#enter(id, above, name ?? lastOf(llm), metadata);
+    if (node === undefined) return;
     this.#modelCall(node, llm, prompts.length === 1 ? prompts[0] : prompts, extra, metadata);
   }
 
@@ -122,7 +133,7 @@ export class TallyHandler {
   }
 
   handleLLMNewToken(token: string, _place: unknown, id: string): void {
-    const node = nodeOf(id);
+    const node = this.#node(id);
     if (node === undefined || token === '') return;
     node.said ??= [];
     const kept = node.said.reduce((sum, { length }) => sum + length, 0);
@@ -132,14 +143,14 @@ export class TallyHandler {
   }
 
   async handleLLMEnd(result: unknown, id: string): Promise<void> {
-    const node = nodeOf(id);
+    const node = this.#node(id);
     if (node?.call === undefined) return;
     node.root.run.modelResponse(node.call, answerIn(result));
     await leave(node);
   }
 
   async handleLLMError(error: unknown, id: string): Promise<void> {
-    const node = nodeOf(id);
+    const node = this.#node(id);
     if (node?.call === undefined) return;
     const { said } = node;
     node.root.run.modelResponse(node.call, {
@@ -162,6 +173,7 @@ export class TallyHandler {
   ): Promise<void> {
     const name = given ?? textIn(objectIn(tool, 'kwargs'), 'name') ?? lastOf(tool) ?? 'unnamed';
     const node = await this.#enter(id, above, name, metadata);
+    if (node === undefined) return;
     if (isObject(tool) && Reflect.get(tool, GUARDED) === true) {
       node.guarded = true;
       return;
@@ -198,7 +210,7 @@ export class TallyHandler {
   }
 
   async #toolEnd(id: string, { output, error }: Ended): Promise<void> {
-    const node = nodeOf(id);
+    const node = this.#node(id);
     if (node === undefined) return;
     const { held, call, root } = node;
     await (error === undefined ? held?.end(output) : held?.fail(error));
@@ -217,26 +229,27 @@ export class TallyHandler {
   ): Promise<void> {
     const source = name ?? lastOf(retriever) ?? 'retriever';
     const node = await this.#enter(id, above, source, metadata);
+    if (node === undefined) return;
     node.call = node.root.run.retrievalQuery({ source, query, ...within(node, metadata) });
     node.entry = node.call.id;
   }
 
   async handleRetrieverEnd(documents: unknown, id: string): Promise<void> {
-    const node = nodeOf(id);
+    const node = this.#node(id);
     if (node?.call === undefined) return;
     node.root.run.retrievalResult(node.call, { output: documents });
     await leave(node);
   }
 
   async handleRetrieverError(error: unknown, id: string): Promise<void> {
-    const node = nodeOf(id);
+    const node = this.#node(id);
     if (node?.call === undefined) return;
     node.root.run.retrievalResult(node.call, { error: errorOf(error) });
     await leave(node, errorOf(error));
   }
 
   handleAgentAction(action: unknown, id: string): void {
-    const node = nodeOf(id);
+    const node = this.#node(id);
     const why = textIn(action, 'log');
     node?.root.run.decision({
       what: 'tool',
@@ -273,7 +286,7 @@ export function errorOf(error: unknown): unknown {
   const { name, message } = error;
   if (name === 'GraphInterrupt')
     return cutOff(name, 'the graph waits for a person; the step is made again when it goes on');
-  return name === 'ModelAbortError' || (name === 'Error' && /^Abort(ed)?$/.test(message))
+  return name === 'ModelAbortError' || (name === 'Error' && /^Abort(ed|Error)?$/.test(message))
     ? cutOff(name === 'Error' ? 'aborted' : name, message)
     : error;
 }

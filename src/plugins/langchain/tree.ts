@@ -14,6 +14,8 @@ export interface Root {
   readonly held: Held<Run> | undefined;
   readonly at: Here | undefined;
   readonly conversation: Conversation;
+  /** All that are known of this log. */
+  readonly nodes: Map<string, Node>;
   /** Watches over it: whatever is told sets it back. */
   readonly watch: { told(): void; dropped(): void; over(): void };
 }
@@ -35,25 +37,50 @@ export interface Node {
   said?: string[];
 }
 
-const nodes = new Map<string, Node>();
+interface Steps {
+  readonly nodes: Map<string, Node>;
+  /** Steps that are being entered: where two handlers hear the same, one of them tells it. */
+  readonly claimed: Set<string>;
+}
 
-export const nodeOf = (id: string | undefined): Node | undefined =>
-  id === undefined ? undefined : nodes.get(id);
+const steps = new WeakMap<Tally, Steps>();
 
-/** Rejects where no run may begin. `options` are asked for the first step of a tree only. */
+function stepsOf(tally: Tally): Steps {
+  const known = steps.get(tally) ?? { nodes: new Map(), claimed: new Set() };
+  steps.set(tally, known);
+  return known;
+}
+
+export const nodeOf = (tally: Tally, id: string | undefined): Node | undefined =>
+  id === undefined ? undefined : stepsOf(tally).nodes.get(id);
+
+/**
+ * Rejects where no run may begin. `options` are asked for the first step of a tree only. Undefined where another handler
+ * of the same log was told of this step already: it is that one's to tell.
+ */
 export async function enter(
   tally: Tally,
   id: string,
   aboveId: string | undefined,
   options: () => RunOptions,
-): Promise<Node> {
-  const above = nodeOf(aboveId);
-  const root = above?.root ?? (await begin(tally, options()));
+): Promise<Node | undefined> {
+  const { nodes, claimed } = stepsOf(tally);
+  if (nodes.has(id) || claimed.has(id)) return undefined;
+  claimed.add(id);
+  try {
+    const above = nodeOf(tally, aboveId);
+    return enterIn(above?.root ?? (await begin(tally, options())), id, above);
+  } finally {
+    claimed.delete(id);
+  }
+}
+
+function enterIn(root: Root, id: string, above: Node | undefined): Node {
   const node: Node = { id, root, above, below: new Set(), entry: above?.entry };
   if (above === undefined) Object.assign(root.watch, watchOver(node));
   root.watch.told();
   above?.below.add(node);
-  nodes.set(id, node);
+  root.nodes.set(id, node);
   return node;
 }
 
@@ -91,10 +118,11 @@ const holds = ({ held, guarded, below }: Node): boolean =>
 async function begin(tally: Tally, options: RunOptions): Promise<Root> {
   const current = tally.current();
   const conversation = createConversation();
+  const { nodes } = stepsOf(tally);
   if (current !== undefined)
-    return { run: current, held: undefined, at: undefined, conversation, watch: unwatched() };
+    return { run: current, held: undefined, at: undefined, conversation, nodes, watch: unwatched() };
   const held = await hold<Run>((during) => tally.run(options, during));
-  return { run: held.given, held, at: held.at, conversation, watch: unwatched() };
+  return { run: held.given, held, at: held.at, conversation, nodes, watch: unwatched() };
 }
 
 /** Until its first step is there. */
@@ -105,7 +133,7 @@ const unwatched = (): Root['watch'] => ({ told() {}, dropped() {}, over() {} });
  * on after what it ran in failed: LangChain tells its end all the same.
  */
 export async function leave(node: Node, error?: unknown): Promise<void> {
-  if (!nodes.delete(node.id)) return;
+  if (!node.root.nodes.delete(node.id)) return;
   node.above?.below.delete(node);
   node.root.watch.told();
   for (const below of [...node.below]) {
@@ -128,7 +156,7 @@ const NOT_TOLD = 'what it ran in was over, and nobody told how it ended';
 function goesOn(node: Node, held: Held<Acting>): void {
   node.above?.below.delete(node);
   setTimeout(() => {
-    if (!nodes.delete(node.id)) return;
+    if (!node.root.nodes.delete(node.id)) return;
     void held.fail(cutOff('not_told', NOT_TOLD));
   }, LIMITS.pluginIdleMs).unref();
 }
