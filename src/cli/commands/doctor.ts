@@ -27,6 +27,7 @@ import { checkPort } from './doctor/port.ts';
 import { checkKeyHistory, checkRetiredKeys } from './doctor/rotation.ts';
 import { checkConfig, checkPolicy } from './doctor/settings.ts';
 import { checkClock, checkDisk, checkFlush, checkNode } from './doctor/system.ts';
+import { checkForward } from './status/forward.ts';
 import { tornTails } from './status/gather.ts';
 import { checkRetention, retentionStatus } from './status/retention.ts';
 
@@ -93,6 +94,7 @@ async function examine(context: Context): Promise<readonly Check[]> {
     await checkPolicy(context, running),
     await checkKill(context, running),
     checkRetention(await retentionStatus(context, running), running !== undefined),
+    ...(await checkForward(context, running?.otlp)),
     ...(await broker(context, running)),
   ];
 }

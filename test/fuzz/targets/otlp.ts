@@ -11,6 +11,7 @@ import { encodeUtf8 } from '../../../src/core/bytes.ts';
 import { canonicalize } from '../../../src/core/canonical.ts';
 import { type Event, EventSchema } from '../../../src/core/entry.ts';
 import { LIMITS } from '../../../src/core/limits.ts';
+import { loadPosition } from '../../../src/sink/otlp/position.ts';
 import {
   logJson,
   logsJson,
@@ -20,7 +21,7 @@ import {
   tracesProtobuf,
   type Value,
 } from '../../support/otlp.ts';
-import { nearly } from '../mutate.ts';
+import { nearly, nearlyText } from '../mutate.ts';
 import { accepted, type Target, target } from '../target.ts';
 
 const deep = (levels: number): Value => {
@@ -158,6 +159,19 @@ export const otlpTargets: readonly Target[] = [
     'otlp: nearly valid logs in JSON',
     nearly([json(logsJson(records, { resource }))]),
     ({ bytes: input }) => holdLogs(accepted(CODES, () => logsOfJson(input))),
+  ),
+  target(
+    'otlp: a position is read, or is said to be unreadable',
+    nearlyText([
+      '{"format":1,"place":{"first":0,"offset":10,"index":2},"rejected":0}',
+      '{"format":1,"last":{"place":{"first":0,"offset":5,"index":1},"sha256":"ab"},"place":{"first":0,"offset":10,"index":2},"rejected":3,"rejection":"no"}',
+    ]),
+    async (text) => {
+      const found = await loadPosition({ get: async () => encodeUtf8(text) });
+      assert.ok(found !== undefined);
+      if (found !== 'unreadable')
+        assert.ok(Number.isSafeInteger(found.place.index) && found.place.index >= 0);
+    },
   ),
   target(
     'otlp: a span says the same in JSON and in protobuf',

@@ -9,6 +9,7 @@ import type { Context } from '../../context.ts';
 import { counted, type Fact, oneLine } from '../../facts.ts';
 import { safe } from '../../output/safe.ts';
 import type { Style } from '../../output/style.ts';
+import { type Check, fail, ok, warn } from '../doctor/check.ts';
 
 export interface ForwardStatus extends ForwardState {
   /** A recorder that runs sends them. */
@@ -66,4 +67,31 @@ export function forwardFacts(state: ForwardStatus, style: Style): readonly Fact[
 function troubleOf({ message, attempts, since, retry_at }: NonNullable<ForwardState['failing']>): string {
   const times = attempts === 1 ? 'once' : `${attempts} times`;
   return `${safe(message)} (${times} since ${since}; next try ${retry_at})`;
+}
+
+/** None while entries go nowhere. */
+export async function checkForward(
+  context: Context,
+  running: ForwardState | undefined,
+): Promise<readonly Check[]> {
+  const { otlp } = await forwardStatus(context, running, 0);
+  return otlp === undefined ? [] : [judged(otlp)];
+}
+
+function judged({ place, behind, failing, rejected, served }: ForwardStatus): Check {
+  const name = 'sends to';
+  const told = safe(place);
+  if (failing !== undefined)
+    return fail(name, `${told}: ${troubleOf(failing)}`, 'docs/otlp.md; nothing is lost, all is sent later');
+  if (!served) return warn(name, `${told}: nothing sends entries there`, 'start the recorder: tally up');
+  if (rejected > 0)
+    return warn(
+      name,
+      `${told}: it did not take ${counted(rejected, 'entry', 'entries')}`,
+      'its own log says why',
+    );
+  return ok(
+    name,
+    behind === 0 ? `${told}, up to date` : `${told}, ${counted(behind, 'entry', 'entries')} behind`,
+  );
 }
