@@ -4,7 +4,7 @@
  *     node bench/query-once.ts DIR
  */
 import { join } from 'node:path';
-import { indexPath } from '../src/open/index-of.ts';
+import { indexPath } from '../src/open/index-place.ts';
 import { bringUp } from '../src/open/indexing.ts';
 import { locate } from '../src/paths.ts';
 import type { Indexed } from './query.ts';

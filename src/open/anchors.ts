@@ -1,10 +1,7 @@
 /** The anchors of this machine's log: what is configured, its drivers, and the runner beside the recorder. */
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { AnchorDriver } from '../anchor/driver.ts';
 import { makeDriver } from '../anchor/drivers.ts';
 import type { ConfiguredAnchor } from '../anchor/lane.ts';
-import { listReceipts, receiptPath } from '../anchor/receipts.ts';
 import { type AnchorRunner, createAnchorRunner } from '../anchor/runner.ts';
 import { type AnchorSetting, everyMs } from '../anchor/setting.ts';
 import type { Vault } from '../capture/secrets/vault.ts';
@@ -12,28 +9,10 @@ import { isTallyError } from '../core/error.ts';
 import type { Paths } from '../paths.ts';
 import { openReader } from '../reader.ts';
 import type { LocalRecorder } from '../recorder/recorder.ts';
-import { errno } from '../store/file/fs.ts';
 import { fileObjects } from '../store/file/objects.ts';
+import { lastReceipt } from './last-receipt.ts';
 import { random } from './lock.ts';
 import type { AnchorOptions } from './options.ts';
-
-/** The newest receipt of an anchor in a log's directory, and when it was stored. */
-export async function lastReceipt(
-  directory: string,
-  name: string,
-): Promise<{ readonly size: number; readonly at: number } | undefined> {
-  const receipts = await listReceipts(fileObjects(directory), name);
-  for (const { size, suffix } of receipts) {
-    if (suffix === undefined) continue;
-    try {
-      return { size, at: (await stat(join(directory, receiptPath(name, size, suffix)))).mtimeMs };
-    } catch (error) {
-      // Removed while we looked.
-      if (errno(error) !== 'ENOENT') throw error;
-    }
-  }
-  return undefined;
-}
 
 export function openAnchors(options: {
   readonly paths: Paths;

@@ -13,6 +13,7 @@ import { openDatabase, readState, removeDatabase, type State } from '../index/sq
 import { openSqliteQuery, type SqliteQuery } from '../index/sqlite/driver.ts';
 import type { Paths } from '../paths.ts';
 import { tryLock } from '../store/file/lock.ts';
+import { indexLockPath, indexPath } from './index-place.ts';
 import { bringUp } from './indexing.ts';
 import { endOf, reaches } from './log-end.ts';
 import { mending, type PlacedQuery } from './mending.ts';
@@ -24,15 +25,6 @@ export interface IndexOptions {
   readonly onProgress?: (done: number, total: number | undefined) => void;
   readonly onWarning: (text: string) => void;
   readonly signal?: AbortSignal;
-}
-
-export function indexPath(paths: Paths): string {
-  return join(paths.state, 'index.sqlite');
-}
-
-/** Held while the index is written. */
-export function indexLockPath(paths: Paths): string {
-  return join(paths.state, 'index.lock.sqlite');
 }
 
 /** Another process may make the index again between the writing and the reading of it. */

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { IndexDamage } from '../index/sqlite/damage.ts';
 import { openDatabase, readState, type State } from '../index/sqlite/database.ts';
 import type { Paths } from '../paths.ts';
-import { indexPath } from './index-of.ts';
+import { indexPath } from './index-place.ts';
 import { originOf } from './log-origin.ts';
 
 export interface IndexStatus {

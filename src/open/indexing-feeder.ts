@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { LIMITS } from '../core/limits.ts';
 import type { Paths } from '../paths.ts';
-import { indexLockPath, indexPath } from './index-of.ts';
+import { indexLockPath, indexPath } from './index-place.ts';
 import type { FeederTask, FromFeeder, ToFeeder } from './indexing-protocol.ts';
 
 export interface Feeder {

@@ -191,7 +191,7 @@ function brief(op: string): TallyError {
 async function anchoredSize({ paths, anchors }: WriterOptions): Promise<number | undefined> {
   const configured = anchors?.settings().anchors ?? [];
   if (configured.length === 0) return undefined;
-  const { lastReceipt } = await import('./anchors.ts');
+  const { lastReceipt } = await import('./last-receipt.ts');
   const directory = join(paths.logs, logName(currentEpoch(paths)));
   const sizes = await Promise.all(
     configured.map(async ({ name }) => (await lastReceipt(directory, name))?.size ?? 0),

@@ -97,4 +97,11 @@ describe('what is loaded', () => {
       [],
     );
   });
+
+  it('for the status of a machine is what looks, and nothing that records, sends or compiles', () => {
+    const loaded = loadedBy([...FRAME, 'src/cli/commands/status.ts']);
+    const others =
+      /^(undici|@marcbachmann\/cel-js|src\/(capture\/proxy|server)\/.*|src\/net\/post\.ts|src\/(recorder\/(recorder|service)|open\/(writer|log|indexing|anchors)|core\/policy\/(load|snapshot))\.ts)$/;
+    assert.deepEqual(among(loaded, others), []);
+  });
 });

@@ -74,7 +74,7 @@ export async function planNow(context: Context): Promise<RetentionPlan> {
   if (told !== undefined) return told;
   const [{ planWithoutRecorder }, { lastReceipt }] = await Promise.all([
     import('../../open/retention-look.ts'),
-    import('../../open/anchors.ts'),
+    import('../../open/last-receipt.ts'),
   ]);
   const { paths } = context;
   const { retention = {}, anchors } = loadConfig(paths.configFile);

@@ -9,13 +9,16 @@ import { SEVERITIES } from '../../core/alert/rule.ts';
 import { isTallyError } from '../../core/error.ts';
 import { sha256Hex } from '../../core/hash.ts';
 import type { LogReader, ObjectStore } from '../../core/ports.ts';
-import { VERSION } from '../log.ts';
+import { packageVersion } from '../../version.ts';
 import { type LogPlace, logLines } from './lines.ts';
 
 const NAME = 'cursor.json';
 
 const at = z.int().nonnegative();
 const PlaceSchema = z.strictObject({ first: at, offset: at, index: at });
+/** Another one may keep something else. */
+const VERSION = packageVersion();
+
 const CursorSchema = z.strictObject({
   format: z.literal(1),
   /** Another version knows its rules in another way. */

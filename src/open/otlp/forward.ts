@@ -1,6 +1,5 @@
 /** The forwarder of this machine's log: where it goes, how far it is, and the thread that reads. Beside the recorder. */
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Vault } from '../../capture/secrets/vault.ts';
 import type { ForwardState } from '../../core/otlp/state.ts';
 import { currentEpoch, logName } from '../../home.ts';
@@ -10,20 +9,11 @@ import type { LocalRecorder } from '../../recorder/recorder.ts';
 import { createForwarder } from '../../sink/otlp/forward.ts';
 import { loadPosition, type Position, savePosition } from '../../sink/otlp/position.ts';
 import { sendLogs } from '../../sink/otlp/send.ts';
-import { fileObjects } from '../../store/file/objects.ts';
 import type { OtlpOptions } from '../options.ts';
+import { positionObjects, positionsDirectory } from './place.ts';
 import { encodeThread } from './thread.ts';
 
 const PRODUCER = { surface: 'server', assurance: 'enforced' } as const;
-
-/** Beside the logs: it is derived, and goes with none of them. */
-export function positionsDirectory(paths: Paths): string {
-  return join(paths.state, 'otlp');
-}
-
-export function positionObjects(paths: Paths): ReturnType<typeof fileObjects> {
-  return fileObjects(join(positionsDirectory(paths), logName(currentEpoch(paths))));
-}
 
 export interface OpenedForward {
   state(): ForwardState | undefined;

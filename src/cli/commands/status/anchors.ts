@@ -1,7 +1,7 @@
 /** How the configured anchors stand: what lies on disk, and what a running recorder adds to it. */
 import { type AnchorSetting, everyMs, placeOf } from '../../../anchor/setting.ts';
 import type { AnchorState } from '../../../core/anchor-state.ts';
-import { lastReceipt } from '../../../open/anchors.ts';
+import { lastReceipt } from '../../../open/last-receipt.ts';
 import { listAnchors } from '../../anchors-config.ts';
 import type { Context } from '../../context.ts';
 import { counted } from '../../facts.ts';

@@ -2,7 +2,7 @@
 import { isTallyError } from '../../../core/error.ts';
 import type { ForwardState } from '../../../core/otlp/state.ts';
 import { loadConfig } from '../../../open/config.ts';
-import { positionObjects } from '../../../open/otlp/forward.ts';
+import { positionObjects } from '../../../open/otlp/place.ts';
 import { loadPosition } from '../../../sink/otlp/position.ts';
 import { placeOf } from '../../../sink/otlp/setting.ts';
 import type { Context } from '../../context.ts';

@@ -5,11 +5,12 @@ import type { AlertState } from '../../../core/alert/state.ts';
 import { isTallyError } from '../../../core/error.ts';
 import type { KillSwitch } from '../../../core/governance/kill.ts';
 import type { LogInfo } from '../../../core/loginfo.ts';
-import { compilePolicy } from '../../../core/policy/load.ts';
+import type { PolicyInForce } from '../../../core/policy/compiled.ts';
 import { openCheckpoint } from '../../../core/tlog/checkpoint.ts';
 import { verifierFromVkey } from '../../../core/tlog/key.ts';
 import { type IndexStatus, indexStatus } from '../../../open/index-status.ts';
 import { hasNotes, placesOf } from '../../../open/notes.ts';
+import { keptPolicy } from '../../../open/policy-cache.ts';
 import { type Paths, TENANT } from '../../../paths.ts';
 import type { BrokerCounts, OpResults } from '../../../recorder/ops.ts';
 import { readBackwards } from '../../../store/file/backwards.ts';
@@ -261,7 +262,7 @@ async function policyStatus(
   let told: Omit<PolicyStatus, 'in_force'> = { file };
   let hash: string | undefined;
   try {
-    const policy = compilePolicy(await readPolicyText(context, file), { id: TENANT });
+    const policy = await compiled(context.paths, await readPolicyText(context, file));
     hash = policy.hash;
     told = { file, version: policy.compiled.version, hosts: policy.compiled.allowlist.length };
   } catch (error) {
@@ -270,6 +271,14 @@ async function policyStatus(
   }
   if (running === undefined) return told;
   return { ...told, in_force: { ...running.policy, same_as_file: running.policy.hash === hash } };
+}
+
+/** As it was compiled last, where it was; the compiler is loaded for an edited file. */
+async function compiled(paths: Paths, text: string): Promise<PolicyInForce> {
+  const kept = await keptPolicy(paths, text);
+  if (kept !== undefined) return kept;
+  const { compilePolicy } = await import('../../../core/policy/load.ts');
+  return compilePolicy(text, { id: TENANT });
 }
 
 async function diskStatus(paths: Paths): Promise<Status['disk']> {
