@@ -134,7 +134,7 @@ export function upstreamFailure(error: unknown, host: string): Failure {
   const code = responseCode(error);
   const [status, kind, words] = kindOf(code);
   const hint = UNKNOWN_SIGNER.test(code)
-    ? '; if an authority of your own signs for it, name its file on the line of the host in the policy: ca: FILE.pem'
+    ? '; if an authority of your own signs for it, name its file, for the host as the policy has it: tally policy allow HOST --ca FILE.pem'
     : '';
   return { status, kind, text: `upstream ${host} ${words} (${code})${hint}` };
 }

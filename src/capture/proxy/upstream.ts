@@ -55,6 +55,14 @@ function uncheckedAddress(): Error {
   });
 }
 
+/**
+ * Those of Node, NODE_EXTRA_CA_CERTS among them, and those of the system, for which Node reads SSL_CERT_FILE and
+ * SSL_CERT_DIR: what other programs of this machine take for good is good here. Read once a process.
+ */
+function usualRoots(): readonly string[] {
+  return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
+}
+
 function peerOf(socket: unknown, address: string): Peer {
   if (!(socket instanceof TLSSocket)) return { address };
   const version = socket.getProtocol();
@@ -88,9 +96,7 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
     const key = more.join('\n');
     let context = contexts.get(key);
     if (context !== undefined) return context;
-    context = createSecureContext(
-      more.length === 0 ? {} : { ca: [...getCACertificates('default'), ...more] },
-    );
+    context = createSecureContext({ ca: [...usualRoots(), ...more] });
     if (contexts.size >= LIMITS.privateRoots) contexts.delete(contexts.keys().next().value ?? '');
     contexts.set(key, context);
     return context;
@@ -114,7 +120,8 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
   }
 
   function open(origin: string, ca: string | undefined): Slot {
-    const secureContext = contextFor(ca);
+    // The first one reads all roots, which a call without TLS need not wait for.
+    const secureContext = origin.startsWith('https:') ? contextFor(ca) : undefined;
     let allowed: readonly string[] = [];
     let peer: Peer | undefined;
     let broken = false;
@@ -124,7 +131,7 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
       maxCachedSessions: 0,
       rejectUnauthorized: true,
       autoSelectFamily: true,
-      secureContext,
+      ...(secureContext === undefined ? {} : { secureContext }),
       lookup: (_host, wanted, answer) => {
         const all = allowed.map((address) => ({ address, family: isIPv4(address) ? 4 : 6 }));
         const first = all[0];

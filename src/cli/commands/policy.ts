@@ -18,6 +18,7 @@ export function build(context: Context): Command {
   const command = examples(new Command('policy').description('What agents may do. Deny by default.'), [
     ['tally policy allow api.stripe.com', 'one more host'],
     ['tally policy allow localhost:9000 --http --internal', 'a test server'],
+    ['tally policy allow git.corp.example --internal --ca corp.pem', 'one that your own authority signs for'],
     ['tally policy check', 'would the file be taken?'],
     ['tally policy explain --url https://api.stripe.com', 'why, or why not'],
     ['tally policy test', 'expected decisions'],
@@ -49,6 +50,7 @@ function edits(command: Command, context: Context): void {
     )
     .option('--http', 'plain http too')
     .option('--internal', 'it may be a loopback, private or otherwise internal address')
+    .option('--ca <file>', 'an authority of your own signs for it: a PEM file, trusted for this host alone')
     .option('--reason <text>', 'recorded with the change')
     .option('--json', 'one JSON document')
     .action((host: string, options: Parameters<typeof allow>[2]) => allow(context, host, options));

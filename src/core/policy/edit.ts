@@ -35,7 +35,14 @@ interface Splice {
   readonly text: string;
 }
 
-const FLAGS = ['http', 'internal'] as const;
+/** What can be said of a line here, in this order. */
+const MEMBERS = ['http', 'internal', 'ca'] as const;
+
+/** As it is written, which is JSON and YAML alike; undefined: it is not said. */
+function memberText(line: AllowedHost, member: (typeof MEMBERS)[number]): string | undefined {
+  const value = line[member];
+  return value === undefined || value === false ? undefined : JSON.stringify(value);
+}
 
 /** Plain only where no reader could take it for anything but text. */
 const scalarText = (host: string): string =>
@@ -48,11 +55,18 @@ const isJson = (text: string): boolean => text.trimStart().startsWith('{');
 
 function lineText(line: AllowedHost, json = false): string {
   if (json)
-    return JSON.stringify(FLAGS.some((flag) => line[flag]) ? line : formatHostPort(line.host, line.port));
-  const flags = FLAGS.filter((flag) => line[flag] === true).map((flag) => `${flag}: true`);
-  if (flags.length === 0) return scalarText(formatHostPort(line.host, line.port));
+    return JSON.stringify(
+      MEMBERS.some((member) => memberText(line, member) !== undefined)
+        ? line
+        : formatHostPort(line.host, line.port),
+    );
+  const members = MEMBERS.flatMap((member) => {
+    const text = memberText(line, member);
+    return text === undefined ? [] : [`${member}: ${text}`];
+  });
+  if (members.length === 0) return scalarText(formatHostPort(line.host, line.port));
   const port = line.port === undefined ? [] : [`port: ${line.port}`];
-  return `{ ${[`host: ${scalarText(line.host)}`, ...port, ...flags].join(', ')} }`;
+  return `{ ${[`host: ${scalarText(line.host)}`, ...port, ...members].join(', ')} }`;
 }
 
 const rangeOf = (node: unknown): readonly [number, number] => {
@@ -91,26 +105,27 @@ function appendItem(text: string, seq: YAMLSeq, line: AllowedHost): readonly Spl
   return [newLine(text, lastEnd, columnOf(text, start), `- ${lineText(line)}`)];
 }
 
-/** Sets the flags of a line that is there already. */
-function raiseFlags(text: string, item: unknown, had: AllowedHost, line: AllowedHost): readonly Splice[] {
+/** Sets members of a line that is there already. */
+function setMembers(text: string, item: unknown, had: AllowedHost, line: AllowedHost): readonly Splice[] {
   if (!isMap(item)) {
     const [from, to] = rangeOf(item);
     return [{ from, to, text: lineText(line, isJson(text)) }];
   }
   const splices: Splice[] = [];
   const [, lastEnd] = rangeOf(item.items.at(-1)?.value);
-  for (const flag of FLAGS) {
-    if (line[flag] === had[flag]) continue;
-    const pair = pairOf(item, flag);
+  for (const member of MEMBERS) {
+    const value = memberText(line, member);
+    if (value === undefined || line[member] === had[member]) continue;
+    const pair = pairOf(item, member);
     const [from, to] = rangeOf(pair?.value);
-    if (pair !== undefined) splices.push({ from, to, text: 'true' });
+    if (pair !== undefined) splices.push({ from, to, text: value });
     else if (item.flow === true)
       splices.push({
         from: lastEnd,
         to: lastEnd,
-        text: isJson(text) ? `,"${flag}":true` : `, ${flag}: true`,
+        text: isJson(text) ? `,"${member}":${value}` : `, ${member}: ${value}`,
       });
-    else splices.push(newLine(text, lastEnd, columnOf(text, rangeOf(item)[0]), `${flag}: true`));
+    else splices.push(newLine(text, lastEnd, columnOf(text, rangeOf(item)[0]), `${member}: ${value}`));
   }
   return splices;
 }
@@ -171,7 +186,8 @@ function compiles(text: string, lines: readonly AllowedHost[], version: string):
 }
 
 /**
- * Allows a host, or marks one that is allowed already as http or internal; flags are only ever added. Idempotent.
+ * Allows a host, or marks one that is allowed already as http or internal, or names the file of who may sign for it; flags
+ * are only ever added, and a file takes the place of another one. Idempotent.
  * `today` ("2026-11-20") makes the new version.
  * Errors: POLICY_INVALID when the text does not compile or cannot be edited; USAGE when the host is none.
  */
@@ -182,6 +198,8 @@ export function allowHost(
     readonly port?: number;
     readonly http?: boolean;
     readonly internal?: boolean;
+    /** As it is to stand in the file. */
+    readonly ca?: string;
   },
   today: string,
 ): EditedPolicy {
@@ -211,6 +229,7 @@ export function allowHost(
     ...(port === undefined ? {} : { port }),
     ...(had?.http === true || grant.http === true ? { http: true } : {}),
     ...(had?.internal === true || grant.internal === true ? { internal: true } : {}),
+    ...(grant.ca === undefined ? {} : { ca: grant.ca }),
   };
   if (had !== undefined && sameLines([had], [line]))
     return { text, changed: false, version: compiled.version };
@@ -224,7 +243,7 @@ export function allowHost(
   const splices =
     had === undefined
       ? addToList(text, top, line)
-      : raiseFlags(text, isSeq(list) ? list.items[at] : undefined, had, line);
+      : setMembers(text, isSeq(list) ? list.items[at] : undefined, had, line);
   const edited = applySplices(text, [{ from, to, text: JSON.stringify(version) }, ...splices]);
   const lines = had === undefined ? [...compiled.allowlist, line] : compiled.allowlist.with(at, line);
   if (!compiles(edited, lines, version))

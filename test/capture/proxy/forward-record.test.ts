@@ -203,7 +203,7 @@ test('a call whose upstream cannot prove who it is, or has no address', async (t
     [
       `${up.origin}/`,
       'tls_failed',
-      /^upstream api\.test could not prove who it is \(UNABLE_TO_\w+\); .* in the policy: ca: FILE\.pem$/,
+      /^upstream api\.test could not prove who it is \(UNABLE_TO_\w+\); .*: tally policy allow HOST --ca FILE\.pem$/,
     ],
     ['https://nowhere.test/', 'dns_failed', /^upstream nowhere\.test has no address that could be found/],
   ] as const) {

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomBytes, X509Certificate } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { TLSSocket } from 'node:tls';
 import { fileURLToPath } from 'node:url';
@@ -79,6 +81,23 @@ test('an environment that switches verification off does not switch ours off', a
   });
   assert.match(stdout, /^UNABLE_TO_VERIFY_LEAF_SIGNATURE|^UNABLE_TO_GET_ISSUER_CERT/);
   assert.equal(up.count(), 0);
+});
+
+test('what the system trusts is trusted, and so is what the usual variables name', async (t) => {
+  const s = await stage(t);
+  const up = await s.upstream(echo, {
+    tls: authority.issue('DNS:api.upstream.test'),
+    host: 'api.upstream.test',
+  });
+  const probe = fileURLToPath(new URL('./tls-probe.ts', import.meta.url));
+  const file = join(s.state, 'corp.pem');
+  writeFileSync(file, authority.ca);
+  for (const name of ['SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS']) {
+    const { stdout } = await promisify(execFile)(process.execPath, [probe, up.origin, '127.0.0.1'], {
+      env: { ...process.env, [name]: file, NODE_NO_WARNINGS: '1' },
+    });
+    assert.equal(stdout, 'connected', name);
+  }
 });
 
 test('without the extra authority the same upstream is not trusted', async (t) => {

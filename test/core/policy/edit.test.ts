@@ -33,6 +33,16 @@ const EDITS: Readonly<
     { host: 'a.example' },
     'version: "2026-11-20.1"\nallowlist: # soon\n  - a.example\nmode: enforce\n',
   ],
+  'names who signs for it': [
+    'version: "1"\nallowlist:\n  - a.example # ours\n',
+    { host: 'a.example', ca: '/etc/corp.pem' },
+    'version: "2026-11-20.1"\nallowlist:\n  - { host: a.example, ca: "/etc/corp.pem" } # ours\n',
+  ],
+  'replaces the file of who signs for it': [
+    'version: "1"\nallowlist:\n  - host: a.example\n    ca: old.pem\n',
+    { host: 'a.example', ca: '/new.pem' },
+    'version: "2026-11-20.1"\nallowlist:\n  - host: a.example\n    ca: "/new.pem"\n',
+  ],
   'replaces a null': [
     'version: "1"\nallowlist: null\n',
     { host: 'a.example' },
@@ -131,6 +141,7 @@ describe('allowing a host', () => {
         port: fc.constantFrom(80, 443, 8080),
         http: fc.boolean(),
         internal: fc.boolean(),
+        ca: fc.constantFrom('/etc/corp.pem', '/a b/"q": #.pem'),
       },
       { requiredKeys: ['host'] },
     );
@@ -138,13 +149,14 @@ describe('allowing a host', () => {
       fc.property(fc.array(grant, { maxLength: 12 }), (grants) => {
         const text = grants.reduce((t, g) => allowHost(t, g, TODAY).text, defaultPolicyText());
         const wanted = new Map<string, object>();
-        for (const { host, port, http, internal } of grants) {
-          const had = (wanted.get(`${host} ${port}`) ?? {}) as { http?: true; internal?: true };
+        for (const { host, port, http, internal, ca } of grants) {
+          const had = (wanted.get(`${host} ${port}`) ?? {}) as { http?: true; internal?: true; ca?: string };
           wanted.set(`${host} ${port}`, {
             host,
             ...(port === undefined ? {} : { port }),
             ...(http === true || had.http ? { http: true } : {}),
             ...(internal === true || had.internal ? { internal: true } : {}),
+            ...(ca !== undefined || had.ca !== undefined ? { ca: ca ?? had.ca } : {}),
           });
         }
         assert.deepEqual(allowed(text), [...wanted.values()]);

@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+import { readRootsFrom } from '../../../capture/proxy/private-roots.ts';
 import { TallyError } from '../../../core/error.ts';
 import {
   addressRefusal,
@@ -10,13 +12,14 @@ import { parseHostPattern } from '../../../core/policy/host-pattern.ts';
 import { formatHostPort } from '../../../core/policy/hosts.ts';
 import type { Context } from '../../context.ts';
 import { asOperator } from '../../operator/prompt.ts';
-import { toJson } from '../../output/safe.ts';
+import { safe, toJson } from '../../output/safe.ts';
 import { setUp } from '../../setup.ts';
 import { readPolicyText, whilePolicyLocked } from './file.ts';
 
 export interface AllowOptions {
   readonly http?: boolean;
   readonly internal?: boolean;
+  readonly ca?: string;
   readonly reason?: string;
   readonly json?: boolean;
 }
@@ -37,6 +40,17 @@ function warnInternal({ warn }: Context, address: string, internal: boolean): vo
   warn(`calls to ${address} will still be stopped: it is a ${kind} address${mend}`);
 }
 
+/** Absolute: the policy lies in another folder. Throws USAGE for a file that no call could use. */
+function certificatesOf(file: string, host: string): string {
+  const path = resolve(file);
+  const found = readRootsFrom('/')([path], host);
+  if ('failure' in found)
+    throw new TallyError('USAGE', found.failure.text, {
+      hint: 'name a PEM file with the certificate of the authority that signs for the host',
+    });
+  return path;
+}
+
 /** Idempotent: a host that is allowed already changes nothing and is no error. */
 export async function allow(context: Context, text: string, options: AllowOptions): Promise<void> {
   const host = parseHostPattern(text);
@@ -47,6 +61,7 @@ export async function allow(context: Context, text: string, options: AllowOption
     ...host,
     ...(options.http === true ? { http: true } : {}),
     ...(options.internal === true ? { internal: true } : {}),
+    ...(options.ca === undefined ? {} : { ca: certificatesOf(options.ca, host.host) }),
   };
   const address = host.host.replace(/^\[|\]$/g, '');
   refuseMetadata(host.host, address);
@@ -62,9 +77,11 @@ export async function allow(context: Context, text: string, options: AllowOption
     }),
   );
   warnInternal(context, address, options.internal === true);
-  const flags = [options.http === true ? 'http' : '', options.internal === true ? 'internal' : ''].filter(
-    Boolean,
-  );
+  const flags = [
+    options.http === true ? 'http' : '',
+    options.internal === true ? 'internal' : '',
+    grant.ca === undefined ? '' : `signed for by ${safe(grant.ca)}`,
+  ].filter(Boolean);
   const named = formatHostPort(host.host, host.port);
   if (options.json === true) {
     const { version, hash } = done;
