@@ -11,7 +11,7 @@ import {
   withTrace,
 } from '@openai/agents';
 import { z } from 'zod';
-import { guardAgent, guardTool, tallyHooks } from '../../src/plugins/openai-agents.ts';
+import { guardAgent, guardTool, tallyHooks, tallyProcessor } from '../../src/plugins/openai-agents.ts';
 import { until } from '../sdk/stage.ts';
 import { assertPairs, call, DONE, shape } from './glance.ts';
 import { over, scene } from './openai-scene.ts';
@@ -290,6 +290,24 @@ describe('without tracing', () => {
 });
 
 describe('the processor', () => {
+  it('tells once what two of it hear, and so do hooks', async (t) => {
+    const { box, runner, agent } = await scene(t, [call('find', { order: 'o1' }), DONE]);
+    addTraceProcessor(tallyProcessor({ tally: box.tally }));
+    tallyHooks(tallyHooks(runner, { tally: box.tally }), { tally: box.tally });
+    await runner.run(agent, 'hello');
+    assert.deepEqual(shape(box.entries()), [
+      'run.start enforced',
+      'custom agent.start self_reported',
+      'tool.call find self_reported',
+      'tool.result find ok self_reported',
+      'custom agent.end self_reported',
+      'run.end ok enforced',
+    ]);
+    assert.equal(box.entries('model.call').length, 2);
+    assert.equal(box.entries('user.message').length, 1);
+    assertPairs(box);
+  });
+
   it('is one of several, and writes down spans of the program’s own', async (t) => {
     const { box, runner, agent } = await scene(t, [DONE]);
     const heard: string[] = [];

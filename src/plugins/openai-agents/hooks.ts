@@ -12,9 +12,16 @@ export interface Hooked {
   readonly on: (type: never, listener: never) => unknown;
 }
 
+/** Nobody is listened to twice. */
+const heard = new WeakMap<Tally, WeakSet<Hooked>>();
+
 type Listener = (...told: readonly unknown[]) => void;
 
 export function hooksOn(runner: Hooked, tally: Tally): void {
+  const known = heard.get(tally) ?? new WeakSet();
+  heard.set(tally, known);
+  if (known.has(runner)) return;
+  known.add(runner);
   const traces = tracesOf(tally);
   const conversations = new WeakMap<Run, ReturnType<typeof createConversation>>();
   /** Calls under way, by the context of the run and what the model calls them. */
@@ -35,7 +42,7 @@ export function hooksOn(runner: Hooked, tally: Tally): void {
     );
   }
 
-  function heard(run: Run, agent: unknown, input: unknown, known = conversations.get(run)): void {
+  function tellNew(run: Run, agent: unknown, input: unknown, known = conversations.get(run)): void {
     const conversation = known ?? createConversation();
     conversations.set(run, conversation);
     const instructions = isObject(agent) ? textIn(agent, 'instructions') : undefined;
@@ -51,11 +58,11 @@ export function hooksOn(runner: Hooked, tally: Tally): void {
     if (lane === undefined) {
       const run = currentRun();
       run.custom('agent.start', { name: nameOf(agent) });
-      heard(run, agent, input);
+      tellNew(run, agent, input);
       return;
     }
     lane.saidByHooks = true;
-    lane.tell((run) => heard(run, agent, input, lane.conversation));
+    lane.tell((run) => tellNew(run, agent, input, lane.conversation));
   });
   on('agent_end', (_context, agent, output) => {
     traces.progress('over');

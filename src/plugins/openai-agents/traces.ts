@@ -173,6 +173,8 @@ function createTraces(tally: Tally): Traces {
 
   function spanStart(span: SpanLike): void {
     const trace = traceOf(span);
+    // Two processors of one log hear the same.
+    if (trace.spans.has(span.spanId)) return;
     const above = span.parentId === null ? undefined : trace.spans.get(span.parentId);
     const { spanData: data } = span;
     const task = above?.task ?? trace.task;
