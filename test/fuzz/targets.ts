@@ -1,5 +1,6 @@
 /** Every decoder and every checker of proofs that meets bytes of others. A new one gets a line in one of these lists. */
 import type { Target } from './target.ts';
+import { claudeAgentTargets } from './targets/claude-agent.ts';
 import { fileTargets } from './targets/files.ts';
 import { forwardedTargets } from './targets/forwarded.ts';
 import { inputTargets } from './targets/input.ts';
@@ -22,4 +23,5 @@ export const TARGETS: readonly Target[] = [
   ...otlpTargets,
   ...pluginTargets,
   ...heardTargets,
+  ...claudeAgentTargets,
 ];

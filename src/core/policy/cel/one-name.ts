@@ -55,19 +55,33 @@ function literal(node: ASTNode, changes: Change[]): void {
   changes.push({ ...node.range, text: JSON.stringify(oneToolName(said)) });
 }
 
-/** What begins like a client's name is the beginning of the one name; what may stand anywhere in it is asked both ways. */
+/**
+ * What begins like a client's name is the beginning of the one name; what may stand anywhere in it is asked both ways, and
+ * so is a beginning that ends within the underlines.
+ */
 function asked(node: Extract<ASTNode, { op: 'rcall' }>, text: string, changes: Change[]): void {
   const [how, of, [about]] = node.args;
   const said = textOf(about);
-  if (about === undefined || said === undefined) return;
-  if (oneToolName(said) !== said) {
-    literal(about, changes);
-    return;
-  }
-  if (how === 'startsWith' || !said.includes('__')) return;
+  if (about === undefined || said === undefined || !said.includes('_')) return;
+  const ways = how === 'startsWith' ? beginnings(said) : parts(said);
+  const all = [...new Set(ways)];
+  if (all.length === 1 && all[0] === said) return;
   const name = text.slice(of.range.start, of.range.end);
-  const both = [said, said.replaceAll('__', '.')].map((one) => `${name}.${how}(${JSON.stringify(one)})`);
-  changes.push({ ...node.range, text: `(${both.join(' || ')})` });
+  const both = all.map((one) => `${name}.${how}(${JSON.stringify(one)})`).join(' || ');
+  changes.push({ ...node.range, text: all.length === 1 ? both : `(${both})` });
+}
+
+/** Of the one names of all names that have it in them: of the two ends that are written as underlines, any may be in it. */
+function parts(said: string): readonly string[] {
+  const one = said.replace('__', '.');
+  return [said, one, one.replace('__', '.')];
+}
+
+/** Of the one names of all names that begin so. */
+function beginnings(said: string): readonly string[] {
+  if (!said.startsWith('mcp_')) return [said];
+  const more = /[^_]_$/.test(said) ? [oneToolName(`${said}_`)] : [];
+  return [oneToolName(said), ...more];
 }
 
 function partsOf(args: unknown): readonly ASTNode[] {
