@@ -40,13 +40,25 @@ export function spanEntryId({ start }: Span, digest: string, part: number): stri
   return idOf(start, `tallystick otlp span v1\n${digest}\n${part}\n`);
 }
 
-/** Two records may say the same: it is the request that comes again, so the place in it counts. */
+export interface LogRequest {
+  readonly sha256: string;
+  readonly caller: string;
+  /** Of this very request, also when the same one comes again. */
+  readonly unique: string;
+}
+
+/**
+ * Two records may say the same: it is the request that comes again, so the place in it counts. A record that says no time
+ * may be another one with the same words, and is never taken for one that came before.
+ */
 export function logEntryId(
   { time, observed }: LogRecord,
-  request: { readonly sha256: string; readonly caller: string },
+  request: LogRequest,
   at: number,
   part: number,
 ): string {
-  const text = `tallystick otlp log v1\n${request.caller}\n${request.sha256}\n${at}\n${part}\n`;
+  const isTimed = time !== 0n || observed !== 0n;
+  const of = isTimed ? request.sha256 : request.unique;
+  const text = `tallystick otlp log v1\n${request.caller}\n${of}\n${at}\n${part}\n`;
   return idOf(time === 0n ? observed : time, text);
 }

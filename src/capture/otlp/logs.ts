@@ -6,7 +6,7 @@ import type { Event } from '../../core/entry.ts';
 import type { Json } from '../../core/json.ts';
 import { actorOf, contextOf, endOf, type From, fromOf, scopeOf, usageOf, without } from './about.ts';
 import { carried } from './carried.ts';
-import { logEntryId } from './ids.ts';
+import { type LogRequest, logEntryId } from './ids.ts';
 import type { KnownSpan, KnownSpans } from './known.ts';
 import { type Labels, labelsOf, movedOf } from './labels.ts';
 import type { Attributes, Item, LogRecord } from './model.ts';
@@ -20,8 +20,7 @@ export interface LogEvents {
 }
 
 export interface ToldLogs {
-  /** The request: its digest, and who sent it. */
-  readonly request: { readonly sha256: string; readonly caller: string };
+  readonly request: LogRequest;
   /** A token says which agent it is. */
   readonly proved: boolean;
   readonly others: boolean;

@@ -56,6 +56,7 @@ export function createOtlpReceiver(
 ): OtlpReceiver {
   const prepare = createPrepare(recorder);
   const known = knownSpans();
+  let requests = 0;
 
   /** Entries of this very log would come back for ever. */
   function withoutOwn<T>({ items, refused, why }: Decoded<T>): Decoded<T> {
@@ -131,7 +132,8 @@ export function createOtlpReceiver(
   async function takeLogs(encoding: OtlpEncoding, body: Uint8Array, sender: OtlpSender): Promise<OtlpTaken> {
     const decoded = withoutOwn(encoding === 'json' ? logsOfJson(body) : logsOfProtobuf(body));
     const identity = recorder.identify(sender.claims);
-    const request = { sha256: sha256Hex(body), caller: callerOf(identity) };
+    const unique = `${recorder.recorderId} ${++requests}`;
+    const request = { sha256: sha256Hex(body), caller: callerOf(identity), unique };
     const proved = isProved(identity);
     const made = logEvents(decoded.items, { request, proved, others: others(), known });
     const refused = await record(made.events, sender);

@@ -230,7 +230,7 @@ describe('log records', () => {
       inAgent: true,
     });
     const { items } = logsOfJson(encodeUtf8(JSON.stringify(logsJson([record]))));
-    const request = { sha256: 'ab', caller: 'c' };
+    const request = { sha256: 'ab', caller: 'c', unique: 'u' };
     const { events } = logEvents(items, { request, proved: false, others: true, known });
     assert.deepEqual(
       [...events].map(({ event }) => [event.type, event.parent_id, event.actor?.agent_id]),

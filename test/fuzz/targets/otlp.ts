@@ -96,7 +96,7 @@ function holdSpans(decoded: Decoded<Span> | undefined): void {
 
 function holdLogs(decoded: Decoded<LogRecord> | undefined): void {
   if (decoded === undefined) return;
-  const request = { sha256: 'ab', caller: 'c' };
+  const request = { sha256: 'ab', caller: 'c', unique: 'u' };
   holds(logEvents(decoded.items, { request, proved: false, others: true, known: knownSpans() }).events);
 }
 

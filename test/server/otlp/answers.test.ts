@@ -221,6 +221,18 @@ describe('what is sent', () => {
     assert.ok((user + system) / 1000 < 8_000, `${(user + system) / 1000} ms`);
   });
 
+  it('is one record for each request that says no time, and one for all tries of one that does', async (t) => {
+    const { origin, entries } = await stage(t);
+    const timed = logsJson([logJson({ eventName: 'tick' })]);
+    const untimed = logsJson([logJson({ eventName: 'tock', timeUnixNano: '0', observedTimeUnixNano: '0' })]);
+    for (const body of [timed, timed, untimed, untimed])
+      assert.equal((await post(origin, '/v1/logs', body, JSON_TYPE)).status, 200);
+    assert.deepEqual(
+      entries('custom').map(({ action }) => action?.name),
+      ['tick', 'tock', 'tock'],
+    );
+  });
+
   it('writes nothing that is the recorder’s own, and ends nothing of others', async (t) => {
     const { origin, entries } = await stage(t);
     const names = ['approval.grant', 'decision.made', 'policy.change', 'log.close', 'token.issue'];
