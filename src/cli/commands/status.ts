@@ -11,8 +11,9 @@ import { formatDuration } from '../output/time.ts';
 import { alertText, undeliveredText } from './status/alerts.ts';
 import { anchorText, anchorTrouble } from './status/anchors.ts';
 import { forwardFacts } from './status/forward.ts';
-import { gatherStatus, type LogStatus, type PolicyStatus, type Status } from './status/gather.ts';
+import { gatherStatus, type LogStatus, type Status } from './status/gather.ts';
 import { hookFacts } from './status/hooks.ts';
+import type { PolicyStatus } from './status/policy.ts';
 import { retentionText } from './status/retention.ts';
 
 /** Lines of them at a glance. */

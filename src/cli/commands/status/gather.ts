@@ -5,13 +5,11 @@ import type { AlertState } from '../../../core/alert/state.ts';
 import { isTallyError } from '../../../core/error.ts';
 import type { KillSwitch } from '../../../core/governance/kill.ts';
 import type { LogInfo } from '../../../core/loginfo.ts';
-import type { PolicyInForce } from '../../../core/policy/compiled.ts';
 import { openCheckpoint } from '../../../core/tlog/checkpoint.ts';
 import { verifierFromVkey } from '../../../core/tlog/key.ts';
 import { type IndexStatus, indexStatus } from '../../../open/index-status.ts';
 import { hasNotes, placesOf } from '../../../open/notes.ts';
-import { keptPolicy } from '../../../open/policy-cache.ts';
-import { type Paths, TENANT } from '../../../paths.ts';
+import type { Paths } from '../../../paths.ts';
 import type { BrokerCounts, OpResults } from '../../../recorder/ops.ts';
 import { readBackwards } from '../../../store/file/backwards.ts';
 import { errno } from '../../../store/file/fs.ts';
@@ -19,11 +17,11 @@ import type { Context } from '../../context.ts';
 import { killSwitches } from '../../kill.ts';
 import { entriesPresent } from '../../present.ts';
 import { askRunning } from '../../running.ts';
-import { readPolicyText } from '../policy/file.ts';
 import { alertStatus } from './alerts.ts';
 import { type AnchorStatus, anchorStatuses } from './anchors.ts';
 import { type ForwardStatus, forwardStatus } from './forward.ts';
 import { type HooksStatus, hooksStatus } from './hooks.ts';
+import { type PolicyStatus, policyStatus } from './policy.ts';
 import { type RetentionStatus, retentionStatus } from './retention.ts';
 import { type SourcesStatus, sourcesStatus } from './sources.ts';
 
@@ -84,16 +82,6 @@ export interface LogStatus {
   readonly index: IndexStatus;
   /** Tails that recovery set aside; a person should look at them. */
   readonly torn: readonly string[];
-}
-
-export interface PolicyStatus {
-  readonly file: string;
-  readonly version?: string;
-  readonly hosts?: number;
-  /** Why the file cannot be used. */
-  readonly problem?: string;
-  /** What the running recorder decides by. */
-  readonly in_force?: OpResults['status']['policy'] & { readonly same_as_file: boolean };
 }
 
 export async function gatherStatus(context: Context): Promise<Status> {
@@ -252,33 +240,6 @@ async function checkpointStatus(directory: string, info: LogInfo, now: number): 
     if (!isTallyError(error)) throw error;
     return { signed: 0, ...age, checkpoint_problem: error.message };
   }
-}
-
-async function policyStatus(
-  context: Context,
-  running: OpResults['status'] | undefined,
-): Promise<PolicyStatus> {
-  const file = context.paths.policyFile;
-  let told: Omit<PolicyStatus, 'in_force'> = { file };
-  let hash: string | undefined;
-  try {
-    const policy = await compiled(context.paths, await readPolicyText(context, file));
-    hash = policy.hash;
-    told = { file, version: policy.compiled.version, hosts: policy.compiled.allowlist.length };
-  } catch (error) {
-    if (!isTallyError(error)) throw error;
-    told = { file, problem: error.message };
-  }
-  if (running === undefined) return told;
-  return { ...told, in_force: { ...running.policy, same_as_file: running.policy.hash === hash } };
-}
-
-/** As it was compiled last, where it was; the compiler is loaded for an edited file. */
-async function compiled(paths: Paths, text: string): Promise<PolicyInForce> {
-  const kept = await keptPolicy(paths, text);
-  if (kept !== undefined) return kept;
-  const { compilePolicy } = await import('../../../core/policy/load.ts');
-  return compilePolicy(text, { id: TENANT });
 }
 
 async function diskStatus(paths: Paths): Promise<Status['disk']> {
