@@ -1,5 +1,5 @@
 /** What `tally status` tells, read without a lock: a running recorder is asked, the files are looked at. */
-import { readdir, readFile, stat, statfs } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AlertState } from '../../../core/alert/state.ts';
 import { isTallyError } from '../../../core/error.ts';
@@ -9,7 +9,6 @@ import { openCheckpoint } from '../../../core/tlog/checkpoint.ts';
 import { verifierFromVkey } from '../../../core/tlog/key.ts';
 import { type IndexStatus, indexStatus } from '../../../open/index-status.ts';
 import { hasNotes, placesOf } from '../../../open/notes.ts';
-import type { Paths } from '../../../paths.ts';
 import type { BrokerCounts, OpResults } from '../../../recorder/ops.ts';
 import { readBackwards } from '../../../store/file/backwards.ts';
 import { errno } from '../../../store/file/fs.ts';
@@ -19,6 +18,7 @@ import { entriesPresent } from '../../present.ts';
 import { askRunning } from '../../running.ts';
 import { alertStatus } from './alerts.ts';
 import { type AnchorStatus, anchorStatuses } from './anchors.ts';
+import { type DiskStatus, diskStatus } from './disk.ts';
 import { type ForwardStatus, forwardStatus } from './forward.ts';
 import { type HooksStatus, hooksStatus } from './hooks.ts';
 import { type PolicyStatus, policyStatus } from './policy.ts';
@@ -61,7 +61,7 @@ export interface Status {
   readonly policy: PolicyStatus;
   /** Absent where the configuration cannot be read, or before the first start. */
   readonly retention?: RetentionStatus;
-  readonly disk: { readonly used_bytes: number; readonly free_bytes: number };
+  readonly disk: DiskStatus;
 }
 
 export interface LogStatus {
@@ -240,29 +240,4 @@ async function checkpointStatus(directory: string, info: LogInfo, now: number): 
     if (!isTallyError(error)) throw error;
     return { signed: 0, ...age, checkpoint_problem: error.message };
   }
-}
-
-async function diskStatus(paths: Paths): Promise<Status['disk']> {
-  const free = await statfs(paths.state).catch(() => undefined);
-  return {
-    used_bytes: await bytesBelow(paths.state),
-    free_bytes: free === undefined ? 0 : free.bavail * free.bsize,
-  };
-}
-
-async function bytesBelow(directory: string): Promise<number> {
-  const found = await readdir(directory, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
-    if (errno(error) === 'ENOENT') return [];
-    throw error;
-  });
-  let bytes = 0;
-  for (const file of found) {
-    if (!file.isFile()) continue;
-    // A file may go while we look: a checkpoint is replaced several times a second.
-    bytes += await stat(join(file.parentPath, file.name)).then(
-      ({ size }) => size,
-      () => 0,
-    );
-  }
-  return bytes;
 }
