@@ -16,7 +16,7 @@ import { field, isObject, textAt } from '../core/query/fields.ts';
 import { standardTally } from '../open/sdk.ts';
 import type { Tally } from '../sdk/types.ts';
 import { blockedPrompt, unrecordedNote, wordsOf } from './claude-agent/answers.ts';
-import { type Ended, type Programs, watchPrograms } from './claude-agent/programs.ts';
+import { type Ended, type Ending, type Programs, watchPrograms } from './claude-agent/programs.ts';
 import { createSession, type Session } from './claude-agent/session.ts';
 import type { Callback, CanUseTool, Hooked, Hooks, Matcher, Spawn } from './claude-agent/types.ts';
 import { createWords, inputIn } from './claude-agent/words.ts';
@@ -79,6 +79,8 @@ export function withTally<O extends object>(options: O, settings: TallyHooks = {
   const words = createWords();
   const sessions = new Map<string, Session>();
   let blocks = false;
+  /** The program that the newest session began in, while it runs. */
+  let newest: Ending | undefined;
   // A session belongs to the run that it was made in, wherever its callbacks are called from.
   const here = AsyncLocalStorage.snapshot();
 
@@ -87,11 +89,22 @@ export function withTally<O extends object>(options: O, settings: TallyHooks = {
     if (known !== undefined) return known;
     const made = createSession({ tally, agent, tier, transcripts, blocks: () => blocks });
     sessions.set(session, made);
-    const ending = running.ofSession();
+    const ending = programOf();
     // A turn that is complete is not cut short by what follows; one that is not may be told how it ended.
     void ending?.silent.then(() => (made.isAtRest() ? over(session, made) : undefined));
     void ending?.ended.then((ended) => over(session, made, ended));
     return made;
+  }
+
+  /** A session may follow another one in the same program. */
+  function programOf(): Ending | undefined {
+    const found = running.ofSession();
+    if (found === undefined) return newest;
+    newest = found;
+    void found.ended.then(() => {
+      if (newest === found) newest = undefined;
+    });
+    return found;
   }
 
   /** Its run ends. Twice is the same as once. */

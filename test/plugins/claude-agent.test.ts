@@ -185,6 +185,8 @@ describe('hooks behind the user’s own', () => {
       const child = spawn(process.execPath, program, { stdio: ['pipe', 'ignore', 'ignore'] });
       const session_id = newSession();
       try {
+        // Another session before it in the same program.
+        await ask(options, 'UserPromptSubmit', { session_id: newSession(), prompt: 'first' });
         await ask(options, 'UserPromptSubmit', { session_id, prompt: 'do it' });
         if (expected.startsWith('ok'))
           await ask(options, 'Stop', { session_id, last_assistant_message: 'done' });

@@ -6,10 +6,11 @@ import type { Session } from './sessions.ts';
 import { createTranscriptState } from './transcript.ts';
 
 /** As the program says at the end of a subagent; before that, where it writes it. */
-export function rememberTranscript(session: Session, { agent, value, transcript }: HookInput): void {
+export function rememberTranscript(session: Session, input: HookInput): void {
+  const { agent, value } = input;
   if (agent === undefined) return;
   const said = textAt(value, 'agent_transcript_path');
-  const path = said ?? besideOf(transcript, agent.id);
+  const path = transcriptOf(input);
   if (path === undefined) return;
   const known = session.agentTranscripts.get(agent.id);
   if (known !== undefined) {
@@ -22,6 +23,12 @@ export function rememberTranscript(session: Session, { agent, value, transcript 
     session.forgotten++;
   }
   session.agentTranscripts.set(agent.id, { path, state: createTranscriptState(), isThere: false });
+}
+
+/** The one in which this stands: the session's, or that of its subagent. */
+export function transcriptOf({ agent, value, transcript }: HookInput): string | undefined {
+  if (agent === undefined) return transcript;
+  return textAt(value, 'agent_transcript_path') ?? besideOf(transcript, agent.id);
 }
 
 function besideOf(transcript: string | undefined, id: string): string | undefined {

@@ -2,9 +2,16 @@
  * The calls of tools in one session: each is decided, and its pre_exec durable, before the program is answered; and each
  * ends, by what a callback says of it, by what whoever was asked beside the hooks said, or by the transcript.
  */
+
+import { transcriptOf } from '../../capture/hook/agent-transcripts.ts';
 import { denied, GO_ON } from '../../capture/hook/answer.ts';
 import { endOf, type HookInput, printOf, short, surroundings } from '../../capture/hook/input.ts';
-import { createTranscriptState, readOn, type Transcripts } from '../../capture/hook/transcript.ts';
+import {
+  createTranscriptState,
+  readOn,
+  type TranscriptState,
+  type Transcripts,
+} from '../../capture/hook/transcript.ts';
 import type { Outcome, Tier } from '../../core/entry.ts';
 import type { Json, JsonObject } from '../../core/json.ts';
 import { LIMITS } from '../../core/limits.ts';
@@ -33,7 +40,7 @@ export interface Calls {
   /** Whoever was asked let it run with this input. Gives why it may not. */
   changed(id: string, changed: JsonObject, signal: AbortSignal): Promise<string | undefined>;
   /** Ends what no callback ended, as the transcript says. */
-  endTold(input: HookInput): Promise<void>;
+  endTold(): Promise<void>;
   /** Nothing more comes of any of them. */
   endAll(why: string): Promise<void>;
 }
@@ -52,7 +59,18 @@ interface Call {
 
 export function createCalls({ runOf, tier, transcripts, blocks }: CallsOptions): Calls {
   const calls = new Map<string, Call>();
-  const transcript = createTranscriptState();
+  /** By their path: the session's, and one for each subagent. */
+  const read = new Map<string, TranscriptState>();
+
+  function transcriptAt(path: string): TranscriptState {
+    const known = read.get(path);
+    if (known !== undefined) return known;
+    const [oldest] = read.keys();
+    if (read.size > LIMITS.hookAgents && oldest !== undefined) read.delete(oldest);
+    const made = createTranscriptState();
+    read.set(path, made);
+    return made;
+  }
 
   async function decide(input: HookInput, args: Json | undefined, signal: AbortSignal): Promise<void> {
     await end(calls.get(input.call), { status: 'unknown', error: 'the same call was asked for again' });
@@ -203,13 +221,17 @@ export function createCalls({ runOf, tier, transcripts, blocks }: CallsOptions):
       }
     },
 
-    async endTold(input) {
-      if ([...calls.values()].every(({ ended }) => ended)) return;
-      // One that cannot be read says nothing: those calls end with their session.
-      await readOn(transcript, transcripts, input.transcript).catch(() => false);
-      for (const [id, call] of calls) {
-        const told = transcript.ends.get(id);
-        if (told !== undefined) await end(call, { status: told.status }, { told_by: 'transcript' });
+    async endTold() {
+      const open = [...calls].filter(([, { ended }]) => !ended);
+      for (const path of new Set(open.map(([, { input }]) => transcriptOf(input)))) {
+        if (path === undefined) continue;
+        const state = transcriptAt(path);
+        // One that cannot be read says nothing: those calls end with their session.
+        await readOn(state, transcripts, path).catch(() => false);
+        for (const [id, call] of open) {
+          const told = state.ends.get(id);
+          if (told !== undefined) await end(call, { status: told.status }, { told_by: 'transcript' });
+        }
       }
     },
 

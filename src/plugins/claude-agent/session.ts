@@ -29,8 +29,6 @@ export interface Session {
 export function createSession({ tally, agent, ...options }: SessionOptions): Session {
   const agents = new Map<string, Promise<OpenRun>>();
   let main: Promise<OpenRun> | undefined;
-  /** Says where the transcript is. */
-  let newest: HookInput | undefined;
   let isOver = false;
   /** What the newest turn came to. */
   let turn: 'none' | 'open' | 'complete' | 'failed' = 'none';
@@ -57,7 +55,6 @@ export function createSession({ tally, agent, ...options }: SessionOptions): Ses
 
   /** The run that this happened in: the session's, or that of a subagent, which may have no more than the session's. */
   async function runOf(input: HookInput): Promise<OpenRun> {
-    newest = input;
     const { agent: sub } = input;
     const session = await mainRun(input);
     if (sub === undefined) return session;
@@ -103,7 +100,7 @@ export function createSession({ tally, agent, ...options }: SessionOptions): Ses
           return;
         case 'Stop':
           turn = 'complete';
-          await calls.endTold(input);
+          await calls.endTold();
           await (await runOf(input)).base.tell(
             'model.response',
             { metadata: stepOf(input) },
@@ -136,7 +133,7 @@ export function createSession({ tally, agent, ...options }: SessionOptions): Ses
     async end({ code, signal } = OK) {
       if (isOver) return;
       isOver = true;
-      if (newest !== undefined) await calls.endTold(newest);
+      await calls.endTold();
       await calls.endAll('its session ended, and nobody told how it ended');
       for (const id of [...agents.keys()])
         await endAgent(id, new Error('the session ended before its subagent did'));
