@@ -48,7 +48,11 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function makeReady(home: Home, { plainPort, tlsPort, ca }: Upstreams, secret: string): Promise<void> {
+async function makeReady(
+  home: Home,
+  { plainPort, tlsPort, rawPort, ca }: Upstreams,
+  secret: string,
+): Promise<void> {
   assert.equal((await home.tally(['init'])).code, 0);
   const authority = join(home.directory, 'upstream.pem');
   await writeFile(authority, ca);
@@ -59,6 +63,7 @@ identity: { anonymous: allow, declared: allow }
 allowlist:
   - { host: 127.0.0.1, port: ${plainPort}, http: true, internal: true }
   - { host: localhost, port: ${tlsPort}, internal: true, ca: "${authority}" }
+tunnel: [{ host: 127.0.0.1, port: ${rawPort}, internal: true }]
 `,
   );
   assert.equal((await home.tally(['secrets', 'set', 'KEY'], { input: secret })).code, 0);
@@ -124,6 +129,7 @@ export async function attack(options: AttackOptions): Promise<Attacked> {
     const world: World = {
       plainPort: upstreams.plainPort,
       tlsPort: upstreams.tlsPort,
+      rawPort: upstreams.rawPort,
       brokerPort,
       runToken: run.token,
       placeholder: placeholderFor(run.token, 'KEY'),
@@ -162,7 +168,8 @@ export async function attack(options: AttackOptions): Promise<Attacked> {
           await restarting;
           came = await carryOut(plan, connection, world);
         }
-        const { bytes, hung } = came;
+        const { bytes, hung, altered = false } = came;
+        if (altered) problems.push(`what passed unread on connection ${connection} was altered`);
         if (hung && kills === 0)
           problems.push(`connection ${connection} was not answered: ${JSON.stringify(plan)}`);
         if (bytes.includes(secret)) problems.push(`connection ${connection} was sent the credential`);

@@ -5,6 +5,8 @@ export interface World {
   /** Of the upstream that is called: plain HTTP, and TLS. */
   readonly plainPort: number;
   readonly tlsPort: number;
+  /** Of one that speaks no HTTP, and that the policy has tunnelled. */
+  readonly rawPort: number;
   readonly brokerPort: number;
   readonly runToken: string;
   /** What stands for the credential in this run, and in another one. */

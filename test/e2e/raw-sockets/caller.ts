@@ -2,6 +2,8 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { bytesOf, type World } from './bytes.ts';
+import { frameBytes } from './frames.ts';
+import { helloBytes } from './hello.ts';
 import { isPlain, type Plan } from './plans.ts';
 
 export interface Came {
@@ -10,6 +12,8 @@ export interface Came {
   readonly connected: boolean;
   /** A plain request that nobody answered in time. */
   readonly hung: boolean;
+  /** What came back unread is not what was sent. */
+  readonly altered?: boolean;
 }
 
 /** A sound request is answered long before. */
@@ -59,13 +63,13 @@ function gather(socket: Socket, longest: number): Promise<Buffer> {
   });
 }
 
-/** The head of the answer to CONNECT; undefined when there is no tunnel. */
-async function openTunnel(socket: Socket, plan: Plan, world: World): Promise<boolean> {
+/** Whether there is a tunnel. */
+async function openTunnel(socket: Socket, plan: Plan, world: World, to: string): Promise<boolean> {
   const token = Buffer.from(`run:${world.runToken}`).toString('base64');
   const proof = plan.requests[0]?.proof;
   const lines = [
-    `CONNECT localhost:${world.tlsPort} HTTP/1.1`,
-    `Host: localhost:${world.tlsPort}`,
+    `CONNECT ${to} HTTP/1.1`,
+    `Host: ${to}`,
     ...(proof === 'none' ? [] : [`Proxy-Authorization: Basic ${proof === 'garbage' ? 'AAAA' : token}`]),
   ];
   socket.write(
@@ -103,11 +107,15 @@ export async function carryOut(plan: Plan, connection: number, world: World): Pr
     await new Promise((resolve) => socket.once('connect', resolve).once('close', resolve));
     if (socket.destroyed) return { ...nothing, connected: false };
     let through: Socket = socket;
+    if (plan.way === 'unread') return await passThrough(socket, plan, world);
     if (plan.way === 'tunnel') {
-      if (!(await openTunnel(socket, plan, world))) return nothing;
-      if (plan.noise) {
-        await writeCut(socket, damaged(Buffer.alloc(300, 'noise'), plan.damage), plan.cuts);
-        return { ...nothing, bytes: await gather(socket, ODD_MS) };
+      if (!(await openTunnel(socket, plan, world, `localhost:${world.tlsPort}`))) return nothing;
+      if (plan.noise || plan.hello !== undefined) {
+        const first = plan.hello === undefined ? Buffer.alloc(300, 'noise') : helloBytes(plan.hello);
+        const coming = gather(socket, ODD_MS);
+        await writeCut(socket, damaged(first, plan.damage), plan.cuts);
+        if (plan.end === 'half-close') socket.end();
+        return { ...nothing, bytes: plan.end === 'vanish' ? Buffer.alloc(0) : await coming };
       }
       inner = await secured(socket);
       if (inner === undefined) return nothing;
@@ -123,6 +131,23 @@ export async function carryOut(plan: Plan, connection: number, world: World): Pr
   }
 }
 
+/** Any bytes, which come back as they are from whoever echoes them. */
+async function passThrough(socket: Socket, plan: Plan, world: World): Promise<Came> {
+  const nothing: Came = { bytes: Buffer.alloc(0), connected: true, hung: false };
+  if (!(await openTunnel(socket, { ...plan, damage: [] }, world, `127.0.0.1:${world.rawPort}`)))
+    return nothing;
+  const sent = damaged(
+    Buffer.concat([helloBytes(plan.hello ?? 'good'), ...plan.frames.map(frameBytes)]),
+    plan.damage,
+  );
+  const coming = gather(socket, ODD_MS);
+  await writeCut(socket, sent, plan.cuts);
+  if (plan.end === 'half-close') socket.end();
+  if (plan.end === 'reset' || plan.end === 'vanish') return nothing;
+  const bytes = await coming;
+  return { ...nothing, bytes, altered: !sent.subarray(0, bytes.length).equals(bytes) };
+}
+
 async function converse(socket: Socket, plan: Plan, connection: number, world: World): Promise<Came> {
   const all = plan.requests.map((request, at) => bytesOf(request, plan.way, connection, at, world));
   const writes = plan.pipelined ? [Buffer.concat(all)] : all;
@@ -134,8 +159,15 @@ async function converse(socket: Socket, plan: Plan, connection: number, world: W
     const last = at === writes.length - 1;
     if (last && plan.end === 'half-close') socket.end();
     if (last && (plan.end === 'reset' || plan.end === 'vanish')) break;
-    came.push(await coming);
+    const answer = await coming;
+    came.push(answer);
     if (socket.destroyed) break;
+    if (!/^HTTP\/1\.1 101 /.test(answer.toString('latin1', 0, 64))) continue;
+    const echoed = gather(socket, ODD_MS);
+    await writeCut(socket, Buffer.concat(plan.frames.map(frameBytes)), plan.cuts);
+    if (plan.end === 'half-close') socket.end();
+    came.push(await echoed);
+    break;
   }
   const bytes = Buffer.concat(came);
   return { bytes, connected: true, hung: plain && bytes.length === 0 };

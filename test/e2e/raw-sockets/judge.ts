@@ -4,6 +4,7 @@
  */
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { UNREAD } from './upstreams.ts';
 
 export interface Verdict {
   readonly entries: number;
@@ -22,7 +23,7 @@ interface Line {
   readonly type?: string;
   readonly phase?: string;
   readonly parent_id?: string;
-  readonly action?: { readonly target?: { readonly path?: string } };
+  readonly action?: { readonly name?: string; readonly target?: { readonly path?: string } };
   readonly decision?: { readonly outcome?: string };
   readonly outcome?: { readonly status?: string };
 }
@@ -53,7 +54,7 @@ export async function judge(
     const { id = '', type, phase, parent_id = '', action, decision, outcome } = JSON.parse(text) as Line;
     entries++;
     if (type !== 'http.call') continue;
-    const path = action?.target?.path ?? '';
+    const path = action?.name === 'http.connect' ? UNREAD : (action?.target?.path ?? '');
     if (phase === 'pre_exec') {
       if (decision?.outcome !== 'allow') {
         stopped++;

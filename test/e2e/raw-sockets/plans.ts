@@ -3,9 +3,11 @@
  * is plain data; `bytesOf` puts the number of its connection into every path, so that each request can be told apart.
  */
 import fc from 'fast-check';
+import { type Frame, frames } from './frames.ts';
+import { HELLOS, type Hello } from './hello.ts';
 
-/** How a request wants to be carried: by control headers, in absolute form, or inside of a CONNECT. */
-export const WAYS = ['addressed', 'absolute', 'tunnel'] as const;
+/** How a request wants to be carried: by control headers, in absolute form, inside of a CONNECT, or through one unread. */
+export const WAYS = ['addressed', 'absolute', 'tunnel', 'unread'] as const;
 export type Way = (typeof WAYS)[number];
 
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH', 'TRACE', 'get', 'BREW'] as const;
@@ -78,6 +80,10 @@ export interface Plan {
   readonly end: 'wait' | 'half-close' | 'reset' | 'vanish';
   /** In place of a TLS handshake. */
   readonly noise: boolean;
+  /** In place of that of a TLS library; undefined: that one. */
+  readonly hello: Hello | undefined;
+  /** Sent once something has become a WebSocket. */
+  readonly frames: readonly Frame[];
   /** Flips bytes: position and value. */
   readonly damage: readonly (readonly [at: number, xor: number])[];
 }
@@ -102,6 +108,8 @@ export const plans: fc.Arbitrary<Plan> = fc.record({
   cuts: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 3 }),
   end: mostly<Plan['end']>('wait', ['half-close', 'reset', 'vanish'], 4),
   noise: mostly(false, [true], 12),
+  hello: mostly<Hello | undefined>(undefined, HELLOS, 4),
+  frames,
   damage: fc.oneof(
     { weight: 6, arbitrary: fc.constant([]) },
     {
@@ -112,8 +120,9 @@ export const plans: fc.Arbitrary<Plan> = fc.record({
 });
 
 /** Nothing about it is odd: it has to be answered, whatever the answer is. */
-export const isPlain = ({ requests: [first, ...more], noise, damage, end }: Plan): boolean =>
+export const isPlain = ({ requests: [first, ...more], noise, hello, damage, end }: Plan): boolean =>
   first !== undefined &&
+  hello === undefined &&
   more.length === 0 &&
   !noise &&
   damage.length === 0 &&
