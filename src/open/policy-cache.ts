@@ -6,8 +6,7 @@
  * Its first line names the build and the hash of the rest. What this build wrote needs no second look at its shape: the
  * hash tells what a crash or a disk did to it, and whoever can write there can write any policy that has the right shape.
  */
-import { statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decodeUtf8 } from '../core/bytes.ts';
@@ -37,7 +36,7 @@ function pathOf({ registry }: Paths): string {
 export async function keptPolicy(paths: Paths, text: string): Promise<PolicyInForce | undefined> {
   let kept: Buffer;
   try {
-    kept = await readFile(pathOf(paths));
+    kept = readFileSync(pathOf(paths));
   } catch (error) {
     if (errno(error) === undefined) throw error;
     return undefined;

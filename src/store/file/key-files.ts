@@ -2,7 +2,8 @@
  * The private key of a log in its file, and beside it the one that a rotation prepared. A retired key is overwritten
  * before its name goes. (What a solid-state disk, a journal or a backup keeps of it is out of reach.)
  */
-import { open, readFile, rename, unlink } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { open, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isTallyError, TallyError } from '../../core/error.ts';
 import type { Random } from '../../core/ports.ts';
@@ -90,7 +91,7 @@ export async function openKeyFiles(directory: string, log: string, random: Rando
 
 async function readKey(path: string): Promise<Signer | undefined> {
   try {
-    return signerFromSkey((await readFile(path, 'utf8')).trim());
+    return signerFromSkey(readFileSync(path, 'utf8').trim());
   } catch (error) {
     if (errno(error) === 'ENOENT') return undefined;
     if (isTallyError(error)) throw error;
