@@ -46,6 +46,8 @@ interface OpenTrace {
   readonly lane: Lane;
   readonly task: Task;
   readonly spans: Map<string, OpenSpan>;
+  /** Those with runs below their own: a span may come after its task was over. */
+  readonly tasks: Set<Task>;
   /** A trace may be gone on with while it is open. None: the SDK told of its spans alone, and will not tell its end. */
   starts: number;
   /** A trace whose function threw is not told to end: nothing is heard of it any more. */
@@ -113,7 +115,7 @@ function createTraces(tally: Tally): Traces {
           )
         : undefined;
     const lane = held === undefined ? laneIn(current as Run) : laneOf(held);
-    const opened: OpenTrace = { lane, task: taskOver(lane), spans: new Map(), starts };
+    const opened: OpenTrace = { lane, task: taskOver(lane), spans: new Map(), tasks: new Set(), starts };
     open.set(traceId, opened);
     heard(traceId, opened);
     return { trace: opened, begun: held ?? Promise.resolve() };
@@ -191,6 +193,7 @@ function createTraces(tally: Tally): Traces {
       case 'agent': {
         const agent = textIn(data, 'name') ?? 'unnamed';
         const taken = laneFor(task, agent);
+        trace.tasks.add(task);
         trace.spans.set(span.spanId, { ...own, lane: taken, agent });
         taken.tell((run) => run.custom('agent.start', about(data, ['name', 'tools', 'handoffs'])));
         return;
@@ -246,13 +249,11 @@ function createTraces(tally: Tally): Traces {
     switch (data.type) {
       case 'task': {
         const why = failed ?? (found.task.heard === 'began' ? cutOff('cancelled', CANCELLED) : undefined);
+        trace.tasks.delete(found.task);
         await endTask(found.task, why);
         // The SDK does not tell the end of a trace whose run failed, nor of one that went on: nobody else would end it.
-        if ((why !== undefined || trace.starts === 0) && !hasTasks(trace)) {
-          if (open.get(span.traceId) === trace) open.delete(span.traceId);
-          clearTimeout(trace.idle);
-          await lane.end(why);
-        }
+        if ((why !== undefined || trace.starts === 0) && !hasTasks(trace))
+          await finish(span.traceId, trace, why);
         return;
       }
       case 'generation':
@@ -315,10 +316,14 @@ function createTraces(tally: Tally): Traces {
   async function end(traceId: string, error?: Error): Promise<void> {
     const trace = open.get(traceId);
     if (trace === undefined || (error === undefined && --trace.starts > 0)) return;
-    open.delete(traceId);
+    await finish(traceId, trace, error);
+  }
+
+  /** The runs below it end before it does. */
+  async function finish(traceId: string, trace: OpenTrace, error: Error | undefined): Promise<void> {
+    if (open.get(traceId) === trace) open.delete(traceId);
     clearTimeout(trace.idle);
-    const tasks = new Set([...trace.spans.values()].map(({ task }) => task));
-    for (const task of [...tasks, trace.task]) await endTask(task, error);
+    for (const task of [...trace.tasks].reverse()) await endTask(task, error);
     await trace.lane.end(error);
   }
 
