@@ -20,7 +20,7 @@ import {
   RetentionSettingSchema,
 } from '../core/retention/setting.ts';
 import { createQuorum } from '../core/tlog/quorum.ts';
-import { type OtlpForward, OtlpForwardSchema } from '../sink/otlp/setting.ts';
+import { FORWARD_KEYS, type OtlpForward, OtlpForwardSchema } from '../sink/otlp/setting.ts';
 import {
   type AlertSettings,
   AlertSettingsSchema,
@@ -119,12 +119,7 @@ const KEYS_IN: Readonly<Record<string, readonly string[]>> = {
   payloads: Object.keys(PayloadSettingSchema.shape),
   retention: [...Object.keys(RetentionSettingSchema.shape), 'days', 'bytes', 'at_least_days'],
   secrets: Object.keys(SecretsSettingSchema.shape),
-  otlp: [
-    'receive',
-    'forward',
-    ...Object.keys(OtlpReceiveSchema.shape),
-    ...Object.keys(OtlpForwardSchema.shape),
-  ],
+  otlp: ['receive', 'forward', ...Object.keys(OtlpReceiveSchema.shape), ...FORWARD_KEYS],
   audit: Object.keys(AuditAliasSchema.shape),
 };
 /** Settings of the design that this version does not carry out. */

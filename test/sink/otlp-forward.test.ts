@@ -393,6 +393,8 @@ describe('where they go', () => {
     assert.ok(ok({ url: 'https://collector.example/v1/logs', headers: { 'x-scope-orgid': 'a' } }));
     assert.ok(ok({ url: 'http://127.0.0.1:4318', secret_headers: { Authorization: 'TOKEN' } }));
     assert.ok(!ok({ url: 'https://me:secret@collector.example/' }));
+    assert.ok(!ok({ url: 'http://collector.example', secret_headers: { Authorization: 'TOKEN' } }));
+    assert.ok(ok({ url: 'http://collector.example' }));
     assert.ok(!ok({ url: 'https://c.example', headers: { Authorization: 'Bearer x' } }));
     assert.ok(!ok({ url: 'https://c.example', headers: { 'x-api-key': 'x' } }));
     assert.ok(!ok({ url: 'https://c.example', headers: { 'Content-Type': 'x' } }));

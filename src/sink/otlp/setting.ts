@@ -13,6 +13,12 @@ const OWN =
   /^(?:content-(?:type|length|encoding)|host|connection|transfer-encoding|upgrade|te|trailer|expect)$/i;
 const isSecret = createSecretNames(['x api key']).has;
 
+/** Nobody on the way reads along. */
+function isPrivate(url: string): boolean {
+  const { protocol, hostname } = URL.parse(url) ?? {};
+  return protocol === 'https:' || /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname ?? '');
+}
+
 /** What is wrong with it as a header that stands in the file, or, `named`, as one whose value lies in the vault. */
 function problemOf(name: string, named: boolean): string | undefined {
   if (!HEADER.test(name)) return 'this is no name of a header';
@@ -32,7 +38,7 @@ const headers = <T extends z.ZodType<string>>(value: T, named: boolean) =>
     }
   });
 
-export const OtlpForwardSchema = z.strictObject({
+const ForwardShape = z.strictObject({
   /** With a path it is asked as it stands; without one it is `/v1/logs` there. */
   url: WebUrlSchema,
   /** As they stand here. */
@@ -48,6 +54,12 @@ export const OtlpForwardSchema = z.strictObject({
   /** Where it begins the first time: with what is recorded from then on, or with the first entry of the log. */
   from: z.enum(['now', 'beginning']).optional(),
 });
+export const FORWARD_KEYS = Object.keys(ForwardShape.shape);
+
+export const OtlpForwardSchema = ForwardShape.refine(
+  ({ url, secret_headers = {} }) => Object.keys(secret_headers).length === 0 || isPrivate(url),
+  { path: ['url'], message: 'https, since a credential goes with it' },
+);
 export type OtlpForward = z.infer<typeof OtlpForwardSchema>;
 
 /** The address that is asked. */
