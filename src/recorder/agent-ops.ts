@@ -1,5 +1,6 @@
 /** Requests about agents and their tokens, and the shapes of what keeps a token or a run to less. */
 import { z } from 'zod';
+import { AGENT_ID } from '../core/agent-id.ts';
 import type { ListedAgent, ListedToken } from '../core/identity/list.ts';
 import { LIMITS } from '../core/limits.ts';
 import { parseHostPattern } from '../core/policy/host-pattern.ts';
@@ -7,9 +8,7 @@ import { formatHostPort } from '../core/policy/hosts.ts';
 
 const id = z.string().min(1).max(LIMITS.idChars);
 /** Names become file names, YAML keys and header values: letters, digits and `._-:@/` only. */
-export const name = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$/, 'letters, digits and . _ : @ / - only, at most 128');
+export const name = z.string().regex(AGENT_ID, 'letters, digits and . _ : @ / - only, at most 128');
 const reason = z.string().max(LIMITS.reasonBytes).optional();
 export const scopes = z
   .array(

@@ -1,4 +1,5 @@
 /** `createTally`: runs, the tools in them, and their end. */
+import { agentIdOf } from '../core/agent-id.ts';
 import type { Outcome } from '../core/entry.ts';
 import { LIMITS } from '../core/limits.ts';
 import { createRedactor, type Redactor } from '../core/redact/redact.ts';
@@ -36,6 +37,9 @@ interface Above {
   readonly token: string | undefined;
 }
 
+/** Of an agent whose name has nothing that an id may have. */
+const UNNAMED = 'unnamed';
+
 export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
   const { world, client } = deps;
   let redactor: Redactor | undefined = redactorOf(options);
@@ -55,13 +59,19 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
 
   function startOf(asked: RunOptions, above: Above | undefined): RunStart {
     const { make } = shell;
-    const agent = asked.agent ?? options.agent;
-    const metadata = make.free(asked.metadata);
+    const name = asked.agent ?? options.agent;
+    const agent = name === undefined ? undefined : (agentIdOf(name) ?? UNNAMED);
+    // What people call it, where no id can be that.
+    const called = agent === name ? undefined : make.reason(name);
+    const metadata = make.free(
+      asked.metadata,
+      called === undefined ? {} : { agent_name: idText(called, UNNAMED) },
+    );
     const risk = make.free(asked.risk);
     const reason = make.reason(asked.reason);
     const token = above === undefined ? deps.token : above.token;
     return {
-      ...(agent === undefined ? {} : { agent_id: idText(agent, 'unnamed') }),
+      ...(agent === undefined ? {} : { agent_id: agent }),
       ...(token === undefined ? {} : { agent_token: token }),
       ...(asked.workflow === undefined ? {} : { workflow: idText(asked.workflow, 'unnamed') }),
       ...(asked.session === undefined ? {} : { session_id: idText(asked.session, 'unnamed') }),
@@ -123,7 +133,7 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
     };
     async function delegated({ agent, label, expiresInSeconds, scopes, contract }: DelegateOptions) {
       const wanted = {
-        agent_id: idText(agent, 'unnamed'),
+        agent_id: agentIdOf(agent) ?? UNNAMED,
         ...(label === undefined ? {} : { label }),
         ...(expiresInSeconds === undefined ? {} : { expires_in_s: expiresInSeconds }),
         ...(scopes === undefined ? {} : { scopes: [...scopes] }),

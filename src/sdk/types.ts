@@ -14,7 +14,7 @@ export interface RedactionPack {
 }
 
 export interface TallyOptions {
-  /** Of every run that names no other. */
+  /** Of every run that names no other. A name that is no id becomes one: "Refund Agent" is `Refund-Agent` on record. */
   readonly agent?: string;
   readonly agentVersion?: string;
   readonly project?: string;

@@ -2,6 +2,7 @@
  * Who acts in a session: an agent that says it is Claude Code, for the user of this machine. Nothing that a hook says
  * raises that: whoever has the token of the hooks can say it too.
  */
+import { agentIdOf } from '../../core/agent-id.ts';
 import type { Actor, Event } from '../../core/entry.ts';
 import { actorFor, actorQuality } from '../../core/policy/principal.ts';
 import type { Identity } from '../../core/policy/types.ts';
@@ -20,10 +21,10 @@ export function identityOf(
   return { ...recorder.identify({ agent_id: name }), delegation: [{ agent_id: AGENT }] };
 }
 
-/** `claude-code/Explore`: types are names that people give to agents of their own. */
+/** `claude-code/Explore`: types are names that people give to agents of their own; see `agentIdOf`. */
 export function subagentName(agent: string, type: string | undefined): string {
   const clean = (type ?? '').replace(/[^\w.:@ -]/g, '_').slice(0, 100);
-  return clean === '' ? `${agent}/subagent` : `${agent}/${clean}`;
+  return agentIdOf(clean === '' ? `${agent}/subagent` : `${agent}/${clean}`) ?? agent;
 }
 
 export interface Acting {

@@ -2,6 +2,7 @@
  * What is likely not meant in a policy that compiles: a yes that nobody can give, a tool that nobody may use. Nothing of
  * it is refused, since people come and go; `tally policy check` tells it. Linear in the size of the policy.
  */
+import { agentIdOf } from '../agent-id.ts';
 import { TIERS } from '../entry.ts';
 import { isAmong } from '../governance/approvers.ts';
 import { compileCel } from './cel/compile.ts';
@@ -110,6 +111,19 @@ function* silentTiers({ defaults }: CompiledPolicy): Generator<string> {
     yield `defaults says nothing of ${silent.join(', ')}: calls of ${silent.length === 1 ? 'this tier' : 'these tiers'} are allowed unless something else stops them`;
 }
 
+/** A contract under a name that no agent has holds nobody. */
+function* nobodys({ agents }: CompiledPolicy): Generator<string> {
+  for (const name of Object.keys(agents)) {
+    const id = agentIdOf(name);
+    if (id === name) continue;
+    const meant =
+      id === undefined
+        ? 'an id begins with a letter or a digit, and has those and . _ : @ / - only'
+        : `an agent of this name has the id ${shown(id)}${Object.hasOwn(agents, id) ? ', which is there too' : ''}`;
+    yield `agents: no agent can have the id ${shown(name)}, so what it says holds for none: ${meant}`;
+  }
+}
+
 function few(all: Iterable<string>): readonly string[] {
   const told: string[] = [];
   let more = 0;
@@ -121,7 +135,7 @@ function few(all: Iterable<string>): readonly string[] {
 
 /** One line each. Of a policy that names no users it is not doubted what they may: one person is everybody. */
 export function policyDoubts(policy: CompiledPolicy): readonly string[] {
-  const said = [...few(factless(policy)), ...silentTiers(policy)];
+  const said = [...few(nobodys(policy)), ...few(factless(policy)), ...silentTiers(policy)];
   if (policy.users === undefined) return said;
   const held = heldByAnybody(policy);
   return [...few(unanswered(policy, held)), ...few(unusable(policy, held)), ...said];

@@ -27,6 +27,10 @@ describe('what is likely not meant', () => {
       'allowlist: [a.example, b.example]\nfacts: { n: args.n }\nrules: [{ id: r, when: \'action.host == "b.example" && facts.n > 1.0\', decision: approval_required }]',
       /"r" stops even a GET of b\.example/,
     ],
+    'what holds for an agent that cannot be': [
+      'agents: { "Refund Agent": { tools: [] }, billing-tool: {} }',
+      /^agents: no agent can have the id "Refund Agent".*has the id "Refund-Agent"$/,
+    ],
     'a scope that nobody has': ['users: { u: {} }\ntools: { t: { required_scopes: [a.b] } }', /"t".*"a\.b"/],
     'a role that nobody has': ['users: { u: {} }\ntools: { t: { roles: [admin] } }', /"t".*role admin/],
   };
