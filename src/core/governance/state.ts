@@ -123,10 +123,12 @@ function foldDecision(state: GovernanceState, entry: JsonObject, ms: number): vo
   if (limits === undefined) return;
   const now = passTime(state.time, ms);
   if (textAt(limits, 'result') === 'fail') return;
-  if (countsCalls(state.windows)) countCall(state.windows, subjectsOf(callOf(entry)), now);
+  const used = textAt(entry, 'decision', 'approval', 'id');
+  // One that a person let through was counted when it was asked.
+  if (used === undefined && countsCalls(state.windows))
+    countCall(state.windows, subjectsOf(callOf(entry)), now);
   if (outcome !== 'allow' && booleanAt(entry, 'decision', 'enforced') !== false) return;
   foldStep(state.budgets, entry, now);
-  const used = textAt(entry, 'decision', 'approval', 'id');
   if (used !== undefined && outcome === 'allow') foldUse(state.approvals, used);
 }
 
@@ -177,7 +179,7 @@ export function readFor(
         );
   return {
     ...killsFor(state.kill, () => killScopesOf(request, identity, compiled)),
-    ...windowsFor(state.windows, request, identity, principal, compiled, now),
+    ...windowsFor(state.windows, request, identity, principal, compiled, now, askedAt(state, grant)),
     ...(runId === undefined ? {} : { budget: readBudget(state.budgets, runId, key, now) }),
     ...(grant === undefined ? {} : { grant }),
   };
@@ -209,6 +211,14 @@ function killsFor(state: KillState, scopes: () => readonly string[]): Pick<Gover
   return { kill };
 }
 
+/** When a call was put to a person that may go on now; folded time. */
+function askedAt(state: GovernanceState, grant: Governed['grant']): number | undefined {
+  if (grant?.status !== 'granted') return undefined;
+  const approval = state.approvals.byId.get(grant.id);
+  // Not as `timeAt` has it, for which nothing is in the past.
+  return approval === undefined ? undefined : Date.parse(approval.requested_at) + state.time.shift;
+}
+
 function windowsFor(
   state: WindowsState,
   request: DecisionRequest,
@@ -216,6 +226,7 @@ function windowsFor(
   principal: Principal | undefined,
   policy: PolicyInForce['compiled'],
   now: number,
+  askedMs: number | undefined,
 ): Pick<Governed, 'windows'> {
   const call = countedOf(request, { identity, ...(principal === undefined ? {} : { principal }) });
   const asked = windowsOf(policy, call);
@@ -224,7 +235,7 @@ function windowsFor(
   const windows: { [key: string]: WindowRead } = {};
   for (const { key, subject, rate } of asked) {
     const kind = SUBJECT_KINDS[subjects.indexOf(subject)] ?? 'global';
-    const read = readWindow(state, kind, subject, rate, now);
+    const read = readWindow(state, kind, subject, rate, now, askedMs);
     windows[key] = joined(windows[key], read);
   }
   return { windows };

@@ -65,7 +65,8 @@ function add(state: WindowsState, kind: SubjectKind, subject: string, now: numbe
   }
   times.push(now);
   if (times.length <= count + SLACK && times.length <= SLACK) return;
-  const over = Math.max(after(times, now - ms), times.length - count);
+  // One more than the count: a call that was put to a person is not counted against itself.
+  const over = Math.max(after(times, now - ms), times.length - count - 1);
   if (over >= Math.max(SLACK, times.length >> 1)) times.splice(0, over);
 }
 
@@ -81,19 +82,25 @@ function placeOf(state: WindowsState, kind: SubjectKind, subject: string, now: n
   return all.size < LIMITS.windowSubjects ? subject : OTHERS;
 }
 
-/** Calls in the window that ends `now`, and when the next one fits. */
+/**
+ * Calls in the window that ends `now`, and when the next one fits. `asked`: when the call that asks was put to a person,
+ * and was counted: it is not another one.
+ */
 export function readWindow(
   state: WindowsState,
   kind: SubjectKind,
   subject: string,
   rate: Rate,
   now: number,
+  asked?: number,
 ): WindowRead {
   const all = state.times[kind];
   const times = all.get(subject) ?? (all.size < LIMITS.windowSubjects ? [] : (all.get(OTHERS) ?? []));
-  const count = Math.min(times.length - after(times, now - rate.window_ms), rate.count);
+  const own = asked !== undefined && asked > now - rate.window_ms && asked <= now ? 1 : 0;
+  const counted = times.length - after(times, now - rate.window_ms);
+  const count = Math.min(Math.max(0, counted - own), rate.count);
   if (count < rate.count) return { count };
   // With a rate of none at all there is no call to wait for.
-  const oldest = rate.count === 0 ? now : (times[times.length - rate.count] ?? now);
+  const oldest = rate.count === 0 ? now : (times[times.length - rate.count - own] ?? now);
   return { count, free_in_ms: Math.ceil(oldest + rate.window_ms - now) };
 }

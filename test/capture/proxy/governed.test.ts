@@ -163,6 +163,19 @@ test('a call that was held is one row and one in every count, decided as it ende
   assert.equal((await rowsOf(s, 'approval.request')).totals.pending, 0, 'requests are no calls');
 });
 
+test('a call that a person let through counts once, and not against itself', async (t) => {
+  const s = await scene(t, `${RULES}limits: { per_agent: 2/10m }\n`);
+  const call = s.post('{"amount":250}');
+  await answer(s, await waiting(s), 'approval.grant');
+  assert.equal((await call).status, 200);
+  const second = s.post('{"amount":251}');
+  await answer(s, await waiting(s), 'approval.grant');
+  assert.equal((await second).status, 200, 'the second of two');
+  const third = await s.post('{"amount":1}');
+  assert.deepEqual([third.status, third.json().reason], [429, 'rate_limited_agent']);
+  assert.equal(s.up.count(), 2);
+});
+
 test('a caller that was held long enough is told where the approval is, and comes back with it', async (t) => {
   const s = await scene(t, RULES.replace('5s', '1s'));
   const told = await s.post('{"amount":250}');
