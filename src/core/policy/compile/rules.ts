@@ -72,7 +72,8 @@ function checkWhen(file: FileRule, path: readonly PropertyKey[], known: Known, c
     });
     return;
   }
-  const one = compileCel(withOneName(file.when), known.facts);
+  const when = withOneName(file.when);
+  const one = when === file.when ? compiled : compileCel(when, known.facts);
   if ('problem' in one)
     complain([...path, 'when'], {
       problem: `the rule ${shown(file.id)} names tools as mcp__SERVER__TOOL, and with their own names it is no rule: ${one.problem}`,
