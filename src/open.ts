@@ -69,8 +69,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 
   /** Asked again after a lost answer: harmless for reads, and for events because they carry an id. */
   async function ask<O extends Op>(op: O, params: OpParams<O>): Promise<OpResults[O]> {
+    // Nothing is asked twice of a writer in this process, which would have to know every earlier id to see that.
     const request =
-      op === 'record' ? withId(params as OpParams<'record'>, `log_${ulid(Date.now())}`) : params;
+      op === 'record' && link.writer === undefined
+        ? withId(params as OpParams<'record'>, `log_${ulid(Date.now())}`)
+        : params;
     const repeatable = REPEATABLE.has(op);
     const deadline = performance.now() + (options.waitMs ?? WAIT_MS);
     for (;;) {
