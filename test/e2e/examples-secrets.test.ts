@@ -25,8 +25,11 @@ import { collect } from '../support/home.ts';
 const PROGRAM = fileURLToPath(new URL('../fault/play-examples.ts', import.meta.url));
 const PLACES: readonly Place[] = ['prompt', 'instructions', 'argument', 'result', 'answer', 'error'];
 
-/** The framework itself tells nobody what a tool's error says. */
-const HIDDEN: Readonly<Record<string, readonly Place[]>> = { 'frameworks/openai-agents.ts': ['error'] };
+/** What an example does not have, or its framework tells nobody. */
+const HIDDEN: Readonly<Record<string, readonly Place[]>> = {
+  'frameworks/openai-agents.ts': ['error'],
+  otlp: ['instructions'],
+};
 
 /** Quotes, a backslash, a slash, plus and a non-ASCII letter: every encoding changes something in it. */
 const freshSecret = (): string =>
@@ -153,7 +156,7 @@ describe('the examples, with secrets in everything', { timeout: 120_000 }, () =>
 
   it('are all played that are there', () => {
     const names = on.played.map(({ name }) => name);
-    assert.ok(names.includes('bare') && names.includes('sdk/run.ts'));
+    for (const one of ['bare', 'python', 'otlp', 'sdk/run.ts']) assert.ok(names.includes(one), one);
     assert.ok(names.filter((name) => name.startsWith('frameworks/')).length >= 4, names.join());
     const told = (played: readonly PlayedExample[]) =>
       played.map(({ name, skipped, error }) =>

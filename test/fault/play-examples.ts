@@ -3,7 +3,9 @@
  * program beside them. What to plant, and where to, comes on standard input; on standard output, behind a mark, stands
  * what was played. With `off` nothing is redacted, so that a search for the secrets can be seen to find them.
  */
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -31,13 +33,18 @@ export interface PlayedExample {
 }
 
 const EXAMPLES = new URL('../../examples/', import.meta.url);
-/** Nobody plays them by a home: they have a recorder of their own, or none. Their own tests are beside this one. */
+/**
+ * Not played by a home alone. `python` and `otlp` send to a recorder that runs, below; `refund` says nothing but amounts, to
+ * a recorder of its own; `browser-verify` records nothing.
+ */
 const OTHERWISE: ReadonlySet<string> = new Set(['browser-verify', 'otlp', 'python', 'refund']);
 /** What may be missing: its licence does not let it be brought along. */
 const MAY_BE_MISSING = '@anthropic-ai/claude-agent-sdk';
 
 /** In the sources of the examples, as they are loaded. */
 const REPLACED: readonly (readonly [string, string])[] = [
+  ["new RangeError('more than was paid')", 'new RangeError(globalThis.planted.error)'],
+  ["{ text: 'I refunded 140.' }", '{ text: globalThis.planted.answer }'],
   ["'My order o_7 broke. My card is 4111 1111 1111 1111, please refund 140.'", 'globalThis.planted.prompt'],
   ["'You are kind, and you look before you promise.'", 'globalThis.planted.instructions'],
   ["'asked for by kim@example.com'", 'globalThis.planted.argument'],
@@ -60,13 +67,6 @@ const REPLACED: readonly (readonly [string, string])[] = [
   ],
 ];
 
-const NOT_REDACTED = `
-export function createRedactor(options) {
-  const same = (value) => ({ value, count: 0, rules: {} });
-  const bytes = (entry) => encodeUtf8(serializeEntry(entry));
-  return { ...ownRedactor(options), setSecret: () => true, redactEntry: bytes, redact: same, redactValue: same, redactText: same };
-}`;
-
 const given = JSON.parse(await text(process.stdin)) as Planting;
 const { planted, known, directory } = given;
 Object.assign(globalThis, {
@@ -77,19 +77,13 @@ Object.assign(globalThis, {
 });
 for (const [name, value] of Object.entries(known)) process.env[`SHOP_${name}`] = value;
 
+if (given.off) await import('./not-redacted.ts');
 registerHooks({
   load(url, context, next) {
     const loaded = next(url, context);
     if (url.startsWith(EXAMPLES.href)) {
       const source = REPLACED.reduce((all, [from, to]) => all.replaceAll(from, to), String(loaded.source));
       return { ...loaded, source };
-    }
-    if (given.off && url.endsWith('/src/core/redact/redact.ts')) {
-      const source = String(loaded.source).replace(
-        'export function createRedactor(',
-        'function ownRedactor(',
-      );
-      return { ...loaded, source: source + NOT_REDACTED };
     }
     return loaded;
   },
@@ -110,6 +104,8 @@ async function homeOf(name: string): Promise<string> {
     uid: process.getuid?.() ?? 0,
   });
   await makeHome(paths);
+  // Those of programs that send over HTTP are not kept where nobody says so.
+  writeFileSync(paths.configFile, 'payloads: { keep: { "*": redacted } }\n');
   const vault = vaultOf(paths);
   for (const [key, value] of Object.entries(known)) await vault.set(key, Buffer.from(value));
   vault.close();
@@ -186,6 +182,89 @@ async function bare(): Promise<PlayedExample> {
   return { name: 'bare', home };
 }
 
-const played: PlayedExample[] = [await bare()];
+/** With the real command as the recorder. */
+async function sent(
+  name: string,
+  send: (url: string, home: string) => Promise<unknown>,
+): Promise<PlayedExample> {
+  const home = await homeOf(name);
+  const up = spawn(
+    process.execPath,
+    [fileURLToPath(new URL('../../bin/tally.js', import.meta.url)), 'up', '--port', '0', '--json'],
+    {
+      env: {
+        ...process.env,
+        TALLY_HOME: home,
+        TALLY_UI_PORT: '0',
+        ...(given.off
+          ? { NODE_OPTIONS: `--import ${new URL('not-redacted.ts', import.meta.url).href}` }
+          : {}),
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  const ended = once(up, 'exit');
+  try {
+    const line = await new Promise<string>((resolve, reject) => {
+      let said = '';
+      up.stdout.on('data', (part: Buffer) => {
+        said += part;
+        if (said.includes('\n')) resolve(said.split('\n', 1)[0] ?? '');
+      });
+      up.once('exit', () => reject(new Error('the recorder ended')));
+    });
+    await send(new URL((JSON.parse(line) as { api_url: string }).api_url).origin, home);
+    return { name, home };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { name, home, skipped: 'python3' };
+    throw error;
+  } finally {
+    up.kill('SIGTERM');
+    await ended;
+  }
+}
+
+/** In the source of the example in Python. */
+const IN_PYTHON: readonly (readonly [string, string])[] = [
+  ['import tally\n', 'import json, tally\nplanted = json.load(open(__file__ + ".json"))\n'],
+  ['"how did we sell in May?"', 'planted["prompt"]'],
+  ['"which tool?"', 'planted["instructions"]'],
+  ['call.output = "sales.query"', 'call.output = planted["answer"]'],
+  ['{"month": "2026-05"}', '{"month": planted["argument"]}'],
+  [
+    '        total = 1250\n',
+    '        total = 1250\n    with run.tool("look", {"at": planted["argument"]}) as tool:\n        tool.output = planted["result"]\n',
+  ],
+  [
+    '    try:\n',
+    '    try:\n        with run.act("fails") as act:\n            raise ValueError(planted["error"])\n    except ValueError:\n        pass\n    try:\n',
+  ],
+];
+
+async function python(url: string, home: string): Promise<void> {
+  const folder = new URL('python/', EXAMPLES);
+  const source = readFileSync(fileURLToPath(new URL('agent.py', folder)), 'utf8');
+  const script = join(home, '..', 'agent.py');
+  writeFileSync(
+    script,
+    IN_PYTHON.reduce((all, [from, to]) => all.replaceAll(from, to), source),
+  );
+  writeFileSync(`${script}.json`, JSON.stringify(planted));
+  const child = spawn('python3', ['-B', script], {
+    env: { ...process.env, TALLY_URL: url, PYTHONPATH: fileURLToPath(folder) },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  if (code !== 0) throw new Error(`python3 ended with ${code}`);
+}
+
+async function otlp(url: string): Promise<void> {
+  const { play } = (await import(new URL('otlp/run.ts', EXAMPLES).href)) as {
+    play: (endpoint: string, secret: string) => Promise<string>;
+  };
+  await play(url, planted.result);
+}
+
+const played: PlayedExample[] = [await bare(), await sent('python', python), await sent('otlp', otlp)];
 for (const name of examples()) played.push(await playOne(name));
 process.stdout.write(`\nPLAYED ${JSON.stringify(played)}\n`);
