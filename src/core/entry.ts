@@ -22,7 +22,7 @@ export const ENTRY_TYPES = [
   'token.revoke', 'key.rotate', 'killswitch.change', 'config.change',
   'log.open', 'log.close', 'log.recover', 'log.gap', 'log.read', 'log.export', 'log.import', 'log.prune', 'log.erase',
   'hold.add', 'hold.release',
-  'clock.step', 'anchor.ok', 'anchor.fail', 'sink.fail', 'alert.raise', 'alert.close', 'session.check', 'error', 'custom',
+  'clock.step', 'anchor.ok', 'anchor.fail', 'sink.ok', 'sink.fail', 'alert.raise', 'alert.close', 'session.check', 'error', 'custom',
 ] as const;
 export type KnownEntryType = (typeof ENTRY_TYPES)[number];
 
