@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeHome, outcomeOf, readyHome } from './home.ts';
 
-test('init makes directories, keys, a policy that allows nothing and a log; again it changes nothing', async (t) => {
+test('init makes directories, keys, a policy that allows no host and a log; again it changes nothing', async (t) => {
   const home = makeHome(t);
+  // Before it the same policy holds without a file, and is not called broken.
+  assert.match((await home.tally(['status'])).stdout, /^policy .*allows no host yet; it is built in/m);
   const first = await home.tally(['init', '--json']);
   assert.equal(first.code, 0, first.stderr);
   const { created, vkey, policy_file } = first.json() as {

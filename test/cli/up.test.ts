@@ -15,7 +15,7 @@ test('a first start makes what is missing and says where the log is; it is ready
   assert.match(said, /note: First start on this machine\. The log is in /);
   assert.ok(said.includes(join(home.directory, 'logs', 'local')));
   assert.match(said, /verifier {2}\S+\/local\+[0-9a-f]{8}\+/);
-  assert.match(said, /policy .*version 1, allows nothing yet/);
+  assert.match(said, /policy .*version 1, allows no host yet/);
   const health = await fetch(`${url}/health`);
   assert.equal(health.status, 200);
   assert.equal(((await health.json()) as { status: string }).status, 'ok');

@@ -15,7 +15,7 @@ export function build(context: Context): Command {
   return examples(
     new Command('init')
       .description(
-        'Makes the directories, the keys, a policy that allows nothing yet, and the log. Safe to repeat.',
+        'Makes the directories, the keys, a policy that allows no host yet, and the log. Safe to repeat.',
       )
       .option('--json', 'one JSON document'),
     [
@@ -53,7 +53,7 @@ async function init(context: Context, json: boolean): Promise<void> {
   for (const line of factLines(
     [
       ['log', directory],
-      ['policy', `${paths.policyFile}${made.policy ? ' (allows nothing yet)' : ''}`],
+      ['policy', `${paths.policyFile}${made.policy ? ' (allows no host yet)' : ''}`],
       ['keys', `${join(paths.keys)}  (0600: keep a copy somewhere safe)`],
       ['verifier', status.vkey],
       ['operator', passphrase],

@@ -33,7 +33,7 @@ export function build(context: Context): Command {
 function edits(command: Command, context: Context): void {
   command
     .command('init')
-    .description('Writes a policy file that allows nothing, with every section explained. Replaces none.')
+    .description('Writes a policy file that allows no host, with every section explained. Replaces none.')
     .argument('[file]', 'the policy of this machine when it is left out')
     .option('--json', 'one JSON document')
     .action((file: string | undefined, options: { json?: boolean }) =>

@@ -187,7 +187,7 @@ function indexText({ state, lag, bytes }: LogStatus['index']): string {
 
 function policyText(policy: PolicyStatus, style: Style): string {
   const { file, version, problem, in_force } = policy;
-  const hosts = policy.hosts === 0 ? 'allows nothing yet' : counted(policy.hosts ?? 0, 'host');
+  const hosts = policy.hosts === 0 ? 'allows no host yet' : counted(policy.hosts ?? 0, 'host');
   if (problem !== undefined) {
     const stays =
       in_force === undefined
@@ -195,7 +195,10 @@ function policyText(policy: PolicyStatus, style: Style): string {
         : `version ${safe(in_force.version)} stays in force`;
     return `${style.red('broken')}: ${safe(oneLine(problem))}; ${stays}. Check it: tally policy check`;
   }
-  const told = `version ${safe(version ?? '?')}, ${hosts}, ${file}`;
+  const named = `version ${safe(version ?? '?')}, ${hosts}`;
+  const told = policy.missing
+    ? `${named}; it is built in, since there is no ${file} (tally init writes it)`
+    : `${named}, ${file}`;
   if (in_force === undefined || in_force.same_as_file) return told;
   return `${told} ${style.yellow(`(not in force: the recorder decides by version ${safe(in_force.version)})`)}`;
 }

@@ -23,7 +23,7 @@ export async function readPolicyText(context: Context, file: string): Promise<st
     const own = file === context.paths.policyFile;
     throw new TallyError(missing ? 'NOT_FOUND' : 'BAD_CONFIG', `cannot read the policy ${file} (${code})`, {
       hint: missing
-        ? `\`tally policy init${own ? '' : ' FILE'}\` makes one that allows nothing yet`
+        ? `\`tally policy init${own ? '' : ' FILE'}\` makes one that allows no host yet`
         : `ls -l '${file}' shows who may read it`,
     });
   }

@@ -17,6 +17,6 @@ export async function init(context: Context, file: string | undefined, json: boo
   createPrivate(path, Buffer.from(defaultPolicyText()));
   if (json) return context.stdout.line(toJson({ file: path, written: true }));
   await context.stdout.line(
-    `${safe(path)}: written. It allows nothing yet; every section is explained in it.`,
+    `${safe(path)}: written. It allows no host yet; every section is explained in it.`,
   );
 }

@@ -20,7 +20,7 @@ export async function tellCalls({ stderr, paths }: Context, counts: RunCounts): 
   if (blocked.length > 0) {
     const what = blocked.length === 1 ? 'a host' : 'hosts';
     const why = emptyPolicy
-      ? `the policy allows nothing yet (${paths.policyFile}). What this program may call is yours to say:`
+      ? `the policy allows no host yet (${paths.policyFile}). What this program may call is yours to say:`
       : `the policy does not name ${blocked.length === 1 ? 'it' : 'them'}. If this is meant:`;
     await stderr.say(`${yellow('tally:')} stopped: calls to ${what}, because ${why}`);
     // Not wrapped: they are for copying.

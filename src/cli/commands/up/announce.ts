@@ -54,7 +54,7 @@ export async function announce(
       ['log', `${directory}  (${counted(status.size, 'entry', 'entries')})`],
       [
         'policy',
-        `${paths.policyFile}  (version ${safe(status.policy.version)}, ${hosts === 0 ? 'allows nothing yet' : counted(hosts, 'host')})`,
+        `${paths.policyFile}  (version ${safe(status.policy.version)}, ${hosts === 0 ? 'allows no host yet' : counted(hosts, 'host')})`,
       ],
       ['tiles', tiles === undefined ? undefined : `${tiles}/checkpoint`],
       ['live', tail],
