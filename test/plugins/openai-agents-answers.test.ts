@@ -159,18 +159,27 @@ describe('what ends before it is over', () => {
   });
 
   it('is aborted with its stream, at the turn that it was at', async (t) => {
-    const { box, runner, agent, paid } = await scene(t, [
+    const { box, runner, tools, paid } = await scene(t, [
       call('find', { order: 'o1' }),
       call('pay', { amount: 10 }),
       DONE,
     ]);
     const abort = new AbortController();
+    const find = tool({
+      name: 'find',
+      description: 'finds',
+      parameters: z.object({ order: z.string() }),
+      execute: () => {
+        abort.abort();
+        return 'found';
+      },
+    });
+    const agent = new Agent({ name: 'desk', model: 'm1', tools: [find, tools.pay] });
     const result = await runner.run(guardAgent(agent, { tally: box.tally }), 'hello', {
       stream: true,
       signal: abort.signal,
     });
-    for await (const event of result)
-      if (event.type === 'run_item_stream_event' && event.name === 'tool_output') abort.abort();
+    for await (const _ of result);
     await result.completed.catch(() => undefined);
     await over(box, 1);
     assert.deepEqual(paid, []);

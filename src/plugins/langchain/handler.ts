@@ -83,13 +83,16 @@ export class TallyHandler {
   }
 
   async handleChainEnd(_outputs: unknown, id: string): Promise<void> {
-    const node = this.#node(id);
-    if (node !== undefined) await leave(node);
+    await this.#chainEnd(id);
   }
 
   async handleChainError(error: unknown, id: string): Promise<void> {
+    await this.#chainEnd(id, errorOf(error));
+  }
+
+  async #chainEnd(id: string, error?: unknown): Promise<void> {
     const node = this.#node(id);
-    if (node !== undefined) await leave(node, errorOf(error));
+    if (node !== undefined && node.held === undefined && node.call === undefined) await leave(node, error);
   }
 
   async handleChatModelStart(

@@ -48,6 +48,8 @@ interface OpenTrace {
   readonly spans: Map<string, OpenSpan>;
   /** Those with runs below their own: a span may come after its task was over. */
   readonly tasks: Set<Task>;
+  /** The last of the ends that are under way. */
+  ending: Promise<void>;
   /** A trace may be gone on with while it is open. None: the SDK told of its spans alone, and will not tell its end. */
   starts: number;
   /** A trace whose function threw is not told to end: nothing is heard of it any more. */
@@ -115,7 +117,14 @@ function createTraces(tally: Tally): Traces {
           )
         : undefined;
     const lane = held === undefined ? laneIn(current as Run) : laneOf(held);
-    const opened: OpenTrace = { lane, task: taskOver(lane), spans: new Map(), tasks: new Set(), starts };
+    const opened: OpenTrace = {
+      lane,
+      task: taskOver(lane),
+      spans: new Map(),
+      tasks: new Set(),
+      ending: Promise.resolve(),
+      starts,
+    };
     open.set(traceId, opened);
     heard(traceId, opened);
     return { trace: opened, begun: held ?? Promise.resolve() };
@@ -165,12 +174,16 @@ function createTraces(tally: Tally): Traces {
     return lane;
   }
 
-  async function endTask(task: Task, error: Error | undefined): Promise<void> {
+  /** One after the other, as they are told: the SDK waits for none, and the end of a run revokes what runs below it act with. */
+  function endTask(trace: OpenTrace, task: Task, error: Error | undefined): Promise<void> {
     const below = [...task.lanes.values()].filter((lane) => lane !== task.base).reverse();
     task.lanes.clear();
     task.current = undefined;
-    for (const lane of below) await lane.end(error);
-    await task.base.settle();
+    trace.ending = trace.ending.then(async () => {
+      for (const lane of below) await lane.end(error);
+      await task.base.settle();
+    });
+    return trace.ending;
   }
 
   function spanStart(span: SpanLike): void {
@@ -249,11 +262,13 @@ function createTraces(tally: Tally): Traces {
     switch (data.type) {
       case 'task': {
         const why = failed ?? (found.task.heard === 'began' ? cutOff('cancelled', CANCELLED) : undefined);
-        trace.tasks.delete(found.task);
-        await endTask(found.task, why);
         // The SDK does not tell the end of a trace whose run failed, nor of one that went on: nobody else would end it.
-        if ((why !== undefined || trace.starts === 0) && !hasTasks(trace))
+        if ((why !== undefined || trace.starts === 0) && !hasTasks(trace)) {
           await finish(span.traceId, trace, why);
+          return;
+        }
+        trace.tasks.delete(found.task);
+        await endTask(trace, found.task, why);
         return;
       }
       case 'generation':
@@ -323,7 +338,8 @@ function createTraces(tally: Tally): Traces {
   async function finish(traceId: string, trace: OpenTrace, error: Error | undefined): Promise<void> {
     if (open.get(traceId) === trace) open.delete(traceId);
     clearTimeout(trace.idle);
-    for (const task of [...trace.tasks].reverse()) await endTask(task, error);
+    for (const task of [...trace.tasks].reverse()) void endTask(trace, task, error);
+    await trace.ending;
     await trace.lane.end(error);
   }
 
