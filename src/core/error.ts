@@ -46,6 +46,8 @@ export const ERROR_CODES = {
   STOPPED: { exit: 4 },
   /** A person has to say yes first. */
   APPROVAL_PENDING: { exit: 5 },
+  /** What was to be done belongs to a run that is over. */
+  RUN_ENDED: { exit: 1 },
   /** A legal hold stands on what was to be pruned or erased. */
   HELD: { exit: 4 },
   TOKEN_INVALID: { exit: 4 },
@@ -73,7 +75,7 @@ export const ERROR_CODES = {
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 export class TallyError extends Error {
-  override readonly name = 'TallyError';
+  override readonly name: string = 'TallyError';
   readonly code: ErrorCode;
   /** How to mend it: a command where there is one. */
   readonly hint: string | undefined;

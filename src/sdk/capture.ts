@@ -87,6 +87,8 @@ export function capture(given: unknown, bytes: number): Captured {
     if (above.length >= LIMITS.sdkDepth) return left('deeper');
     above.push(value);
     try {
+      const symbols = Object.getOwnPropertySymbols(value).length;
+      if (symbols > 0) left(`${symbols} ${symbols === 1 ? 'member' : 'members'} under symbols`);
       return known(value) ?? members(value);
     } catch {
       // Whatever it is, it cannot be read: that is said in its place.
@@ -132,6 +134,9 @@ export function capture(given: unknown, bytes: number): Captured {
 
   function elements(list: readonly unknown[]): unknown[] {
     const out: unknown[] = [];
+    // Names stand after all indices. Longer lists are not taken whole anyway.
+    const last = list.length > LIMITS.sdkValues ? undefined : Object.keys(list).at(-1);
+    if (last !== undefined && !(Number(last) < list.length)) left('members of a list with names');
     for (let i = 0; i < list.length; i++) {
       if (values >= LIMITS.sdkValues || room <= 0) {
         out.push(left('the rest', { items: list.length - i }));
@@ -155,6 +160,8 @@ export function capture(given: unknown, bytes: number): Captured {
     }
     const out: Members = {};
     const names = Object.keys(value);
+    const hidden = Object.getOwnPropertyNames(value).length - names.length;
+    if (hidden > 0) left(`${hidden} ${hidden === 1 ? 'member that is' : 'members that are'} not enumerable`);
     for (const [i, name] of names.entries()) {
       if (values >= LIMITS.sdkValues || room <= 0) {
         put(out, MARK, left('the rest', { members: names.length - i })[MARK]);

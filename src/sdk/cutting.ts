@@ -1,6 +1,6 @@
 /** What may end an action before it is done: its run, the caller's own signal, or a kill switch. */
 import type { RunBase } from './base.ts';
-import type { StoppedError } from './errors.ts';
+import { RunEndedError, type StoppedError } from './errors.ts';
 
 export interface Cutting {
   /** Made when it is first asked for: most actions never look at it. */
@@ -40,6 +40,8 @@ export function cuttingOf({ controller, under }: RunBase, own: AbortSignal | und
     refuse() {
       const error = killed();
       if (error !== undefined) throw error;
+      // A stack of its own: where it was asked, and not where the run ended.
+      if (controller.signal.reason instanceof RunEndedError) throw new RunEndedError();
       for (const one of [controller.signal, own])
         if (one?.aborted === true) throw one.reason ?? new DOMException('aborted', 'AbortError');
     },

@@ -10,6 +10,7 @@ interface About {
 
 /** The policy stops the action, or a person said no. Nothing of it was begun. `code` is STOPPED. */
 export class StoppedError extends TallyError {
+  override readonly name = 'StoppedError';
   /** Code of spec/policy.md. */
   readonly reason: string | undefined;
   /** The entry that holds the decision: `tally log show ID`. */
@@ -41,6 +42,7 @@ export class StoppedError extends TallyError {
 
 /** A person has to say yes first, and has not yet. Nothing was begun. `code` is APPROVAL_PENDING. */
 export class ApprovalPendingError extends TallyError {
+  override readonly name = 'ApprovalPendingError';
   /** Absent where so many wait already that nobody is asked. */
   readonly approvalId: string | undefined;
   readonly expiresAt: string | undefined;
@@ -54,7 +56,10 @@ export class ApprovalPendingError extends TallyError {
   ) {
     super(
       'APPROVAL_PENDING',
-      `${action} waits for a person${approval === undefined ? '; too many wait already' : ''}`,
+      // Frameworks hand the message to a model, and nothing else of it.
+      approval === undefined
+        ? `${action} waits for a person; too many wait already`
+        : `${action} waits for a person to allow it: approval ${approval.id}, tally approvals approve ${approval.id}`,
       {
         hint:
           approval === undefined
@@ -70,6 +75,20 @@ export class ApprovalPendingError extends TallyError {
     this.expiresAt = approval?.expires_at;
     this.decisionId = about.decisionId;
     this.reason = about.reason;
+  }
+}
+
+/**
+ * Why the signal of a run is aborted that has ended, and what is thrown where something is begun in it afterwards. Its name
+ * is that of all aborts, by which code tells them from failures. `code` is RUN_ENDED.
+ */
+export class RunEndedError extends TallyError {
+  override readonly name = 'AbortError';
+
+  constructor() {
+    super('RUN_ENDED', 'the run has ended, and nothing more is done in it', {
+      hint: 'await what the run does before its function returns: tally.run(options, async (run) => { await run.act(…) })',
+    });
   }
 }
 

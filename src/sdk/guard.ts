@@ -13,15 +13,14 @@ export function guardTool(tool: unknown, options: GuardOptions, doing: Doing): u
   if (isGuarded(tool)) return tool;
   if (typeof tool === 'function')
     return guarded(tool as Callable, nameOf(tool, options) ?? 'unnamed', options, doing, (args) =>
-      args.length === 1 ? args[0] : [...args],
+      args.length === 0 ? [] : taken(args),
     );
   if (typeof tool !== 'object' || tool === null) return tool;
   const { execute } = tool as { readonly execute?: unknown };
   // Nothing of it is called: others carry it out, and nothing is here to be guarded.
   if (typeof execute !== 'function') return tool;
   const name = nameOf(tool, options) ?? nameOf(execute, {}) ?? 'unnamed';
-  // What comes after the first is the surroundings of the call: an id, a signal, the messages so far.
-  const held = guarded(execute as Callable, name, options, doing, ([first]) => first, tool);
+  const held = guarded(execute as Callable, name, options, doing, taken, tool);
   const copy = Object.create(
     Object.getPrototypeOf(tool) as object | null,
     Object.getOwnPropertyDescriptors(tool),
@@ -35,19 +34,24 @@ export function guardTool(tool: unknown, options: GuardOptions, doing: Doing): u
   return marked(copy);
 }
 
+/** All of them, since the function may act on any: one stands for itself. */
+const taken = (args: readonly unknown[]): unknown => (args.length > 1 ? [...args] : args[0]);
+
 function guarded(
   call: Callable,
   name: string,
-  { name: _name, args: pick, ...about }: GuardOptions,
+  { name: _name, args: pick, contextAt = Number.POSITIVE_INFINITY, ...about }: GuardOptions,
   doing: Doing,
   argsOf: (args: readonly unknown[]) => unknown,
   self?: object,
 ): Callable {
+  if (contextAt !== Number.POSITIVE_INFINITY && !(Number.isSafeInteger(contextAt) && contextAt >= 0))
+    throw new TypeError('guardTool: contextAt is the index of the first argument that is context, such as 1');
   function wrapper(this: unknown, ...args: readonly unknown[]): Promise<unknown> {
-    const taken = pick === undefined ? argsOf(args) : pick(...args);
+    const action = pick === undefined ? argsOf(args.slice(0, contextAt)) : pick(...args);
     // A method of the guarded copy is one of the tool itself: private members are found there only.
     const receiver = self === undefined ? this : self;
-    return doing({ ...about, name, ...(taken === undefined ? {} : { args: taken }) }, () =>
+    return doing({ ...about, name, ...(action === undefined ? {} : { args: action }) }, () =>
       Reflect.apply(call, receiver, args),
     );
   }

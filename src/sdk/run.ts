@@ -7,7 +7,7 @@ import { TallyError } from '../core/error.ts';
 import type { RunBase } from './base.ts';
 import type { StartedRun } from './client.ts';
 import { here, type ProgramEnd, shared } from './context.ts';
-import { unrecorded } from './errors.ts';
+import { RunEndedError, unrecorded } from './errors.ts';
 import { type Events, round, tellingOf } from './events.ts';
 import { bounded, pause, retried, TOO_LONG } from './patience.ts';
 import { createQueue } from './queue.ts';
@@ -95,7 +95,7 @@ export function openRun(
   const { events, endOpen } = telling;
 
   async function close(outcome: Outcome, patienceMs?: number): Promise<void> {
-    if (!controller.signal.aborted) controller.abort(new DOMException('the run has ended', 'AbortError'));
+    if (!controller.signal.aborted) controller.abort(new RunEndedError());
     const told: Outcome = { duration_ms: round(world.now() - began), ...outcome };
     for (const _ of endOpen(told))
       if (queue.full() !== undefined) await bounded(shell.outage.within(shell.room.free()), patienceMs);

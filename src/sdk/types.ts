@@ -190,8 +190,13 @@ export interface DelegatedToken {
 export interface GuardOptions<A extends readonly unknown[] = readonly unknown[]>
   extends Omit<Action, 'name' | 'args' | 'signal' | 'usage'> {
   readonly name?: string;
-  /** What of the arguments the action is. Absent: all of a function's, the first of an object's `execute`. */
+  /** What of the arguments the action is. Absent: all of them up to `contextAt`; one stands for itself, more are a list. */
   readonly args?: (...given: A) => unknown;
+  /**
+   * From which argument on they are what a framework adds (an id, a signal, the messages so far), and no part of what is
+   * done: 1 for `execute(input, options)` of the AI SDK. They are neither hashed nor approved. Absent: none is.
+   */
+  readonly contextAt?: number;
 }
 
 export interface Run {

@@ -340,7 +340,7 @@ describe('a guarded tool', () => {
     }
     const finder = new Finder();
     const before = Object.getOwnPropertyDescriptors(finder);
-    const guarded = box.tally.guardTool(finder);
+    const guarded = box.tally.guardTool(finder, { contextAt: 1 });
     assert.deepEqual(Object.getOwnPropertyDescriptors(finder), before);
     assert.equal(box.another().guardTool(guarded), guarded);
     assert.ok(guarded instanceof Finder);
