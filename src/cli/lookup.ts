@@ -40,6 +40,16 @@ export async function childrenOf(
   return { count: indices.length, some: some.filter(({ entry }) => textAt(entry, 'parent_id') === id) };
 }
 
+/** How long a run took: as its end says, which knows when the program began and ended, else by the times of its entries. */
+export function runTookMs(
+  started: string | undefined,
+  end: Pick<Row, 'ts' | 'durationMs'> | undefined,
+): number | undefined {
+  if (end?.durationMs !== undefined) return end.durationMs;
+  const ms = Date.parse(end?.ts ?? '') - Date.parse(started ?? '');
+  return ms >= 0 ? ms : undefined;
+}
+
 /** The first row of the answer. */
 export async function oneRow(
   { query }: OpenedQuery,

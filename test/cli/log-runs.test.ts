@@ -87,6 +87,19 @@ describe('runs', () => {
     assert.deepEqual(seen, every);
   });
 
+  it('took as long as their ends say, whenever those came', async () => {
+    const { stdout } = await log('runs', '--json');
+    const { runs } = JSON.parse(stdout) as { runs: { run: string; took_ms?: number }[] };
+    assert.deepEqual(
+      runs.map(({ took_ms }) => took_ms),
+      [undefined, 4_000, 4_000, undefined],
+    );
+    assert.match((await log('runs')).stdout, /run_aa22 .* 4\.00 s/);
+    const shown = JSON.parse((await log('run', 'run_aa11', '--json')).stdout) as { took_ms: number };
+    assert.equal(shown.took_ms, 4_000);
+    assert.match((await log('run', 'run_aa11')).stdout, /ended .* 4\.00 s/);
+  });
+
   it('are meant by the beginning of an id that no other has', async () => {
     for (const args of [
       ['run', 'run_aa1'],

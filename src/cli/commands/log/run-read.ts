@@ -5,7 +5,7 @@ import { textAt } from '../../../core/query/fields.ts';
 import type { Row } from '../../../core/query/row.ts';
 import type { OpenedQuery } from '../../../open/query.ts';
 import { readRows, type Unfit } from '../../asking.ts';
-import { entriesAt, oneRow } from '../../lookup.ts';
+import { entriesAt, oneRow, runTookMs } from '../../lookup.ts';
 import type { RunHead } from './run-text.ts';
 import { type Step, stepOf } from './run-tree.ts';
 
@@ -35,6 +35,7 @@ export async function readHead(opened: OpenedQuery, run: string): Promise<RunHea
     command: textAt(start?.entry, 'metadata', 'command'),
     start: startRow === undefined ? undefined : { index: startRow.index, ts: startRow.ts },
     end: endRow === undefined ? undefined : { index: endRow.index, ts: endRow.ts, status: endRow.status },
+    took_ms: runTookMs(startRow?.ts ?? from, endRow),
     totals,
     from,
     to,

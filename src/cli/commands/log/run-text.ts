@@ -26,6 +26,7 @@ export interface RunHead {
   readonly end:
     | { readonly index: number; readonly ts: string | undefined; readonly status: string | undefined }
     | undefined;
+  readonly took_ms: number | undefined;
   /** Of all rows of the run. */
   readonly totals: Tally;
   /** Times of its oldest and its newest row. */
@@ -56,8 +57,7 @@ export function headLines(head: RunHead, { style, zone, width }: RunText): reado
   const who = head.agent ?? head.user;
   const levels = head.identities.length > 1 ? head.identities.join(', ') : head.identity;
   const level = levels === undefined ? '' : ` (${safe(levels)})`;
-  const span = spanMs(start?.ts ?? head.from, end?.ts);
-  const took = span === undefined ? '' : `  ${formatDuration(span)}`;
+  const took = head.took_ms === undefined ? '' : `  ${formatDuration(head.took_ms)}`;
   const kinds = [
     [totals.succeeded, 'succeeded'],
     [totals.failed, 'failed'],
@@ -102,11 +102,6 @@ export function headLines(head: RunHead, { style, zone, width }: RunText): reado
 
 function statusPaint(status: string, style: Style): (text: string) => string {
   return status === 'ok' ? style.green : style.red;
-}
-
-function spanMs(from: string | undefined, to: string | undefined): number | undefined {
-  const ms = Date.parse(to ?? '') - Date.parse(from ?? '');
-  return ms >= 0 ? ms : undefined;
 }
 
 /** What is shown where: below `WIDE` the picture of time is worth more than the times. */

@@ -47,8 +47,8 @@ export function buildRun(context: Context): Command {
 
 const JSON_HELP = `
 --json prints {"run","agent"?,"identity"?,"identities":[…],"user"?,"purpose"?,"command"?,"start":
-{"index","ts"}|null,"end":{"index","ts","status"}|null,"from","to","totals":{…},
-"steps":[…],"next":n|null,"unfit":{…}}. Each step has "index","end" (of its
+{"index","ts"}|null,"end":{"index","ts","status"}|null,"took_ms"?,"from","to","totals":
+{…},"steps":[…],"next":n|null,"unfit":{…}}. Each step has "index","end" (of its
 post_exec)?,"id","ts","type","depth","under" (index of the step above)?,"agent"?,
 "delegation_chain"?,"subject","decision"?,"reason"?,"status"?,"status_code"?,
 "took_ms"?, "run"? (of a run that was started in this one) and "flaws": of "open","end_unknown","no_beginning","parent_missing".

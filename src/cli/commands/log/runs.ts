@@ -8,7 +8,7 @@ import { commandLine } from '../../command-line.ts';
 import type { Context } from '../../context.ts';
 import { type FilterOptions, toFilter } from '../../filters.ts';
 import { examples, readingOptions, wholeNumber } from '../../help.ts';
-import { oneRow } from '../../lookup.ts';
+import { oneRow, runTookMs } from '../../lookup.ts';
 import { NARROW } from '../../output/narrow.ts';
 import { grouped } from '../../output/progress.ts';
 import { safe, toJson } from '../../output/safe.ts';
@@ -53,7 +53,8 @@ export function buildRuns(context: Context): Command {
 
 const JSON_HELP = `
 --json prints {"runs":[{"run","index","started","ended":{"index","ts","status"}|null,
-"agent"?,"user"?,"purpose"?,"totals":{…}}],"total":n,"next":n|null}.`;
+"took_ms"?,"agent"?,"user"?,"purpose"?,"totals":{…}}],"total":n,"next":n|null}.
+"took_ms" is what the run's end says, else the time between its entries.`;
 
 interface ShownRun {
   readonly run: string;
@@ -64,6 +65,7 @@ interface ShownRun {
     readonly ts: string | undefined;
     readonly status: string | undefined;
   } | null;
+  readonly took_ms: number | undefined;
   readonly agent: string | undefined;
   readonly user: string | undefined;
   readonly purpose: string | undefined;
@@ -137,6 +139,7 @@ async function runOf(opened: OpenedQuery, { row, call: { first } }: AskedRow): P
     index: row.index,
     started: row.ts,
     ended: end === undefined ? null : { index: end.index, ts: end.ts, status: end.status },
+    took_ms: runTookMs(row.ts, end),
     agent: row.agent,
     user: row.user,
     purpose: textAt(first, 'reason'),
@@ -155,6 +158,7 @@ async function startlessRun(opened: OpenedQuery, run: string, first: number): Pr
     index: first,
     started: row.ts,
     ended: end === undefined ? null : { index: end.index, ts: end.ts, status: end.status },
+    took_ms: runTookMs(row.ts, end),
     agent: row.agent,
     user: row.user,
     purpose: undefined,
@@ -189,7 +193,7 @@ export function runLines(runs: readonly ShownRun[], options: RunsText): readonly
       paint: style.dim,
     },
     { text: safe(run.agent ?? run.user ?? '') },
-    { text: tookText(run), paint: style.dim },
+    { text: run.took_ms === undefined ? '' : formatDuration(run.took_ms), paint: style.dim },
     { text: grouped(run.totals.total) },
     count(run.totals.failed, style),
     count(run.totals.stopped, style),
@@ -217,11 +221,6 @@ export function runLines(runs: readonly ShownRun[], options: RunsText): readonly
       `   ${what.join(', ')}`,
     ];
   });
-}
-
-function tookText({ started, ended }: ShownRun): string {
-  const ms = Date.parse(ended?.ts ?? '') - Date.parse(started ?? '');
-  return ms >= 0 ? formatDuration(ms) : '';
 }
 
 function count(n: number, style: Style): Cell {
