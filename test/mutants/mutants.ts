@@ -252,4 +252,20 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ['test/plugins/ai-sdk.test.ts'],
     named: 'is a run: what was asked',
   },
+  {
+    name: 'decides on a call of the Claude Agent SDK without waiting for what the user’s hooks say',
+    file: 'src/plugins/claude-agent/words.ts',
+    from: 'answers = await Promise.all(all);',
+    to: 'answers = [];',
+    tests: ['test/plugins/claude-agent.test.ts'],
+    named: 'takes a user',
+  },
+  {
+    name: 'decides on the input that a hook of the user’s has replaced',
+    file: 'src/plugins/claude-agent/calls.ts',
+    from: "changed ?? field(input.value, 'tool_input')",
+    to: "field(input.value, 'tool_input')",
+    tests: ['test/plugins/claude-agent.test.ts'],
+    named: 'takes a user',
+  },
 ];

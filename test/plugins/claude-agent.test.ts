@@ -29,7 +29,7 @@ interface Stored {
   readonly run_id?: string;
   readonly parent_id?: string;
   readonly id: string;
-  readonly action?: { readonly name: string };
+  readonly action?: { readonly name: string; readonly args_hash?: string };
   readonly outcome?: { readonly status: string; readonly error_kind?: string };
 }
 
@@ -115,6 +115,54 @@ describe('hooks behind the user’s own', () => {
     await until(() => (lines(session_id).length > 0 ? true : undefined), 'the decision');
     await ask(slow, 'PostToolUse', { ...call, tool_use_id: 't1', tool_response: 'x' });
     assert.deepEqual(lines(session_id), ['tool.call Read ', 'tool.result Read ok']);
+  });
+
+  it('takes a user’s own no for the user’s, and decides on what their hooks have made of the input', async () => {
+    const session_id = newSession();
+    const says =
+      (said: object, ms = 0): Callback =>
+      async () => {
+        await new Promise((resolve) => setTimeout(resolve, ms));
+        return { hookSpecificOutput: { hookEventName: 'PreToolUse', ...said } };
+      };
+    const asked = async (id: string, tool_name: string, ...theirs: readonly Callback[]): Promise<string> => {
+      const made = withTally({ hooks: { PreToolUse: [{ hooks: theirs }] } }, { tally });
+      const call = { session_id, tool_name, tool_input: { command: 'ls' }, tool_use_id: id };
+      const answers = await ask(made, 'PreToolUse', call);
+      await ask(made, 'SessionEnd', { session_id });
+      return JSON.stringify(answers.at(-1));
+    };
+    // Bash would be stopped: nobody asks.
+    assert.equal(await asked('t1', 'Bash', says({ permissionDecision: 'deny' }, 20)), '{}');
+    assert.equal(
+      await asked(
+        't2',
+        'Bash',
+        says({ permissionDecision: 'allow' }),
+        says({ permissionDecision: 'deny' }, 20),
+      ),
+      '{}',
+    );
+    const [a, b] = ['a', 'b'].map((command) => says({ updatedInput: { command } }, 10)) as [
+      Callback,
+      Callback,
+    ];
+    assert.match(await asked('t3', 'Read', a, b), /each in its own way/);
+    assert.equal(await asked('t4', 'Read', a, a), '{}');
+    const kinds = entries(session_id).flatMap(({ type, phase, outcome }) =>
+      type === 'tool.call' ? [`${phase} ${outcome?.error_kind ?? ''}`] : [],
+    );
+    assert.deepEqual(kinds, [
+      'point denied_by_hook',
+      'point denied_by_hook',
+      'point input_unclear',
+      'pre_exec ',
+    ]);
+    const hashes = entries(session_id).flatMap(({ type, action }) =>
+      type === 'tool.call' ? [action?.args_hash] : [],
+    );
+    assert.equal(hashes[0], hashes[1]);
+    assert.notEqual(hashes[3], hashes[2]);
   });
 
   it('tells of calls that ran though they were stopped, of others than were decided on, and of unknown ones', async () => {
