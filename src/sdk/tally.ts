@@ -9,10 +9,11 @@ import { BASE, type Ending, here, type ProgramEnd } from './context.ts';
 import { isOutage, unrecorded } from './errors.ts';
 import { watchExit } from './exit.ts';
 import { guardTool } from './guard.ts';
-import { createMaker, idText, statusOf } from './parts.ts';
+import { createMaker, statusOf } from './parts.ts';
 import { retried } from './patience.ts';
 import { openRun } from './run.ts';
 import { createShell, type Shell } from './shell.ts';
+import { type Above, startOf, UNNAMED } from './start.ts';
 import type { DelegateOptions, GuardOptions, Run, RunOptions, Tally, TallyOptions } from './types.ts';
 import { isFromKill, killedOutcome } from './under-way.ts';
 import type { World } from './world.ts';
@@ -31,15 +32,6 @@ interface Open {
   readonly live: ReturnType<typeof openRun>['live'];
 }
 
-/** What a run is in, and what it has from there. */
-interface Above {
-  readonly within: NonNullable<RunStart['within']>;
-  readonly token: string | undefined;
-}
-
-/** Of an agent whose name has nothing that an id may have. */
-const UNNAMED = 'unnamed';
-
 export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
   const { world, client } = deps;
   let redactor: Redactor | undefined = redactorOf(options);
@@ -57,37 +49,6 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
   let forget: (() => void) | undefined;
   let idle: NodeJS.Timeout | undefined;
 
-  function startOf(asked: RunOptions, above: Above | undefined): RunStart {
-    const { make } = shell;
-    const name = asked.agent ?? options.agent;
-    const agent = name === undefined ? undefined : (agentIdOf(name) ?? UNNAMED);
-    // What people call it, where no id can be that.
-    const called = agent === name ? undefined : make.reason(name);
-    const metadata = make.free(
-      asked.metadata,
-      called === undefined ? {} : { agent_name: idText(called, UNNAMED) },
-    );
-    const risk = make.free(asked.risk);
-    const reason = make.reason(asked.reason);
-    const token = above === undefined ? deps.token : above.token;
-    return {
-      ...(agent === undefined ? {} : { agent_id: agent }),
-      ...(token === undefined ? {} : { agent_token: token }),
-      ...(asked.workflow === undefined ? {} : { workflow: idText(asked.workflow, 'unnamed') }),
-      ...(asked.session === undefined ? {} : { session_id: idText(asked.session, 'unnamed') }),
-      ...(options.project === undefined ? {} : { project_id: options.project }),
-      ...(options.environment === undefined ? {} : { environment: options.environment }),
-      ...(asked.user === undefined ? {} : { user_id: asked.user }),
-      ...(asked.scopes === undefined ? {} : { scopes: [...asked.scopes] }),
-      ...(asked.contract === undefined ? {} : { contract: asked.contract }),
-      ...(reason === undefined ? {} : { reason }),
-      ...(metadata === undefined ? {} : { metadata }),
-      ...(risk === undefined ? {} : { risk }),
-      ...(deps.command === undefined ? {} : { command: deps.command }),
-      ...(above === undefined ? {} : { within: above.within }),
-    };
-  }
-
   /** A run that nobody records, where the machine lets it go on: word is left of it, and its actions are decided. */
   async function unrecordedRun(cause: Error, what: string): Promise<StartedRun> {
     if (!isOutage(cause)) throw cause;
@@ -102,7 +63,7 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
 
   async function begin(asked: RunOptions, above?: Above): Promise<Open> {
     clearTimeout(idle);
-    const start = startOf(asked, above);
+    const start = startOf(asked, above, shell.make, { ...deps, options });
     const answer = await started(start);
     const record =
       answer instanceof Error
