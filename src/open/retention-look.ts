@@ -1,6 +1,6 @@
 /** What would be removed now, looked at without a lock and without a recorder: nothing is started or changed. */
 import { TallyError } from '../core/error.ts';
-import { subjectHasher } from '../core/payload/data-key.ts';
+import { subjectHasher } from '../core/payload/key-names.ts';
 import type { RetentionSetting } from '../core/retention/setting.ts';
 import { openCheckpoint } from '../core/tlog/checkpoint.ts';
 import { verifierFromVkey } from '../core/tlog/key.ts';

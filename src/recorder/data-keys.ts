@@ -11,7 +11,8 @@ import { GCM_NONCE_BYTES } from '../core/aes-gcm.ts';
 import { TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import { DATA_KEY_BYTES } from '../core/payload/blob.ts';
-import { encodeDataKey, subjectHasher, wrappingKey } from '../core/payload/data-key.ts';
+import { encodeDataKey, wrappingKey } from '../core/payload/data-key.ts';
+import { subjectHasher } from '../core/payload/key-names.ts';
 import type { DataKeyStore, Random } from '../core/ports.ts';
 
 export interface DataKeyFor {

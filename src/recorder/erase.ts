@@ -4,7 +4,8 @@
  */
 import type { Event } from '../core/entry.ts';
 import { asTallyError, TallyError } from '../core/error.ts';
-import { type DataKeyFile, subjectHasher } from '../core/payload/data-key.ts';
+import type { DataKeyFile } from '../core/payload/data-key.ts';
+import { subjectHasher } from '../core/payload/key-names.ts';
 import type { DataKeyStore, LogReader } from '../core/ports.ts';
 import { KEYS_AN_ENTRY, LOG_ERASE } from '../core/retention/erase-entry.ts';
 import { type Hold, holdText } from '../core/retention/hold.ts';

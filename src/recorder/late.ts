@@ -1,9 +1,10 @@
 /**
- * The pruner and the eraser, loaded with the first thing that is to go. A start mostly finds nothing that an earlier one
- * left, and who asks for one secret asks for nothing of them.
+ * The pruner and the eraser, loaded with the first thing that is to go, and what keeps payloads, with the first of them. A
+ * start mostly finds nothing that an earlier one left, and who asks for one secret asks for nothing of them.
  */
-import { subjectHasher } from '../core/payload/data-key.ts';
+import { subjectHasher } from '../core/payload/key-names.ts';
 import type { Eraser, EraserOptions } from './erase.ts';
+import type { Payloads, PayloadsOptions } from './payloads.ts';
 import type { Pruner, PrunerOptions } from './prune.ts';
 
 interface Late<T> {
@@ -32,6 +33,27 @@ function late<T extends { stop(): Promise<void> }>(make: () => Promise<T>): Late
     async stop() {
       stopping = true;
       await (await made)?.stop();
+    },
+  };
+}
+
+/** `now`: of a recorder that is there for more than one access, so that whoever brings one is not held up by the loading. */
+export async function latePayloads(options: PayloadsOptions, now: boolean): Promise<Payloads> {
+  const payloads = late(async () => {
+    const made = (await import('./payloads.ts')).createPayloads(options);
+    return { ...made, stop: made.close };
+  });
+  if (now) await payloads.get();
+  return {
+    // At once where it can be: an event whose payload is not kept has its place when `carry` returns.
+    async carry(event, producer, record) {
+      return (payloads.now() ?? (await payloads.get())).carry(event, producer, record);
+    },
+    eraseKey: async (keyId) => (await payloads.get()).eraseKey(keyId),
+    retire: async (keyIds) => (await payloads.get()).retire(keyIds),
+    async close() {
+      if (payloads.now() === undefined) await options.packs.close();
+      await payloads.stop();
     },
   };
 }

@@ -56,17 +56,17 @@ export interface Payloads {
 
 const NOTHING: Replaced = { count: 0, rules: {} };
 
-export function createPayloads(
-  options: PayloadOptions & {
-    readonly tenant: string;
-    readonly masterKey: Uint8Array;
-    readonly redactor: Redactor;
-    readonly random: Random;
-    readonly ulid: (nowMs: number) => string;
-    readonly now: () => number;
-    readonly pending: Pending;
-  },
-): Payloads {
+export interface PayloadsOptions extends PayloadOptions {
+  readonly tenant: string;
+  readonly masterKey: Uint8Array;
+  readonly redactor: Redactor;
+  readonly random: Random;
+  readonly ulid: (nowMs: number) => string;
+  readonly now: () => number;
+  readonly pending: Pending;
+}
+
+export function createPayloads(options: PayloadsOptions): Payloads {
   const { policy, redactor, random, tenant } = options;
   const { alg, digest } = keyedDigest({ masterKey: options.masterKey });
   const keys = createDataKeys({ ...options, store: options.keys });

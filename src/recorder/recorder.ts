@@ -30,9 +30,9 @@ import { readKeys } from './key-start.ts';
 import { createKeys, planKeys, type Rotated } from './keys.ts';
 import { createKills, type Kills } from './kills.ts';
 import { createLastly, type Lastly } from './lastly.ts';
-import { lateEraser, latePruner } from './late.ts';
+import { lateEraser, latePayloads, latePruner } from './late.ts';
 import { type RecorderOptions, segmentEntriesOf } from './options.ts';
-import { createPayloads, type PreparedPayload } from './payloads.ts';
+import type { PreparedPayload } from './payloads.ts';
 import { createPending, type OpenAction } from './pending.ts';
 import type { Pruner } from './prune.ts';
 import { recover } from './recover.ts';
@@ -134,7 +134,9 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
   const ids = idMemory(store, recovered.position.next);
   const { payloads: outside } = options;
   const payloads =
-    outside === undefined ? undefined : createPayloads({ ...options, ...outside, redactor, ulid, pending });
+    outside === undefined
+      ? undefined
+      : await latePayloads({ ...options, ...outside, redactor, ulid, pending }, options.brief !== true);
   const sequencer = createSequencer({
     tenant,
     recorderId,

@@ -10,12 +10,12 @@ import { aesGcmOpen, aesGcmSeal, GCM_NONCE_BYTES } from '../aes-gcm.ts';
 import { concatBytes, decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from '../bytes.ts';
 import { canonicalize } from '../canonical.ts';
 import { KEY_LABELS } from '../fingerprint.ts';
-import { hkdfSha256, hmacSha256 } from '../hash.ts';
+import { hkdfSha256 } from '../hash.ts';
 import { LIMITS } from '../limits.ts';
 import { DATA_KEY_BYTES } from './blob.ts';
+import { KEY_ID } from './key-names.ts';
 
 export const DATA_KEY_FORMAT = 'tallystick-data-key/1';
-export const KEY_ID = /^key_[0-9A-HJKMNP-TV-Z]{26}$/;
 
 const text = z.string().min(1).max(LIMITS.idChars);
 const DataKeyFileSchema = z.strictObject({
@@ -39,11 +39,6 @@ export type DataKeyAbout = Omit<DataKeyFile, 'format' | 'wrapped'>;
 /** HKDF of the tenant's master key, label `wrap`. It wraps fewer than 2^32 keys, so random nonces do not meet. */
 export function wrappingKey(masterKey: Uint8Array): Uint8Array {
   return hkdfSha256(masterKey, KEY_LABELS.wrap);
-}
-
-/** Lower-case hex. Keyed, because a person's address is easily guessed. */
-export function subjectHasher(masterKey: Uint8Array): (subject: string) => string {
-  return hmacSha256(hkdfSha256(masterKey, KEY_LABELS.subject));
 }
 
 /** `nonce`: 12 random bytes. */

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { open, readdir, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invariant, TallyError } from '../../core/error.ts';
-import { KEY_ID } from '../../core/payload/data-key.ts';
+import { KEY_ID } from '../../core/payload/key-names.ts';
 import type { DataKeyStore } from '../../core/ports.ts';
 import { errno, makeDirectory, replaceFile, storeError, syncDirectory, writeAll } from './fs.ts';
 

@@ -10,10 +10,10 @@ import { cutText } from '../../../src/core/payload/cut.ts';
 import {
   encodeDataKey,
   parseDataKey,
-  subjectHasher,
   unwrapDataKey,
   wrappingKey,
 } from '../../../src/core/payload/data-key.ts';
+import { subjectHasher } from '../../../src/core/payload/key-names.ts';
 
 const bytes = (size: number) => fc.uint8Array({ minLength: size, maxLength: size });
 const OF = {
