@@ -270,19 +270,6 @@ describe('an agent of the Claude Agent SDK', {
       'tool.call pre_exec Bash stop',
       'tool.result post_exec Bash blocked forbidden_word',
     ]);
-
-    const unclear = await agent((file) => [bash(`touch ${file('ran')}`)], {
-      hooks: {
-        PreToolUse: ['a', 'b'].map((name) => ({
-          hooks: [
-            async (input: { readonly tool_input: { readonly command: string } }) =>
-              preToolUse({ updatedInput: { command: changed(name)(input) } }),
-          ],
-        })),
-      },
-    });
-    assert.deepEqual(unclear.calls, ['tool.call point Bash blocked input_unclear']);
-    assert.ok(!unclear.did('a') && !unclear.did('b') && !unclear.did('ran'));
   });
 
   it('has every refusal on record: of whoever is asked, and of the rules of the program', async () => {

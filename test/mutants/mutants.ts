@@ -260,12 +260,4 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ['test/plugins/claude-agent.test.ts'],
     named: 'takes a user',
   },
-  {
-    name: 'decides on the input that a hook of the user’s has replaced',
-    file: 'src/plugins/claude-agent/calls.ts',
-    from: "changed ?? field(input.value, 'tool_input')",
-    to: "field(input.value, 'tool_input')",
-    tests: ['test/plugins/claude-agent.test.ts'],
-    named: 'takes a user',
-  },
 ];
