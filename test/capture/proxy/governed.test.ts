@@ -8,7 +8,7 @@ import type { JsonObject } from '../../../src/core/json.ts';
 import { memoryIndex } from '../../../src/index/memory.ts';
 import { aboutApproval } from '../../../src/recorder/approvals.ts';
 import { entriesOf } from '../../support/recorder.ts';
-import { type Answer, type Stage, type StageOptions, stage, type Upstream } from './stage.ts';
+import { type Answer, type Stage, type StageOptions, stage, type Upstream, until } from './stage.ts';
 
 const echo: RequestListener = (_request, response) => response.end('done');
 
@@ -323,26 +323,25 @@ test('a kill switch ends a call that is held, and it is told so', async (t) => {
 });
 
 test('under load, no call begins at the upstream after a kill switch is thrown', async (t) => {
-  let began = 0;
-  let killedAt = Number.POSITIVE_INFINITY;
-  let late = 0;
-  const s = await scene(t, '', {}, (_request, response) => {
-    began++;
-    if (performance.now() > killedAt) late++;
+  const began: string[] = [];
+  const s = await scene(t, '', {}, (request, response) => {
+    began.push(request.url ?? '');
     // Some are under way whenever the switch is thrown.
     setTimeout(() => response.end('done'), 20);
   });
   let running = true;
   const answers = new Map<string, number>();
+  let calls = 0;
   const callers = Array.from({ length: 40 }, async () => {
     while (running) {
-      const { status, json } = await s.post('{}');
+      // So that each can be told apart where it arrives and on record.
+      const { status, json } = await s.post('{}', { 'X-AS-Target-URL': `${s.up.origin}/call/${calls++}` });
       const what = status === 200 ? 'ok' : String(json().reason);
       answers.set(what, (answers.get(what) ?? 0) + 1);
     }
   });
-  await pause(300);
-  const { id } = await s.recorder.record(
+  await until(() => began.length > 60, 'many calls');
+  const { id, index } = await s.recorder.record(
     {
       type: 'killswitch.change',
       phase: 'point',
@@ -352,16 +351,16 @@ test('under load, no call begins at the upstream after a kill switch is thrown',
     { surface: 'cli', assurance: 'enforced' },
   );
   const { aborted } = s.recorder.kills.tell('agent:billing');
-  const before = began;
-  // What the kernel holds of a call that was sent before reaches the upstream in this time.
-  await pause(20);
-  const inFlight = began - before;
-  killedAt = performance.now();
+  const before = began.length;
   await pause(300);
   running = false;
   await Promise.all(callers);
   await s.quiet();
-  assert.equal(late, 0, 'calls that began after the switch was thrown');
+  const entries = s.entries('http.call').filter(({ phase }) => phase === 'pre_exec');
+  const place = new Map(entries.map(({ action, index }) => [action?.target?.path, index]));
+  const late = began.filter((path) => (place.get(path) ?? Number.POSITIVE_INFINITY) > index);
+  assert.deepEqual(late, [], 'calls that began after the switch was thrown');
+  const inFlight = began.length - before;
   assert.ok(before > 10, `${before} calls before`);
   assert.ok(aborted > 0 && aborted <= 40, `${aborted} calls ended`);
   assert.ok(inFlight <= 40, `${inFlight} were on their way`);
@@ -373,6 +372,6 @@ test('under load, no call begins at the upstream after a kill switch is thrown',
   const stopped = s.entries('http.call').find(({ decision }) => decision?.reason === 'killed_agent');
   assert.deepEqual(stopped?.decision?.inputs?.kill, [{ scope: 'agent:billing', id }]);
   t.diagnostic(
-    `${before} began before, ${inFlight} were on their way, ${aborted} ended, ${late} began after`,
+    `${before} began before, ${inFlight} were on their way, ${aborted} ended, ${late.length} began after`,
   );
 });
