@@ -2,19 +2,20 @@
  * What a broker holds when much is asked of it at once: idle connections up to its limit and beyond, readers that take
  * next to nothing of large answers, and one body that is larger than any memory, in both directions.
  *
- *   node scripts/bounded.ts [--idle 10000] [--slow 200] [--gigabytes 10]
+ *   node scripts/bounded.ts [--idle 10000] [--slow 200] [--gigabytes 10] [--dawdling 1000] [--tunnels 1000] [--kept 500]
  *
  * Ten gigabytes each way take some minutes.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer as createNetServer, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { scratch } from '../bench/support.ts';
 import { LIMITS } from '../src/core/limits.ts';
+import { dawdle, heldCalls, manyTunnels, type Place, told } from './bounded/hostile.ts';
 import type { Held } from './soak/broker.ts';
 
 const { values } = parseArgs({
@@ -22,6 +23,9 @@ const { values } = parseArgs({
     idle: { type: 'string', default: '10000' },
     slow: { type: 'string', default: '200' },
     gigabytes: { type: 'string', default: '10' },
+    dawdling: { type: 'string', default: '1000' },
+    tunnels: { type: 'string', default: '1000' },
+    kept: { type: 'string', default: '500' },
   },
 });
 const MiB = 1024 * 1024;
@@ -183,14 +187,68 @@ async function download(port: number, target: string, size: number): Promise<voi
   if (incoming.statusCode !== 200 || came !== size) wrong.push(`of ${size} bytes ${came} came`);
 }
 
+/** A gigabyte of which the caller reads the head. */
+async function unread(broker: ChildProcess, port: number, target: string): Promise<void> {
+  const before = await held(broker);
+  const outgoing = call(port, `${target}/${1024 * MiB}`);
+  outgoing.on('error', () => undefined).end();
+  const [incoming] = (await once(outgoing, 'response')) as [Readable & { statusCode: number }];
+  incoming.pause().on('error', () => undefined);
+  await new Promise((resolve) => setTimeout(resolve, 5_000));
+  judge(`1024 MiB unread, answered ${incoming.statusCode}`, before, await held(broker), 64 * MiB);
+  outgoing.destroy();
+}
+
+async function hostile(broker: ChildProcess, place: Place): Promise<void> {
+  const measured = (what: string, before: Held, most: number) => async (): Promise<void> =>
+    judge(what, before, await held(broker), most);
+  const ask = async (what: string): Promise<void> => {
+    const answer = once(broker, 'message');
+    broker.send(what);
+    await answer;
+  };
+  const many = Number(values.dawdling);
+  for (const part of ['head', 'body'] as const) {
+    const measure = measured(`${many} send a ${part} byte by byte`, await held(broker), many * 96 * 1024);
+    say(`  ${told(await dawdle(place, part, many, DAWDLE_S, measure))}`);
+  }
+  const tunnels = Number(values.tunnels);
+  const standing = measured(`${tunnels} tunnels`, await held(broker), tunnels * 128 * 1024);
+  const found = await manyTunnels(place, tunnels, standing);
+  say(`  ${told(found)}`);
+  if (found['200'] !== Math.min(tunnels, LIMITS.tunnels))
+    wrong.push(`of ${tunnels} tunnels ${found['200']} stood`);
+  const kept = Number(values.kept);
+  while ((await held(broker)).openActions > 0) await new Promise((resolve) => setTimeout(resolve, 100));
+  const before = await held(broker);
+  const ends = await heldCalls(place, kept, async () => {
+    for (let now = await held(broker); now.openActions < kept; now = await held(broker))
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    judge(`${kept} calls wait for a person`, before, await held(broker), kept * 128 * 1024);
+    await ask('kill');
+  });
+  say(`  then a kill switch: ${told(ends)}`);
+  if (ends['403 killed'] !== kept)
+    wrong.push(`of ${kept} held calls ${ends['403 killed']} were ended by the switch`);
+  await ask('unkill');
+  const { openActions } = await held(broker);
+  if (openActions > 0) wrong.push(`${openActions} calls are open afterwards`);
+}
+
+/** Longer than a head may take. */
+const DAWDLE_S = 22;
+
 const { directory, remove } = await scratch();
 upstream.listen(0, '127.0.0.1');
 await once(upstream, 'listening');
+const echo = createNetServer((socket) => socket.on('error', () => undefined).pipe(socket));
+echo.listen(0, '127.0.0.1');
+await once(echo, 'listening');
 const upstreamPort = (upstream.address() as AddressInfo).port;
 const target = `http://127.0.0.1:${upstreamPort}`;
 const broker = fork(
   fileURLToPath(new URL('soak/broker.ts', import.meta.url)),
-  [directory, String(upstreamPort)],
+  [directory, String(upstreamPort), String((echo.address() as AddressInfo).port)],
   {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     execArgv: ['--expose-gc'],
@@ -203,6 +261,8 @@ await download(port, target, 4 * MiB);
 
 await manyIdle(broker, port, Number(values.idle));
 await manySlow(broker, port, target, Number(values.slow));
+await unread(broker, port, target);
+await hostile(broker, { port, target, tunnelled: `127.0.0.1:${(echo.address() as AddressInfo).port}` });
 const size = Math.round(Number(values.gigabytes) * 1024) * MiB;
 const quiet = await held(broker);
 for (const [what, work] of [
@@ -221,6 +281,7 @@ const [{ errors, lostEntries, open }] = (await closed) as [
 ];
 upstream.closeAllConnections();
 upstream.close();
+echo.close();
 await remove();
 for (const error of errors) wrong.push(`the broker met a bug: ${error}`);
 if (lostEntries > 0 || open > 0) wrong.push(`${lostEntries} entries were lost, ${open} actions left open`);

@@ -17,13 +17,18 @@ export interface Held {
   readonly openActions: number;
 }
 
-const [directory = '', upstream = ''] = process.argv.slice(2);
+/** `tunnelled`: a port whose connections pass unread. */
+const [directory = '', upstream = '', tunnelled = '1'] = process.argv.slice(2);
 forManyCalls();
 const recorder = await openBenchRecorder(
   directory,
   `version: "1"
 allowlist:
   - { host: 127.0.0.1, port: ${upstream}, http: true, internal: true }
+tunnel: [{ host: 127.0.0.1, port: ${tunnelled}, internal: true }]
+# A PUT waits for a person.
+credentials: { SOAK_KEY: { methods: { GET: allow, POST: allow, PUT: approval_required } } }
+approvals: { hold: 5m }
 `,
 );
 const vault = openVault({
@@ -33,12 +38,14 @@ const vault = openVault({
 const value = randomBytes(24).toString('base64url');
 await vault.set('SOAK_KEY', value);
 recorder.secrets.set('SOAK_KEY', value);
+/** More than a person could ever answer: what is asked here is what many of them hold. */
+const MOST_HELD = 512;
 const errors: string[] = [];
 const broker = createBroker({
   recorder,
   vault,
   resolve: async (host) => [host],
-  config: { port: 0, version: '0' },
+  config: { port: 0, version: '0', limits: { heldCalls: MOST_HELD } },
   onError: (error) => errors.push(error instanceof Error ? (error.stack ?? error.message) : String(error)),
 });
 
@@ -52,6 +59,15 @@ function held(): Held {
 
 async function answer(question: unknown): Promise<void> {
   if (question === 'held') process.send?.(held());
+  if (question === 'kill' || question === 'unkill') {
+    const metadata = { scope: 'global', on: question === 'kill' };
+    await recorder.record(
+      { type: 'killswitch.change', phase: 'point', metadata, outcome: { status: 'ok' } },
+      { surface: 'cli', assurance: 'enforced' },
+    );
+    if (question === 'kill') recorder.kills.tell('global');
+    process.send?.({});
+  }
   if (question !== 'close') return;
   await broker.close();
   const vkey = recorder.vkey();
