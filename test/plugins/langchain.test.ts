@@ -78,6 +78,38 @@ describe('agents of LangChain', () => {
     assertPairs(box);
   });
 
+  it('go on after a tool that failed under the middleware, as without it, unless it throws on', async (t) => {
+    const { box, tally, tools, model, served } = await scene(t, [
+      call('boom', {}),
+      call('pay', { amount: 'x' }),
+      DONE,
+      call('boom', {}),
+    ]);
+    const agentWith = (toolErrors: 'tell' | 'throw') =>
+      createAgent({ model, tools: [...tools], middleware: [tallyMiddleware({ tally, toolErrors })] });
+    await tally.run(() => agentWith('tell').invoke(QUESTION));
+    const { messages } = JSON.parse(served.asked.at(-1) ?? '') as {
+      messages: { role: string; content: string }[];
+    };
+    const [boom, pay] = messages.filter(({ role }) => role === 'tool').map(({ content }) => content);
+    assert.equal(boom, 'RangeError: out of order\n Please fix your mistakes.');
+    assert.match(pay ?? '', /Please fix the error and try again/);
+    const told = (of: string) => box.entries(of).map(({ outcome }) => outcome?.status);
+    assert.deepEqual([told('tool.result'), told('run.end')], [['error'], ['ok']]);
+    await assert.rejects(
+      tally.run(() => agentWith('throw').invoke(QUESTION)),
+      /out of order/,
+    );
+    assert.deepEqual(
+      [told('tool.result'), told('run.end')],
+      [
+        ['error', 'error'],
+        ['ok', 'error'],
+      ],
+    );
+    assertPairs(box);
+  });
+
   it('may make several calls at once, each on its own', async (t) => {
     const { box, tools, model, handler, paid } = await scene(t, [
       { tools: [10, 140, 20].map((amount) => ({ name: 'pay', args: { amount } })) },

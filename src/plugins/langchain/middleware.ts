@@ -1,5 +1,6 @@
 /** In an agent of `createAgent`: every tool is guarded, and the model is told of a call that was stopped. */
 import type { AgentMiddleware } from 'langchain';
+import { TallyError } from '../../core/error.ts';
 import type { ApprovalPendingError } from '../../sdk/errors.ts';
 import type { Run, Tally } from '../../sdk/types.ts';
 import { isHeldBack, isPending, wordsOf } from '../held-back.ts';
@@ -13,17 +14,26 @@ export interface MiddlewareOptions extends GuardOptions {
    * it through.
    */
   readonly approvals?: 'interrupt' | 'hold';
+  /**
+   * `tell`: the model is told what a tool threw, as LangChain does where no middleware is around its tools; with one, whatever
+   * it does, the agent ends. `throw`: for another middleware around this one, which retries or answers itself.
+   */
+  readonly toolErrors?: 'tell' | 'throw';
 }
 
 interface Request {
   readonly toolCall: { readonly name: string; readonly id?: string; readonly args: unknown };
   readonly tool: unknown;
-  readonly runtime: { readonly configurable?: unknown; readonly interrupt?: unknown };
+  readonly runtime: {
+    readonly configurable?: unknown;
+    readonly interrupt?: unknown;
+    readonly signal?: { readonly aborted?: unknown };
+  };
 }
 type Next = (request: Request) => Promise<unknown>;
 
 export function middleware(tally: Tally, options: MiddlewareOptions): AgentMiddleware {
-  const { approvals = 'interrupt', ...guard } = options;
+  const { approvals = 'interrupt', toolErrors = 'tell', ...guard } = options;
 
   async function wrapToolCall(request: Request, next: Next): Promise<unknown> {
     const interrupts = approvals === 'interrupt' && mayInterrupt(request);
@@ -32,7 +42,7 @@ export function middleware(tally: Tally, options: MiddlewareOptions): AgentMiddl
     try {
       return await ask();
     } catch (error) {
-      if (!isHeldBack(error)) throw error;
+      if (!isHeldBack(error)) return failed(request, error);
       if (!interrupts || !isPending(error)) return told(request, wordsOf(error));
       return answered(request, error, ask);
     }
@@ -59,9 +69,15 @@ export function middleware(tally: Tally, options: MiddlewareOptions): AgentMiddl
     try {
       return await ask();
     } catch (again) {
-      if (!isHeldBack(again)) throw again;
+      if (!isHeldBack(again)) return failed(request, again);
       return told(request, wordsOf(again));
     }
+  }
+
+  /** In LangChain's words. Its end is on record by then. */
+  function failed(request: Request, error: unknown): Promise<unknown> {
+    if (toolErrors === 'throw' || !isOfTool(error, request)) throw error;
+    return told(request, `${String(error)}\n Please fix your mistakes.`);
   }
 
   /** In the run that asked; a call that was in none had one of its own, which is over. */
@@ -79,6 +95,13 @@ export function middleware(tally: Tally, options: MiddlewareOptions): AgentMiddl
 function mayInterrupt({ runtime }: Request): boolean {
   const checkpointer = objectIn(runtime.configurable, '__pregel_checkpointer');
   return checkpointer !== undefined && typeof runtime.interrupt === 'function';
+}
+
+/** Not what could not be recorded, nor LangChain's own: the end of the agent, an interrupt, arguments that do not fit, other middleware. */
+function isOfTool(error: unknown, { runtime }: Request): boolean {
+  if (runtime.signal?.aborted === true || error instanceof TallyError) return false;
+  const { is_bubble_up: isForGraph, '~brand': brand } = Object(error) as Words;
+  return isForGraph !== true && brand === undefined;
 }
 
 /** As people answer: `true`, `'approve'`, `{ approved: true }`, `{ type: 'approve' }`. */
