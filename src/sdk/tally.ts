@@ -6,7 +6,7 @@ import { createRedactor, type Redactor } from '../core/redact/redact.ts';
 import { act } from './act.ts';
 import type { RecorderClient, RunStart, StartedRun } from './client.ts';
 import { BASE, type Ending, here, type ProgramEnd } from './context.ts';
-import { isOutage, unrecorded } from './errors.ts';
+import { isOutage, RunEndedError, unrecorded } from './errors.ts';
 import { watchExit } from './exit.ts';
 import { guardTool } from './guard.ts';
 import { createMaker, statusOf } from './parts.ts';
@@ -93,6 +93,7 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
       },
     };
     async function delegated({ agent, label, expiresInSeconds, scopes, contract }: DelegateOptions) {
+      if (live.base.controller.signal.reason instanceof RunEndedError) throw new RunEndedError();
       const wanted = {
         agent_id: agentIdOf(agent) ?? UNNAMED,
         ...(label === undefined ? {} : { label }),
