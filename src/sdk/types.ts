@@ -99,7 +99,8 @@ export interface Ended extends Omit<Common, 'parent' | 'reason'> {
   /** What came of it. */
   readonly output?: unknown;
   readonly error?: unknown;
-  readonly status?: 'ok' | 'error' | 'timeout' | 'aborted' | 'unknown';
+  /** `blocked`: somebody kept it from being done. */
+  readonly status?: 'ok' | 'error' | 'timeout' | 'aborted' | 'blocked' | 'unknown';
   readonly usage?: Usage;
   /** Else it is counted from the event that began it. */
   readonly durationMs?: number;

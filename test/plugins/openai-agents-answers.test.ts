@@ -77,6 +77,8 @@ describe('what a person has to allow', () => {
     assert.deepEqual(paid, []);
     const said = box.entries('custom').find(({ action }) => action?.name === 'human.approval');
     assert.deepEqual([said?.metadata?.approved, said?.metadata?.what], [false, 'pay']);
+    const end = box.entries('tool.result').at(-1);
+    assert.deepEqual([end?.outcome?.status, end?.outcome?.error_kind], ['blocked', 'denied_by_client']);
     assertPairs(box);
   });
 

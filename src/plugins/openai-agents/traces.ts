@@ -317,13 +317,19 @@ function createTraces(tally: Tally): Traces {
       return left.giveUp('the SDK answered it in its place: a guardrail of the tool, or its end');
     tellToolCall(found, data);
     found.lane.tell((run) => {
-      if (isRejection(error?.data?.error))
+      const isRejected = isRejection(error?.data?.error);
+      if (isRejected)
         run.humanApproval({ what: name, approved: false, metadata: { how: 'RunState.reject' } });
       const output = textIn(data, 'output');
       if (found.call !== undefined)
         run.toolResult(found.call, {
           ...(output === undefined ? {} : { output }),
-          ...(failed === undefined ? {} : { error: failed }),
+          // It was never made: the program's own stop, as a hook of the Claude Agent SDK has it.
+          ...(isRejected
+            ? { status: 'blocked', error: denied() }
+            : failed === undefined
+              ? {}
+              : { error: failed }),
         });
     });
   }
@@ -412,6 +418,8 @@ function about(data: object, names: readonly string[]): Readonly<Record<string, 
 function isRejection(said: unknown): boolean {
   return typeof said === 'string' && said.endsWith('was manually rejected by user.');
 }
+
+const denied = (): Error => Object.assign(new Error('a person said no to it'), { code: 'denied_by_client' });
 
 /** What the model asked for: an object in JSON, or whatever it wrote. */
 export function argsIn(text: string | undefined): unknown {
