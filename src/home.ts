@@ -2,9 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { TallyError } from './core/error.ts';
-import { sha256Hex } from './core/hash.ts';
 import type { Random } from './core/ports.ts';
 import { makeKeyPair, type Signer, signerFromSkey } from './core/tlog/key.ts';
 import type { Paths } from './paths.ts';
@@ -83,7 +81,7 @@ async function makePrivate(directory: string): Promise<void> {
   }
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
+export async function readIfThere(path: string): Promise<string | undefined> {
   try {
     // A line long: the way to another thread and back takes longer than the reading.
     return readFileSync(path, 'utf8');
@@ -178,35 +176,6 @@ export function dataKeysDirectory(paths: Paths): string {
 
 export function operatorPath({ keys }: Pick<Paths, 'keys'>): string {
   return join(keys, 'operator.json');
-}
-
-const OperatorFileSchema = z.looseObject({ protected: z.boolean(), token_hash: z.string() });
-
-/** What the writer has to know of the operator's secret: whether it is asked for, and whether a token is the one. */
-export function operatorGate(paths: Paths): {
-  isProtected(): Promise<boolean>;
-  check(token: string): Promise<boolean>;
-} {
-  async function read(): Promise<z.infer<typeof OperatorFileSchema> | undefined> {
-    const text = await readIfThere(operatorPath(paths));
-    if (text === undefined) return undefined;
-    try {
-      return OperatorFileSchema.parse(JSON.parse(text));
-    } catch (error) {
-      throw new TallyError(
-        'BAD_CONFIG',
-        'operator.json is damaged, so nobody can be taken for the operator',
-        {
-          hint: `restore ${operatorPath(paths)} from a backup, or remove it and run \`tally operator protect\` again`,
-          cause: error,
-        },
-      );
-    }
-  }
-  return {
-    isProtected: async () => (await read())?.protected ?? false,
-    check: async (token) => (await read())?.token_hash === sha256Hex(token),
-  };
 }
 
 /** Logs in a directory, or in the `logs` of a state directory; none when it cannot be read. */

@@ -1,7 +1,7 @@
 /** What ran while nothing could be recorded, said in the log as soon as it can be. */
 import { ulidSource } from '../core/ulid.ts';
 import { random } from '../open/lock.ts';
-import { hasNotes, placesOf, tellNotes } from '../open/notes.ts';
+import { hasNotes, placesOf } from '../open/notes.ts';
 import type { Session } from '../open.ts';
 import type { Paths } from '../paths.ts';
 
@@ -20,6 +20,7 @@ export async function tellUngoverned(
 ): Promise<void> {
   const places = placesOf(paths);
   if (!hasNotes(places)) return;
+  const { tellNotes } = await import('../open/notes-told.ts');
   const ulid = ulidSource(random);
   try {
     const count = await tellNotes(

@@ -10,7 +10,8 @@ import { systemResolve } from '../capture/proxy/resolve.ts';
 import { isTallyError, TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import { machineConfig } from '../open/machine.ts';
-import { type Note, placesOf, remember } from '../open/notes.ts';
+import type { Note } from '../open/note-shape.ts';
+import { placesOf, remember } from '../open/notes.ts';
 import type { Context } from './context.ts';
 
 type Surface = Exclude<Note['surface'], 'secrets'>;

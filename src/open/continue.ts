@@ -1,13 +1,14 @@
 /** `tally log continue`: the next epoch of a log that cannot go on. */
 import { TallyError } from '../core/error.ts';
 import type { LogInfo } from '../core/loginfo.ts';
-import { currentEpoch, logName, makeHome, operatorGate } from '../home.ts';
+import { currentEpoch, logName, makeHome } from '../home.ts';
 import type { Paths } from '../paths.ts';
 import { openReader } from '../reader.ts';
 import type { Client } from '../recorder/ops.ts';
 import { tryLock } from '../store/file/lock.ts';
 import { lockPath } from './lock.ts';
 import { openLog, originOf } from './log.ts';
+import { operatorGate } from './operator-gate.ts';
 
 /** After an honest restore: a new log whose first entry cites the old head and the loss. The old one stays as it is. */
 export async function continueLog(

@@ -12,7 +12,8 @@ import type { Link } from '../sdk/transport/asking.ts';
 import type { Ungoverned } from '../sdk/world.ts';
 import { random } from './lock.ts';
 import { machineConfig } from './machine.ts';
-import { hasNotes, placesOf, tellNotes } from './notes.ts';
+import { hasNotes, placesOf } from './notes.ts';
+import { tellNotes } from './notes-told.ts';
 import { openUngoverned } from './ungoverned.ts';
 
 /** Becomes the recorder, with what the machine's configuration says; or asks the one that came first. */

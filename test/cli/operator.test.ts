@@ -11,7 +11,8 @@ import { terminalId } from '../../src/cli/operator/terminal.ts';
 import { openOperator } from '../../src/cli/operator.ts';
 import { sha256Hex } from '../../src/core/hash.ts';
 import { LIMITS } from '../../src/core/limits.ts';
-import { operatorGate, operatorPath } from '../../src/home.ts';
+import { operatorPath } from '../../src/home.ts';
+import { operatorGate } from '../../src/open/operator-gate.ts';
 import { locate } from '../../src/paths.ts';
 
 function fixture(t: TestContext) {

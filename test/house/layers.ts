@@ -45,7 +45,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   plugins: { layers: ['core', 'sdk', 'capture', 'entry'], packages: FRAMEWORKS, builtins: 'any' },
   // Parts of the composition root: where things are on this machine, from an environment they are handed.
   'paths.ts': { layers: ['core'], packages: [], builtins: ['node:path'] },
-  'home.ts': { layers: ['core', 'store', 'paths.ts'], packages: ['zod'], builtins: 'any' },
+  'home.ts': { layers: ['core', 'store', 'paths.ts'], packages: [], builtins: 'any' },
   'reader.ts': { layers: ['core', 'store', 'home.ts', 'paths.ts'], packages: [], builtins: ['node:path'] },
   'version.ts': { layers: [], packages: [], builtins: ['node:fs'] },
   cli: { layers: 'any', packages: 'any', builtins: 'any' },

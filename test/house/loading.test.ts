@@ -77,6 +77,20 @@ describe('what is loaded', () => {
     );
   });
 
+  it('for one secret beside a recorder that runs is what asks it: no shape is checked here', () => {
+    const { files, packages } = loadedBy([
+      ...FRAME,
+      'src/cli/commands/secrets.ts',
+      'src/cli/commands/secrets/get.ts',
+      'src/cli/session.ts',
+      'src/cli/ungoverned-told.ts',
+      'src/capture/secrets/providers/local.ts',
+    ]);
+    const own = [...packages].filter((name) => !name.startsWith('node:'));
+    assert.deepEqual(own, ['commander']);
+    assert.ok(files.size <= 100, `${files.size} files`);
+  });
+
   it('for a list of the log is its index, and none of the other commands of the log', () => {
     const loaded = loadedBy([
       ...FRAME,

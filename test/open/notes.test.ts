@@ -12,7 +12,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { hasNotes, remember, tellNotes } from '../../src/open/notes.ts';
+import { hasNotes, remember } from '../../src/open/notes.ts';
+import { tellNotes } from '../../src/open/notes-told.ts';
 import type { Gap } from '../../src/recorder/gap-ops.ts';
 
 const AT = '2026-11-21T14:00:0';

@@ -1,8 +1,8 @@
 /** The log over HTTP beside the recorder: tiles (C2SP tlog-tiles) and the live tail, for programs on this machine. */
 import { TallyError } from '../../../core/error.ts';
-import { operatorGate } from '../../../home.ts';
 import { openLinkSigner } from '../../../open/approval-links.ts';
 import { loadConfig } from '../../../open/config.ts';
+import { operatorGate } from '../../../open/operator-gate.ts';
 import type { Session } from '../../../open.ts';
 import type { HookEndpoint } from '../../../server/hooks.ts';
 import type { OtlpEndpoint } from '../../../server/otlp/endpoint.ts';
