@@ -210,6 +210,8 @@ export const PayloadDataSchema = z.looseObject({
   encoding: z.enum(['utf8', 'base64']).optional(),
   /** Whose data it is: what belongs to one subject can be erased together. Only a keyed hash of it is stored. */
   subject: id.optional(),
+  /** Whoever brings it cut its end off. */
+  truncated: z.boolean().optional(),
 });
 export type PayloadData = z.infer<typeof PayloadDataSchema>;
 

@@ -13,7 +13,8 @@ import { TallyError } from '../core/error.ts';
 import { keyedDigest } from '../core/fingerprint.ts';
 import { LIMITS } from '../core/limits.ts';
 import { SALT_BYTES, sealBlob } from '../core/payload/blob.ts';
-import { type Replaced, redactPayload, scrubPayload } from '../core/payload/kept.ts';
+import { cutText } from '../core/payload/cut.ts';
+import { type Kept, type Replaced, redactPayload, scrubPayload } from '../core/payload/kept.ts';
 import type { PayloadPolicy } from '../core/payload/policy.ts';
 import type { DataKeyStore, PackStore, Random } from '../core/ports.ts';
 import type { Redactor } from '../core/redact/redact.ts';
@@ -73,14 +74,16 @@ export function createPayloads(options: PayloadsOptions): Payloads {
 
   /** Before redaction, like args_hash: two card numbers give two hashes. */
   function hashed(of: PayloadData, data: Uint8Array): Brought {
-    return { payload: { ...labels(of), hash: digest(data), hash_alg: alg }, replaced: NOTHING };
+    const cut = of.truncated === true ? { truncated: true } : {};
+    return { payload: { ...labels(of), hash: digest(data), hash_alg: alg, ...cut }, replaced: NOTHING };
   }
 
   function sealed(of: PayloadData, data: Uint8Array, leased: LeasedKey, full: boolean, id: string): Brought {
-    const kept = full
+    const whole = full
       ? scrubPayload(data, redactor)
       : redactPayload(data, of.media_type, redactor, policy.maxBytes);
-    if (kept === undefined) return hashed(of, data);
+    if (whole === undefined) return hashed(of, data);
+    const kept = of.truncated === true ? withoutEnd(whole) : whole;
     const { blob, commit, cipher_hash } = sealBlob({
       of: { tenant_id: tenant, key_id: leased.keyId, entry_id: id },
       key: leased.key,
@@ -131,6 +134,12 @@ export function createPayloads(options: PayloadsOptions): Payloads {
       await options.packs.close();
     },
   };
+}
+
+/** It was cut before redaction: half of a secret may stand at its end. */
+function withoutEnd(kept: Kept): Kept {
+  const most = Math.max(LIMITS.payloadKeptBytes, kept.plain.length - LIMITS.secretMaxBytes);
+  return { ...kept, plain: cutText(kept.plain, most), truncated: true };
 }
 
 function labels({ media_type, class: of }: PayloadData): Pick<Cited, 'media_type' | 'class'> {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import type { Event } from '../../src/core/entry.ts';
+import { LIMITS } from '../../src/core/limits.ts';
 import { parseDataKey } from '../../src/core/payload/data-key.ts';
 import type { PayloadSetting } from '../../src/core/payload/policy.ts';
 import type { Producer } from '../../src/recorder/api.ts';
@@ -107,6 +108,28 @@ test('what is redacted is cut at the bound afterwards, and says so', async () =>
   assert.ok(plain.toString().startsWith(`${'é'.repeat(15)} [REDACT`), plain.toString());
   assert.ok(!plain.toString().includes('�'), 'no half of a character');
   assert.equal(entry.outcome?.redaction?.count, 1);
+});
+
+test('what was cut before it came says so, and leaves out its end, where half of a secret may stand', async () => {
+  const half = randomBytes(16).toString('hex');
+  const data = `${'y'.repeat(LIMITS.payloadBytes - half.length)}${half}`;
+  const box = await recorded({ keep: { 'tool.call': { result: 'full', body: 'hash' } } }, [
+    toolCall(data, { class: 'result', truncated: true }),
+    toolCall(data, { truncated: true }),
+    toolCall('short', { truncated: true }),
+    toolCall('short', { class: 'body', truncated: true }),
+  ]);
+  const entries = own(box);
+  assert.deepEqual(
+    entries.map(({ payload }) => payload?.truncated),
+    [true, true, true, true],
+  );
+  const kept = entries.slice(0, 3).map((entry) => plainOf(box, entry).toString());
+  assert.deepEqual(
+    kept.map(({ length }) => length),
+    [LIMITS.payloadBytes - LIMITS.secretMaxBytes, LIMITS.payloadKeptBytes, 5],
+  );
+  assert.ok(!kept[0]?.includes(half));
 });
 
 test('binary data cannot be redacted, so only its hash is kept, unless full was chosen', async () => {

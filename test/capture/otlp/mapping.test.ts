@@ -173,6 +173,26 @@ describe('spans', () => {
     ]);
   });
 
+  it('with a value that is too long keep its beginning and say that it was cut, also where nothing in it is white', () => {
+    const many = LIMITS.otlpPayloadBytes + 50_000;
+    for (const value of ['y'.repeat(many), 'a word '.repeat(many / 7), 'é'.repeat(many)]) {
+      const [begin, end] = eventsOf([
+        span({
+          'gen_ai.operation.name': 'execute_tool',
+          'gen_ai.tool.call.arguments': JSON.stringify({ note: 'before', blob: value }),
+          'gen_ai.tool.call.result': value,
+        }),
+      ]);
+      for (const { payload } of [begin, end].flatMap((event) => event ?? [])) {
+        const size = Buffer.byteLength(payload?.data ?? '');
+        assert.equal(payload?.truncated, true);
+        assert.ok(size <= LIMITS.otlpPayloadBytes && size > LIMITS.otlpPayloadBytes - 70_000, String(size));
+        assert.ok(!payload?.data.includes('\ufffd'));
+      }
+    }
+    assert.equal(eventsOf([span({ 'gen_ai.input.messages': 'x' })])[0]?.payload?.truncated, undefined);
+  });
+
   it('stand whole around those inside of them, whatever order and parents they come with', () => {
     const [a = '', b = '', c = ''] = ['a', 'b', 'c'].map((letter) => letter.repeat(16));
     const tool = { 'gen_ai.operation.name': 'execute_tool' };
