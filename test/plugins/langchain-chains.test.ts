@@ -91,6 +91,30 @@ describe('chains of LangChain', () => {
     }
   });
 
+  it('that fail while a tool is decided keep it from running', async (t) => {
+    const { box, handler } = await scene(t, []);
+    let ran = false;
+    const slow = tool(
+      () => {
+        ran = true;
+        return 'done';
+      },
+      { name: 'slow', description: 'is late', schema: z.object({}) },
+    );
+    let late: Promise<unknown> = Promise.resolve();
+    const chain = RunnableLambda.from(async (_input: string, config) => {
+      late = slow.invoke({}, config).catch((error: Error) => error.name);
+      // The tool is being decided, in the run that is over when that is known.
+      await new Promise((resolve) => setImmediate(resolve));
+      throw new RangeError('out of order');
+    });
+    await assert.rejects(chain.invoke('x', { callbacks: [handler] }), /out of order/);
+    const outcome = await late;
+    await until(() => box.entries('tool.result').length === box.entries('tool.call').length);
+    assert.equal(ran, outcome === 'done');
+    assertPairs(box);
+  });
+
   it('that are dropped by their program end as aborted', async (t) => {
     const { box, handler, model } = await scene(t, [{ text: 'a long answer' }]);
     const agent = createAgent({ model, tools: [] });
@@ -108,7 +132,7 @@ describe('chains of LangChain', () => {
 
   it('that fail have the end of a tool that went on', async (t) => {
     const { box, handler } = await scene(t, []);
-    let finish: (given: string) => void = () => undefined;
+    let finish: ((given: string) => void) | undefined;
     const slow = tool(
       () =>
         new Promise<string>((resolve) => {
@@ -122,13 +146,13 @@ describe('chains of LangChain', () => {
     );
     const chain = RunnableLambda.from(async (_input: string, config) => {
       void slow.invoke({}, config);
-      await until(() => box.entries('tool.call').length === 1);
+      await until(() => finish !== undefined);
       throw new RangeError('out of order');
     });
     await assert.rejects(chain.invoke('x', { callbacks: [handler] }), /out of order/);
     assert.equal(box.entries('run.end')[0]?.outcome?.status, 'error');
     assert.equal(box.entries('tool.result').length, 0);
-    finish('done');
+    finish?.('done');
     await until(() => box.entries('tool.result').length === 1);
     assert.equal(box.entries('tool.result')[0]?.outcome?.status, 'ok');
     assertPairs(box);

@@ -197,6 +197,11 @@ export class TallyHandler {
         ),
       );
       node.entry = node.held.given.id;
+      if (this.#node(id) === node) return;
+      // What it is in ended while it was decided: nobody would be told how it ends.
+      const over = cutOff('not_told', 'what it was to run in was over before it was decided');
+      await node.held.fail(over);
+      throw over;
     } catch (error) {
       // LangChain tells nothing more of a tool that did not begin.
       await leave(node, error);
