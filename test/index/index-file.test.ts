@@ -217,7 +217,8 @@ test('an index that is deleted, cut short or overwritten gives the same answers:
         await checked(at, lines);
       },
     ),
-    { numRuns: 40 },
+    // A page that is named and lies behind the end of the file is read first by some of the questions.
+    { numRuns: 40, examples: [['cut', 0.9375076293945312]] },
   );
 });
 

@@ -115,6 +115,8 @@ export function writeState(database: DatabaseSync, state: State): void {
 }
 
 const DAMAGED: ReadonlySet<number> = new Set([1, 11, 26]);
+/** SQLITE_IOERR_SHORT_READ: the file ends before a page that it names. Other trouble of the disk is no damage. */
+const SHORT_READ = 522;
 
 /** Tells damage of the file from every other failure: an index that is damaged is made again. */
 export function guarded<T>(work: () => T): T {
@@ -128,7 +130,8 @@ export function guarded<T>(work: () => T): T {
 /** Undefined for what is no damage. */
 export function asDamage(error: unknown): IndexDamage | undefined {
   if (error instanceof IndexDamage) return error;
-  const isDamage = error instanceof Error && 'errcode' in error && DAMAGED.has(Number(error.errcode) & 0xff);
+  const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) : 0;
+  const isDamage = error instanceof Error && (DAMAGED.has(code & 0xff) || code === SHORT_READ);
   return isDamage ? new IndexDamage(error.message, error) : undefined;
 }
 

@@ -148,9 +148,9 @@ test('the nearest rule says what is kept; without one, the surface', () => {
   assert.equal(policy.keep('http.call', 'body', 'proxy'), 'redacted');
   assert.equal(policy.keep('http.call', 'other', 'proxy'), 'none');
   assert.equal(policy.keep('custom', 'scratch', 'sdk'), 'none');
-  for (const surface of ['sdk', 'mcp', 'hook'] as const)
+  for (const surface of ['sdk', 'mcp', 'hook', 'otlp'] as const)
     assert.equal(policy.keep('custom', 'x', surface), 'redacted');
-  for (const surface of ['proxy', 'http', 'cli', 'secrets', 'otlp', 'server'] as const)
+  for (const surface of ['proxy', 'http', 'cli', 'secrets', 'server'] as const)
     assert.equal(policy.keep('custom', 'x', surface), 'none');
   for (const name of ['constructor', '__proto__', 'toString'])
     assert.equal(policy.keep(name, name, 'cli'), 'none');
