@@ -30,7 +30,15 @@ export interface TallyDeps {
 interface Open {
   readonly run: Run;
   readonly live: ReturnType<typeof openRun>['live'];
+  /** Run in which it was started. */
+  readonly above: string | undefined;
 }
+
+const OUTER_ENDED: Outcome = {
+  status: 'aborted',
+  error_kind: 'outer_run_ended',
+  error: 'the run in which it was started ended before it did',
+};
 
 export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
   const { world, client } = deps;
@@ -116,7 +124,7 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
     }
 
     Object.defineProperty(run, BASE, { value: live.base });
-    const opened = { run, live };
+    const opened: Open = { run, live, above: above?.within.run_id };
     open.add(opened);
     if (options.handleExit !== false) forget ??= watchExit(ending);
     return opened;
@@ -124,13 +132,11 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
 
   const ending: Ending = {
     async end(how) {
-      await Promise.all(
-        [...open].map(async ({ run, live }) => {
-          live.base.under.cut(how);
-          if (how.status === 'error' && live.isOpen()) void run.error(how.error);
-          await live.close(outcomeOf(how), LIMITS.sdkExitMs);
-        }),
-      );
+      for (const { run, live } of open) {
+        live.base.under.cut(how);
+        if (how.status === 'error' && live.isOpen()) void run.error(how.error);
+      }
+      await closeAll(outcomeOf(how), performance.now() + LIMITS.sdkExitMs);
     },
     rest,
     lastWords(how) {
@@ -177,10 +183,35 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
       throw error;
     } finally {
       asked.signal?.removeEventListener('abort', abort);
+      await closeBelow(opened);
       await live.close(outcome);
       open.delete(opened);
       if (open.size === 0) restSoon();
     }
+  }
+
+  const belowOf = ({ run }: Open): readonly Open[] => [...open].filter(({ above }) => above === run.id);
+
+  /** The end of a run revokes what those act with that were started in it: they end before it, whoever forgot to wait for them. */
+  async function closeBelow(opened: Open): Promise<void> {
+    if (belowOf(opened).length === 0) return;
+    // Those whose function is over end by themselves, as it did.
+    await new Promise((resolve) => setImmediate(resolve));
+    await Promise.all(belowOf(opened).map((one) => closeTree(one, OUTER_ENDED)));
+  }
+
+  async function closeTree(opened: Open, outcome: Outcome, until?: number): Promise<void> {
+    await Promise.all(belowOf(opened).map((one) => closeTree(one, outcome, until)));
+    await opened.live.close(
+      outcome,
+      until === undefined ? undefined : Math.max(0, until - performance.now()),
+    );
+  }
+
+  async function closeAll(outcome: Outcome, until?: number): Promise<void> {
+    const ids = new Set([...open].map(({ run }) => run.id));
+    const outermost = [...open].filter(({ above }) => above === undefined || !ids.has(above));
+    await Promise.all(outermost.map((one) => closeTree(one, outcome, until)));
   }
 
   function failed(live: Open['live'], signal: AbortSignal | undefined, error: unknown): Outcome {
@@ -240,12 +271,9 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
       await Promise.all([...open].map(({ run }) => run.flush()));
     },
     async close() {
-      await Promise.all(
-        [...open].map(async (opened) => {
-          await opened.live.close({ status: 'aborted', error_kind: 'closed' });
-          open.delete(opened);
-        }),
-      );
+      const closing = [...open];
+      await closeAll({ status: 'aborted', error_kind: 'closed' });
+      for (const opened of closing) open.delete(opened);
       await rest();
     },
   };

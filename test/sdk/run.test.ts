@@ -115,6 +115,41 @@ describe('a run', () => {
     );
   });
 
+  it('ends after those that were started in it, also where its function forgot to wait for them', async (t) => {
+    const box = await stage(t);
+    let go: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const left: Promise<unknown>[] = [];
+    await box.tally.run({ agent: 'a' }, async (run) => {
+      await new Promise<void>((begun) => {
+        const inner = run.delegate({ agent: 'b' }, async (below) => {
+          left.push(below.delegate({ agent: 'c' }, () => gate.finally(begun)));
+          setImmediate(begun);
+          await gate;
+          await assert.rejects(below.act('too late', () => 1));
+        });
+        left.push(inner);
+      });
+      left.push(box.tally.run({ agent: 'd' }, async () => undefined));
+      await left[2];
+      left.push(box.tally.run({ agent: 'e' }, () => gate));
+      while (box.entries('run.start').length < 5) await new Promise((resolve) => setImmediate(resolve));
+    });
+    go();
+    await Promise.all(left);
+    const ends = box.entries('run.end');
+    assert.deepEqual(ends.map(({ actor }) => actor?.agent_id).toSorted(), ['a', 'b', 'c', 'd', 'e']);
+    assert.equal(ends.at(-1)?.actor?.agent_id, 'a');
+    const order = ends.map(({ actor }) => actor?.agent_id);
+    assert.ok(order.indexOf('c') < order.indexOf('b'));
+    assert.deepEqual(
+      Object.fromEntries(ends.map(({ actor, outcome }) => [actor?.agent_id, outcome?.error_kind ?? 'ok'])),
+      { a: 'ok', b: 'outer_run_ended', c: 'outer_run_ended', d: 'ok', e: 'outer_run_ended' },
+    );
+  });
+
   it('ends what was begun in it and nobody ended', async (t) => {
     const box = await stage(t);
     await box.tally.run(async (run) => {
