@@ -130,6 +130,25 @@ describe('chains of LangChain', () => {
     assertPairs(box);
   });
 
+  it('that are dropped before a tool begins have nothing of it outside of their run', async (t) => {
+    for (const isGuarded of [true, false]) {
+      const { box, handler, model, tally, tools } = await scene(t, [call('find', { order: 'o1' }), DONE]);
+      const middleware = isGuarded ? [tallyMiddleware({ tally })] : [];
+      const agent = createAgent({ model, tools: [...tools], middleware });
+      const stream = await agent.stream(QUESTION, { callbacks: [handler], streamMode: 'updates' });
+      for await (const _ of stream) break;
+      await until(() => box.entries('run.end').length > 0);
+      // Whatever comes late.
+      for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+      assert.deepEqual(
+        box.entries('run.end').map(({ outcome }) => outcome?.status),
+        ['aborted'],
+      );
+      assert.equal(box.entries().at(-1)?.type, 'run.end');
+      assertPairs(box);
+    }
+  });
+
   it('that fail have the end of a tool that went on', async (t) => {
     const { box, handler } = await scene(t, []);
     let finish: ((given: string) => void) | undefined;

@@ -67,6 +67,8 @@ async function decided(
   if (node !== undefined) return inPlace(node, () => carriedOut(node.root.run, action, node, call));
   const current = tally.current();
   if (current !== undefined) return carriedOut(current, action, undefined, call);
+  // Of a graph that was aborted or dropped: nothing begins, so there is nothing to have a run of its own.
+  action.signal?.throwIfAborted();
   try {
     return await tally.run({ workflow: action.name }, (alone) => carriedOut(alone, action, undefined, call));
   } catch (error) {

@@ -7,7 +7,7 @@ import { GUARDED, shared } from '../../sdk/context.ts';
 import type { Acting, Action, Ended, RunOptions, Tally } from '../../sdk/types.ts';
 import { cutOff, hold } from '../held.ts';
 import { answerIn, lastOf, modelCallOf, plain } from './models.ts';
-import { enter, leave, type Node, nodeOf } from './tree.ts';
+import { enter, leave, type Node, nodeOf, whileOpen } from './tree.ts';
 import { isObject, objectIn, parsed, textIn, type Words } from './types.ts';
 
 export interface HandlerOptions {
@@ -191,22 +191,23 @@ export class TallyHandler {
       return;
     }
     try {
-      node.held = await inPlace(node, () =>
-        hold<Acting>((during) =>
-          node.root.run.act({ name, args, metadata: about, ...(tier === undefined ? {} : { tier }) }, during),
-        ),
-      );
-      node.entry = node.held.given.id;
-      if (this.#node(id) === node) return;
-      // What it is in ended while it was decided: nobody would be told how it ends.
-      const over = cutOff('not_told', 'what it was to run in was over before it was decided');
-      await node.held.fail(over);
-      throw over;
+      const action = { name, args, metadata: about, ...(tier === undefined ? {} : { tier }) };
+      await whileOpen(node.root, this.#hold(node, action));
     } catch (error) {
       // LangChain tells nothing more of a tool that did not begin.
       await leave(node, error);
       throw error;
     }
+  }
+
+  async #hold(node: Node, action: Action): Promise<void> {
+    node.held = await inPlace(node, () => hold<Acting>((during) => node.root.run.act(action, during)));
+    node.entry = node.held.given.id;
+    if (this.#node(node.id) === node) return;
+    // What it is in ended while it was decided: nobody would be told how it ends.
+    const over = cutOff('not_told', 'what it was to run in was over before it was decided');
+    await node.held.fail(over);
+    throw over;
   }
 
   async handleToolEnd(output: unknown, id: string): Promise<void> {

@@ -16,6 +16,8 @@ export interface Root {
   readonly conversation: Conversation;
   /** All that are known of this log. */
   readonly nodes: Map<string, Node>;
+  /** Tools that are being decided. */
+  readonly beginning: Set<Promise<unknown>>;
   /** Watches over it: whatever is told sets it back. */
   readonly watch: { told(): void; dropped(): void; over(): void };
 }
@@ -118,11 +120,20 @@ const holds = ({ held, guarded, below }: Node): boolean =>
 async function begin(tally: Tally, options: RunOptions): Promise<Root> {
   const current = tally.current();
   const conversation = createConversation();
+  const beginning = new Set<Promise<unknown>>();
   const { nodes } = stepsOf(tally);
   if (current !== undefined)
-    return { run: current, held: undefined, at: undefined, conversation, nodes, watch: unwatched() };
+    return {
+      run: current,
+      held: undefined,
+      at: undefined,
+      conversation,
+      nodes,
+      beginning,
+      watch: unwatched(),
+    };
   const held = await hold<Run>((during) => tally.run(options, during));
-  return { run: held.given, held, at: held.at, conversation, nodes, watch: unwatched() };
+  return { run: held.given, held, at: held.at, conversation, nodes, beginning, watch: unwatched() };
 }
 
 /** Until its first step is there. */
@@ -147,7 +158,25 @@ export async function leave(node: Node, error?: unknown): Promise<void> {
   }
   if (node.above !== undefined) return;
   node.root.watch.over();
+  await decided(node.root);
   await (error === undefined ? node.root.held?.end() : node.root.held?.fail(error));
+}
+
+/** The run does not end before it, for a moment: what is decided then stands in it. */
+export function whileOpen<T>({ beginning }: Root, work: Promise<T>): Promise<T> {
+  beginning.add(work);
+  return work.finally(() => beginning.delete(work));
+}
+
+/** One that waits for a person does not keep the run open: it is refused when the run is over. */
+async function decided({ beginning }: Root): Promise<void> {
+  if (beginning.size === 0) return;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, LIMITS.pluginCancelMs);
+  });
+  await Promise.race([Promise.allSettled(beginning), late]);
+  clearTimeout(timer);
 }
 
 const NOT_TOLD = 'what it ran in was over, and nobody told how it ended';
