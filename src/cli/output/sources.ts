@@ -41,7 +41,8 @@ function rowsOf({ surface, agents, ...all }: SourceFindings): readonly Told[] {
   const named = agents.reduce((sum, { entries }) => sum + entries, 0);
   if (one !== undefined && more.length === 0)
     return [{ name: `${safe(surface)} ${safe(one.agent)}`, counts: all }];
-  const rest = named < all.entries ? [{ name: safe(surface), counts: without(all, agents) }] : [];
+  const name = agents.length === 0 ? safe(surface) : `${safe(surface)} (no agent)`;
+  const rest = named < all.entries ? [{ name, counts: without(all, agents) }] : [];
   return [
     ...rest,
     ...agents.map((agent) => ({ name: `${safe(surface)} ${safe(agent.agent)}`, counts: agent })),

@@ -28,6 +28,8 @@ export interface Layout {
 }
 
 const GAP = '  ';
+/** Without an edge, columns are as wide as at most this; longer than ids and names are. */
+const PADDED = 80;
 
 /** Chooses columns and widths for `rows`, within `width` columns (undefined: no limit). Later rows may use it too. */
 export function layOut(
@@ -81,7 +83,9 @@ function withoutWaste(
 
 function choose(columns: readonly Column[], natural: readonly number[], width: number | undefined) {
   let shown = columns.map((_, at) => ({ at, width: natural[at] ?? 0 }));
-  if (width === undefined) return shown;
+  // Nothing is cut there; one text that is very long does not push the others of its column away.
+  if (width === undefined)
+    return shown.map((column) => ({ ...column, width: Math.min(column.width, PADDED) }));
   const total = (): number =>
     shown.reduce((sum, column) => sum + column.width, 0) + GAP.length * (shown.length - 1);
   const least = (): number =>

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { describeProgress, formatBytes } from '../../../src/cli/output/progress.ts';
 import { safe, safeJsonText, toJson, toJsonLine } from '../../../src/cli/output/safe.ts';
+import { sourceLines } from '../../../src/cli/output/sources.ts';
 import { styleFor } from '../../../src/cli/output/style.ts';
 import { layOut } from '../../../src/cli/output/table.ts';
 import { fit, pad, textWidth, wrap } from '../../../src/cli/output/width.ts';
@@ -142,6 +143,19 @@ describe('a table', () => {
     for (const text of ['a'.repeat(300), 'b'.repeat(300)]) assert.ok(line.includes(text));
   });
 
+  it('does not pad every row of a pipe to the one text that is very long', () => {
+    const rows = ['a'.repeat(300), 'a'].map((text) => [
+      { text: '1' },
+      { text },
+      { text: 'b' },
+      { text: 'c' },
+    ]);
+    const layout = layOut(columns, rows, undefined);
+    const [long = '', short = ''] = rows.map((row) => layout.row(row));
+    assert.ok(long.includes('a'.repeat(300)));
+    assert.ok(textWidth(short) <= 120, String(textWidth(short)));
+  });
+
   it('leaves out the most dispensable column first', () => {
     const rows = [[{ text: '123456' }, { text: 'who' }, { text: 'x'.repeat(50) }, { text: '123456789' }]];
     assert.deepEqual(
@@ -161,6 +175,29 @@ describe('a table', () => {
     const [before = '', inside = '', behind] = line.split('\u001b');
     assert.deepEqual([before.trim(), behind], ['1  w', '[39m']);
     assert.match(inside, /^\[31mx+…x+$/);
+  });
+});
+
+describe('sources', () => {
+  it('say of whom nothing is known that it has no name, where others have one', () => {
+    const none = { observed: 0, self_reported: 0, open_actions: 0, open_runs: 0, unknown_ends: 0 };
+    const missing = { without_end: 0, runs_without_end: 0, steps_missing: 0, gaps: 0, complete: true };
+    const counts = { entries: 1, enforced: 1, ...none, ...missing };
+    const named = (agents: readonly string[], entries: number) =>
+      sourceLines(
+        [
+          {
+            surface: 'sdk',
+            ...counts,
+            entries,
+            agents: agents.map((agent) => ({ agent, ...counts })),
+          } as unknown as Parameters<typeof sourceLines>[0][number],
+        ],
+        styleFor(false),
+        undefined,
+      ).map((line) => line.split('  ')[0]);
+    assert.deepEqual(named(['a', 'b'], 3), ['sdk (no agent)', 'sdk a', 'sdk b']);
+    assert.deepEqual([named(['a'], 3), named([], 3)], [['sdk a'], ['sdk']]);
   });
 });
 
