@@ -43,9 +43,11 @@ export async function childrenOf(
 /** How long a run took: as its end says, which knows when the program began and ended, else by the times of its entries. */
 export function runTookMs(
   started: string | undefined,
-  end: Pick<Row, 'ts' | 'durationMs'> | undefined,
+  end: Pick<Row, 'ts' | 'durationMs' | 'status'> | undefined,
 ): number | undefined {
   if (end?.durationMs !== undefined) return end.durationMs;
+  // Nobody saw it end: when that was noted says nothing of how long it took.
+  if (end?.status === 'unknown') return undefined;
   const ms = Date.parse(end?.ts ?? '') - Date.parse(started ?? '');
   return ms >= 0 ? ms : undefined;
 }

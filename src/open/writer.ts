@@ -1,4 +1,5 @@
 /** The writer of this machine's log: the recorder, its service, and the socket that other processes come through. */
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { AnchorRunner } from '../anchor/runner.ts';
 import type { Vault } from '../capture/secrets/vault.ts';
@@ -104,6 +105,7 @@ export async function openWriter(options: WriterOptions, vault: Vault, release: 
       writePolicy: (text) => writePolicy(paths, text),
       operator: operatorGate(paths),
       policyTurn,
+      processes: { host: hostname(), isAlive },
       ...(runner === undefined ? {} : { anchors: runner }),
       ...(kept === undefined ? {} : { retention: kept }),
       ...(told === undefined ? {} : { alerts: told }),
@@ -177,6 +179,16 @@ async function serviceFor({ brief }: WriterOptions, options: ServiceOptions): Pr
     import('../store/file/sealed-file.ts'),
   ]);
   return createService(options);
+}
+
+/** Of this machine. Somebody else's process is one too. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
 }
 
 /** What a writer that lives for one access to a secret has not loaded. */

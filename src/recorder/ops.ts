@@ -19,7 +19,7 @@ import { GAP_OPS, type GapResults } from './gap-ops.ts';
 import { GOVERNANCE_OPS, type GovernanceResults } from './governance-ops.ts';
 import { RETENTION_OPS, type RetentionResults, type RetentionState } from './retention-ops.ts';
 import { SECRET_OPS, type SecretResults } from './secret-ops.ts';
-import type { Tell } from './told.ts';
+import type { OnGone, Tell } from './told.ts';
 
 const id = z.string().min(1).max(LIMITS.idChars);
 const reason = z.string().max(LIMITS.reasonBytes).optional();
@@ -51,6 +51,8 @@ export type Client = z.infer<typeof ClientSchema> & {
   readonly checked?: Checked;
   /** The way back to it, where there is one. Never read from a client. */
   readonly tell?: Tell;
+  /** When that way is gone. Never read from a client. */
+  readonly onGone?: OnGone;
 };
 
 /** What a token of the client proves. */

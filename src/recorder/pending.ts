@@ -30,6 +30,8 @@ export interface Pending {
   closedAsUnknown(action: OpenAction): void;
   /** By rising index. */
   list(): readonly OpenAction[];
+  /** Those of a run, the newest first. */
+  of(runId: string): readonly OpenAction[];
 }
 
 export function createPending(): Pending {
@@ -68,15 +70,20 @@ export function createPending(): Pending {
       if (unknown.size > LIMITS.rememberedUnknown && oldest !== undefined) unknown.delete(oldest);
     },
     list: () => actions.all().sort((a, b) => a.index - b.index),
+    of: (runId) =>
+      actions
+        .all()
+        .filter(({ repeats }) => repeats.run_id === runId)
+        .sort((a, b) => b.index - a.index),
   };
 }
 
 /** The post_exec of an action whose end nobody saw. What it repeats comes from the open action itself. */
-export function unknownEnd(action: OpenAction, why: string): Event {
+export function unknownEnd(action: OpenAction, why: string, kind?: string): Event {
   return {
     type: action.type,
     phase: 'post_exec',
     parent_id: action.id,
-    outcome: { status: 'unknown', error: why },
+    outcome: { status: 'unknown', error: why, ...(kind === undefined ? {} : { error_kind: kind }) },
   };
 }

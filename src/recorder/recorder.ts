@@ -33,7 +33,7 @@ import { createLastly, type Lastly } from './lastly.ts';
 import { lateEraser, latePayloads, latePruner } from './late.ts';
 import { type RecorderOptions, segmentEntriesOf } from './options.ts';
 import type { PreparedPayload } from './payloads.ts';
-import { createPending, type OpenAction } from './pending.ts';
+import { createPending, type OpenAction, type Pending } from './pending.ts';
 import type { Pruner } from './prune.ts';
 import { recover } from './recover.ts';
 import { loadProjection, type RegistryHolder } from './registry.ts';
@@ -56,7 +56,8 @@ export interface LocalRecorder extends Recorder {
   /** One that is open and was not closed as unknown. */
   openAction(id: string): OpenAction | undefined;
   /** Ends an open action whose end nobody will tell, as unknown. One that comes after all is kept, and wins. */
-  abandon(id: string, why: string): Promise<void>;
+  abandon(id: string, why: string, kind?: string): Promise<void>;
+  readonly openOf: Pending['of'];
   readonly failure: () => TallyError | undefined;
   /**
    * Tells of entries once they are durable, beside the acknowledgements and never before them: nobody waits for a
@@ -469,6 +470,7 @@ export async function openRecorder(options: RecorderOptions): Promise<LocalRecor
     openActions: () => pending.list().length,
     openBySource: () => countBySurface(pending.list()),
     abandon: endings.one,
+    openOf: pending.of,
     openAction(id) {
       const { action, late } = pending.find(id);
       return late ? undefined : action;

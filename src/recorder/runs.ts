@@ -13,6 +13,7 @@ import { checkedFor } from './asking.ts';
 import type { Guard } from './guard.ts';
 import { requireKeptBounds } from './kept.ts';
 import type { Client, Handlers, OpParams } from './ops.ts';
+import type { Programs } from './programs.ts';
 import type { LocalRecorder } from './recorder.ts';
 import { boundRun } from './run-bounds.ts';
 import { recordStop, stopDecision } from './stopped.ts';
@@ -31,6 +32,7 @@ export function runHandlers(
   random: Random,
   guard: Guard,
   flights: ActFlights,
+  programs: Programs,
 ): Pick<Handlers, 'run.start' | 'run.end'> {
   /** A run token speaks for the agent it names: whoever may start such a run may act as that agent. */
   function isGuarded(agentId: string): boolean {
@@ -130,6 +132,7 @@ export function runHandlers(
         doneFor(client),
       );
       flights.run(recorder.identify({ run_token: token.token }), client.tell);
+      programs.began(token.id, known);
       const isNobodys =
         known.checked?.principal === undefined && recorder.policy().compiled.users !== undefined;
       return {
@@ -142,16 +145,23 @@ export function runHandlers(
     async 'run.end'({ run_id, run_token, outcome }, client) {
       const identity = recorder.identify({ run_token });
       // The token was right and this run is over: the first request was carried out and its answer lost.
-      const ended = recorder.registry.current().runs.get(run_id)?.ended_at !== undefined;
-      if (identity.run_id === run_id && ended) return {};
-      if (identity.failure !== undefined || identity.run_id !== run_id) {
+      const run = recorder.registry.current().runs.get(run_id);
+      const ended = run?.ended_at !== undefined;
+      // It was taken for gone, and can tell after all.
+      const late = identity.run_id === run_id && run?.gone === true;
+      if (identity.run_id === run_id && ended && !late) return {};
+      if ((identity.failure !== undefined && !late) || identity.run_id !== run_id) {
         throw new TallyError('TOKEN_INVALID', 'this token is not of that run', {
           hint: 'a run is ended by the program that started it',
         });
       }
       flights.runOver(run_id);
+      programs.over(run_id);
       const known: Client = { ...client, checked: checkedFor(recorder, identity) };
-      const receipt = await recorder.record(runEnd(run_id, known, outcome), doneFor(client));
+      const receipt = await recorder.record(
+        runEnd(run_id, known, late ? { ...outcome, late } : outcome),
+        doneFor(client),
+      );
       return { id: receipt.id };
     },
   };

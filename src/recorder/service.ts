@@ -20,6 +20,7 @@ import { keyHandlers } from './key-handlers.ts';
 import { killHandlers, refuseKilledRun } from './kill.ts';
 import type { Handlers } from './ops.ts';
 import { type PolicyPort, policyHandlers } from './policy.ts';
+import { createPrograms, type ProgramsOptions } from './programs.ts';
 import { recordHandlers } from './record.ts';
 import { createPrepare } from './reported.ts';
 import { createRequests, type Handle } from './requests.ts';
@@ -28,7 +29,7 @@ import { runHandlers } from './runs.ts';
 import { secretHandlers } from './secrets.ts';
 import { type StatusOptions, statusHandlers } from './status.ts';
 
-export interface ServiceOptions extends PolicyPort, StatusOptions {
+export interface ServiceOptions extends PolicyPort, StatusOptions, ProgramsOptions {
   readonly random: Random;
   readonly operator: OperatorGate;
 }
@@ -39,7 +40,8 @@ export function createService(options: ServiceOptions): Handle {
   const prepare = createPrepare(recorder);
   const guard = createGuard(recorder, options.operator);
   const flights = createActFlights(recorder);
-  const runs = runHandlers(recorder, options.random, guard, flights);
+  const programs = createPrograms(options);
+  const runs = runHandlers(recorder, options.random, guard, flights, programs);
   const handlers: Handlers = {
     ...recordHandlers(recorder, prepare),
     ...runs,
@@ -110,11 +112,15 @@ export function createService(options: ServiceOptions): Handle {
     },
   };
 
-  return createRequests(recorder, guard, {
+  const handle = createRequests(recorder, guard, {
     ...handlers,
     async 'run.start'(params, client) {
       await refuseKilledRun(recorder, params, client);
       return handlers['run.start'](params, client);
     },
   });
+  return (op, params, client) => {
+    programs.heard(params, client);
+    return handle(op, params, client);
+  };
 }

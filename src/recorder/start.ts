@@ -50,7 +50,7 @@ export interface Endings {
   /** Ends all that are open. */
   all(why: string): Promise<void>;
   /** Ends one, if it is still open. */
-  one(id: string, why: string): Promise<void>;
+  one(id: string, why: string, kind?: string): Promise<void>;
   stop(): void;
 }
 
@@ -64,11 +64,11 @@ export function createEndings(options: {
   const { pending } = options;
   let graceTimer: NodeJS.Timeout | undefined;
 
-  async function end(actions: readonly OpenAction[], why: string): Promise<void> {
+  async function end(actions: readonly OpenAction[], why: string, kind?: string): Promise<void> {
     await Promise.all(
       actions.map(async (action) => {
         const producer = { surface: action.surface, assurance: 'observed' } as const;
-        const ended = options.record(unknownEnd(action, why), producer);
+        const ended = options.record(unknownEnd(action, why, kind), producer);
         pending.closedAsUnknown(action);
         await ended;
       }),
@@ -92,9 +92,9 @@ export function createEndings(options: {
       graceTimer.unref();
     },
     all: (why) => end(pending.list(), why),
-    async one(id, why) {
+    async one(id, why, kind) {
       const { action, late } = pending.find(id);
-      if (action !== undefined && !late) await end([action], why);
+      if (action !== undefined && !late) await end([action], why, kind);
     },
     stop: () => clearTimeout(graceTimer),
   };

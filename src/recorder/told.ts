@@ -21,5 +21,8 @@ export interface Told {
   readonly killed: Killed;
 }
 
+/** Once, when the connection to it is closed, for whatever reason; at once where it is closed already. */
+export type OnGone = (listener: () => void) => void;
+
 /** False: nobody is there any more. Never throws, and is not waited for. */
 export type Tell = (told: Told) => boolean;

@@ -10,7 +10,7 @@ import { LIMITS } from '../core/limits.ts';
 import { parseJson } from '../core/parse.ts';
 import { errorToWire, lineSplitter, type WireReply } from '../core/wire.ts';
 import { type Client, ClientSchema, OPS, type Op } from '../recorder/ops.ts';
-import type { Tell } from '../recorder/told.ts';
+import type { OnGone, Tell } from '../recorder/told.ts';
 
 export type Handler = (op: Op, params: unknown, client: Client) => Promise<unknown>;
 
@@ -105,6 +105,11 @@ function serveClient(socket: Socket, handle: Handler, onError: (error: unknown) 
     return true;
   };
 
+  const onGone: OnGone = (listener) => {
+    if (socket.closed) listener();
+    else socket.once('close', listener);
+  };
+
   /** A client that asks faster than it is answered, or does not read its answers, waits: memory stays bounded. */
   function pace(): void {
     const full = open >= LIMITS.socketRequests || socket.writableNeedDrain;
@@ -121,7 +126,7 @@ function serveClient(socket: Socket, handle: Handler, onError: (error: unknown) 
       const request = parseRequest(line);
       id = request.id;
       if (client === undefined) {
-        client = { ...parseClient(request.client), tell };
+        client = { ...parseClient(request.client), tell, onGone };
         clearTimeout(silent);
       }
       reply({ id, result: await handle(request.op, request.params, client) });

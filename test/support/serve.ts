@@ -18,6 +18,9 @@ export interface Operator {
   readonly protected?: boolean;
   readonly token?: string;
   readonly writeMs?: number;
+  /** Of programs that are gone. */
+  readonly graceMs?: number;
+  readonly processes?: ServiceOptions['processes'];
 }
 
 /** The requests of clients, over a recorder in memory. */
@@ -54,6 +57,8 @@ export function serviceOf(
       check: async (token) => token === operator.token,
     },
     policyTurn: createTurns(),
+    ...(operator.processes === undefined ? {} : { processes: operator.processes }),
+    graceMs: operator.graceMs,
   });
   return { handle, written };
 }

@@ -142,10 +142,12 @@ function startRun(state: RegistryState, entry: Entry): void {
   if (run_id === undefined || state.runs.has(run_id)) return;
   const token_id = text(entry.metadata?.token_id);
   const under = text(entry.metadata?.under);
-  const pid = entry.actor?.os?.pid;
+  const { pid, host } = entry.actor?.os ?? {};
   state.runs.set(run_id, {
     run_id,
     ...(pid === undefined ? {} : { pid }),
+    ...optional('host', text(host)),
+    ...(entry.source.surface === 'sdk' ? { by: 'sdk' as const } : {}),
     ...optional('token_id', token_id),
   });
   // It goes on without a good token: what it was under is not known, so what it may is not either.
@@ -167,8 +169,14 @@ function startRun(state: RegistryState, entry: Entry): void {
 
 function endRun(state: RegistryState, entry: Entry): void {
   const run = entry.run_id === undefined ? undefined : state.runs.get(entry.run_id);
-  if (run === undefined || run.ended_at !== undefined) return;
-  state.runs.set(run.run_id, { ...run, ended_at: entry.ts });
+  if (run === undefined) return;
+  const gone = entry.outcome?.error_kind === 'program_gone';
+  if (run.ended_at !== undefined) {
+    const { gone: was, ...told } = run;
+    if (was === true && !gone) state.runs.set(run.run_id, told);
+    return;
+  }
+  state.runs.set(run.run_id, { ...run, ended_at: entry.ts, ...(gone ? { gone } : {}) });
   revoke(state, run.token_id, entry.ts);
   state.ended.push(run.run_id);
   while (state.ended.length > LIMITS.rememberedRuns) {

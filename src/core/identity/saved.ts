@@ -61,6 +61,9 @@ const SavedSchema = z.strictObject({
     z.strictObject({
       run_id: text,
       pid: z.int().exactOptional(),
+      host: text.exactOptional(),
+      by: z.literal('sdk').exactOptional(),
+      gone: z.literal(true).exactOptional(),
       token_id: text.exactOptional(),
       ended_at: text.exactOptional(),
     }),

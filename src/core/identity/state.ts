@@ -47,6 +47,12 @@ export interface RunRecord {
   readonly run_id: string;
   /** The process that started it, as it said itself. */
   readonly pid?: number;
+  /** Where that process is, likewise. */
+  readonly host?: string;
+  /** A program began it by the SDK, and holds it. */
+  readonly by?: 'sdk';
+  /** It ended because its program was gone; what the program itself still says of it wins. */
+  readonly gone?: true;
   readonly token_id?: string;
   readonly ended_at?: string;
 }

@@ -262,12 +262,21 @@ function barPaint({ facts }: Step, style: Style): (text: string) => string {
   return status === 'pending' || status === 'unknown' ? style.yellow : style.red;
 }
 
+/** Of a reason that a program may have written. */
+const WHY_CHARS = 160;
+
 const FLAW_TEXTS: Readonly<Record<Flaw, string>> = {
   open: 'no post_exec in the log: it runs, or nobody saw how it ended',
-  end_unknown: 'its recorder was gone when it ended: how is not known',
+  end_unknown: 'nobody saw how it ended',
   no_beginning: 'an end whose pre_exec is not in this log',
   parent_missing: 'its parent is not in this log',
 };
+
+/** The end itself tells which was gone, its program or its recorder. */
+function flawText({ unseen }: Step, flaw: Flaw): string {
+  const why = flaw === 'end_unknown' && unseen !== undefined ? `: ${safe(unseen.slice(0, WHY_CHARS))}` : '';
+  return `${FLAW_TEXTS[flaw]}${why}`;
+}
 
 /** What is open or missing, one line each; at most `most`, and how many more. */
 export function flawLines(
@@ -276,14 +285,14 @@ export function flawLines(
   most: number,
 ): readonly string[] {
   const found = lines.flatMap(({ item }) =>
-    item.kind === 'step' ? item.flaws.map((flaw) => [item.step.index, flaw] as const) : [],
+    item.kind === 'step' ? item.flaws.map((flaw) => [item.step, flaw] as const) : [],
   );
   if (found.length === 0) return [];
   const more = found.length - most;
   return [
     '',
     style.yellow(counted(found.length, 'step is open or not whole', 'steps are open or not whole')),
-    ...found.slice(0, most).map(([index, flaw]) => `  ${index}  ${FLAW_TEXTS[flaw]}`),
+    ...found.slice(0, most).map(([step, flaw]) => `  ${step.index}  ${flawText(step, flaw)}`),
     ...(more > 0 ? [style.dim(`  … and ${grouped(more)} more (--json names them)`)] : []),
   ];
 }

@@ -14,6 +14,8 @@ export interface Step {
   readonly endId: string | undefined;
   readonly parent: string | undefined;
   readonly facts: Facts;
+  /** Where nobody saw how it ended: what its end says of that. */
+  readonly unseen?: string | undefined;
   /** First delegator first; empty for a direct call. */
   readonly chain: readonly string[];
   readonly startMs: number | undefined;
@@ -50,6 +52,7 @@ export function stepOf({ row, call: { first, last } }: AskedRow): Step {
     endId: textAt(last, 'id'),
     parent: textAt(first, 'parent_id'),
     facts: said,
+    unseen: said.status === 'unknown' ? textAt(last ?? first, 'outcome', 'error') : undefined,
     chain: listAt(first, 'actor', 'delegation_chain').filter((name) => typeof name === 'string'),
     startMs,
     endMs: ended ?? (said.phase === 'pre_exec' ? undefined : startMs),
