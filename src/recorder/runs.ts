@@ -72,9 +72,14 @@ export function runHandlers(
         });
       }
       const { agent_id: named, command, reason, user_id, scopes, contract, ...rest } = wanted;
-      // Who starts a run with an agent's token is that agent.
-      const agent_id = named ?? (agent_token === undefined ? undefined : holder?.agent_id);
-      const isOwn = agent_token !== undefined && holder?.level === 'issued' && holder.agent_id === agent_id;
+      // Who starts a run with an agent's token is that agent, and so is a program of the SDK in the run that it is in.
+      const agentAbove = holder?.agent_id;
+      const isGood = holder?.level === 'issued';
+      // One that must be proved, and is not, is passed on to nobody.
+      const isPassedOn =
+        client.surface === 'sdk' && agentAbove !== undefined && (isGood || !isGuarded(agentAbove));
+      const agent_id = named ?? (agent_token !== undefined || isPassedOn ? agentAbove : undefined);
+      const isOwn = isGood && agentAbove === agent_id && (agent_token !== undefined || named === undefined);
       if (user_id !== undefined || (agent_id !== undefined && !isOwn && isGuarded(agent_id)))
         await guard.require('run.start', params, client);
       requireUser(recorder.policy().compiled, user_id);

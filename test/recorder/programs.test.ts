@@ -203,3 +203,17 @@ test('an end that still comes wins', async (t) => {
     ],
   );
 });
+
+test('a run of the SDK inside of another is of the same agent, unless it names one', async (t) => {
+  const box = await machine();
+  const { connect } = await recording(t, box, 60_000);
+  const outer = await (await connect(process.pid, { surface: 'cli' })).ask('run.start', { agent_id: 'X' });
+  const link = await connect(process.pid, { run_token: outer.token });
+  await link.ask('run.start', {});
+  await link.ask('run.start', { agent_id: 'Y' });
+  const starts = entriesOf(box.disk).filter(({ type }) => type === 'run.start');
+  assert.deepEqual(
+    starts.map(({ actor }) => actor?.agent_id),
+    ['X', 'X', 'Y'],
+  );
+});
