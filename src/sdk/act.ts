@@ -10,6 +10,7 @@ import { begin, type Entered, UNGOVERNED } from './begin.ts';
 import { type ProgramEnd, shared } from './context.ts';
 import { type Cutting, cuttingOf } from './cutting.ts';
 import { leftOutOf, type Made, statusOf, usageOf } from './parts.ts';
+import { followed, isInPieces } from './pieces.ts';
 import type { Acting, Action, Run } from './types.ts';
 import { isFromKill, killedOutcome } from './under-way.ts';
 
@@ -68,11 +69,18 @@ export async function act<T>(
   const action = typeof asked === 'string' ? { name: asked } : asked;
   const cutting = cuttingOf(base, action.signal);
   const held = await hold(base, action, cutting);
+  const { id, stepId } = held;
+  const here = { run, parentId: id === UNGOVERNED ? base.parent() : id, started: base.started };
+  const inside = <R>(step: () => R): R => shared.storage.run(here, step);
+  const done = (given: unknown): Promise<void> => {
+    const made =
+      action.payloads === false ? undefined : base.shell.make.payload('result', given, action.subject);
+    return held.end({ status: 'ok', ...usageOf(usageFrom(action, given)) }, made);
+  };
   let result: T;
   try {
     // Something may have ended it while it was decided.
     cutting.refuse();
-    const { id, stepId } = held;
     const acting: Acting = {
       id,
       stepId,
@@ -80,15 +88,16 @@ export async function act<T>(
         return cutting.signal;
       },
     };
-    const parentId = id === UNGOVERNED ? base.parent() : id;
-    result = await shared.storage.run({ run, parentId, started: base.started }, () => fn(acting));
+    result = await inside(() => fn(acting));
   } catch (error) {
     await held.end(failed(base, cutting, error));
     throw error;
   }
-  const made =
-    action.payloads === false ? undefined : base.shell.make.payload('result', result, action.subject);
-  await held.end({ status: 'ok', ...usageOf(usageFrom(action, result)) }, made);
+  if (isInPieces(result))
+    return followed(result, inside, (how) =>
+      how.kind === 'ok' ? done(how.result) : held.end(failed(base, cutting, how.error)),
+    );
+  await done(result);
   return result;
 }
 

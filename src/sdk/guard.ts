@@ -2,6 +2,7 @@
 import { types } from 'node:util';
 import { dataMember } from './capture.ts';
 import { GUARDED } from './context.ts';
+import { doneInPieces, givesPieces } from './pieces.ts';
 import type { Action, GuardOptions } from './types.ts';
 
 type Callable = (...args: readonly unknown[]) => unknown;
@@ -47,13 +48,15 @@ function guarded(
 ): Callable {
   if (contextAt !== Number.POSITIVE_INFINITY && !(Number.isSafeInteger(contextAt) && contextAt >= 0))
     throw new TypeError('guardTool: contextAt is the index of the first argument that is context, such as 1');
-  function wrapper(this: unknown, ...args: readonly unknown[]): Promise<unknown> {
+  const inPieces = givesPieces(call);
+  function wrapper(this: unknown, ...args: readonly unknown[]): Promise<unknown> | AsyncGenerator<unknown> {
     const action = pick === undefined ? argsOf(args.slice(0, contextAt)) : pick(...args);
     // A method of the guarded copy is one of the tool itself: private members are found there only.
     const receiver = self === undefined ? this : self;
-    return doing({ ...about, name, ...(action === undefined ? {} : { args: action }) }, () =>
-      Reflect.apply(call, receiver, args),
-    );
+    const asked = { ...about, name, ...(action === undefined ? {} : { args: action }) };
+    const carryOut = () => Reflect.apply(call, receiver, args);
+    if (!inPieces) return doing(asked, carryOut);
+    return doneInPieces((fn) => doing(asked, fn), carryOut as () => AsyncGenerator<unknown>);
   }
   Object.defineProperty(wrapper, 'name', { value: name, configurable: true });
   Object.defineProperty(wrapper, 'length', { value: call.length, configurable: true });

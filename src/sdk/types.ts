@@ -248,7 +248,14 @@ export interface Tally {
   run<T>(fn: (run: Run) => T | PromiseLike<T>): Promise<T>;
   /** The run that this code runs in. */
   current(): Run | undefined;
-  /** A function, or an object with `execute`, whose calls are decided and recorded. Guarded already, it is given back. */
+  /**
+   * A function, or an object with `execute`, whose calls are decided and recorded. Guarded already, it is given back. An
+   * async generator function gives its generator at once, and is decided when the first piece is asked for.
+   */
+  guardTool<A extends readonly unknown[], Y, R, N>(
+    tool: (...args: A) => AsyncGenerator<Y, R, N>,
+    options?: GuardOptions<A>,
+  ): (...args: A) => AsyncGenerator<Y, R, N>;
   guardTool<A extends readonly unknown[], R>(
     tool: (...args: A) => R,
     options?: GuardOptions<A>,

@@ -34,6 +34,8 @@ export const SDK_LIMITS = {
   sdkValues: 20_000,
   /** Of nesting, below `jsonDepth`: the rest is left out and said. */
   sdkDepth: 32,
+  /** Of what an action gives piece by piece, those that are kept as its result: the others are counted. */
+  sdkPieces: 64,
   /** Places of what was left out that are named; all are counted. */
   sdkLeftOutNamed: 16,
   /** What `tally redact` takes at once: transcripts and dumps of a day, held in memory twice. */
