@@ -22,8 +22,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'acknowledges before the write',
     file: 'src/recorder/committer.ts',
-    from: 'await store.append(batch.bytes());',
-    to: 'batch.settle();\n          await store.append(batch.bytes());',
+    from: 'const appended = store.append(batch.bytes());',
+    to: 'batch.settle();\n          const appended = store.append(batch.bytes());',
     tests: [PAIRS],
     named: 'append',
   },
@@ -233,8 +233,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'lets an agent pass that was switched off, when another one acts for it',
     file: 'src/core/policy/kill-scopes.ts',
-    from: 'identity.delegation ?? []',
-    to: '[] as { agent_id: string }[]',
+    from: ', ...delegation.map((one) => one.agent_id)];',
+    to: ', ...delegation.slice(delegation.length).map((one) => one.agent_id)];',
     tests: [TABLE],
   },
   {
