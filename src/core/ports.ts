@@ -17,8 +17,11 @@ export type Random = (size: number) => Uint8Array;
 export interface ObjectStore {
   get(name: string): Promise<Uint8Array | undefined>;
   put(name: string, bytes: Uint8Array, options?: { readonly durable?: boolean }): Promise<void>;
-  /** Like `put` for each, all durable, directories synced once. Not atomic together: any subset may survive a crash. */
-  putMany(objects: readonly (readonly [name: string, bytes: Uint8Array])[]): Promise<void>;
+  /** Like `put` for each, directories synced once. Not atomic together: any subset may survive a crash. */
+  putMany(
+    objects: readonly (readonly [name: string, bytes: Uint8Array])[],
+    options?: { readonly durable?: boolean },
+  ): Promise<void>;
   /** Harmless when it is gone. Resolved: the name is durably gone. */
   remove(name: string): Promise<void>;
   /** Names that start with `prefix`, sorted. */

@@ -83,15 +83,11 @@ export function createCheckpointer(options: {
   async function storeTiles(): Promise<void> {
     const fresh = tree.takeTiles();
     const holdsLast = segment;
-    const unstored = [...unsaved, ...fresh];
-    for (let at = 0; at < unstored.length; at += LIMITS.filesAtOnce) {
-      const some = unstored.slice(at, at + LIMITS.filesAtOnce);
-      await Promise.all(some.map((tile) => store.objects.put(nameOf(tile), tile.bytes, { durable: false })));
-    }
+    await store.objects.putMany([...unsaved, ...fresh].map(asObject), { durable: false });
     unsaved = [];
     volatile = [...volatile, ...fresh];
     if (holdsLast <= durableBelow) return;
-    await store.objects.putMany(volatile.map((tile) => [nameOf(tile), tile.bytes]));
+    await store.objects.putMany(volatile.map(asObject));
     volatile = [];
     durableBelow = holdsLast;
   }
@@ -183,8 +179,8 @@ export function createCheckpointer(options: {
   };
 }
 
-function nameOf({ level, index }: FullTile): string {
-  return tilePath({ level, index, width: TILE_WIDTH });
+function asObject({ level, index, bytes }: FullTile): readonly [string, Uint8Array] {
+  return [tilePath({ level, index, width: TILE_WIDTH }), bytes];
 }
 
 function asFailure(error: unknown): TallyError {

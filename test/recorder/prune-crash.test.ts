@@ -43,7 +43,7 @@ function mortal(occurrence: number, fault: Fault) {
   const objects = (where: string, inner: ObjectStore): ObjectStore => ({
     ...inner,
     put: (name, bytes, options) => run(`${where} ${name}`, () => inner.put(name, bytes, options)),
-    putMany: (many) => run(`${where} ${many.length} objects`, () => inner.putMany(many)),
+    putMany: (many, options) => run(`${where} ${many.length} objects`, () => inner.putMany(many, options)),
     remove: (name) => run(`${where} remove ${name}`, () => inner.remove(name)),
   });
   return {

@@ -46,7 +46,7 @@ function mortal(occurrence: number, fault: Fault): Mortal {
   const objects = (where: string, inner: ObjectStore): ObjectStore => ({
     ...inner,
     put: (name, bytes, options) => run(`${where} ${name}`, () => inner.put(name, bytes, options)),
-    putMany: (many) => run(`${where} ${many.length} objects`, () => inner.putMany(many)),
+    putMany: (many, options) => run(`${where} ${many.length} objects`, () => inner.putMany(many, options)),
   });
   return {
     arm() {

@@ -92,19 +92,3 @@ test('the lock has one holder, and a released lock can be taken again', async ()
   assert.throws(() => tryLock(join(directory, 'not-a-file')), { name: 'TallyError' });
   await rm(directory, { recursive: true });
 });
-
-test('stores any number of objects with few descriptors', async () => {
-  const directory = await scratch();
-  const store = new URL('../../src/store/file/objects.ts', import.meta.url).href;
-  const many = `import { fileObjects } from ${JSON.stringify(store)};
-await fileObjects(process.argv[1]).putMany(
-  Array.from({ length: 1000 }, (_, i) => ['tile/0/' + i, Buffer.from(String(i))]));`;
-  const { status, stderr } = spawnSync(
-    'sh',
-    ['-c', 'ulimit -n 128; exec "$@"', 'sh', process.execPath, '--input-type=module', '-e', many, directory],
-    { encoding: 'utf8' },
-  );
-  assert.equal(status, 0, stderr);
-  assert.equal((await readdir(join(directory, 'tile/0'))).length, 1000);
-  await rm(directory, { recursive: true });
-});

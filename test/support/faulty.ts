@@ -44,11 +44,11 @@ export function faultyStore(store: LogStore, plan: Plan): LogStore & { readonly 
     objects: {
       ...store.objects,
       put: (name, bytes, options) => run('put', () => store.objects.put(name, bytes, options)),
-      putMany: (objects) =>
+      putMany: (objects, options) =>
         run(
           'putMany',
-          () => store.objects.putMany(objects),
-          () => store.objects.putMany(objects.slice(0, 1)),
+          () => store.objects.putMany(objects, options),
+          () => store.objects.putMany(objects.slice(0, 1), options),
         ),
     },
   };

@@ -6,11 +6,6 @@ export const QUERY_LIMITS = {
   wordChars: 64,
   /** Values of the log that a misspelt name is compared with, most frequent first: some 10 ms. */
   suggestedValues: 5_000,
-  /**
-   * Files of a log that are written at the same time: enough that a busy process, in which each step waits for its turn,
-   * stores tiles faster than entries fill them; far below the descriptors that a process may have.
-   */
-  filesAtOnce: 64,
   /** Entries of one approval that are shown together: who asks again and again makes ever more. */
   approvalLinks: 64,
   /** A line up to this is read at once, longer ones in another thread: from a slow disk they take long. */

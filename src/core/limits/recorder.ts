@@ -12,6 +12,10 @@ export const RECORDER_LIMITS = {
   checkpointMs: 200,
   /** Quiet time before an idle log is signed: one signature a burst, not one an entry. */
   checkpointIdleMs: 10,
+  /** From so many files of a log on, a thread of their own writes them: tiles of 2,000 entries, which only a burst fills. */
+  threadedFiles: 8,
+  /** That thread ends when it had nothing to write for so long: it holds some megabytes. */
+  filesThreadIdleMs: 30_000,
   /** A client that lost its recorder has this long to come back before its open actions are closed as unknown. */
   orphanGraceMs: 30_000,
   /** Ids remembered for idempotent retries. */

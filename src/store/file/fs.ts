@@ -1,5 +1,16 @@
 /** File-system steps that the durability of the log rests on. Everything is 0600 in 0700. */
-import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, type Stats } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  renameSync,
+  type Stats,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TallyError } from '../../core/error.ts';
@@ -138,6 +149,28 @@ export async function replaceFile(path: string, bytes: Uint8Array, durable: bool
   }
   await handle.close();
   await rename(beside, path);
+}
+
+/** The same on the calling thread, for one that has nothing else to do. */
+export function replaceFileNow(path: string, bytes: Uint8Array, durable: boolean): void {
+  const beside = `${path}.${process.pid}-n${temporary++}.tmp`;
+  const fd = openSync(beside, 'wx', FILE_MODE);
+  try {
+    try {
+      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done);
+      if (durable) fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(beside, path);
+  } catch (error) {
+    try {
+      unlinkSync(beside);
+    } catch (cleanup) {
+      throw new AggregateError([error, cleanup], `cannot write ${path}`);
+    }
+    throw error;
+  }
 }
 
 export function errno(error: unknown): string | undefined {

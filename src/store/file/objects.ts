@@ -1,9 +1,9 @@
 import { readdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { invariant } from '../../core/error.ts';
-import { LIMITS } from '../../core/limits.ts';
 import type { ObjectStore } from '../../core/ports.ts';
-import { errno, makeDirectory, readPlain, replaceFile, storeError, syncDirectory } from './fs.ts';
+import { replaceFiles } from './files.ts';
+import { errno, makeDirectory, readPlain, storeError, syncDirectory } from './fs.ts';
 
 function checkName(name: string): void {
   const bad = name === '' || name.split('/').some((part) => part === '' || part === '.' || part === '..');
@@ -31,10 +31,10 @@ export function fileObjects(root: string): ObjectStore {
     }
     try {
       for (const path of directories) await directory(path);
-      for (let at = 0; at < objects.length; at += LIMITS.filesAtOnce) {
-        const some = objects.slice(at, at + LIMITS.filesAtOnce);
-        await Promise.all(some.map(([name, bytes]) => replaceFile(join(root, name), bytes, durable)));
-      }
+      await replaceFiles(
+        objects.map(([name, bytes]) => ({ path: join(root, name), bytes })),
+        durable,
+      );
       if (durable) await Promise.all([...directories].map(syncDirectory));
     } catch (error) {
       throw storeError(error, 'cannot write an object of the log');
@@ -52,7 +52,7 @@ export function fileObjects(root: string): ObjectStore {
       }
     },
     put: (name, bytes, options) => putMany([[name, bytes]], options?.durable ?? true),
-    putMany: (objects) => putMany(objects, true),
+    putMany: (objects, options) => putMany(objects, options?.durable ?? true),
     async remove(name) {
       checkName(name);
       const path = join(root, name);
