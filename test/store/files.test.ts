@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -87,4 +87,22 @@ test('batches that are handed over at the same time are answered each for itself
     assert.deepEqual((await readdir(join(directory, 'other'))).sort(), ['0', '1', '2', '3']);
     await assertWritten(directory, MANY);
     assert.equal(String(await readFile(join(directory, 'checkpoint'))), 'note');
+  }));
+
+test('what a killed process with the same number left beside a file keeps nobody from writing it', () =>
+  using(async (directory) => {
+    await mkdir(join(directory, 'tile/0'), { recursive: true });
+    for (let number = 0; number < 100; number++) {
+      for (const mark of ['', 'n']) {
+        for (const name of ['checkpoint', 'tile/0/0'])
+          await writeFile(join(directory, `${name}.${process.pid}-${mark}${number}.tmp`), 'half');
+      }
+    }
+    const objects = fileObjects(directory);
+    for (let i = 0; i < 20; i++) await objects.put('checkpoint', Buffer.from(`note ${i}`));
+    await objects.putMany(tiles(MANY));
+    assert.equal(String(await readFile(join(directory, 'checkpoint'))), 'note 19');
+    assert.ok((await readFile(join(directory, 'tile/0/0'))).equals(Buffer.alloc(8192)));
+    // What is left is nobody's to remove: it may be written by another container right now.
+    assert.equal(String(await readFile(join(directory, `checkpoint.${process.pid}-0.tmp`))), 'half');
   }));

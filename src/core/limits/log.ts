@@ -35,6 +35,8 @@ export const LOG_LIMITS = {
   sealAfterStartMs: 1_000,
   /** What one frame of a sealed segment decompresses to: 256 entries and their newlines. A bomb ends here. */
   sealedFrameBytes: 256 * 65_536,
+  /** Files that killed processes left beside one that is written; each kill leaves one at most. Of more, a person is told. */
+  leftoverFiles: 1_000,
   /** Width of a hash tile and of an entry bundle (C2SP tlog-tiles). */
   tileWidth: 256,
   /** Proofs of a tree with fewer than 2^63 leaves. */

@@ -133,10 +133,49 @@ function strange(what: string): TallyError {
 
 let temporary = 0;
 
+/**
+ * Gives `take` names beside `path` until nothing lies under one. A process that was killed leaves what it was writing,
+ * and the next one may have its number (in a container it mostly does) and count as it did. What lies there is not
+ * touched: the same number in another container may be alive.
+ */
+function* namesBeside(path: string, mark = ''): Generator<string> {
+  for (let tries = 0; tries < LIMITS.leftoverFiles; tries++)
+    yield `${path}.${process.pid}-${mark}${temporary++}.tmp`;
+}
+
+function noneFree(path: string): TallyError {
+  return new TallyError(
+    'LOG_WRITE_FAILED',
+    `cannot write ${path}: ${LIMITS.leftoverFiles} files beside it are what processes that were killed left behind`,
+    { hint: `remove the files that end with .tmp in ${dirname(path)}, then start the recorder again` },
+  );
+}
+
+async function openBeside(path: string): Promise<{ readonly beside: string; readonly handle: FileHandle }> {
+  for (const beside of namesBeside(path)) {
+    try {
+      return { beside, handle: await open(beside, 'wx', FILE_MODE) };
+    } catch (error) {
+      if (errno(error) !== 'EEXIST') throw error;
+    }
+  }
+  throw noneFree(path);
+}
+
+function openBesideNow(path: string): { readonly beside: string; readonly fd: number } {
+  for (const beside of namesBeside(path, 'n')) {
+    try {
+      return { beside, fd: openSync(beside, 'wx', FILE_MODE) };
+    } catch (error) {
+      if (errno(error) !== 'EEXIST') throw error;
+    }
+  }
+  throw noneFree(path);
+}
+
 /** Writes beside `path` and renames over it. The directory is not yet synced: the caller does that once a batch. */
 export async function replaceFile(path: string, bytes: Uint8Array, durable: boolean): Promise<void> {
-  const beside = `${path}.${process.pid}-${temporary++}.tmp`;
-  const handle = await open(beside, 'wx', FILE_MODE);
+  const { beside, handle } = await openBeside(path);
   try {
     await writeAll(handle, bytes);
     if (durable) await handle.sync();
@@ -151,10 +190,9 @@ export async function replaceFile(path: string, bytes: Uint8Array, durable: bool
   await rename(beside, path);
 }
 
-/** The same on the calling thread, for one that has nothing else to do. */
+/** The same on the calling thread, for one that has nothing else to do. Its names are no other thread's. */
 export function replaceFileNow(path: string, bytes: Uint8Array, durable: boolean): void {
-  const beside = `${path}.${process.pid}-n${temporary++}.tmp`;
-  const fd = openSync(beside, 'wx', FILE_MODE);
+  const { beside, fd } = openBesideNow(path);
   try {
     try {
       for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done);
