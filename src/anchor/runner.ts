@@ -111,14 +111,24 @@ export function createAnchorRunner(host: AnchorHost): AnchorRunner {
     return { outcome: 'ok', ...(receipt.time === undefined ? {} : { time: receipt.time }) };
   }
 
-  /** Notes of key rotations first: they are what a later thief of the new key cannot make. */
+  /**
+   * Notes of key rotations first: they are what a later thief of the new key cannot make. Where our receipts were lost, or
+   * the anchor got another name, it may hold more than a note already and refuse that: whether this log continues what it
+   * holds is then told by the newest checkpoint.
+   */
   async function showAll(lane: Lane, signal: AbortSignal): Promise<LaneEnd> {
     const newest = await host.reader.objects.get('checkpoint');
     if (newest === undefined) return { outcome: 'current' };
     const { size } = subjectOf(host.reader, newest);
     for (const rotation of await readRotations(host.reader.objects)) {
-      if (rotation.size > (lane.last?.size ?? -1) && rotation.size < size)
-        await show(lane, rotation.note, signal);
+      if (rotation.size > (lane.last?.size ?? -1) && rotation.size < size) {
+        try {
+          await show(lane, rotation.note, signal);
+        } catch (error) {
+          if (!isTallyError(error) || error.code !== 'ANCHOR_CONFLICT') throw error;
+          break;
+        }
+      }
     }
     return size > (lane.last?.size ?? 0) ? show(lane, newest, signal) : { outcome: 'current' };
   }

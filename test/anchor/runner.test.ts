@@ -247,3 +247,33 @@ test('notes of key rotations are shown before the newest checkpoint, oldest firs
   await runner.run(undefined, 1_000);
   assert.deepEqual(sizes, [3, 5, 9, 21]);
 });
+
+test('an anchor that holds more than a rotation note is no conflict when the newest checkpoint continues it', async () => {
+  const shown: number[] = [];
+  let held = 7;
+  const { runner, recorded, warnings, objects, grow } = stage(
+    plain(async ({ size }) => {
+      shown.push(size);
+      if (size < held)
+        throw new TallyError('ANCHOR_CONFLICT', `it holds ${held} entries`, { hint: 'run `tally verify`' });
+      held = size;
+      return { suffix: 'txt', bytes: Buffer.from(String(size)) };
+    }),
+  );
+  const log = makeLog();
+  for (const size of [3, 5]) await objects.put(rotationName(size), (await log.subject(size)).note);
+  await grow(9);
+  const [run] = await runner.run(undefined, 1_000);
+  assert.equal(run?.outcome, 'ok', JSON.stringify(run));
+  assert.deepEqual([shown, warnings], [[3, 9], []]);
+  assert.deepEqual(
+    recorded.map(({ type, metadata }) => [type, metadata.size]),
+    [['anchor.ok', 9]],
+  );
+
+  // It holds more than this log has: that it was rolled back is said as ever.
+  held = 100;
+  await grow(3);
+  const [refused] = await runner.run(undefined, 1_000);
+  assert.equal(refused?.failing?.code, 'ANCHOR_CONFLICT');
+});
