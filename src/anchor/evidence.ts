@@ -42,11 +42,16 @@ export async function gatherEvidence(source: EvidenceSource): Promise<GatheredEv
   const heads: Head[] = [];
   const receipts: CheckedReceipt[] = [];
   const notes: string[] = [];
+  /** A receipt without the checkpoint that was shown proves nothing: it is as good as gone. */
+  const whole = new Set(files.filter(({ shown }) => shown === true).map(fileName));
   for (const { chosen, left } of newestOfEach(files)) {
     if (left > 0) notes.push(`${left} older receipts of ${chosen[0]?.name ?? ''} were not looked at`);
     for (const file of chosen) {
       const stored = await readReceipt(source.objects, file);
-      if (stored === undefined) continue;
+      if (stored === undefined) {
+        whole.delete(fileName(file));
+        continue;
+      }
       const setting = anchors.find(({ name }) => name === file.name);
       const head = `logs/…/${receiptPath(file.name, file.size, 'checkpoint')}`;
       const told = stillHeld(stored.note, setting, outside) ?? (await checkReceipt(stored, setting));
@@ -72,12 +77,16 @@ export async function gatherEvidence(source: EvidenceSource): Promise<GatheredEv
     evidence: {
       configured: anchors.map(({ name, type }) => ({ name, type })),
       receipts: [...receipts, ...outside.held.map(receiptOf)],
-      files: new Set(files.map(({ name, size, suffix }) => `${name}/${size}.${suffix ?? ''}`)),
+      files: whole,
       unreadable: outside.unreadable,
       notes: [...notes, ...outside.notes],
       ...(witness_quorum === undefined ? {} : { quorum: createQuorum(witnessKeys(anchors), witness_quorum) }),
     },
   };
+}
+
+function fileName({ name, size, suffix = '' }: ReceiptFile): string {
+  return `${name}/${size}.${suffix}`;
 }
 
 function newestOfEach(

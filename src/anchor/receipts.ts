@@ -22,6 +22,8 @@ export interface ReceiptFile {
   readonly size: number;
   /** Of the receipt; absent when only the checkpoint is there. */
   readonly suffix?: string;
+  /** The checkpoint lies beside it. */
+  readonly shown?: boolean;
 }
 
 const CHECKPOINT = 'checkpoint';
@@ -31,20 +33,29 @@ export function receiptPath(name: string, size: number, suffix: string): string 
   return `anchors/${name}/${size}.${suffix}`;
 }
 
-/** All that are there, or those of one anchor; by name, the newest first. A checkpoint without a receipt counts. */
+/**
+ * All that are there, or those of one anchor; by name, the newest first. A checkpoint without a receipt counts. What lies
+ * beside a receipt under another suffix is another one: it hides none.
+ */
 export async function listReceipts(
   objects: Pick<ObjectStore, 'list'>,
   of?: string,
 ): Promise<readonly ReceiptFile[]> {
-  const found = new Map<string, ReceiptFile>();
+  const found = new Map<string, { name: string; size: number; shown: boolean; suffixes: string[] }>();
   for (const path of await objects.list(of === undefined ? 'anchors/' : `anchors/${of}/`)) {
     const [, name = '', digits = '', suffix = ''] = FILE.exec(path) ?? [];
     if (suffix === '') continue;
     const key = `${name} ${digits}`;
-    const known = found.get(key) ?? { name, size: Number(digits) };
-    found.set(key, suffix === CHECKPOINT ? known : { ...known, suffix });
+    const known = found.get(key) ?? { name, size: Number(digits), shown: false, suffixes: [] };
+    found.set(key, known);
+    if (suffix === CHECKPOINT) known.shown = true;
+    else known.suffixes.push(suffix);
   }
-  return [...found.values()].sort((a, b) => (a.name === b.name ? b.size - a.size : a.name < b.name ? -1 : 1));
+  return [...found.values()]
+    .sort((a, b) => (a.name === b.name ? b.size - a.size : a.name < b.name ? -1 : 1))
+    .flatMap(({ suffixes, ...one }): readonly ReceiptFile[] =>
+      suffixes.length === 0 ? [one] : suffixes.map((suffix) => ({ ...one, suffix })),
+    );
 }
 
 /** Undefined when one half is gone, or larger than any receipt. */

@@ -48,7 +48,7 @@ export async function proveWindow(
   );
   const known = new Map<string, Promise<Timed | undefined>>();
   const timed = (file: ReceiptFile): Promise<Timed | undefined> => {
-    const key = `${file.name}/${file.size}`;
+    const key = `${file.name}/${file.size}.${file.suffix}`;
     const found = known.get(key) ?? readTimed(reader, file, settings.anchors);
     known.set(key, found);
     return found;

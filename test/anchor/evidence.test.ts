@@ -9,6 +9,7 @@ import { createFileAnchor } from '../../src/anchor/file.ts';
 import { receiptPath, storeReceipt } from '../../src/anchor/receipts.ts';
 import { createTimeStampAnchor } from '../../src/anchor/rfc3161/driver.ts';
 import type { AnchorSetting } from '../../src/anchor/setting.ts';
+import { LIMITS } from '../../src/core/limits.ts';
 import { cosignerFromSkey, makeCosignerKey, mergeSignatures } from '../../src/core/tlog/cosignature.ts';
 import { parseNote } from '../../src/core/tlog/note.ts';
 import { memoryObjects } from '../../src/store/memory.ts';
@@ -163,4 +164,21 @@ test('whatever lies among the receipts, looking at it ends, and nothing of it co
     heads.map(({ name }) => name),
     ['logs/…/anchors/s/7.checkpoint'],
   );
+});
+
+test('a receipt counts as there only with the checkpoint that was shown, and no file beside it hides it', async () => {
+  const log = makeLog();
+  const store = objects();
+  for (const size of [3, 7]) {
+    const { note } = await log.subject(size);
+    await storeReceipt(store, { name: 'x', size, suffix: 'txt', note, bytes: Buffer.from('seen') });
+  }
+  const names = async () => [...(await gather(store, [])).evidence.files].sort();
+  assert.deepEqual(await names(), ['x/3.txt', 'x/7.txt']);
+  await store.put(receiptPath('x', 7, 'zzz'), Buffer.from('put there'));
+  assert.deepEqual(await names(), ['x/3.txt', 'x/7.txt', 'x/7.zzz']);
+  await store.remove(receiptPath('x', 7, 'checkpoint'));
+  assert.deepEqual(await names(), ['x/3.txt']);
+  await store.put(receiptPath('x', 3, 'checkpoint'), Buffer.alloc(LIMITS.noteBytes + 1));
+  assert.deepEqual(await names(), []);
 });

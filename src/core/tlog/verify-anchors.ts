@@ -45,7 +45,7 @@ export interface CheckedReceipt {
 export interface AnchorEvidence {
   readonly configured: readonly { readonly name: string; readonly type: string }[];
   readonly receipts: readonly CheckedReceipt[];
-  /** Names of all receipt files, `<anchor>/<size>.<suffix>`; there may be more than were checked. */
+  /** Names of all receipts whose checkpoint is there too, `<anchor>/<size>.<suffix>`; there may be more than were checked. */
   readonly files: ReadonlySet<string>;
   /** Configured anchors that could not be read back, and why. */
   readonly unreadable: readonly { readonly name: string; readonly why: string }[];
