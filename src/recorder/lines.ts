@@ -11,14 +11,20 @@ export interface Line {
   readonly end: number;
   /** Byte offset of the line in its segment. */
   readonly offset: number;
-  /** False for the last line when no newline ends it. */
+  /**
+   * False for the last line when no newline ends it, and for one that is longer than an entry can be, of which perhaps no
+   * byte is here.
+   */
   readonly whole: boolean;
 }
 
 const NEWLINE = 0x0a;
 const SPARE = Buffer.of(0);
 
-/** Calls `onLine` for each line in order from byte `from`, the start of a line, and stops when it returns false. */
+/**
+ * Calls `onLine` for each line in order from byte `from`, the start of a line, and stops when it returns false. Memory: a
+ * block and an entry, whatever the file holds; a crash of the machine or an attacker may leave gigabytes without an end.
+ */
 export async function scanLines(
   reader: LogReader,
   first: number,
@@ -26,20 +32,33 @@ export async function scanLines(
   from = 0,
 ): Promise<void> {
   let carry: Buffer = Buffer.alloc(0);
+  /** Bytes of the unfinished line that were let go, once it was too long. */
+  let dropped = 0;
   let offset = from;
 
   /** False when `onLine` wants no more. */
   const give = (bytes: Buffer, start: number, end: number): boolean => {
-    const goOn = onLine({ bytes, start, end, offset, whole: true });
-    offset += end + 1 - start;
+    const whole = dropped === 0 && end - start <= LIMITS.entryBytes;
+    const goOn = onLine({ bytes, start, end, offset, whole });
+    offset += dropped + end + 1 - start;
+    dropped = 0;
     return goOn;
+  };
+
+  const hold = (bytes: Buffer): void => {
+    if (dropped === 0 && carry.length + bytes.length <= LIMITS.entryBytes) {
+      carry = Buffer.concat([carry, bytes]);
+      return;
+    }
+    dropped += carry.length + bytes.length;
+    carry = Buffer.alloc(0);
   };
 
   for await (const raw of reader.read(first, from)) {
     const block = Buffer.from(raw.buffer, raw.byteOffset, raw.length);
     let start = block.indexOf(NEWLINE) + 1;
     if (start === 0) {
-      carry = Buffer.concat([carry, block]);
+      hold(block);
       continue;
     }
     // The line that began in an older block is copied, with a spare byte in front: it is hashed in place too.
@@ -49,9 +68,10 @@ export async function scanLines(
       if (!give(block, start, end)) return;
       start = end + 1;
     }
-    carry = Buffer.from(block.subarray(start));
+    carry = Buffer.alloc(0);
+    hold(block.subarray(start));
   }
-  if (carry.length > 0) {
+  if (carry.length + dropped > 0) {
     const bytes = Buffer.concat([SPARE, carry]);
     onLine({ bytes, start: 1, end: bytes.length, offset, whole: false });
   }

@@ -1,10 +1,14 @@
 /** The chain between two lines: what an entry says of its place and of the one before it. */
 import { parseJson } from '../core/parse.ts';
 import { isObject } from '../core/query/fields.ts';
+import { PREV_CHARS, scanFields } from '../core/tlog/fields.ts';
 import { damaged } from './claims.ts';
 import { type Line, lineText } from './lines.ts';
 
-/** The chain alone: what else may be odd about an entry that was acknowledged must not make it, and all after it, torn. */
+/**
+ * The chain alone: what else may be odd about an entry that was acknowledged must not make it, and all after it, torn.
+ * Both are read as verification reads them: what it cannot read must not be signed.
+ */
 export interface Link {
   readonly index: number;
   readonly prev: string;
@@ -13,10 +17,12 @@ export interface Link {
 export function linkOf(line: Line): Link | undefined {
   if (!line.whole) return undefined;
   try {
-    const entry = parseJson(lineText(line));
-    if (!isObject(entry)) return undefined;
-    const { index, prev } = entry;
-    return typeof index === 'number' && typeof prev === 'string' ? { index, prev } : undefined;
+    if (!isObject(parseJson(lineText(line)))) return undefined;
+    const { bytes, start, end } = line;
+    const fields = scanFields(bytes, start, end);
+    if (fields === undefined) return undefined;
+    const { index, prevStart } = fields;
+    return { index, prev: bytes.toString('latin1', prevStart, prevStart + PREV_CHARS) };
   } catch {
     // Not an entry at all: the torn line that the caller takes it for.
     return undefined;

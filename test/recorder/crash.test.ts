@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Event } from '../../src/core/entry.ts';
+import { encodeBase64 } from '../../src/core/bytes.ts';
+import { type Event, GENESIS_PREV } from '../../src/core/entry.ts';
+import { LIMITS } from '../../src/core/limits.ts';
+import { leafHash } from '../../src/core/tlog/tree.ts';
 import type { Producer } from '../../src/recorder/api.ts';
 import { faultyStore, type Plan } from '../support/faulty.ts';
 import { entriesOf, type Machine, machine } from '../support/recorder.ts';
@@ -252,4 +255,38 @@ test('without a stored tile a start names the entry that the one after it denies
     code: 'LOG_DAMAGED',
     message: `entry ${beforeLast} or entry ${beforeLast + 1} is not the one that was signed`,
   });
+});
+
+test('a line of the unsigned tail that verification could not read is set aside, and not signed', async () => {
+  const box = await machine();
+  const recorder = await box.open();
+  for (let i = 0; i < 3; i++) await recorder.record(note(i), PRODUCER);
+  await recorder.checkpoint();
+  const objects = new Map(box.disk.objects);
+  const heads = new Map(box.heads);
+  const signed = Buffer.from(box.disk.segments.get(0) ?? []);
+  await recorder.close('test');
+
+  const last = signed.subarray(signed.lastIndexOf('\n', -2) + 1, -1);
+  const index = entriesOf(box.disk).findIndex(({ type }) => type === 'log.close');
+  const prev = encodeBase64(leafHash(last));
+  const lines = [
+    `{"index":${index},"pad":"${'x'.repeat(LIMITS.entryBytes)}","prev":"${prev}"}`,
+    `{"index": ${index}, "prev": "${prev}"}`,
+    `{"index":0,"index":${index},"prev":"${prev}"}`,
+    `{"index":${index},"prev":"${GENESIS_PREV}","prev":"${prev}"}`,
+    `{"index":${index}e0,"prev":"${prev}"}`,
+  ];
+  for (const line of lines) {
+    box.disk.segments.set(0, Buffer.concat([signed, Buffer.from(`${line}\n`)]));
+    box.disk.objects.clear();
+    for (const [name, bytes] of objects) box.disk.objects.set(name, bytes);
+    box.heads.clear();
+    for (const [name, bytes] of heads) box.heads.set(name, bytes);
+    box.disk.torn.clear();
+    const again = await box.open();
+    await again.close('test');
+    assert.ok(Buffer.concat([...box.disk.torn.values()]).equals(Buffer.from(`${line}\n`)), line.slice(0, 60));
+    await assertVerifies(box, { tornTails: true });
+  }
 });
