@@ -4,8 +4,8 @@ import { GUARDED } from '../../sdk/context.ts';
 import type { Noted, Run, Tally } from '../../sdk/types.ts';
 import { createConversation } from '../conversation.ts';
 import { messageOf } from './models.ts';
-import { argsIn, tracesOf } from './traces.ts';
-import { isObject, textIn } from './types.ts';
+import { tracesOf } from './traces.ts';
+import { argsIn, isObject, textIn } from './types.ts';
 
 /** A `Runner`, or an `Agent`: it tells its listeners at once, and an error of theirs ends the run. */
 export interface Hooked {

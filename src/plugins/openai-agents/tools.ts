@@ -7,8 +7,9 @@ import type { Action, Tally } from '../../sdk/types.ts';
 import { type HeldBack, isHeldBack, wordsOf } from '../held-back.ts';
 import { type CallOf, createDecider, type Decider } from './decide.ts';
 import { placeHere } from './sdk-context.ts';
-import { argsIn, type Traces } from './traces.ts';
+import type { Traces } from './traces.ts';
 import {
+  argsIn,
   errorOf,
   type FunctionToolLike,
   isObject,

@@ -6,8 +6,7 @@ import { outputOf, errorOf as thrownOf } from '../../../src/plugins/langchain/ha
 import * as langchain from '../../../src/plugins/langchain/models.ts';
 import { parsed } from '../../../src/plugins/langchain/types.ts';
 import * as openai from '../../../src/plugins/openai-agents/models.ts';
-import { argsIn } from '../../../src/plugins/openai-agents/traces.ts';
-import { errorOf, isObject } from '../../../src/plugins/openai-agents/types.ts';
+import { argsIn, errorOf, isObject } from '../../../src/plugins/openai-agents/types.ts';
 import type { Usage } from '../../../src/sdk/types.ts';
 import { nearlyText } from '../mutate.ts';
 import { type Target, target } from '../target.ts';
