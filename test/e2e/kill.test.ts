@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { killUnderLoad } from '../fault/kill.ts';
 
-const KILLS = 30;
+const KILLS = 20;
 const CLIENTS = 10;
 
-test('a recorder killed thirty times under ten clients, in rotations too, loses and doubles nothing', {
+test('a recorder killed twenty times under ten clients, in rotations too, loses and doubles nothing', {
   timeout: 300_000,
 }, async () => {
   const totals = await killUnderLoad({

@@ -79,10 +79,10 @@ const PROGRAMS: readonly Program[] = [
     script: `git -c http.extraHeader="${bearer}" clone -q $U/repo.git cloned && cat cloned/README`,
     skip: absent('git'),
   },
-  { name: 'urllib', script: 'python3 urllib.py', calls: 1, skip: absent('python3') },
+  { name: 'urllib', script: 'python3 by_urllib.py', calls: 1, skip: absent('python3') },
   {
     name: 'requests',
-    script: `${WITH_REQUESTS} requests_.py`,
+    script: `${WITH_REQUESTS} by_requests.py`,
     calls: 1,
     skip: WITH_REQUESTS === undefined ? 'no Python here has requests' : undefined,
   },
@@ -139,8 +139,8 @@ test('programs that know nothing of us', async (t) => {
     'fetch.cjs': FETCH.replaceAll('process.argv[1]', 'process.argv[2]'),
     'agent.cjs': AGENT.replaceAll('process.argv[1]', 'process.argv[2]'),
     'balance.cjs': BALANCE.replaceAll('process.argv[1]', 'process.argv[2]'),
-    'urllib.py': URLLIB,
-    'requests_.py': REQUESTS,
+    'by_urllib.py': URLLIB,
+    'by_requests.py': REQUESTS,
     // A proxy of the user's own in a gitconfig would win over the environment.
     '.gitconfig': '[http]\n\tproxy = http://127.0.0.1:9\n',
   };
