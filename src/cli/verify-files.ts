@@ -1,8 +1,7 @@
 /** What the files of a log directory are called and hold, as far as the entries do not say it by themselves. */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isTallyError } from '../core/error.ts';
-import { sha256Hex } from '../core/hash.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { LogReader, SegmentDamage } from '../core/ports.ts';
 import { numberAt } from '../core/query/fields.ts';
@@ -10,6 +9,7 @@ import { parseLine } from '../core/query/line.ts';
 import type { TornFile } from '../core/query/recovery.ts';
 import { TILE_WIDTH } from '../core/tlog/tile.ts';
 import { errno } from '../store/file/fs.ts';
+import { hashFile } from '../store/file/hashed.ts';
 import { sealedName, segmentName } from '../store/file/names.ts';
 import { openSegmentFile } from '../store/file/segment.ts';
 import type { SegmentFile } from '../store/file/segment-file.ts';
@@ -152,11 +152,16 @@ export async function tornFiles(
   const files = new Map<string, TornFile>();
   for (const name of await namesIn(entries)) {
     if (!name.includes('.torn-')) continue;
-    const file = await stat(join(entries, name));
-    if (!file.isFile()) continue;
-    const { size: bytes } = file;
-    const sha256 = told(name) === bytes ? sha256Hex(await readFile(join(entries, name))) : undefined;
-    files.set(name, { bytes, sha256 });
+    try {
+      const file = await stat(join(entries, name));
+      if (!file.isFile()) continue;
+      const { size: bytes } = file;
+      const sha256 = told(name) === bytes ? (await hashFile(join(entries, name))).sha256 : undefined;
+      files.set(name, { bytes, sha256 });
+    } catch (error) {
+      // Gone since it was listed: a prune takes those of its segments along.
+      if (errno(error) !== 'ENOENT') throw error;
+    }
   }
   return files;
 }

@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/prom
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { sha256Hex } from '../../src/core/hash.ts';
 import { tryLock } from '../../src/store/file/lock.ts';
 import { openFileStore } from '../../src/store/file/store.ts';
 import { storeSuite } from '../suites/store.ts';
@@ -90,5 +91,50 @@ test('the lock has one holder, and a released lock can be taken again', async ()
   await mkdir(join(directory, 'not-a-file'));
   await chmod(join(directory, 'not-a-file'), 0o700);
   assert.throws(() => tryLock(join(directory, 'not-a-file')), { name: 'TallyError' });
+  await rm(directory, { recursive: true });
+});
+
+test('a pipe under the name of a segment or a pack is refused, and nobody waits for its other end', async () => {
+  const directory = await scratch();
+  await mkdir(join(directory, 'entries'));
+  await mkdir(join(directory, 'packs'));
+  for (const name of ['entries/000000000256.jsonl', 'packs/000000000256.pack'])
+    assert.equal(spawnSync('mkfifo', [join(directory, name)]).status, 0);
+  const url = (name: string): string =>
+    JSON.stringify(new URL(`../../src/store/file/${name}`, import.meta.url).href);
+  const program = `import { filePacks } from ${url('packs.ts')};
+import { openFileStore } from ${url('store.ts')};
+const said = (trying) => trying.then((value) => value === undefined ? 'nothing' : 'done', ({ code }) => code);
+const store = await openFileStore(process.argv[1]);
+const packs = filePacks(process.argv[1]);
+console.log(await said(store.openSegment(256).then(() => true)));
+console.log(await said(packs.readPack(256, 0, 1)));
+console.log(await said(packs.writePack(256, 0, Buffer.from('x')).then(() => true)));
+process.exit();`;
+  const { stdout, stderr, signal } = spawnSync(
+    process.execPath,
+    ['--input-type=module', '-e', program, directory],
+    { encoding: 'utf8', timeout: 20_000 },
+  );
+  assert.deepEqual(
+    { said: stdout, signal },
+    { said: 'LOG_WRITE_FAILED\nnothing\nLOG_WRITE_FAILED\n', signal: null },
+    stderr,
+  );
+  await rm(directory, { recursive: true });
+});
+
+test('a torn tail of many megabytes is set aside byte for byte, with its hash', async () => {
+  const directory = await scratch();
+  const store = await openFileStore(directory);
+  await store.openSegment(0);
+  const tail = Buffer.alloc(9 * 1024 * 1024 + 7, 'torn');
+  await store.append(Buffer.concat([Buffer.from('good\n'), tail]));
+  for (const [from, bytes] of [[5, tail] as const, [0, Buffer.from('good\n')] as const]) {
+    const told = await store.setAside(0, from);
+    assert.deepEqual([told.bytes, told.sha256], [bytes.length, sha256Hex(bytes)]);
+    assert.ok((await readFile(join(directory, 'entries', told.name))).equals(bytes));
+  }
+  await store.close();
   await rm(directory, { recursive: true });
 });

@@ -8,12 +8,15 @@ import {
   errno,
   FILE_MODE,
   makeDirectory,
+  openPlain,
   storeError,
   syncDirectory,
   syncDirectoryNow,
 } from './fs.ts';
 
 const DIRECTORY = 'packs';
+/** A link is not followed, and a pipe not waited for. */
+const WRITING = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** The packs of the log in `directory`, without a lock. */
 export function filePackReader(directory: string): PackReader {
@@ -30,18 +33,14 @@ export function filePackReader(directory: string): PackReader {
       const found = [];
       for (const name of names) {
         const first = packFirst(name);
-        if (first !== undefined) found.push({ first, bytes: (await stat(join(root, name))).size });
+        const bytes = first === undefined ? undefined : await sizeOf(join(root, name));
+        if (first !== undefined && bytes !== undefined) found.push({ first, bytes });
       }
       return found.sort((a, b) => a.first - b.first);
     },
     async readPack(first, offset, length) {
-      let handle: FileHandle;
-      try {
-        handle = await open(join(root, packName(first)), 'r');
-      } catch (error) {
-        if (errno(error) === 'ENOENT') return undefined;
-        throw storeError(error, `cannot read ${packName(first)}`);
-      }
+      const handle = await openPlain(join(root, packName(first)));
+      if (handle === undefined) return undefined;
       try {
         const bytes = Buffer.alloc(length);
         let done = 0;
@@ -60,6 +59,16 @@ export function filePackReader(directory: string): PackReader {
   };
 }
 
+/** Undefined when it is gone since it was listed: a prune may run beside the reader. */
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (errno(error) === 'ENOENT') return undefined;
+    throw storeError(error, 'cannot list the packs of the log');
+  }
+}
+
 /** The caller holds the writer's lock. Nothing is made before the first payload. */
 export function filePacks(directory: string): PackStore {
   const root = join(directory, DIRECTORY);
@@ -72,11 +81,7 @@ export function filePacks(directory: string): PackStore {
     await makeDirectory(root);
     // Not O_APPEND: the kernel would then ignore the offset, and what somebody added to the file would move our bytes
     // away from where their entry says they are.
-    const handle = await open(
-      join(root, packName(first)),
-      constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW,
-      FILE_MODE,
-    );
+    const handle = await open(join(root, packName(first)), WRITING, FILE_MODE);
     held = { first, handle };
     await syncDirectory(root);
     return handle;
@@ -99,11 +104,7 @@ export function filePacks(directory: string): PackStore {
     writeLastly(first, offset, bytes) {
       mkdirSync(root, { recursive: true, mode: DIRECTORY_MODE });
       syncDirectoryNow(directory);
-      const fd = openSync(
-        join(root, packName(first)),
-        constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW,
-        FILE_MODE,
-      );
+      const fd = openSync(join(root, packName(first)), WRITING, FILE_MODE);
       try {
         for (let done = 0; done < bytes.length; )
           done += writeSync(fd, bytes, done, bytes.length - done, offset + done);

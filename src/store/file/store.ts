@@ -8,14 +8,14 @@ import {
   openSync,
   writeSync,
 } from 'node:fs';
-import { type FileHandle, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { invariant } from '../../core/error.ts';
-import { sha256Hex } from '../../core/hash.ts';
 import type { LogStore } from '../../core/ports.ts';
 import { sealedIsFinal } from '../../core/sealed/refusal.ts';
 import { FILE_MODE, makeDirectory, storeError, syncDirectory, syncDirectoryNow, writeAll } from './fs.ts';
+import { hashFrom } from './hashed.ts';
 import { type InPlace, watchInPlace } from './in-place.ts';
 import { namesIn, sealedName, segmentName } from './names.ts';
 import { fileReader } from './reader.ts';
@@ -32,6 +32,9 @@ const FAST_FLUSH_MS = 1;
 const AVERAGED = 16;
 /** Appends through the thread pool before the disk is tried again. Only a flush on this thread can be timed. */
 const APPENDS_TO_TRIAL = 64;
+
+/** A pipe that somebody put under the name must not make the writer wait for its other end. */
+const APPENDING = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
 /** The embedded store: the log of one tenant as files in `directory`. The caller holds the writer's lock. */
 export async function openFileStore(directory: string): Promise<LogStore> {
@@ -81,7 +84,7 @@ export async function openFileStore(directory: string): Promise<LogStore> {
       try {
         await refuseSealed(first);
         const path = join(entries, segmentName(first));
-        fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, FILE_MODE);
+        fd = openSync(path, APPENDING, FILE_MODE);
         // What is in it was written after its name was durable: of one that goes on there is nothing to wait for.
         if (fstatSync(fd).size === 0) await syncDirectory(entries);
         place = watchInPlace(fd, path);
@@ -139,7 +142,7 @@ export async function openFileStore(directory: string): Promise<LogStore> {
         closeSegment();
         if (existsSync(join(entries, sealedName(first)))) throw sealedIsFinal(first);
         const path = join(entries, segmentName(first));
-        fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, FILE_MODE);
+        fd = openSync(path, APPENDING, FILE_MODE);
         syncDirectoryNow(entries);
       },
       // Without a look at the file: where an append is under way its end is not known.
@@ -165,29 +168,23 @@ async function moveTail(entries: string, first: number, offset: number) {
   if (offset === 0) return moveWhole(entries, segmentName(first), name);
   const source = await open(join(entries, segmentName(first)), 'r+');
   try {
-    const { size } = await source.stat();
-    const bytes = Buffer.alloc(size - offset);
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesRead } = await source.read(bytes, done, bytes.length - done, offset + done);
-      invariant(bytesRead > 0, 'the torn tail shrank while it was read');
-      done += bytesRead;
-    }
-    await copyTo(join(entries, name), bytes);
+    const copied = await copyTo(join(entries, name), source, offset);
     await syncDirectory(entries);
     await source.truncate(offset);
     await source.sync();
-    return { name, bytes: bytes.length, sha256: sha256Hex(bytes) };
+    return { name, ...copied };
   } finally {
     await source.close();
   }
 }
 
 /** A copy that could not be made whole is taken away again: a full disk must not breed files that say nothing. */
-async function copyTo(path: string, bytes: Uint8Array): Promise<void> {
+async function copyTo(path: string, source: FileHandle, offset: number) {
   const target: FileHandle = await open(path, 'wx', FILE_MODE);
   try {
-    await writeAll(target, bytes);
+    const copied = await hashFrom(source, offset, (bytes) => writeAll(target, bytes));
     await target.sync();
+    return copied;
   } catch (error) {
     await unlink(path);
     throw error;
@@ -196,10 +193,19 @@ async function copyTo(path: string, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** A segment without one good line goes as a whole. */
+/**
+ * A segment without one good line goes as a whole. Its bytes may be the kernel's alone, of a process that was killed before
+ * its flush: what the log is about to tell of them must outlive the machine too.
+ */
 async function moveWhole(entries: string, from: string, name: string) {
-  const bytes = await readFile(join(entries, from));
-  await rename(join(entries, from), join(entries, name));
-  await syncDirectory(entries);
-  return { name, bytes: bytes.length, sha256: sha256Hex(bytes) };
+  const source = await open(join(entries, from), 'r');
+  try {
+    const told = await hashFrom(source, 0);
+    await source.sync();
+    await rename(join(entries, from), join(entries, name));
+    await syncDirectory(entries);
+    return { name, ...told };
+  } finally {
+    await source.close();
+  }
 }
