@@ -2,8 +2,7 @@
  * The support agent with Vercel's AI SDK, once in one piece and once streamed. What records it, and decides its tools,
  * is one line: `registerTelemetry(tallyTelemetry())`.
  */
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
@@ -11,6 +10,7 @@ import { generateText, isStepCount, streamText, type Telemetry, tool } from 'ai'
 import { z } from 'zod';
 import { tallyTelemetry } from '../../src/plugins/ai-sdk.ts'; // in your project: from 'tallystick/ai-sdk'
 import { createTally } from '../../src/sdk.ts'; // in your project: from 'tallystick/sdk'
+import { show } from '../show.ts';
 import { serveModel } from './model.ts';
 import { INSTRUCTIONS, openShop, QUESTION, SCRIPT } from './story.ts';
 
@@ -67,23 +67,8 @@ export async function play(home: string): Promise<Played> {
   }
 }
 
-if (import.meta.main) {
-  const home = mkdtempSync(join(tmpdir(), 'tally-example-'));
-  try {
+if (import.meta.main)
+  await show(async (home) => {
     const { answer, done } = await play(home);
-    process.stdout.write(`${answer}\nThe shop: ${done.join(', ')}\n`);
-    const { execFileSync } = await import('node:child_process');
-    const program = fileURLToPath(new URL('../../bin/tally.js', import.meta.url));
-    for (const args of [
-      ['log', 'runs'],
-      ['log', 'list'],
-      ['verify', '--completeness'],
-    ])
-      execFileSync(process.execPath, [program, ...args], {
-        env: { ...process.env, TALLY_HOME: home },
-        stdio: 'inherit',
-      });
-  } finally {
-    rmSync(home, { recursive: true, force: true });
-  }
-}
+    return `${answer}\nThe shop: ${done.join(', ')}`;
+  });

@@ -2,14 +2,14 @@
  * The support agent of story.ts with the Claude Agent SDK. What records it, and decides its tools, is `withTally` around
  * the options. The SDK's own program is run against a scripted model on this machine.
  */
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createSdkMcpServer, query, tool } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
 import { withTally } from '../../src/plugins/claude-agent-sdk.ts'; // in your project: from 'tallystick/claude-agent-sdk'
 import { createTally, type Tally } from '../../src/sdk.ts'; // in your project: from 'tallystick/sdk'
+import { show } from '../show.ts';
 import { type Block, serveClaude } from './claude-api.ts';
 import { INSTRUCTIONS, openShop, QUESTION, SCRIPT } from './story.ts';
 
@@ -104,23 +104,8 @@ export async function play(
   }
 }
 
-if (import.meta.main) {
-  const home = mkdtempSync(join(tmpdir(), 'tally-example-'));
-  try {
+if (import.meta.main)
+  await show(async (home) => {
     const { answer, done } = await play(home);
-    process.stdout.write(`${answer}\nThe shop: ${done.join(', ')}\n`);
-    const { execFileSync } = await import('node:child_process');
-    const program = fileURLToPath(new URL('../../bin/tally.js', import.meta.url));
-    for (const args of [
-      ['log', 'runs'],
-      ['log', 'list'],
-      ['verify', '--completeness'],
-    ])
-      execFileSync(process.execPath, [program, ...args], {
-        env: { ...process.env, TALLY_HOME: home },
-        stdio: 'inherit',
-      });
-  } finally {
-    rmSync(home, { recursive: true, force: true });
-  }
-}
+    return `${answer}\nThe shop: ${done.join(', ')}`;
+  });

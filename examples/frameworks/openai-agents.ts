@@ -2,8 +2,7 @@
  * The support agent of story.ts, written with the OpenAI Agents SDK. What Tallystick adds: a processor beside the SDK's
  * traces, and `guardAgent` around the agent.
  */
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Agent, OpenAIProvider, Runner, setTraceProcessors, tool } from '@openai/agents';
@@ -11,6 +10,7 @@ import { z } from 'zod';
 // In your project: from 'tallystick/openai-agents', and from 'tallystick/sdk'.
 import { guardAgent, tallyProcessor } from '../../src/plugins/openai-agents.ts';
 import { createTally, type Tally } from '../../src/sdk.ts';
+import { show } from '../show.ts';
 import { serveModel } from './model.ts';
 import { INSTRUCTIONS, openShop, QUESTION, SCRIPT } from './story.ts';
 
@@ -65,22 +65,4 @@ export async function play(
   }
 }
 
-if (import.meta.main) {
-  const home = mkdtempSync(join(tmpdir(), 'tally-example-'));
-  try {
-    process.stdout.write(`${(await play(home)).answer}\n`);
-    const { execFileSync } = await import('node:child_process');
-    const program = fileURLToPath(new URL('../../bin/tally.js', import.meta.url));
-    for (const args of [
-      ['log', 'runs'],
-      ['log', 'list'],
-      ['verify', '--completeness'],
-    ])
-      execFileSync(process.execPath, [program, ...args], {
-        env: { ...process.env, TALLY_HOME: home },
-        stdio: 'inherit',
-      });
-  } finally {
-    rmSync(home, { recursive: true, force: true });
-  }
-}
+if (import.meta.main) await show(async (home) => (await play(home)).answer);

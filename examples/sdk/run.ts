@@ -1,9 +1,9 @@
 /** Plays the agent against a scripted model, in a home of its own, and prints what stands in the log. */
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createTally } from '../../src/sdk.ts';
+import { show } from '../show.ts';
 import { support } from './agent.ts';
 import { serveModel } from './model.ts';
 
@@ -27,22 +27,4 @@ export async function play(home: string): Promise<string> {
   }
 }
 
-if (import.meta.main) {
-  const home = mkdtempSync(join(tmpdir(), 'tally-example-'));
-  try {
-    process.stdout.write(`${await play(home)}\n`);
-    const { execFileSync } = await import('node:child_process');
-    const program = fileURLToPath(new URL('../../bin/tally.js', import.meta.url));
-    for (const args of [
-      ['log', 'runs'],
-      ['log', 'list'],
-      ['verify', '--completeness'],
-    ])
-      execFileSync(process.execPath, [program, ...args], {
-        env: { ...process.env, TALLY_HOME: home },
-        stdio: 'inherit',
-      });
-  } finally {
-    rmSync(home, { recursive: true, force: true });
-  }
-}
+if (import.meta.main) await show(play);

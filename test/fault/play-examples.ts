@@ -114,7 +114,9 @@ async function homeOf(name: string): Promise<string> {
 
 /** Paths below examples/, without their ending. */
 function examples(): readonly string[] {
-  const folders = readdirSync(fileURLToPath(EXAMPLES)).filter((name) => !OTHERWISE.has(name));
+  const folders = readdirSync(fileURLToPath(EXAMPLES), { withFileTypes: true })
+    .filter((one) => one.isDirectory() && !OTHERWISE.has(one.name))
+    .map(({ name }) => name);
   const files = folders.flatMap((name) =>
     name === 'frameworks'
       ? readdirSync(fileURLToPath(new URL(`${name}/`, EXAMPLES)))
