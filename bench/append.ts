@@ -7,6 +7,7 @@ import { closeSync, fdatasyncSync, openSync, readFileSync, writeSync } from 'nod
 import { join } from 'node:path';
 import { AuditLogger } from '@microsoft/agent-governance-sdk';
 import { pino } from 'pino';
+import { parts } from './append-parts.ts';
 import { inTurn, median, quantile, rate, ratio, table } from './stats.ts';
 import { openBenchRecorder, ordinaryEvent, scratch } from './support.ts';
 
@@ -186,5 +187,9 @@ export async function run(): Promise<string> {
 
 Entries of ${line.length} bytes. A row's ratio is the full path's rate over that row's rate, pair by pair; the goal is beside it.
 
-${table(['appenders', 'rate', 'p50', 'p99', 'full path is', 'goal'], rows)}`;
+${table(['appenders', 'rate', 'p50', 'p99', 'full path is', 'goal'], rows)}
+
+Where the time goes:
+
+${await parts(64, line)}`;
 }
