@@ -8,7 +8,8 @@ import { compilePolicy } from '../src/core/policy/load.ts';
 import type { LogStore } from '../src/core/ports.ts';
 import { makeKeyPair, signerFromSkey } from '../src/core/tlog/key.ts';
 import { createLog } from '../src/recorder/create.ts';
-import { type LocalRecorder, openRecorder } from '../src/recorder/recorder.ts';
+import { openRecorder } from '../src/recorder/open.ts';
+import type { LocalRecorder } from '../src/recorder/recorder.ts';
 import { fileObjects } from '../src/store/file/objects.ts';
 import { openFileStore } from '../src/store/file/store.ts';
 

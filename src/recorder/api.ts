@@ -1,5 +1,5 @@
 /**
- * What the recorder offers to capture surfaces. Two implementations: the writer itself (`recorder.ts`), and, in
+ * What the recorder offers to capture surfaces. Two implementations: the writer itself (`open.ts`), and, in
  * another process, a client that hands its requests to the writer through a Unix socket and gets the same durable
  * acknowledgement.
  */

@@ -87,3 +87,12 @@ export function unknownEnd(action: OpenAction, why: string, kind?: string): Even
     outcome: { status: 'unknown', error: why, ...(kind === undefined ? {} : { error_kind: kind }) },
   };
 }
+
+/** How many came in by each surface. */
+export function countBySurface(actions: readonly { readonly surface: string }[]): {
+  readonly [surface: string]: number;
+} {
+  const counts: Record<string, number> = {};
+  for (const { surface } of actions) counts[surface] = (counts[surface] ?? 0) + 1;
+  return counts;
+}
