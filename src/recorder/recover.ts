@@ -136,6 +136,7 @@ export async function recover(
   if (first > 0 && onTail !== undefined)
     await requirePruned(store, { first, base, signed: claims.signed, tiles }, onTail.prunes());
   const torn = cut === undefined ? undefined : await setAside(store, tail, cut, position.next);
+  if (position.next > claims.signed) await flush(store, tail, position.next);
   const made = tree.takeTiles();
   return {
     position,
@@ -264,6 +265,18 @@ function timeOf(entry: Entry | undefined): number {
 function noteAnnouncement(entry: Entry | undefined, position: Position): void {
   const hash = entry?.type === 'policy.snapshot' ? entry.metadata?.hash : undefined;
   if (typeof hash === 'string') position.announced.add(hash);
+}
+
+/**
+ * A process that was killed after a write and before its flush left entries that are in the kernel's memory alone. What
+ * this start signs and tells of rests on them, and its own first entry may go to another file.
+ */
+async function flush(store: LogStore, tail: readonly Segment[], size: number): Promise<void> {
+  for (const { first, sealed } of tail) {
+    if (sealed || first >= size) continue;
+    await store.openSegment(first);
+    await store.append(new Uint8Array(0));
+  }
 }
 
 /** Moves the bad line and everything after it, the last file first: a crash in between leaves a shorter torn tail. */

@@ -290,3 +290,53 @@ test('a line of the unsigned tail that verification could not read is set aside,
     await assertVerifies(box, { tornTails: true });
   }
 });
+
+test('entries that a killed process left to the kernel are flushed before anything is signed over them', async () => {
+  const segmentEntries = LIMITS.tileWidth;
+  const box = await machine();
+  const recorder = await box.open({ segmentEntries });
+  await recorder.record(note(0), PRODUCER);
+  await recorder.checkpoint();
+  const objects = new Map(box.disk.objects);
+  const heads = new Map(box.heads);
+  const signed = Buffer.from(box.disk.segments.get(0) ?? []);
+  while (recorder.size() < segmentEntries) await recorder.record(note(recorder.size()), PRODUCER);
+  const written = Buffer.from(box.disk.segments.get(0) ?? []);
+  await recorder.close('test');
+
+  // Killed between the write that filled the segment and its flush.
+  box.disk.sealed.clear();
+  box.disk.segments.clear();
+  box.disk.segments.set(0, written);
+  box.disk.objects.clear();
+  for (const [name, bytes] of objects) box.disk.objects.set(name, bytes);
+  box.heads.clear();
+  for (const [name, bytes] of heads) box.heads.set(name, bytes);
+  const flushed = new Set<number>();
+  const again = await box.open({
+    segmentEntries,
+    wrap(store) {
+      let target = -1;
+      return {
+        ...store,
+        async openSegment(first) {
+          await store.openSegment(first);
+          target = first;
+        },
+        async append(bytes) {
+          await store.append(bytes);
+          flushed.add(target);
+        },
+      };
+    },
+  });
+  const { index } = await again.record(note(-1), PRODUCER);
+  await again.close('test');
+
+  // Then the power fails: what nobody flushed is gone.
+  if (!flushed.has(0)) box.disk.segments.set(0, signed);
+  const last = await box.open({ segmentEntries });
+  await last.close('test');
+  assert.equal(entriesOf(box.disk)[index]?.index, index);
+  await assertVerifies(box);
+});
