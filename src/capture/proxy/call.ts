@@ -9,7 +9,6 @@
  * is answered meanwhile it ends as resumed and is decided anew, in two entries of their own that tell how it ended.
  */
 import type { Decision, Event } from '../../core/entry.ts';
-import { actorFor, actorQuality } from '../../core/policy/principal.ts';
 import type { DecisionRequest } from '../../core/policy/types.ts';
 import type { Acted, Ask, Recorder } from '../../recorder/api.ts';
 import { readArguments, shownCall } from './arguments.ts';
@@ -32,11 +31,12 @@ import { acceptedReply, proceeds, stopReply } from './stop.ts';
 import { endAsked, endStopped, goesOnAfter, type Stopped } from './stopped.ts';
 import type { TargetUrl } from './target.ts';
 import { newTrace, traceOf } from './trace.ts';
+import { type Place, whoseOf } from './whose.ts';
 
 /** Decided and durable, or what the caller is told when it is not. */
 export type ActedOn = Acted | { readonly unrecorded: Reply };
 
-export interface CallDeps extends CarryDeps, BodyLimits {
+export interface CallDeps extends CarryDeps, BodyLimits, Place {
   readonly recorder: Pick<
     Recorder,
     'identify' | 'decide' | 'tenant' | 'policy' | 'principal' | 'runPid' | 'waitForApproval'
@@ -48,8 +48,6 @@ export interface CallDeps extends CarryDeps, BodyLimits {
   readonly isOwnPort: IsOwnPort;
   readonly holds: Holds;
   readonly callers: Pick<Callers, 'of'> | undefined;
-  readonly project: string | undefined;
-  readonly environment: string | undefined;
 }
 
 /** What of a request says who calls, and where to. */
@@ -69,20 +67,14 @@ export function factsOf(deps: CallDeps, exchange: Said): CallFacts {
   const { recorder } = deps;
   const control = controlOf(exchange);
   const identity = recorder.identify(control.claims);
-  const principal = recorder.principal(identity);
+  const whose = whoseOf(recorder, deps, identity, deps.callers?.of(exchange.request.socket));
   const { trace, quality, forward } = traceOf(control.forward, newTrace);
   return {
+    ...whose,
     // A program that does not know of us sends what it wrote and nothing else.
     control: control.forwarded === undefined ? { ...control, forward } : control,
-    identity,
     trace,
-    actor: actorFor(recorder.policy().compiled, identity, principal),
-    quality: { ...actorQuality(identity, principal), ...quality },
-    ...(deps.callers === undefined ? {} : { caller: deps.callers.of(exchange.request.socket) }),
-    ...(identity.run_id === undefined ? {} : { runPid: recorder.runPid(identity.run_id) }),
-    tenant: recorder.tenant,
-    project: deps.project,
-    environment: deps.environment,
+    quality: { ...whose.quality, ...quality },
     placeOf: deps.vault.placeOf,
   };
 }

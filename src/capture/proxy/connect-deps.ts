@@ -7,13 +7,14 @@ import type { Leaves } from '../ca/leaves.ts';
 import type { Forwarded } from './arrival.ts';
 import type { ActedOn } from './call.ts';
 import type { Callers } from './caller.ts';
-import type { Connection, Place } from './connect-events.ts';
+import type { Connection } from './connect-events.ts';
 import type { Flights } from './flight.ts';
 import type { Holds } from './hold.ts';
 import type { IsOwnPort } from './loop.ts';
 import type { Journal } from './refuse.ts';
 import type { AddressBook } from './resolve.ts';
 import type { Stands } from './standing.ts';
+import type { Place } from './whose.ts';
 
 export interface ConnectDeps extends Journal, Place {
   readonly recorder: Pick<

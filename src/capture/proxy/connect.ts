@@ -18,7 +18,7 @@ import type { Leaves } from '../ca/leaves.ts';
 import type { Forwarded } from './arrival.ts';
 import { connectAuthority } from './authority.ts';
 import { type Asked, type ConnectDeps, elapsedMs } from './connect-deps.ts';
-import { connectionOf, connectPoint } from './connect-events.ts';
+import { connectPoint } from './connect-events.ts';
 import { LOOP } from './failure.ts';
 import { isOwnTarget } from './loop.ts';
 import { CHALLENGE, proxyClaims } from './proxy-authorization.ts';
@@ -26,6 +26,7 @@ import { rawReply } from './raw-reply.ts';
 import { badRequest, type Reply } from './reply.ts';
 import { type TlsFailure, terminate, tlsRefused } from './terminate.ts';
 import { openTunnel } from './tunnelled.ts';
+import { whoseOf } from './whose.ts';
 
 function outcomeOf(reply: Reply, started: number): Outcome {
   const { reason, error, message } = reply.body;
@@ -95,7 +96,7 @@ export async function handleConnect(
     socket,
     head,
     started,
-    connection: connectionOf(recorder, deps, to, identity, caller),
+    connection: { ...whoseOf(recorder, deps, identity, caller), to },
   };
   if (authorization !== undefined && (read === undefined || identity.failure !== undefined))
     return refuse(deps, asked, badToken(identity.failure ?? 'token_invalid'), CHALLENGE);

@@ -1,14 +1,13 @@
 /** What the broker says happened: the events of one call. No query, body, header or token value is in any of them. */
 import type { CredentialUse, Decision, Event, Outcome, Target } from '../../core/entry.ts';
 import { LIMITS } from '../../core/limits.ts';
-import type { CalledBy } from '../../core/policy/principal.ts';
-import type { DecisionRequest, Identity } from '../../core/policy/types.ts';
+import type { DecisionRequest } from '../../core/policy/types.ts';
 import type { TraceContext } from '../../core/trace-context.ts';
 import type { Producer } from '../../recorder/api.ts';
-import type { Caller } from './caller.ts';
 import type { ControlHeaders } from './headers.ts';
 import { recordedTarget } from './target.ts';
 import type { Peer } from './upstream.ts';
+import { eventBy, requestBy, type Whose, withProcess } from './whose.ts';
 
 /** We carry the call out ourselves, and only if it is allowed. */
 export const PROXY: Producer = { surface: 'proxy', assurance: 'enforced' };
@@ -16,20 +15,9 @@ export const PROXY: Producer = { surface: 'proxy', assurance: 'enforced' };
 const ACTION = 'http.call';
 
 /** What is known of a call before anything is done. */
-export interface CallFacts {
+export interface CallFacts extends Whose {
   readonly control: ControlHeaders;
-  readonly identity: Identity;
   readonly trace: TraceContext;
-  /** Who calls and on whose behalf, and what of that was not checked for this call. */
-  readonly actor: CalledBy;
-  readonly quality: NonNullable<Event['quality']>;
-  /** The process behind the connection, once it is known. */
-  readonly caller?: Caller;
-  /** Of the process that started the run. */
-  readonly runPid?: number | undefined;
-  readonly tenant: string;
-  readonly project: string | undefined;
-  readonly environment: string | undefined;
   /** Credentials whose placeholders are only spoken of in the body, and stay there. */
   readonly said?: readonly string[];
   /** Where a credential is looked for; undefined: in the local vault. */
@@ -42,37 +30,8 @@ export type ArgsBody =
   | { readonly kind: 'whole'; readonly sha256: string }
   | { readonly kind: 'streamed' };
 
-function place({ identity, project, environment }: CallFacts): { project_id?: string; environment?: string } {
-  const project_id = identity.project_id ?? project;
-  const env = identity.environment ?? environment;
-  return {
-    ...(project_id === undefined ? {} : { project_id }),
-    ...(env === undefined ? {} : { environment: env }),
-  };
-}
-
-function who(facts: CallFacts): Pick<Event, 'actor' | 'run_id' | 'quality' | 'trace'> {
-  const { identity, actor, quality, trace } = facts;
-  const { run_id } = identity;
-  return {
-    actor,
-    trace: { ...trace },
-    ...(run_id === undefined ? {} : { run_id }),
-    ...(Object.keys(quality).length === 0 ? {} : { quality }),
-    ...withProcess(facts),
-  };
-}
-
-/** The actor, if its process is known by now: the system inferred it from who holds the other end of the connection. */
-export function withProcess({
-  actor,
-  quality,
-  caller,
-  runPid,
-}: Pick<CallFacts, 'actor' | 'quality' | 'caller' | 'runPid'>): Pick<Event, 'actor' | 'quality'> {
-  const os = caller?.(runPid);
-  if (os === undefined) return {};
-  return { actor: { ...actor, os: { ...os } }, quality: { ...quality, 'actor.os': 'inferred' } };
+function about(facts: CallFacts): ReturnType<typeof eventBy> & Pick<Event, 'trace'> {
+  return { ...eventBy(facts), trace: { ...facts.trace } };
 }
 
 function targetOf({ target, method }: ControlHeaders): { target?: Target } {
@@ -80,11 +39,9 @@ function targetOf({ target, method }: ControlHeaders): { target?: Target } {
 }
 
 export function decisionRequest(facts: CallFacts, body: ArgsBody): DecisionRequest {
-  const { control, identity } = facts;
+  const { control } = facts;
   return {
-    tenant_id: facts.tenant,
-    ...place(facts),
-    ...(identity.run_id === undefined ? {} : { run_id: identity.run_id }),
+    ...requestBy(facts),
     action: { name: ACTION, ...targetOf(control) },
     args: body.kind === 'streamed' ? 'streamed' : 'whole',
     credentials: control.injections.map(({ ref, style }) => ({ ref, injection_style: style })),
@@ -117,8 +74,7 @@ export function preExec(facts: CallFacts, decision: Decision): Event {
   return {
     type: 'http.call',
     phase: 'pre_exec',
-    ...place(facts),
-    ...who(facts),
+    ...about(facts),
     ...credentialsOf(facts),
     decision,
   };
@@ -152,8 +108,7 @@ export function refused(facts: CallFacts, outcome: Outcome): Event {
   return {
     type: 'http.call',
     phase: 'point',
-    ...place(facts),
-    ...who(facts),
+    ...about(facts),
     action: { name: ACTION, ...(target === undefined ? {} : { target: { ...target, path } }) },
     ...credentialsOf(facts),
     outcome,
