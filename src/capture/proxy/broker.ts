@@ -4,115 +4,48 @@
  */
 // reason for length: the server, and what all of its calls share
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Server, Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import type { Server } from 'node:net';
 import { LIMITS } from '../../core/limits.ts';
 import { loopbackHosts } from '../../core/loopback.ts';
 import { privateRootsOf } from '../../core/policy/allowed-lines.ts';
 import { indexOf } from '../../core/policy/index-of.ts';
 import { createSlots } from '../../core/slots.ts';
-import type { Recorder } from '../../recorder/api.ts';
-import type { Leaves } from '../ca/leaves.ts';
-import type { CredentialSource } from '../secrets/credentials.ts';
-import { arrivalOf, type Forwarded } from './arrival.ts';
-import { type CallDeps, factsOf, handleCall } from './call.ts';
-import type { Callers } from './caller.ts';
-import { CHALLENGED, handleConnect, wantsToken } from './connect.ts';
+import { arrivalOf } from './arrival.ts';
+import type { BrokerLimits, BrokerOptions } from './broker-options.ts';
+import type { CallDeps } from './call.ts';
 import type { ConnectDeps } from './connect-deps.ts';
+import { type Counts, createConnections, noCounts } from './connections.ts';
 import { codeOf } from './failure.ts';
 import { createFlights } from './flight.ts';
 import { createGarbage, type Underway } from './garbage.ts';
-import { pageRefusal } from './guard.ts';
-import { type Health, sendHealth } from './health.ts';
+import type { Health } from './health.ts';
 import { createHolds } from './hold.ts';
 import { createJournal } from './journal.ts';
+import { createLeaving } from './leaving.ts';
 import { createListener, HOST, listenOn } from './listener.ts';
 import { readRootsFrom } from './private-roots.ts';
-import { rawReply } from './raw-reply.ts';
-import { block } from './refuse.ts';
 import {
-  BROKER_CLOSING,
-  badRequest,
   createExchange,
   type Exchange,
   INTERNAL,
   isGone,
-  overloaded,
   PIPELINED,
   type Reply,
   sendReply,
 } from './reply.ts';
-import { createAddressBook, type Resolve } from './resolve.ts';
+import { createAddressBook } from './resolve.ts';
+import { createRoute } from './route.ts';
 import { createScrubbers } from './scrub.ts';
 import { createStands } from './standing.ts';
-import { listenAt, UNIX_HOSTS } from './unix-socket.ts';
-import { asksForWebSocket, responseOn } from './upgrade.ts';
+import { listenAt } from './unix-socket.ts';
 import { createUpstreams } from './upstream.ts';
 
 const DEFAULT_PORT = 8765;
 
-export interface BrokerConfig {
-  /** 0 for any free one. Default 8765. */
-  readonly port?: number;
-  readonly version: string;
-  /** What calls belong to when no token says otherwise. */
-  readonly project?: string;
-  readonly environment?: string;
-  /** PEM certificates that upstreams may also be signed by, beside the usual ones. */
-  readonly extraCa?: readonly string[];
-  /** Where the files that the policy names are looked for. Default: the working directory. */
-  readonly policyDirectory?: string;
-  /** A path to listen on as well. Any broker that listened there is taken for dead. */
-  readonly socket?: string;
-  /** Shorter times and smaller numbers, for tests. */
-  readonly limits?: Partial<BrokerLimits>;
-}
-
-export type BrokerLimits = {
-  readonly [K in
-    | 'concurrentCalls'
-    | 'requestHeadersMs'
-    | 'requestBodyIdleMs'
-    | 'clientStallMs'
-    | 'connectMs'
-    | 'upstreamHeadersMs'
-    | 'upstreamIdleMs'
-    | 'parsedBodyBytes'
-    | 'heldCalls'
-    | 'tunnels'
-    | 'tunnelIdleMs'
-    | 'tunnelHalfOpenMs'
-    | 'tlsHandshakeMs'
-    | 'tokenCheckMs'
-    | 'brokerDrainMs']: number;
-};
-
-export interface BrokerOptions {
-  readonly recorder: Recorder;
-  /** Where credentials come from: the vault itself, or what knows of other stores too. */
-  readonly vault: CredentialSource;
-  readonly resolve: Resolve;
-  /** Certificates for the hosts whose TLS ends here. Absent: a CONNECT to such a host is refused. */
-  readonly leaves?: Leaves;
-  /** Looks for the processes that call; the caller's to close. Absent: nothing is known of them. */
-  readonly callers?: Pick<Callers, 'of'> | undefined;
-  /** Ports of 127.0.0.1 on which this process serves something else; asked for each call. */
-  readonly ownPorts?: () => ReadonlySet<number>;
-  readonly config: BrokerConfig;
-  /** Told of bugs of ours; the call that met one is already answered or cut. */
-  readonly onError: (error: unknown) => void;
-}
-
 /** Since the start. */
-export interface BrokerStats {
-  readonly active: number;
-  readonly calls: number;
-  /** Refused or ended without an entry: no control headers, another path, no token yet, bytes that are no HTTP. */
-  readonly strays: number;
+export interface BrokerStats extends Readonly<Counts> {
   /** Standing now. */
   readonly tunnels: number;
-  /** Connections beyond LIMITS.clientConnections. */
-  readonly dropped: number;
   /** Entries that could not be made durable. */
   readonly lostEntries: number;
   readonly upstreams: { readonly open: number; readonly idle: number };
@@ -145,25 +78,25 @@ export function createBroker(options: BrokerOptions): Broker {
   const stopListening = vault.onChange(() => scrubbers.clear());
   /** What takes a request to its end, or to its stream. */
   const running = createSlots<Promise<void>>();
-  /** What each connection has still to be answered, in its order. */
-  const busy = new WeakMap<Socket, Underway[]>();
   const aborts = createSlots<() => void>();
   /** Of what would otherwise end when its program likes. */
   const hurries = new Set<() => void>();
-  /** What is read inside of a CONNECT: decrypted, or plain. */
-  const inside = new WeakMap<Duplex, { readonly around: Forwarded; used: boolean }>();
+  const connections = createConnections();
+  const { busy, inside, unix } = connections;
+  const counts = noCounts();
   const tunnels = createHolds(limits.tunnels);
   let hosts: ReadonlySet<string> = new Set();
-  /** Connections that came by the Unix socket. */
-  const unix = new WeakSet<Duplex>();
   let unixServer: Server | undefined;
   let url: string | undefined;
   let ownPort: number | undefined;
-  let active = 0;
-  let calls = 0;
-  let strays = 0;
-  let dropped = 0;
   let closing: Promise<void> | undefined;
+  const isClosing = (): boolean => closing !== undefined;
+  const onStray = (): void => {
+    counts.strays++;
+  };
+  const onDrop = (): void => {
+    counts.dropped++;
+  };
 
   const journal = createJournal(recorder, onError);
   const flights = createFlights();
@@ -207,15 +140,15 @@ export function createBroker(options: BrokerOptions): Broker {
     onBug: onError,
   };
 
-  const garbage = createGarbage(deps, () => strays++);
+  const garbage = createGarbage(deps, onStray);
 
   const connects: ConnectDeps = {
     ...deps,
     leaves: options.leaves,
     connectMs: limits.connectMs,
     handshakeMs: limits.tlsHandshakeMs,
-    onStray: () => strays++,
-    isClosing: () => closing !== undefined,
+    onStray,
+    isClosing,
     serve(inner, around) {
       const connection = { around, used: false };
       inside.set(inner, connection);
@@ -226,64 +159,8 @@ export function createBroker(options: BrokerOptions): Broker {
     },
   };
 
-  /**
-   * The server reads it no more, so what it met of errors is ours to meet. True: it was asked to become something else
-   * while it has still to carry an answer, and two answers on one connection cannot be told apart.
-   */
-  function isTaken(socket: Duplex): boolean {
-    socket.on('error', () => socket.destroy());
-    const taken = busy.has(socket as Socket);
-    if (taken) {
-      strays++;
-      socket.destroy();
-    }
-    return taken;
-  }
-
-  function onConnect(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    if (isTaken(socket)) return;
-    if (inside.has(socket) || !(socket instanceof Socket)) {
-      strays++;
-      rawReply(socket, badRequest('a CONNECT inside of another one is not supported', 405));
-      return;
-    }
-    if (closing !== undefined) {
-      rawReply(socket, BROKER_CLOSING);
-      return;
-    }
-    const handled: Promise<void> = handleConnect(connects, request, socket, head).then(
-      () => running.take(at, handled),
-      (error: unknown) => {
-        running.take(at, handled);
-        onError(error);
-        socket.destroy();
-      },
-    );
-    const at = running.put(handled);
-  }
-
-  const mayUpgrade = (request: IncomingMessage): boolean =>
-    asksForWebSocket(request) && arrivalOf(request, inside.get(request.socket)?.around).kind === 'forward';
-
-  function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    if (isTaken(socket)) return;
-    // Before Node 24.9 every upgrade comes here, and what has been taken from the server cannot be given back.
-    if (!(socket instanceof Socket) || !mayUpgrade(request)) {
-      strays++;
-      rawReply(socket, badRequest('no other protocol than WebSocket can be asked for'));
-      return;
-    }
-    const response = responseOn(request, socket);
-    if (response === undefined) {
-      strays++;
-      socket.destroySoon();
-      return;
-    }
-    onRequest(request, response, false, undefined, { head });
-  }
-
   function health(): Health {
-    const status = closing !== undefined ? 'closing' : journal.failing() ? 'log_unavailable' : 'ok';
+    const status = isClosing() ? 'closing' : journal.failing() ? 'log_unavailable' : 'ok';
     return {
       status,
       project: config.project ?? recorder.tenant,
@@ -292,38 +169,27 @@ export function createBroker(options: BrokerOptions): Broker {
     };
   }
 
-  /** Names nothing that could be called: counted, not recorded. */
-  function stray(exchange: Exchange, reply: Reply): void {
-    strays++;
-    sendReply(exchange, reply);
-  }
+  const route = createRoute({
+    deps,
+    connections,
+    counts,
+    hosts: () => hosts,
+    concurrentCalls: limits.concurrentCalls,
+    health,
+    isClosing,
+  });
 
-  function refusalOf(exchange: Exchange): Reply | undefined {
-    const { request, arrival } = exchange;
-    // What a program sends through us as its proxy is its own business, its Origin too: a page cannot send this form.
-    if (arrival.kind === 'forward') return closing !== undefined ? BROKER_CLOSING : tooMany();
-    const web = pageRefusal(request, unix.has(request.socket) ? UNIX_HOSTS : hosts);
-    if (web !== undefined) return { status: 403, body: { error: web, reason: 'web_page_refused' } };
-    if (request.url !== '/proxy') return badRequest('there is /proxy and /health', 404);
-    return closing !== undefined ? BROKER_CLOSING : tooMany();
-  }
-
-  function tooMany(): Reply | undefined {
-    return active > limits.concurrentCalls ? overloaded(limits.concurrentCalls) : undefined;
-  }
-
-  async function route(exchange: Exchange, refused: Reply | undefined): Promise<void> {
-    const { request, response, arrival } = exchange;
-    const again = arrival.kind === 'forward' && !inside.has(request.socket);
-    if (again && wantsToken(recorder, arrival.authorization)) return stray(exchange, CHALLENGED);
-    const refusal = refused ?? refusalOf(exchange);
-    const asksHealth = request.url === '/health' && (request.method === 'GET' || request.method === 'HEAD');
-    if (refusal?.status === 404 && asksHealth) return sendHealth(response, health());
-    if (arrival.kind === 'addressed' && !hasControlHeader(request))
-      return stray(exchange, refusal ?? badRequest('X-AS-Target-URL header is required'));
-    if (refusal !== undefined) return block(deps, exchange, factsOf(deps, exchange), refusal);
-    calls++;
-    return handleCall(deps, exchange);
+  /** `close` waits for it. */
+  function track(work: Promise<void>, cut: () => void): void {
+    const tracked: Promise<void> = work.then(
+      () => running.take(at, tracked),
+      (error: unknown) => {
+        running.take(at, tracked);
+        onError(error);
+        cut();
+      },
+    );
+    const at = running.put(tracked);
   }
 
   function onRequest(
@@ -343,40 +209,37 @@ export function createBroker(options: BrokerOptions): Broker {
     const one: Underway = { request, response };
     answers.push(one);
     busy.set(socket, answers);
-    if (!pipelined) active++;
+    if (!pipelined) counts.active++;
     response.once('close', () => {
       answers.splice(answers.indexOf(one), 1);
       if (answers.length === 0) busy.delete(socket);
       if (pipelined) return;
-      active--;
+      counts.active--;
       // A connection that was kept alive would hold `close` up for a minute.
-      if (closing !== undefined) setImmediate(() => server.closeIdleConnections());
+      if (isClosing()) setImmediate(() => server.closeIdleConnections());
     });
-    const routed: Promise<void> = route(exchange, pipelined ? PIPELINED : refused).then(
-      () => running.take(at, routed),
-      (error: unknown) => {
-        running.take(at, routed);
-        onError(error);
-        sendReply(exchange, INTERNAL);
-        if (!isGone(exchange) && !response.writableEnded) response.destroy();
-      },
-    );
-    const at = running.put(routed);
+    track(route(exchange, pipelined ? PIPELINED : refused), () => {
+      sendReply(exchange, INTERNAL);
+      if (!isGone(exchange) && !response.writableEnded) response.destroy();
+    });
   }
 
   const server = createListener(
     {
       onRequest,
-      onConnect,
-      onUpgrade,
-      mayUpgrade,
+      ...createLeaving({
+        connects,
+        connections,
+        track,
+        onCall: (request, response, head) => onRequest(request, response, false, undefined, { head }),
+      }),
       onGarbage(error, socket) {
         const connection = inside.get(socket);
         // What was sent is no request, and shows that the certificate was believed.
         if (connection !== undefined && codeOf(error) !== 'ECONNRESET') connection.used = true;
         garbage.meet(error, socket, { around: connection?.around, underway: busy.get(socket)?.at(-1) });
       },
-      onDrop: () => dropped++,
+      onDrop,
     },
     limits.requestHeadersMs,
   );
@@ -389,7 +252,7 @@ export function createBroker(options: BrokerOptions): Broker {
         unix.add(socket);
         server.emit('connection', socket);
       },
-      onDrop: () => dropped++,
+      onDrop,
     });
   }
 
@@ -434,22 +297,11 @@ export function createBroker(options: BrokerOptions): Broker {
     },
     address: () => url,
     stats: () => ({
-      active,
-      calls,
-      strays,
-      dropped,
+      ...counts,
       lostEntries: journal.lost(),
       tunnels: tunnels.held(),
       upstreams: upstreams.counts(),
     }),
     close: () => (closing ??= close()),
   };
-}
-
-const CONTROL = /^x-as-/i;
-
-function hasControlHeader(request: IncomingMessage): boolean {
-  const { rawHeaders } = request;
-  for (let i = 0; i < rawHeaders.length; i += 2) if (CONTROL.test(rawHeaders[i] ?? '')) return true;
-  return false;
 }
