@@ -24,6 +24,10 @@ const tiles = (count: number): [string, Buffer][] =>
 
 /** The objects are written by a process of its own, so that what it holds open or waits for is seen. */
 function writeElsewhere(directory: string, durable: boolean, ...options: string[]): void {
+  assert.equal(outputOf(directory, durable, options), 'written\n');
+}
+
+function outputOf(directory: string, durable: boolean, options: readonly string[], preload = ''): string {
   const program = `import { fileObjects } from ${JSON.stringify(OBJECTS)};
 await fileObjects(process.argv[1]).putMany(
   Array.from({ length: ${MANY} }, (_, i) => ['tile/0/' + i, Buffer.alloc(8192, i)]), { durable: ${durable} });
@@ -40,9 +44,14 @@ console.log('written');`;
       '-e',
       program,
     ].concat(directory),
-    { encoding: 'utf8', timeout: 20_000 },
+    {
+      encoding: 'utf8',
+      timeout: 20_000,
+      env: preload === '' ? process.env : { ...process.env, NODE_OPTIONS: `--import ${preload}` },
+    },
   );
-  assert.deepEqual({ status, stdout }, { status: 0, stdout: 'written\n' }, stderr);
+  assert.equal(status, 0, stderr);
+  return stdout;
 }
 
 async function assertWritten(directory: string, count: number): Promise<void> {
@@ -105,4 +114,12 @@ test('what a killed process with the same number left beside a file keeps nobody
     assert.ok((await readFile(join(directory, 'tile/0/0'))).equals(Buffer.alloc(8192)));
     // What is left is nobody's to remove: it may be written by another container right now.
     assert.equal(String(await readFile(join(directory, `checkpoint.${process.pid}-0.tmp`))), 'half');
+  }));
+
+test('what a program loads before itself is not loaded again for the thread', () =>
+  using(async (directory) => {
+    const [one, other] = ['one', 'other'].map((name) => `data:text/javascript,console.log('${name}')`);
+    const lines = outputOf(directory, false, ['--import', one ?? ''], other).trim().split('\n');
+    assert.deepEqual(lines.sort(), ['one', 'other', 'written']);
+    await assertWritten(directory, MANY);
   }));

@@ -52,7 +52,8 @@ function runningThread(): Worker | undefined {
 }
 
 function start(): Worker {
-  const started = new Worker(workerFile());
+  // What the program loads before itself, by its arguments or its environment, must not happen in it a second time.
+  const started = new Worker(workerFile(), { execArgv: [], env: {} });
   started.on('message', ({ error }: FilesAnswer) => {
     const next = waiting.shift();
     if (waiting.length === 0) rest(started);
