@@ -119,7 +119,9 @@ test('what a killed process with the same number left beside a file keeps nobody
 test('what a program loads before itself is not loaded again for the thread', () =>
   using(async (directory) => {
     const [one, other] = ['one', 'other'].map((name) => `data:text/javascript,console.log('${name}')`);
-    const lines = outputOf(directory, false, ['--import', one ?? ''], other).trim().split('\n');
+    const lines = outputOf(directory, false, ['--import', one ?? ''], other)
+      .trim()
+      .split('\n');
     assert.deepEqual(lines.sort(), ['one', 'other', 'written']);
     await assertWritten(directory, MANY);
   }));
