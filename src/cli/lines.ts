@@ -1,4 +1,5 @@
 import { TallyError } from '../core/error.ts';
+import { LIMITS } from '../core/limits.ts';
 import type { LogReader } from '../core/ports.ts';
 
 const NEWLINE = 0x0a;
@@ -6,14 +7,16 @@ const NEWLINE = 0x0a;
 /**
  * The stored lines `from` to `to - 1`, by their place in the log (not by what they say of themselves), without their
  * newlines. Reads a plain segment from its start, some ten megabytes, and one frame of a sealed one. Fewer lines when the log is shorter.
+ * Of a line that is longer than an entry can be not all bytes are there, but more than of an entry.
  */
 export async function readLines(reader: LogReader, from: number, to: number): Promise<Buffer[]> {
   const lines: Buffer[] = [];
   if (from >= to) return lines;
   const segments = await reader.segments();
   const start = segments.findLastIndex(({ first }) => first <= from);
+  const first = segments[0]?.first;
+  if (first === undefined) return lines;
   if (start === -1) {
-    const first = segments[0]?.first ?? 0;
     throw new TallyError(
       'NOT_FOUND',
       `entry ${from} is not there any more: this log begins at entry ${first}`,
@@ -40,7 +43,8 @@ export async function readLines(reader: LogReader, from: number, to: number): Pr
         at = end + 1;
       }
       if (index >= to) return lines;
-      carry = Buffer.from(bytes.subarray(at));
+      // No entry is longer: of a line without an end it is enough to see that it is none.
+      carry = Buffer.from(bytes.subarray(at, at + LIMITS.entryBytes + 1));
     }
   }
   return lines;

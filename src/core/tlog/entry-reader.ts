@@ -10,7 +10,10 @@ import { TILE_WIDTH } from './tile.ts';
 const NEWLINE = 0x0a;
 
 export interface EntryReader {
-  /** The stored lines `from` to `to - 1` by their place, without newlines; fewer when the log is shorter. */
+  /**
+   * The stored lines `from` to `to - 1` by their place, without newlines; fewer when the log is shorter. Of one that is
+   * longer than an entry can be, which a file of somebody else may hold, not all bytes are there, but more than of an entry.
+   */
   lines(from: number, to: number): Promise<Uint8Array[]>;
   /** Raw blocks of newline-ended lines from the line `from` on, a multiple of 256; to be taken in this order. */
   blocks(from: number): AsyncIterable<Uint8Array>;
@@ -107,17 +110,22 @@ export function createEntryReader(reader: Pick<LogReader, 'segments' | 'read' | 
         // A segment that holds more than its name and the next one's say does not push entries off their places.
         const last = Math.min(to, segments[i + 1] ?? Number.POSITIVE_INFINITY);
         let open: Uint8Array[] = [];
+        let held = 0;
         for await (const block of blocksOf(first, start.offset)) {
           const find = byteFinder(block, NEWLINE);
           let at = 0;
           for (let end = find(0); end >= 0 && line < last; end = find(at)) {
             if (line >= from) lines.push(concatBytes(...open, block.subarray(at, end)));
             open = [];
+            held = 0;
             line++;
             at = end + 1;
           }
           if (line >= last) break;
-          open.push(block.slice(at));
+          const rest =
+            held > LIMITS.entryBytes ? block.subarray(0, 0) : block.slice(at, at + LIMITS.entryBytes + 1);
+          open.push(rest);
+          held += rest.length;
         }
         if (line < last) break;
       }
