@@ -122,8 +122,9 @@ export function createEntryReader(reader: Pick<LogReader, 'segments' | 'read' | 
             at = end + 1;
           }
           if (line >= last) break;
-          const rest =
-            held > LIMITS.entryBytes ? block.subarray(0, 0) : block.slice(at, at + LIMITS.entryBytes + 1);
+          if (held > LIMITS.entryBytes) continue;
+          // A copy: a part of a block would keep all of it in memory.
+          const rest = Uint8Array.from(block.subarray(at, at + LIMITS.entryBytes + 1));
           open.push(rest);
           held += rest.length;
         }
