@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { LIMITS } from '../../src/core/limits.ts';
 import { fileDataKeys } from '../../src/store/file/data-keys.ts';
 import { filePacks } from '../../src/store/file/packs.ts';
 import { memoryDataKeys, memoryPacks } from '../../src/store/memory-packs.ts';
@@ -72,4 +74,22 @@ test('a pack that is a link to somewhere else is not written through', async () 
   await assert.rejects(packs.writePack(0, 0, Buffer.from('x')), { code: 'LOG_WRITE_FAILED' });
   assert.equal(statSync(target).size, 4);
   await packs.close();
+});
+
+test('a pack that somebody took away while it is written ends the writer: nobody would find what comes after', async () => {
+  for (const replaced of [false, true]) {
+    const directory = join(root, String(made++));
+    mkdirSync(join(directory, 'log'), { recursive: true });
+    const { packs } = onDisk(directory);
+    await packs.writePack(0, 0, Buffer.from('first'));
+    const path = join(directory, 'log/packs/000000000000.pack');
+    rmSync(path);
+    if (replaced) writeFileSync(path, 'first');
+    await setTimeout(LIMITS.segmentLookMs);
+    await assert.rejects(packs.writePack(0, 5, Buffer.from('second')), {
+      code: 'LOG_DAMAGED',
+      message: replaced ? /another file lies in its place/ : /not there any more/,
+    });
+    await packs.close();
+  }
 });

@@ -15,6 +15,23 @@ export interface InPlace {
 /** `fd` is open for appending at `path`, and nobody else of ours writes to it. */
 export function watchInPlace(fd: number, path: string): InPlace {
   let end = fstatSync(fd).size;
+  const look = lookNowAndThen(fd, path, (size) => size === end);
+  return {
+    appended(bytes) {
+      end += bytes;
+      look();
+    },
+  };
+}
+
+/**
+ * A look at the file that is open at `path`, as often as at a segment; `fits` is asked for its size. Throws `LOG_DAMAGED`.
+ */
+export function lookNowAndThen(
+  fd: number,
+  path: string,
+  fits = (_size: number): boolean => true,
+): () => void {
   let lookAt = 0;
 
   function look(): string | undefined {
@@ -22,20 +39,17 @@ export function watchInPlace(fd: number, path: string): InPlace {
     const named = statSync(path, { throwIfNoEntry: false });
     if (named === undefined) return 'it is not there any more';
     if (named.ino !== open.ino || named.dev !== open.dev) return 'another file lies in its place';
-    return open.size === end ? undefined : 'somebody else cut it or wrote to it';
+    return fits(open.size) ? undefined : 'somebody else cut it or wrote to it';
   }
 
-  return {
-    appended(bytes) {
-      end += bytes;
-      const now = performance.now();
-      if (now < lookAt) return;
-      lookAt = now + LIMITS.segmentLookMs;
-      const problem = look();
-      if (problem === undefined) return;
-      throw new TallyError('LOG_DAMAGED', `the log was changed while it was open: ${problem}: ${path}`, {
-        hint: 'nothing more is recorded. Find out what did that (`tally verify`), restore the file from a backup, or start a new log with `tally log continue --reason …`',
-      });
-    },
+  return () => {
+    const now = performance.now();
+    if (now < lookAt) return;
+    lookAt = now + LIMITS.segmentLookMs;
+    const problem = look();
+    if (problem === undefined) return;
+    throw new TallyError('LOG_DAMAGED', `the log was changed while it was open: ${problem}: ${path}`, {
+      hint: 'nothing more is recorded. Find out what did that (`tally verify`), restore the file from a backup, or start a new log with `tally log continue --reason …`',
+    });
   };
 }

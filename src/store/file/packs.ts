@@ -13,6 +13,7 @@ import {
   syncDirectory,
   syncDirectoryNow,
 } from './fs.ts';
+import { lookNowAndThen } from './in-place.ts';
 
 const DIRECTORY = 'packs';
 /** A link is not followed, and a pipe not waited for. */
@@ -72,31 +73,33 @@ async function sizeOf(path: string): Promise<number | undefined> {
 /** The caller holds the writer's lock. Nothing is made before the first payload. */
 export function filePacks(directory: string): PackStore {
   const root = join(directory, DIRECTORY);
-  let held: { readonly first: number; readonly handle: FileHandle } | undefined;
+  let held: { readonly first: number; readonly handle: FileHandle; readonly look: () => void } | undefined;
 
-  async function target(first: number): Promise<FileHandle> {
-    if (held?.first === first) return held.handle;
+  async function target(first: number): Promise<NonNullable<typeof held>> {
+    if (held?.first === first) return held;
     await held?.handle.close();
     held = undefined;
     await makeDirectory(root);
     // Not O_APPEND: the kernel would then ignore the offset, and what somebody added to the file would move our bytes
     // away from where their entry says they are.
-    const handle = await open(join(root, packName(first)), WRITING, FILE_MODE);
-    held = { first, handle };
+    const path = join(root, packName(first));
+    const handle = await open(path, WRITING, FILE_MODE);
+    held = { first, handle, look: lookNowAndThen(handle.fd, path) };
     await syncDirectory(root);
-    return handle;
+    return held;
   }
 
   return {
     ...filePackReader(directory),
     async writePack(first, offset, bytes) {
       try {
-        const handle = await target(first);
+        const { handle, look } = await target(first);
         for (let done = 0; done < bytes.length; ) {
           const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done);
           done += bytesWritten;
         }
         await handle.datasync();
+        look();
       } catch (error) {
         throw storeError(error, 'cannot write a payload');
       }
