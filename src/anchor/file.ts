@@ -32,6 +32,7 @@ export function createFileAnchor({
         await stat(path);
         await mkdir(directory, { recursive: true });
         for (const file of await newestFirst(directory)) {
+          signal.throwIfAborted();
           const held = readCheckpoint(await readBounded(join(directory, file)));
           if (held === undefined) continue;
           await requireContinuation(path, held, subject);
@@ -51,9 +52,12 @@ export function createFileAnchor({
       await stat(path).catch((error: unknown) => {
         throw asFailure(path, error);
       });
+      let others = 0;
       for (const file of await newestFirst(directory).catch((error: unknown) => absent(path, error))) {
         const note = await readBounded(join(directory, file));
         if (readCheckpoint(note) !== undefined) yield note;
+        // A crash leaves one now and then; whoever may write there, any number.
+        else if (++others > LIMITS.anchorHeads) throw crowded(directory);
       }
     },
   };
@@ -75,13 +79,7 @@ async function writeOnce(directory: string, size: number, note: Uint8Array): Pro
   for (let n = 0; n <= LIMITS.fileAnchorTries; n++) {
     const file = n === 0 ? `${size}.checkpoint` : `${size}.${n}.checkpoint`;
     try {
-      const handle = await open(join(directory, file), 'wx', 0o600);
-      try {
-        await handle.writeFile(note);
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
+      await write(join(directory, file), 'wx', note);
       await syncWherePossible(directory);
       return file;
     } catch (error) {
@@ -98,17 +96,22 @@ async function writeOnce(directory: string, size: number, note: Uint8Array): Pro
   );
 }
 
+/** Its bytes are durable afterwards; its name is not yet. */
+async function write(path: string, flags: 'w' | 'wx', bytes: Uint8Array): Promise<void> {
+  const handle = await open(path, flags, 0o600);
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 /** For people and scripts. One fixed name beside it, so that a place without renaming collects one leftover at most. */
 async function replaceLatest(directory: string, note: Uint8Array): Promise<void> {
   const beside = join(directory, 'latest.tmp');
   try {
-    const handle = await open(beside, 'w', 0o600);
-    try {
-      await handle.writeFile(note);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await write(beside, 'w', note);
     await rename(beside, join(directory, 'latest'));
     await syncWherePossible(directory);
   } catch (error) {
@@ -144,6 +147,14 @@ async function syncWherePossible(directory: string): Promise<void> {
 
 function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+function crowded(directory: string): TallyError {
+  return new TallyError(
+    'ANCHOR_FAILED',
+    `${directory} holds more than ${LIMITS.anchorHeads} files with names of checkpoints that are none`,
+    { hint: 'find out who writes there, and take them away: only this anchor should' },
+  );
 }
 
 function absent(path: string, error: unknown): readonly string[] {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createFileAnchor } from '../../src/anchor/file.ts';
+import { LIMITS } from '../../src/core/limits.ts';
 import { makeLog, ORIGIN } from './log.ts';
 
 const never = new AbortController().signal;
@@ -116,4 +117,18 @@ test('no origin leads out of the directory', async (t) => {
   const subject = { ...(await makeLog().subject(7)), origin: '../../up' };
   await createFileAnchor({ name: 'disk', path }).anchor(subject, never);
   assert.deepEqual(readdirSync(path), ['%2E%2E%2F..%2Fup']);
+});
+
+test('reading back ends however many files there are that are no checkpoints', async (t) => {
+  const path = scratch(t);
+  const directory = join(path, encodeURIComponent(ORIGIN));
+  mkdirSync(directory);
+  for (let size = 1; size <= LIMITS.anchorHeads + 1; size++)
+    writeFileSync(join(directory, `${size}.checkpoint`), '');
+  const anchor = createFileAnchor({ name: 'disk', path });
+  await assert.rejects(all(anchor.heads?.(ORIGIN)), {
+    code: 'ANCHOR_FAILED',
+    message: /that are none/,
+    hint: /who writes there/,
+  });
 });
