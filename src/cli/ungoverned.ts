@@ -7,24 +7,15 @@ import { dirname } from 'node:path';
 import { createLeaves } from '../capture/ca/leaves.ts';
 import { createBroker } from '../capture/proxy/broker.ts';
 import { systemResolve } from '../capture/proxy/resolve.ts';
-import { isTallyError, TallyError } from '../core/error.ts';
+import { TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
+import { isOutage } from '../core/outage.ts';
 import { machineConfig } from '../open/machine.ts';
 import type { Note } from '../open/note-shape.ts';
 import { placesOf, remember } from '../open/notes.ts';
 import type { Context } from './context.ts';
 
 type Surface = Exclude<Note['surface'], 'secrets'>;
-
-/** Nobody records. A log that was tampered with is no outage: nothing goes on beside it. */
-const UNAVAILABLE: ReadonlySet<string> = new Set([
-  'RECORDER_UNAVAILABLE',
-  'LOG_LOCKED',
-  'LOG_READ_ONLY',
-  'LOG_WRITE_FAILED',
-  'LOG_FULL',
-  'LOG_CLOSED',
-]);
 
 const REASON = 'audit_unavailable';
 
@@ -47,7 +38,7 @@ export async function goOn(
   cause: unknown,
   never = false,
 ): Promise<Ungoverned> {
-  if (!isTallyError(cause) || !UNAVAILABLE.has(cause.code)) throw cause;
+  if (!isOutage(cause)) throw cause;
   if (never) throw closed(cause, surface, 'it was asked for with --closed');
   const { failureModes = {} } = await machineConfig(context.paths.configFile);
   if ((failureModes[surface] ?? 'closed') === 'closed') throw closed(cause, surface);

@@ -123,5 +123,8 @@ export function isTallyError(error: unknown): error is TallyError {
 /** For what may be anything that was thrown: as it is, or as the bug that it then is. */
 export function asTallyError(error: unknown): TallyError {
   if (error instanceof TallyError) return error;
-  return new TallyError('INTERNAL', error instanceof Error ? error.message : String(error), { cause: error });
+  return new TallyError('INTERNAL', wordsOf(error), { cause: error });
 }
+
+/** What was thrown says of itself. */
+export const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,10 +1,11 @@
 /** Asks whether an action may begin, and waits for a person where one has to say so. */
 import { TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
+import { isOutage } from '../core/outage.ts';
 import { type Asked, requestOf } from './act-request.ts';
 import type { RunBase } from './base.ts';
 import type { Cutting } from './cutting.ts';
-import { ApprovalPendingError, isOutage, StoppedError, unrecorded } from './errors.ts';
+import { ApprovalPendingError, StoppedError, unrecorded } from './errors.ts';
 import { retried } from './patience.ts';
 
 /** In place of an entry's id, where the machine lets an action go on that nobody records. */

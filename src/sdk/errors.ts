@@ -92,21 +92,7 @@ export class RunEndedError extends TallyError {
   }
 }
 
-/** Nobody records. A log that was tampered with is no outage: nothing goes on beside it. */
-const UNAVAILABLE: ReadonlySet<string> = new Set([
-  'RECORDER_UNAVAILABLE',
-  'LOG_LOCKED',
-  'LOG_READ_ONLY',
-  'LOG_WRITE_FAILED',
-  'LOG_FULL',
-  'LOG_CLOSED',
-]);
-
-export function isOutage(error: unknown): error is TallyError {
-  return error instanceof TallyError && UNAVAILABLE.has(error.code);
-}
-
-/** The same, tried again a moment later, may go well. */
+/** An outage (core/outage.ts) that may be over a moment later. */
 export function mayPass(error: unknown): boolean {
   return (
     error instanceof TallyError && (error.code === 'RECORDER_UNAVAILABLE' || error.code === 'LOG_CLOSED')

@@ -5,9 +5,10 @@
  */
 import type { Event } from '../core/entry.ts';
 import { LIMITS } from '../core/limits.ts';
+import { isOutage } from '../core/outage.ts';
 import type { BatchResult } from '../recorder/act-ops.ts';
 import type { ActEnd, RecorderClient, StartedRun } from './client.ts';
-import { isOutage, mayPass } from './errors.ts';
+import { mayPass } from './errors.ts';
 import type { Room } from './room.ts';
 
 /** Of one item: `receipt` when it is durable, `refused` when the recorder does not take it. */

@@ -1,7 +1,7 @@
 /** What all runs of one `Tally` share: the recorder, who says what holds without it, and what was lost. */
 import { LIMITS } from '../core/limits.ts';
+import { isOutage } from '../core/outage.ts';
 import type { RecorderClient } from './client.ts';
-import { isOutage } from './errors.ts';
 import type { Maker } from './parts.ts';
 import { createRoom, type Room } from './room.ts';
 import type { FailureMode } from './types.ts';

@@ -2,11 +2,12 @@
 import { agentIdOf } from '../core/agent-id.ts';
 import type { Outcome } from '../core/entry.ts';
 import { LIMITS } from '../core/limits.ts';
+import { isOutage } from '../core/outage.ts';
 import { createRedactor, type Redactor } from '../core/redact/redact.ts';
 import { act } from './act.ts';
 import type { RecorderClient, RunStart, StartedRun } from './client.ts';
 import { BASE, type Ending, here, type ProgramEnd } from './context.ts';
-import { isOutage, RunEndedError, unrecorded } from './errors.ts';
+import { RunEndedError, unrecorded } from './errors.ts';
 import { watchExit } from './exit.ts';
 import { guardTool } from './guard.ts';
 import { createMaker, statusOf } from './parts.ts';

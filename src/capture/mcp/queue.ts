@@ -4,8 +4,8 @@
  */
 import type { Event } from '../../core/entry.ts';
 import { LIMITS } from '../../core/limits.ts';
+import { isOutage } from '../../core/outage.ts';
 import type { OpParams } from '../../recorder/ops.ts';
-import { isOutage } from './outage.ts';
 
 type End = Omit<OpParams<'act.end'>, 'run_token'>;
 type Item = { readonly bytes: number } & (

@@ -3,12 +3,12 @@
  * and what else was seen follows behind. What cannot be recorded does not go on, unless whoever runs the machine said so.
  */
 import type { CredentialUse, Event } from '../../core/entry.ts';
-import { isTallyError } from '../../core/error.ts';
+import { isTallyError, wordsOf } from '../../core/error.ts';
 import { LIMITS } from '../../core/limits.ts';
+import { isOutage } from '../../core/outage.ts';
 import type { ActResults } from '../../recorder/act-ops.ts';
 import type { Ask, OpParams } from '../../recorder/ops.ts';
 import { condense } from './condense.ts';
-import { isOutage, wordsOf } from './outage.ts';
 import { createQueue } from './queue.ts';
 import type { RunHandle } from './run.ts';
 import type { Asked, Ended, Refusal, Verdict } from './verdict.ts';

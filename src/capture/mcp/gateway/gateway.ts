@@ -5,11 +5,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Outcome } from '../../../core/entry.ts';
+import { wordsOf } from '../../../core/error.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import { loopbackHosts, webRefusal } from '../../../core/loopback.ts';
 import type { Scrubber } from '../../../core/redact/stream.ts';
 import { errorLine } from '../answers.ts';
-import { wordsOf } from '../outage.ts';
 import type { Sink } from '../session-options.ts';
 import { accept, answerWith, bodyOf, fail, headersFor, sessionIdOf } from './http.ts';
 import { relay } from './relay.ts';

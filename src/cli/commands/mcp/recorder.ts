@@ -3,9 +3,9 @@
  * again with the next question; whoever finds nobody becomes the recorder itself.
  */
 import { withAncestry } from '../../../capture/agent/who.ts';
-import { isOutage } from '../../../capture/mcp/outage.ts';
 import type { Asked, Verdict } from '../../../capture/mcp/verdict.ts';
 import { LIMITS } from '../../../core/limits.ts';
+import { isOutage } from '../../../core/outage.ts';
 import { machineConfig } from '../../../open/machine.ts';
 import type { Session } from '../../../open.ts';
 import { TENANT } from '../../../paths.ts';
