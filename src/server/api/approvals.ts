@@ -9,8 +9,8 @@ import { roleOf } from '../../core/policy/principal.ts';
 import type { ListedApproval } from '../../recorder/governance-ops.ts';
 import type { Handle } from '../../recorder/requests.ts';
 import type { Caller } from './caller.ts';
-import { problemOf } from './decisions.ts';
 import { type OperatorOptions, operatorClient } from './operator.ts';
+import { readShape } from './read-shape.ts';
 import { ApiError, type Reply } from './reply.ts';
 import type { Asked, Route } from './resource.ts';
 import { AnswerRequestShape, KillRequestShape } from './shapes-operator.ts';
@@ -18,6 +18,8 @@ import { AnswerRequestShape, KillRequestShape } from './shapes-operator.ts';
 export interface ApprovalOptions extends OperatorOptions {
   readonly handle: Handle;
 }
+
+const SCHEMA = 'GET /v1/openapi.json is the schema';
 
 export function approvalRoutes(options: ApprovalOptions): readonly Route[] {
   const { recorder, handle } = options;
@@ -79,9 +81,7 @@ export function approvalRoutes(options: ApprovalOptions): readonly Route[] {
   }
 
   async function answer({ caller, id, body }: Asked): Promise<Reply> {
-    const parsed = AnswerRequestShape.safeParse(body);
-    if (!parsed.success) throw badRequest(parsed.error.issues[0]);
-    const { decision, reason } = parsed.data;
+    const { decision, reason } = readShape(AnswerRequestShape, body, SCHEMA);
     const op = `approval.${decision}` as const;
     const client = await operatorClient(options, caller, op, op);
     const params = { id: entryIdOf(id), ...(reason === undefined ? {} : { reason }) };
@@ -128,17 +128,12 @@ export function approvalRoutes(options: ApprovalOptions): readonly Route[] {
       method: 'POST',
       path: '/v1/kill',
       async handle({ caller, body }) {
-        const parsed = KillRequestShape.safeParse(body);
-        if (!parsed.success) throw badRequest(parsed.error.issues[0]);
+        const wanted = readShape(KillRequestShape, body, SCHEMA);
         const client = await operatorClient(options, caller, 'kill.set', 'killswitch.change');
-        return { status: 200, body: await handle('kill.set', parsed.data, client) };
+        return { status: 200, body: await handle('kill.set', wanted, client) };
       },
     },
   ];
-
-  function badRequest(issue: Parameters<typeof problemOf>[0]): ApiError {
-    return new ApiError(400, 'bad_request', problemOf(issue), 'GET /v1/openapi.json is the schema');
-  }
 }
 
 function entryIdOf(id: string): string {

@@ -15,6 +15,7 @@ import { notBegun, proceeds } from '../../recorder/not-begun.ts';
 import type { LocalRecorder } from '../../recorder/recorder.ts';
 import type { Caller } from './caller.ts';
 import type { OpenDecisions } from './open.ts';
+import { problemOf } from './read-shape.ts';
 import { ApiError, type Reply } from './reply.ts';
 import { type DecisionRequestBody, DecisionRequestShape } from './shapes.ts';
 
@@ -173,17 +174,6 @@ function onlySaid(
   wanted: DecisionRequestBody,
 ): NonNullable<Event['quality']> {
   return wanted[of] === undefined || identity[of] !== undefined ? {} : { [of]: 'asserted' };
-}
-
-interface Issue {
-  readonly path: readonly PropertyKey[];
-  readonly message: string;
-}
-
-export function problemOf(issue: Issue | undefined): string {
-  return issue === undefined
-    ? 'the request is malformed'
-    : `${issue.path.join('.') || 'request'}: ${issue.message}`;
 }
 
 /** A request that named an action leaves a record, also where nothing could be decided about it. */

@@ -12,7 +12,7 @@ import type { Client } from '../../recorder/ops.ts';
 import type { LocalRecorder } from '../../recorder/recorder.ts';
 import { createPrepare, type Prepared } from '../../recorder/reported.ts';
 import { type Caller, clientOf, refuseOperator } from './caller.ts';
-import { problemOf } from './decisions.ts';
+import { problemOf, readShape } from './read-shape.ts';
 import { ApiError, type Reply } from './reply.ts';
 import { EventRequestShape } from './shapes-events.ts';
 
@@ -43,17 +43,14 @@ export function createEvents(
   return {
     async record(caller, body) {
       refuseOperator(caller);
-      const parsed = BatchShape.safeParse(body);
-      if (!parsed.success)
-        throw new ApiError(
-          400,
-          'bad_request',
-          problemOf(parsed.error.issues[0]),
-          `a batch is {"events": […]} with at most ${LIMITS.apiBatchItems}`,
-        );
+      const { events } = readShape(
+        BatchShape,
+        body,
+        `a batch is {"events": […]} with at most ${LIMITS.apiBatchItems}`,
+      );
       requireGood(recorder, caller);
       const client = clientOf(caller, self);
-      const results = await recordReported(recorder, parsed.data.events as readonly Event[], (event) =>
+      const results = await recordReported(recorder, events as readonly Event[], (event) =>
         prepared(caller, client, event),
       );
       return {

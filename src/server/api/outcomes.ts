@@ -4,8 +4,9 @@ import { LIMITS } from '../../core/limits.ts';
 import type { FoundAction } from '../../recorder/actions.ts';
 import type { LocalRecorder } from '../../recorder/recorder.ts';
 import type { Caller } from './caller.ts';
-import { DECISION_MADE, problemOf, REPORTED } from './decisions.ts';
+import { DECISION_MADE, REPORTED } from './decisions.ts';
 import type { OpenDecisions } from './open.ts';
+import { readShape } from './read-shape.ts';
 import { ApiError, type Reply } from './reply.ts';
 import { type OutcomeRequestBody, OutcomeRequestShape } from './shapes.ts';
 
@@ -85,15 +86,12 @@ export function createOutcomes(recorder: OutcomeRecorder, open: OpenDecisions): 
 
   return {
     async closeOne(caller, body) {
-      const parsed = OutcomeRequestShape.safeParse(body);
-      if (!parsed.success)
-        throw new ApiError(
-          400,
-          'bad_request',
-          problemOf(parsed.error.issues[0]),
-          'spec/api.md describes the request; GET /v1/openapi.json is its schema',
-        );
-      return inTurn(parsed.data.decision_id, () => close(caller, parsed.data));
+      const told = readShape(
+        OutcomeRequestShape,
+        body,
+        'spec/api.md describes the request; GET /v1/openapi.json is its schema',
+      );
+      return inTurn(told.decision_id, () => close(caller, told));
     },
   };
 }

@@ -3,12 +3,13 @@ import { z } from 'zod';
 import { LIMITS } from '../../core/limits.ts';
 import { type ApprovalOptions, approvalRoutes } from './approvals.ts';
 import { refuseOperator } from './caller.ts';
-import { decideOne, problemOf, unread } from './decisions.ts';
+import { decideOne, unread } from './decisions.ts';
 import { createEvents } from './events.ts';
 import { createOpenDecisions } from './open.ts';
 import { openApi } from './openapi.ts';
 import { createOutcomes } from './outcomes.ts';
-import { ApiError, errorReply, isUnavailable, type Reply } from './reply.ts';
+import { readShape } from './read-shape.ts';
+import { errorReply, isUnavailable, type Reply } from './reply.ts';
 import type { Asked, Route } from './resource.ts';
 
 export interface ApiOptions extends ApprovalOptions {
@@ -75,16 +76,13 @@ const BatchShape = z.strictObject({ requests: z.array(z.unknown()).min(1).max(LI
  * fails the batch as a whole: what was recorded before is recorded, and none of it is a permission.
  */
 async function batch({ body }: Asked, one: (body: unknown) => Promise<Reply>): Promise<Reply> {
-  const parsed = BatchShape.safeParse(body);
-  if (!parsed.success)
-    throw new ApiError(
-      400,
-      'bad_request',
-      problemOf(parsed.error.issues[0]),
-      `a batch is {"requests": […]} with at most ${LIMITS.apiBatchItems}`,
-    );
+  const { requests } = readShape(
+    BatchShape,
+    body,
+    `a batch is {"requests": […]} with at most ${LIMITS.apiBatchItems}`,
+  );
   const results = await Promise.all(
-    parsed.data.requests.map(async (request) => {
+    requests.map(async (request) => {
       try {
         return await one(request);
       } catch (error) {
