@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { TallyError } from '../core/error.ts';
 import { type LogFilter, STATUS_CLASSES, type StatusClass } from '../core/query/filter.ts';
+import { DECISIONS, PHASES } from '../core/query/synonyms.ts';
 import { wordsIn } from '../core/query/words.ts';
 import { parseMoment, type Zone } from './output/time.ts';
 
@@ -42,26 +43,6 @@ export interface FilterOptions {
   readonly since?: string;
   readonly until?: string;
 }
-
-/** Words of other tools for our three decisions. */
-const DECISIONS: Readonly<Record<string, string>> = {
-  allow: 'allow',
-  allowed: 'allow',
-  permitted: 'allow',
-  stop: 'stop',
-  deny: 'stop',
-  denied: 'stop',
-  blocked: 'stop',
-  approval_required: 'approval_required',
-  escalate: 'approval_required',
-};
-const PHASES: Readonly<Record<string, string>> = {
-  pre: 'pre_exec',
-  pre_exec: 'pre_exec',
-  post: 'post_exec',
-  post_exec: 'post_exec',
-  point: 'point',
-};
 
 export function filterOptions(command: Command): Command {
   return command

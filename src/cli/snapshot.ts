@@ -1,9 +1,8 @@
 /** The policy that was in force for one decision, out of the snapshots of its log. */
-import { decodeUtf8 } from '../core/bytes.ts';
 import { sha256Hex } from '../core/hash.ts';
-import type { Json, JsonObject } from '../core/json.ts';
+import type { JsonObject } from '../core/json.ts';
 import type { LogReader } from '../core/ports.ts';
-import { booleanAt, isObject, listAt, numberAt, textAt } from '../core/query/fields.ts';
+import { booleanAt, listAt, numberAt, objectIn, textAt } from '../core/query/fields.ts';
 
 export interface ShownSnapshot {
   /** What the decision names. */
@@ -26,7 +25,7 @@ export async function readPolicy(reader: Pick<LogReader, 'objects'>, hash: strin
   const bytes = await reader.objects.get(snapshotName(hash));
   if (bytes === undefined) return { status: 'missing' };
   if (sha256Hex(bytes) !== hash) return { status: 'altered' };
-  const policy = parse(bytes);
+  const policy = objectIn(bytes);
   return policy === undefined ? { status: 'unreadable' } : { status: 'checked', bytes, policy };
 }
 
@@ -61,16 +60,6 @@ export async function readSnapshot(reader: LogReader, entry: JsonObject): Promis
   const { policy } = stored;
   const allowlist_snapshot = { domains: domainsOf(policy), captured_at: capturedAt(entry) };
   return { hash, status: 'checked', allowlist_snapshot, policy };
-}
-
-function parse(bytes: Uint8Array): JsonObject | undefined {
-  try {
-    const value = JSON.parse(decodeUtf8(bytes) ?? '') as Json;
-    return isObject(value) ? value : undefined;
-  } catch {
-    // Not JSON: told as unreadable.
-    return undefined;
-  }
 }
 
 /** The lines of the allowlist as their author would write them. */

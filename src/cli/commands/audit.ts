@@ -11,8 +11,8 @@ import { say } from '../export/say.ts';
 import { counted } from '../facts.ts';
 import { examples, wholeNumber } from '../help.ts';
 import { auditCells, auditColumns } from '../output/audit-rows.ts';
+import { longTable } from '../output/long-table.ts';
 import { safeJsonText } from '../output/safe.ts';
-import { type Cell, layOut } from '../output/table.ts';
 import { zoneName } from '../output/time.ts';
 import { recordRead } from '../record-read.ts';
 
@@ -34,8 +34,6 @@ const ACTIONS = ['get', 'set', 'check', 'run', 'import', 'delete', 'export'] as 
 // biome-ignore format: a list
 const OUTCOMES = ['found', 'missing', 'default', 'written', 'deleted', 'started', 'error'] as const;
 const DEFAULT_ROWS = 20;
-/** Rows that decide the widths of the table; later ones are cut to them, so any number of rows needs no memory. */
-const SAMPLE = 200;
 
 export function build(context: Context): Command {
   const command = new Command('audit')
@@ -141,33 +139,16 @@ async function printTable(
   const { stdout, stderr } = context;
   const zone = { utc: utc === true };
   const nowMs = context.now();
-  const columns = auditColumns(zoneName(nowMs, zone));
-  let sample: (readonly Cell[])[] | undefined = [];
-  let layout = layOut(columns, [], stdout.width);
+  const table = longTable(stdout, auditColumns(zoneName(nowMs, zone)));
   let count = 0;
-
-  async function begin(rows: readonly (readonly Cell[])[]): Promise<void> {
-    if (rows.length === 0) return;
-    layout = layOut(columns, rows, stdout.width);
-    await stdout.line(layout.header(stdout.style.dim));
-    for (const row of rows) await stdout.line(layout.row(row));
-  }
-
   let imported = 0;
   for await (const record of records) {
     if (stdout.gone.aborted) return;
     count++;
     if (textAt(record, 'imported', 'ts') !== undefined) imported++;
-    const row = auditCells(record, { style: stdout.style, zone, nowMs });
-    if (sample === undefined) await stdout.line(layout.row(row));
-    else {
-      sample.push(row);
-      if (sample.length < SAMPLE) continue;
-      await begin(sample);
-      sample = undefined;
-    }
+    await table.row(auditCells(record, { style: stdout.style, zone, nowMs }));
   }
-  await begin(sample ?? []);
+  await table.end();
   if (imported > 0)
     await say(
       stderr,

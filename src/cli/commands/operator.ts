@@ -3,7 +3,7 @@ import { TallyError } from '../../core/error.ts';
 import type { Context } from '../context.ts';
 import { examples } from '../help.ts';
 import { readHidden } from '../input.ts';
-import { asOperator, PASSPHRASE, unlockIfAsked } from '../operator/prompt.ts';
+import { askPassphrase, asOperator, PASSPHRASE, unlockIfAsked } from '../operator/prompt.ts';
 import { openOperator } from '../operator.ts';
 import { toJson } from '../output/safe.ts';
 import { formatRecent } from '../output/time.ts';
@@ -91,12 +91,7 @@ async function unlock(context: Context): Promise<void> {
       hint: 'set one: tally operator protect',
     });
   }
-  const passphrase = await readHidden(context, {
-    ...PASSPHRASE,
-    what: 'the operator passphrase',
-    pipe: 'tally operator unlock < passphrase-file',
-  });
-  const { until } = await operator.unlock(passphrase.toString('utf8'));
+  const { until } = await operator.unlock(await askPassphrase(context));
   await context.stderr.line(`Unlocked in this terminal until ${clock(until, context)}.`);
 }
 

@@ -16,12 +16,17 @@ export async function unlockIfAsked(context: Context): Promise<void> {
   if (!context.interactive || refusedAnyway) return;
   const operator = openOperator(context.paths);
   if (operator.state().kind !== 'locked') return;
+  await operator.unlock(await askPassphrase(context));
+}
+
+/** The one that is set. */
+export async function askPassphrase(context: Context): Promise<string> {
   const passphrase = await readHidden(context, {
     ...PASSPHRASE,
     what: 'the operator passphrase',
     pipe: 'tally operator unlock < passphrase-file',
   });
-  await operator.unlock(passphrase.toString('utf8'));
+  return passphrase.toString('utf8');
 }
 
 const TRIES = 5;

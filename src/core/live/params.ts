@@ -5,6 +5,7 @@
  */
 import { didYouMean } from '../policy/suggest.ts';
 import { type LogFilter, STATUS_CLASSES, type StatusClass } from '../query/filter.ts';
+import { DECISIONS, PHASES } from '../query/synonyms.ts';
 import { wordsIn } from '../query/words.ts';
 
 export interface LiveRequest {
@@ -86,25 +87,6 @@ const status: Take = (value, fields) => {
   if (!/^(\d{3}|[a-z]+)$/i.test(value)) return 'is an outcome such as ok or blocked, or a code such as 404';
   fields.status = /^\d/.test(value) ? Number(value) : value.toLowerCase();
   return undefined;
-};
-
-const DECISIONS = {
-  allow: 'allow',
-  allowed: 'allow',
-  permitted: 'allow',
-  stop: 'stop',
-  deny: 'stop',
-  denied: 'stop',
-  blocked: 'stop',
-  approval_required: 'approval_required',
-  escalate: 'approval_required',
-};
-const PHASES = {
-  pre: 'pre_exec',
-  pre_exec: 'pre_exec',
-  post: 'post_exec',
-  post_exec: 'post_exec',
-  point: 'point',
 };
 
 /** By the names of the command line, with what each of them sets. */

@@ -1,8 +1,20 @@
 /** Reading fields of entries whose shape nobody promises: from newer versions, from other writers, tampered with. */
+import { decodeUtf8 } from '../bytes.ts';
 import type { Json, JsonObject } from '../json.ts';
 
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Undefined for bytes that are no object in JSON. */
+export function objectIn(bytes: Uint8Array): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(decodeUtf8(bytes) ?? '');
+    return isObject(value) ? value : undefined;
+  } catch {
+    // Whoever asks says that it cannot be read.
+    return undefined;
+  }
 }
 
 /** Own members only: `__proto__` and `constructor` are names like any other. */

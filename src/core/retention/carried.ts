@@ -3,10 +3,9 @@
  * what was removed, by name; what the recorder knew by heart at that size; and the entries that are still needed word for
  * word. Those need no trust: their leaf hashes stand in the kept tiles, under the signed root.
  */
-import { decodeUtf8 } from '../bytes.ts';
 import { sha256Hex } from '../hash.ts';
-import type { Json, JsonObject } from '../json.ts';
-import { isObject, listAt, numberAt, textAt } from '../query/fields.ts';
+import type { JsonObject } from '../json.ts';
+import { listAt, numberAt, objectIn, textAt } from '../query/fields.ts';
 
 export const CARRIED_FORMAT = 'tallystick-pruned/1';
 
@@ -36,7 +35,7 @@ export function carriedName(sha256: string): string {
 /** undefined when the bytes do not have that hash, or are nothing that this version wrote. */
 export function parseCarried(bytes: Uint8Array | undefined, sha256: string): Carried | undefined {
   if (bytes === undefined || sha256Hex(bytes) !== sha256) return undefined;
-  const value = parsed(bytes);
+  const value = objectIn(bytes);
   if (value === undefined || textAt(value, 'format') !== CARRIED_FORMAT) return undefined;
   const from = numberAt(value, 'from');
   const to = numberAt(value, 'to');
@@ -59,14 +58,4 @@ export function parseCarried(bytes: Uint8Array | undefined, sha256: string): Car
 
 function texts(value: JsonObject, name: string): readonly string[] {
   return listAt(value, name).filter((one): one is string => typeof one === 'string');
-}
-
-function parsed(bytes: Uint8Array): JsonObject | undefined {
-  try {
-    const value = JSON.parse(decodeUtf8(bytes) ?? '') as Json;
-    return isObject(value) ? value : undefined;
-  } catch {
-    // Not JSON: the caller says that it cannot be used.
-    return undefined;
-  }
 }

@@ -2,9 +2,9 @@
 import { factsOf } from '../../../core/query/call.ts';
 import type { Hit } from '../../../core/query/scan.ts';
 import type { Context } from '../../context.ts';
+import { longTable } from '../../output/long-table.ts';
 import { NARROW, narrowRow } from '../../output/narrow.ts';
 import { rowCells, rowColumns } from '../../output/rows.ts';
-import { layOut } from '../../output/table.ts';
 import { type Zone, zoneName } from '../../output/time.ts';
 
 export interface TableOptions {
@@ -12,9 +12,6 @@ export interface TableOptions {
   readonly zone: Zone;
   readonly nowMs: number;
 }
-
-/** Rows that decide the widths of the table; later ones are cut to them, so any number of rows needs no memory. */
-const SAMPLE = 200;
 
 /** Gives how many rows there were. */
 export async function printTable(
@@ -30,15 +27,7 @@ export async function printTable(
       : column,
   );
   let rows = 0;
-  let sample: (readonly ReturnType<typeof rowCells>[number][])[] | undefined = [];
-  let layout = layOut(columns, [], width);
-
-  async function begin(first: NonNullable<typeof sample>): Promise<void> {
-    if (first.length === 0) return;
-    layout = layOut(columns, first, width);
-    await stdout.line(layout.header(style.dim));
-    for (const row of first) await stdout.line(layout.row(row));
-  }
+  const table = longTable(stdout, columns);
 
   for await (const hit of hits) {
     if (stdout.gone.aborted) return rows;
@@ -48,15 +37,8 @@ export async function printTable(
       for (const line of narrowRow(facts, { ...options, style }, width)) await stdout.line(line);
       continue;
     }
-    const row = rowCells(facts, { ...options, style });
-    if (sample === undefined) await stdout.line(layout.row(row));
-    else {
-      sample.push(row);
-      if (sample.length < SAMPLE) continue;
-      await begin(sample);
-      sample = undefined;
-    }
+    await table.row(rowCells(facts, { ...options, style }));
   }
-  await begin(sample ?? []);
+  await table.end();
   return rows;
 }
