@@ -8,7 +8,7 @@ import { field, listAt, textAt } from '../../core/query/fields.ts';
 import { rememberTranscript } from './agent-transcripts.ts';
 import { denied, GO_ON, PRE_TOOL_USE } from './answer.ts';
 import { compare } from './compare.ts';
-import { type HookInput, readInput, short, surroundings } from './input.ts';
+import { type HookInput, pick, readInput, short, surroundings } from './input.ts';
 import { carriedText } from './payload.ts';
 import { createRuns } from './runs.ts';
 import { createSessions, type Session } from './sessions.ts';
@@ -237,12 +237,3 @@ export function createClaudeHooks(ports: HookPorts): ClaudeHooks {
 
 /** No event of any version of the program. */
 export const TEST_EVENT = 'TallyTest';
-
-function pick(value: JsonObject, names: readonly string[]): JsonObject {
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const text = short(value[name]);
-      return text === undefined ? [] : [[name, text]];
-    }),
-  );
-}

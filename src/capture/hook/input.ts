@@ -84,6 +84,16 @@ export function short(value: Json | undefined): string | undefined {
     : `${text.slice(0, LIMITS.hookTextChars)}…`.toWellFormed();
 }
 
+/** The texts among these members, for the metadata of an entry. */
+export function pick(value: JsonObject, names: readonly string[]): JsonObject {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const text = short(value[name]);
+      return text === undefined ? [] : [[name, text]];
+    }),
+  );
+}
+
 /** What every record of a hook says of its surroundings. */
 export function surroundings({ event, value, agent }: HookInput): JsonObject {
   const others = Object.keys(othersThan(value, KNOWN)).map((name) => short(name) ?? '');

@@ -127,6 +127,18 @@ export function guarded<T>(work: () => T): T {
   }
 }
 
+/** All of `work`, or nothing of it. */
+export function inTransaction(database: DatabaseSync, work: () => void): void {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    work();
+    database.exec('COMMIT');
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}
+
 /** Undefined for what is no damage. */
 export function asDamage(error: unknown): IndexDamage | undefined {
   if (error instanceof IndexDamage) return error;

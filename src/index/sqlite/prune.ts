@@ -8,7 +8,7 @@ import { aloneOf, type Single } from '../../core/query/fold.ts';
 import { isToldElsewhere, type Row } from '../../core/query/row.ts';
 import { entryWords } from '../../core/query/words.ts';
 import { type Changes, createChanges } from './changes.ts';
-import { guarded, type State, writeState } from './database.ts';
+import { guarded, inTransaction, type State, writeState } from './database.ts';
 import { pruneTimes } from './entries.ts';
 import { slotOf } from './keys.ts';
 import { createLookup, type Lookup } from './lookup.ts';
@@ -39,8 +39,8 @@ export async function pruneIndex(
   const { changes, edge } = await rowsLeft(pruning);
   const next: State = { ...state, from, malformed };
   guarded(() => {
-    database.exec('PRAGMA secure_delete = ON; BEGIN IMMEDIATE');
-    try {
+    database.exec('PRAGMA secure_delete = ON');
+    inTransaction(database, () => {
       const block = Math.ceil(edge / BLOCK_ROWS);
       const remove = (sql: string, below: number): void => void database.prepare(sql).run(below);
       for (const table of ['post', 'tally']) remove(`DELETE FROM ${table} WHERE slot < ?`, slotOf(block, 0));
@@ -52,11 +52,7 @@ export async function pruneIndex(
       pruneTimes(database, from);
       changes.write(database, Number.POSITIVE_INFINITY);
       writeState(database, next);
-      database.exec('COMMIT');
-    } catch (error) {
-      if (database.isTransaction) database.exec('ROLLBACK');
-      throw error;
-    }
+    });
     // The write-ahead log holds old pages too.
     database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   });

@@ -11,7 +11,7 @@ import { parseLine } from '../../core/query/line.ts';
 import { isToldElsewhere, type Row } from '../../core/query/row.ts';
 import { createWordReader, entryWords } from '../../core/query/words.ts';
 import { type Changes, createChanges } from './changes.ts';
-import { enlargeCache, guarded, type State, writeState } from './database.ts';
+import { enlargeCache, guarded, inTransaction, type State, writeState } from './database.ts';
 import { createEntryBatch, createPairs, type EntryBatch } from './entries.ts';
 import { idKey } from './ids.ts';
 import { createLookup, type Lookup } from './lookup.ts';
@@ -167,19 +167,14 @@ export function createWriter(database: DatabaseSync, { state: begun, entryAt }: 
         first: [...state.malformed.first, ...batch.malformed].slice(0, LIMITS.malformedShown),
       },
     };
-    guarded(() => {
-      database.exec('BEGIN IMMEDIATE');
-      try {
+    guarded(() =>
+      inTransaction(database, () => {
         changes.write(database, Math.ceil(state.size / BLOCK_ROWS));
         entries.write();
         ends.write(database, 'INSERT OR REPLACE INTO ends VALUES (?, ?)');
         writeState(database, next);
-        database.exec('COMMIT');
-      } catch (error) {
-        if (database.isTransaction) database.exec('ROLLBACK');
-        throw error;
-      }
-    });
+      }),
+    );
     state = next;
     newestKey = newestIn(database);
     batch = newBatch(database, state);

@@ -3,7 +3,7 @@
  * them. Sessions are begun by whatever comes first of them.
  */
 import { subagentName } from '../../capture/hook/actor.ts';
-import { type HookInput, short, surroundings } from '../../capture/hook/input.ts';
+import { type HookInput, pick, surroundings } from '../../capture/hook/input.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { listAt, textAt } from '../../core/query/fields.ts';
 import type { Tally } from '../../sdk/types.ts';
@@ -152,13 +152,4 @@ function failureOf(turn: string, code: Ended['code'], signal: Ended['signal']): 
   if (turn === 'failed') return new Error('its last turn failed');
   if (turn === 'open') return new DOMException('its last turn was not over', 'AbortError');
   return undefined;
-}
-
-function pick(value: JsonObject, names: readonly string[]): JsonObject {
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const text = short(value[name]);
-      return text === undefined ? [] : [[name, text]];
-    }),
-  );
 }
