@@ -43,29 +43,28 @@ const seconds = z
   .max(10 * 365 * 86_400)
   .optional();
 
+/** What a token is made for, whoever makes it. */
+const TOKEN = {
+  agent_id: name,
+  label: z.string().max(128).optional(),
+  expires_in_s: seconds,
+  project_id: id.optional(),
+  environment: id.optional(),
+  scopes,
+  contract,
+};
+
 export const AGENT_OPS = {
   'agent.register': z.object({ agent_id: name, description: z.string().max(512).optional() }),
   'token.issue': z.object({
-    agent_id: name,
-    label: z.string().max(128).optional(),
-    expires_in_s: seconds,
-    project_id: id.optional(),
-    environment: id.optional(),
+    ...TOKEN,
     user_id: id.optional(),
-    scopes,
-    contract,
   }),
   /** A token below another one, asked for by whoever holds that. It has no more than its parent, and ends with it. */
   'token.delegate': z.object({
     /** An agent token or a run token. */
     parent: z.string().max(512),
-    agent_id: name,
-    label: z.string().max(128).optional(),
-    expires_in_s: seconds,
-    project_id: id.optional(),
-    environment: id.optional(),
-    scopes,
-    contract,
+    ...TOKEN,
   }),
   'token.revoke': z.object({ token_id: id, reason }),
   /** Agents first, then tokens; as many as one message holds. */
