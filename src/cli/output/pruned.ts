@@ -12,7 +12,9 @@ export function prunedText({ entries, prunes, unfinished, note }: PrunedVerdict)
       ? undefined
       : last === undefined
         ? `${grouped(entries)} entries are gone, and no entry says that they were pruned`
-        : `${grouped(entries)} entries (0–${entries - 1}) were removed, named by ${few(by, by.length)}; their hashes are kept and checked, what they said and their payloads cannot be checked any more`,
+        : last.to < entries
+          ? `${grouped(entries)} entries are gone, and only the first ${grouped(last.to)} of them are named as pruned, by ${few(by, by.length)}`
+          : `${grouped(entries)} entries (0–${entries - 1}) were removed, named by ${few(by, by.length)}; their hashes are kept and checked, what they said and their payloads cannot be checked any more`,
     unfinished === true && last !== undefined
       ? `entry ${last.index} began to remove those before ${last.to} and is not done: the next start of the recorder goes on`
       : undefined,

@@ -36,16 +36,22 @@ export async function lookAtPruned(
       ? `what entry ${last.index} carries on from the pruned entries is gone, or is another one`
       : undefined;
   return {
-    verdict: verdictOf(first, state, lacks),
+    verdict: verdictOf(first, state, named < first, lacks),
     unnamed: { from: named, to: first },
     wrong,
     carried,
   };
 }
 
-function verdictOf(first: number, { held, unfinished }: PruneState, note: string | undefined): PrunedVerdict {
+function verdictOf(
+  first: number,
+  { held, unfinished }: PruneState,
+  unnamed: boolean,
+  note: string | undefined,
+): PrunedVerdict {
   return {
-    status: note === undefined ? 'pass' : 'fail',
+    // Integrity names what is missing; a check mark beside it would contradict that.
+    status: unnamed || note !== undefined ? 'fail' : 'pass',
     entries: first,
     first,
     prunes: held

@@ -26,6 +26,15 @@ describe('verification of a whole log', () => {
     }
   });
 
+  it('has no check mark for entries that are gone from the front and that nothing says were pruned', async () => {
+    const some = buildLog(600);
+    const left = bytesOf(some.lines.slice(256));
+    const report = await verifyLog(sourceOf(some, { first: 256 }, left), { pinned });
+    assert.equal(exitCodeOf(report), 6);
+    assert.deepEqual([report.integrity.status, report.pruned?.status], ['fail', 'fail']);
+    assert.equal(report.pruned?.entries, 256);
+  });
+
   it('passes for 70,000 entries, upper tiles included, and tells how far it is', async () => {
     const large = buildLog(70_000, { text: (index, prev) => `{"index":${index},"prev":"${prev}"}` });
     const asked: string[] = [];
