@@ -1,9 +1,9 @@
 /** The state directory of one machine: which log is current, and its keys. Edges only. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { chmod, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { TallyError } from './core/error.ts';
-import type { Random } from './core/ports.ts';
+import type { LogReader, ObjectStore, Random } from './core/ports.ts';
 import { makeKeyPair, type Signer, signerFromSkey } from './core/tlog/key.ts';
 import type { Paths } from './paths.ts';
 import { TENANT } from './paths.ts';
@@ -11,6 +11,7 @@ import {
   DIRECTORY_MODE,
   errno,
   makeDirectory,
+  readPlain,
   replaceFile,
   storeError,
   syncDirectory,
@@ -83,8 +84,7 @@ async function makePrivate(directory: string): Promise<void> {
 
 export async function readIfThere(path: string): Promise<string | undefined> {
   try {
-    // A line long: the way to another thread and back takes longer than the reading.
-    return readFileSync(path, 'utf8');
+    return Buffer.from(await readPlain(path, basename(path))).toString('utf8');
   } catch (error) {
     if (errno(error) === 'ENOENT') return undefined;
     throw new TallyError(
@@ -105,6 +105,24 @@ async function writeSecretFile(directory: string, name: string, text: string): P
   } catch (error) {
     throw storeError(error, `cannot write ${join(directory, name)}`);
   }
+}
+
+/**
+ * For the log `name` without its log.json. Throws `LOG_ROLLED_BACK` when a head, a key or entries tell that it was there:
+ * whoever says "there is none yet" then, or makes a new one under its name, hides that it was removed.
+ */
+export async function refuseWiped(
+  store: Pick<LogReader, 'segments'>,
+  heads: Pick<ObjectStore, 'get'>,
+  name: string,
+): Promise<void> {
+  const remembered =
+    (await heads.get(`${name}/vkey`)) !== undefined || (await heads.get(`${name}/checkpoint`)) !== undefined;
+  const entries = await store.segments();
+  if (!remembered && entries.every(({ bytes }) => bytes === 0)) return;
+  throw new TallyError('LOG_ROLLED_BACK', `log.json of ${name} is gone, but the log is remembered`, {
+    hint: 'restore the log directory, or move it along when `audit.path` was changed; after an honest loss, `tally log continue --reason …` starts a new log that cites the old head',
+  });
 }
 
 /** The key that signs the log `name`. Made with a new log; a log without its key cannot go on under its name. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { TallyError } from './core/error.ts';
 import { type LogInfo, parseLogInfo } from './core/loginfo.ts';
 import type { LogReader, ObjectStore, PackReader } from './core/ports.ts';
-import { currentEpoch, logName, logsNear } from './home.ts';
+import { currentEpoch, logName, logsNear, refuseWiped } from './home.ts';
 import type { Paths } from './paths.ts';
 import { fileObjects } from './store/file/objects.ts';
 import { filePackReader } from './store/file/packs.ts';
@@ -33,15 +33,17 @@ export function openReader(paths: Paths, options: { readonly log?: string } = {}
   const name = logName(currentEpoch(paths));
   const directory = options.log ?? join(paths.logs, name);
   const reader = fileReader(directory);
+  const heads = fileObjects(paths.heads);
   return {
     directory,
     name,
     reader,
-    heads: fileObjects(paths.heads),
+    heads,
     packs: filePackReader(directory),
     async logInfo() {
       const bytes = await reader.objects.get('log.json');
       if (bytes !== undefined) return parseLogInfo(bytes);
+      if (options.log === undefined) await refuseWiped(reader, heads, name);
       throw new TallyError('LOG_MISSING', `there is no log in ${directory}`, {
         hint:
           options.log === undefined

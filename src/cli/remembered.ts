@@ -1,5 +1,7 @@
 /** What this machine remembers of logs, outside of them: their newest checkpoints and their first keys. */
 import { decodeUtf8 } from '../core/bytes.ts';
+import { isTallyError, TallyError } from '../core/error.ts';
+import { verifierFromVkey } from '../core/tlog/key.ts';
 import type { RotationNote } from '../core/tlog/key-history.ts';
 import { readRotations } from '../core/tlog/rotation-notes.ts';
 import type { Head } from '../core/tlog/verify-heads.ts';
@@ -70,5 +72,19 @@ export async function pinnedVkey(
 ): Promise<string | undefined> {
   const place = await placeOf(opened, whose, origin);
   const bytes = place === undefined ? undefined : await opened.heads.get(`${place}/vkey`);
-  return bytes === undefined ? undefined : decodeUtf8(bytes)?.trim();
+  if (bytes === undefined) return undefined;
+  const vkey = decodeUtf8(bytes)?.trim() ?? '';
+  try {
+    verifierFromVkey(vkey);
+  } catch (error) {
+    if (!isTallyError(error)) throw error;
+    throw new TallyError(
+      'LOG_DAMAGED',
+      `the remembered key in heads/${place}/vkey is none: ${error.message}`,
+      {
+        hint: 'put that file back from a backup; `tally verify --key VKEY` judges by a key that you know from elsewhere',
+      },
+    );
+  }
+  return vkey;
 }

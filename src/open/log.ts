@@ -4,9 +4,16 @@ import { join } from 'node:path';
 import { TallyError } from '../core/error.ts';
 import { type LogInfo, parseLogInfo } from '../core/loginfo.ts';
 import { payloadPolicy } from '../core/payload/policy.ts';
-import type { LogReader, ObjectStore } from '../core/ports.ts';
 import { createRedactor } from '../core/redact/redact.ts';
-import { dataKeysDirectory, logName, MASTER_KEY_ANEW, masterKey, signingKey, signingKeys } from '../home.ts';
+import {
+  dataKeysDirectory,
+  logName,
+  MASTER_KEY_ANEW,
+  masterKey,
+  refuseWiped,
+  signingKey,
+  signingKeys,
+} from '../home.ts';
 import { TENANT } from '../paths.ts';
 import { createLog } from '../recorder/create.ts';
 import { openRecorder } from '../recorder/open.ts';
@@ -46,7 +53,8 @@ export async function openLog(
   let info: LogInfo;
   if (stored !== undefined) info = parseLogInfo(stored);
   else {
-    await refuseWiped(store, heads, name, pinned !== undefined);
+    // A new one under its name would hide that it was removed.
+    await refuseWiped(store, heads, name);
     const signer = await signingKey(paths, name, originOf(epoch), random);
     info = {
       format: 1,
@@ -120,19 +128,4 @@ export async function openLog(
     );
   }
   return recorder;
-}
-
-/** A log that is remembered but not there was removed: a new one under its name would hide that. */
-async function refuseWiped(
-  store: LogReader,
-  heads: ObjectStore,
-  name: string,
-  pinned: boolean,
-): Promise<void> {
-  const head = await heads.get(`${name}/checkpoint`);
-  const entries = await store.segments();
-  if (!pinned && head === undefined && entries.every(({ bytes }) => bytes === 0)) return;
-  throw new TallyError('LOG_ROLLED_BACK', `log.json of ${name} is gone, but the log is remembered`, {
-    hint: 'restore the log directory, or move it along when `audit.path` was changed; after an honest loss, `tally log continue --reason …` starts a new log that cites the old head',
-  });
 }

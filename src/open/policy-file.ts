@@ -44,7 +44,11 @@ export async function policyFileProblem(paths: Paths): Promise<unknown> {
 
 async function readPolicy(paths: Paths): Promise<string> {
   try {
-    const { size } = await stat(paths.policyFile);
+    const found = await stat(paths.policyFile);
+    const { size } = found;
+    if (!found.isFile()) {
+      throw new TallyError('POLICY_INVALID', `${paths.policyFile} is no file`, { hint: 'move it away' });
+    }
     if (size <= LIMITS.policyBytes) return await readFile(paths.policyFile, 'utf8');
     throw new TallyError('POLICY_INVALID', `it has ${size} bytes, and ${LIMITS.policyBytes} are the most`, {
       hint: 'tally policy check',

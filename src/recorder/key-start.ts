@@ -4,6 +4,7 @@
  * entries that bind them (core/tlog/key-history.ts).
  */
 import { decodeUtf8, equalBytes } from '../core/bytes.ts';
+import { isTallyError } from '../core/error.ts';
 import type { LogInfo } from '../core/loginfo.ts';
 import type { LogStore, ObjectStore } from '../core/ports.ts';
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../core/tlog/checkpoint.ts';
@@ -50,7 +51,7 @@ export async function readKeys(options: {
   if (forgotten !== undefined) throw damaged(forgotten);
 
   const checkpoint = await store.objects.get('checkpoint');
-  const signed = checkpoint === undefined ? 0 : parseCheckpoint(parseNote(checkpoint).text).size;
+  const signed = checkpoint === undefined ? 0 : sizeOf(checkpoint);
   const bound = stored.filter(({ size }) => size <= signed);
   const [begun, ...more] = stored.filter(({ size }) => size > signed);
   if (more.length > 0)
@@ -75,6 +76,15 @@ export async function readKeys(options: {
     parseCheckpoint(parseNote(note).text),
   );
   return { spans, notes, begun };
+}
+
+function sizeOf(checkpoint: Uint8Array): number {
+  try {
+    return parseCheckpoint(parseNote(checkpoint).text).size;
+  } catch (error) {
+    if (!isTallyError(error)) throw error;
+    throw damaged(`the checkpoint in the log is none: ${error.message}`);
+  }
 }
 
 function taken(spans: readonly KeySpan[], { size, note }: RotationNote, next: Verifier): readonly KeySpan[] {

@@ -203,7 +203,7 @@ describe('tally verify', () => {
       const report = JSON.parse(stdout) as Report;
       assert.equal(code, 6);
       assert.equal(report.append_only.status, 'fail');
-      assert.match(report.log_json ?? '', /there is no log/);
+      assert.match(report.log_json ?? '', /log\.json of local is gone, but the log is remembered/);
     } finally {
       await other.remove();
     }

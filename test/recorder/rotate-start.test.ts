@@ -58,6 +58,7 @@ test('a start refuses keys that do not follow from the remembered one by the rem
           { vkey: stranger.vkey, from: size + 1 },
         ]),
     ],
+    ['the checkpoint is none', () => box.disk.objects.set('checkpoint', new Uint8Array())],
     ['the pinned key is another one', () => box.heads.set('local/vkey', Buffer.from(now))],
     ['the private key is of nobody', () => Object.assign(box.keyFiles, { current: stranger.skey })],
     [

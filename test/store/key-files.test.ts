@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -78,4 +88,14 @@ test('a key file that holds no key is told, and nothing of it is quoted', async 
   });
   rmSync(path);
   assert.equal((await open()).signer, undefined);
+});
+
+test('a pipe under the name of a key, or a file that is no key by its size, is told and not waited for', async (t) => {
+  const { path, open } = keys(t);
+  execFileSync('mkfifo', [`${path}.next`]);
+  await assert.rejects(open(), { code: 'BAD_CONFIG', message: /log\.key\.next is no plain file/ });
+  rmSync(`${path}.next`);
+  writeFileSync(path, '');
+  truncateSync(path, 2 ** 33);
+  await assert.rejects(open(), { code: 'BAD_CONFIG', message: /8589934592 bytes/ });
 });

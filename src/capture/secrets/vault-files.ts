@@ -102,7 +102,8 @@ export function requirePrivateDirectory(path: string): void {
 export function readPrivate(path: string, maxBytes: number): Buffer | undefined {
   let handle: number;
   try {
-    handle = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    // A pipe under its name must not make us wait: what is no file is told below.
+    handle = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     if (errno(error) === 'ENOENT') return undefined;
     if (errno(error) === 'ELOOP')

@@ -93,7 +93,7 @@ function tilesText({ damaged, damaged_count, absent_count }: TilesVerdict): stri
     damaged_count > 0 ? `damaged: ${few(names, damaged_count)}` : undefined,
     absent_count > 0 ? `absent: ${grouped(absent_count)}` : undefined,
   ].filter((part) => part !== undefined);
-  return `tiles incomplete: ${parts.join('; ')}; the start of the recorder makes those of the open segment again`;
+  return `tiles incomplete: ${parts.join('; ')}; the start of the recorder makes those of the open segment again, and is refused without older ones`;
 }
 
 function badText({ index, reason, carries }: IntegrityVerdict['bad'][number]): string {
@@ -267,6 +267,16 @@ export function mending(report: Verification): string[] {
   if (report.append_only.status === 'incomplete' && report.append_only.heads.length === 0) {
     lines.push(
       'put heads/<log>/checkpoint back from a backup, or from a checkpoint of this log that you kept elsewhere; when there is none, `tally log continue --reason …` starts a log that cites this one.',
+    );
+  }
+  if (report.exit_code !== 6 && report.integrity.status === 'incomplete') {
+    lines.push(
+      'put the file `checkpoint` of the log back from a backup of the same log; on the machine that wrote it heads/<log>/checkpoint is the newest that it remembers.',
+    );
+  }
+  if (report.exit_code !== 6 && report.tiles.status !== 'pass') {
+    lines.push(
+      'where a start is refused for them: `tally log publish DIR` makes hash tiles from the entries; copy DIR/tile/0, DIR/tile/1 and so on into tile/ of the log, or restore tile/ from a backup.',
     );
   }
   for (const name of report.recovery.unacknowledged.slice(0, NAMED)) {

@@ -2,13 +2,12 @@
  * The private key of a log in its file, and beside it the one that a rotation prepared. A retired key is overwritten
  * before its name goes. (What a solid-state disk, a journal or a backup keeps of it is out of reach.)
  */
-import { readFileSync } from 'node:fs';
 import { open, rename, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { isTallyError, TallyError } from '../../core/error.ts';
 import type { Random } from '../../core/ports.ts';
 import { makeKeyPair, type Signer, signerFromSkey } from '../../core/tlog/key.ts';
-import { errno, replaceFile, storeError, syncDirectory } from './fs.ts';
+import { errno, readPlain, replaceFile, storeError, syncDirectory } from './fs.ts';
 
 const SEED_BYTES = 32;
 
@@ -90,17 +89,18 @@ export async function openKeyFiles(directory: string, log: string, random: Rando
 }
 
 async function readKey(path: string): Promise<Signer | undefined> {
+  let text: string;
   try {
-    return signerFromSkey(readFileSync(path, 'utf8').trim());
+    text = Buffer.from(await readPlain(path, basename(path))).toString('utf8');
   } catch (error) {
     if (errno(error) === 'ENOENT') return undefined;
-    if (isTallyError(error)) throw error;
     throw new TallyError(
       'BAD_CONFIG',
       `cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`,
       { hint: 'the file belongs to the user who runs tally, mode 0600', cause: error },
     );
   }
+  return signerFromSkey(text.trim());
 }
 
 /** In place: other names of the same file lose its content too. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { fork } from 'node:child_process';
+import { execFileSync, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
@@ -232,6 +232,14 @@ test('a symbolic link is not followed', async (t) => {
   rmSync(path);
   symlinkSync(elsewhere, path);
   assert.throws(() => open().list(), unreadable(/symbolic link/));
+});
+
+test('a pipe under the name of the vault is told and not waited for', async (t) => {
+  const { open, path } = place(t);
+  await open().set('A', secret());
+  rmSync(path);
+  execFileSync('mkfifo', ['-m', '600', path]);
+  assert.throws(() => open().list(), unreadable(/is not a file/));
 });
 
 test('no write is lost when several processes write at once', async (t) => {

@@ -55,7 +55,7 @@ export function proofLines(
         ...hashes,
         [
           'proof',
-          `${style.red('✗ unproved')}  ${safe(proof.why)}: this entry or another one was altered; \`tally verify\` names it`,
+          `${style.red('✗ unproved')}  ${safe(proof.why)}: this entry, another one or a hash tile was altered or is gone; \`tally verify\` names it`,
         ],
       ];
   }

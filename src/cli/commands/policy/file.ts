@@ -9,7 +9,11 @@ import { oneAtATime } from '../../one-at-a-time.ts';
 export async function readPolicyText(context: Context, file: string): Promise<string> {
   if (file === '-') return (await readStdin(context, LIMITS.policyBytes)).toString('utf8');
   try {
-    const { size } = await stat(file);
+    const found = await stat(file);
+    const { size } = found;
+    // One that somebody names may be a pipe; the policy in force is read by whoever asks, and must not make them wait.
+    if (!found.isFile() && file === context.paths.policyFile)
+      throw new TallyError('BAD_CONFIG', `the policy ${file} is no file`, { hint: 'move it away' });
     if (size <= LIMITS.policyBytes) return await readFile(file, 'utf8');
     throw new TallyError(
       'POLICY_INVALID',

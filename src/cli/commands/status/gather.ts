@@ -1,5 +1,5 @@
 /** What `tally status` tells, read without a lock: a running recorder is asked, the files are looked at. */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AlertState } from '../../../core/alert/state.ts';
 import { isTallyError } from '../../../core/error.ts';
@@ -11,7 +11,7 @@ import { type IndexStatus, indexStatus } from '../../../open/index-status.ts';
 import { hasNotes, placesOf } from '../../../open/notes.ts';
 import type { BrokerCounts, OpResults } from '../../../recorder/ops.ts';
 import { readBackwards } from '../../../store/file/backwards.ts';
-import { errno } from '../../../store/file/fs.ts';
+import { errno, readPlain } from '../../../store/file/fs.ts';
 import type { Context } from '../../context.ts';
 import { killSwitches } from '../../kill.ts';
 import { entriesPresent } from '../../present.ts';
@@ -235,7 +235,7 @@ async function checkpointStatus(directory: string, info: LogInfo, now: number): 
   };
   try {
     const verifiers = info.keys.map(({ vkey }) => verifierFromVkey(vkey));
-    return { signed: openCheckpoint(await readFile(path), verifiers).size, ...age };
+    return { signed: openCheckpoint(await readPlain(path, 'checkpoint'), verifiers).size, ...age };
   } catch (error) {
     if (!isTallyError(error)) throw error;
     return { signed: 0, ...age, checkpoint_problem: error.message };

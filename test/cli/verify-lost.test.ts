@@ -1,0 +1,105 @@
+/** What is told of a log of this machine that lost a part: what is gone, which file it is, and what brings it back. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, cpSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { openSession } from '../../src/open.ts';
+import { type Home, makeHome } from '../support/home.ts';
+
+describe('a log of this machine that lost a part', () => {
+  let home: Home;
+  let kept: string;
+  before(async () => {
+    home = await makeHome();
+    const session = await openSession({
+      paths: home.paths,
+      client: { surface: 'sdk' },
+      onWarning: () => undefined,
+      require: 'writer',
+    });
+    const event = { type: 'step.note', phase: 'point' } as const;
+    await Promise.all(Array.from({ length: 300 }, () => session.ask('record', { event })));
+    await session.close();
+    kept = join(home.directory, 'kept');
+    for (const part of ['logs', 'heads', 'keys'])
+      cpSync(join(home.paths.state, part), join(kept, part), { recursive: true });
+  });
+  after(() => home.remove());
+  beforeEach(() => {
+    for (const part of ['logs', 'heads', 'keys']) {
+      rmSync(join(home.paths.state, part), { recursive: true, force: true });
+      cpSync(join(kept, part), join(home.paths.state, part), { recursive: true });
+    }
+  });
+
+  const inLog = (...path: string[]): string => join(home.paths.logs, 'local', ...path);
+
+  it('is not taken for one that was never there', async () => {
+    rmSync(inLog(), { recursive: true });
+    const doctor = await home.tally(['doctor', '--json']);
+    const { ok, checks } = JSON.parse(doctor.stdout) as {
+      ok: boolean;
+      checks: readonly { name: string; status: string; detail: string; mend?: string }[];
+    };
+    assert.deepEqual([doctor.code, ok], [1, false]);
+    const check = checks.find(({ name }) => name === 'log');
+    assert.equal(check?.status, 'fail');
+    assert.match(check?.detail ?? '', /log\.json of local is gone, but the log is remembered/);
+    assert.match(check?.mend ?? '', /restore the log directory.*tally log continue --reason/);
+    for (const args of [['status'], ['log', 'list'], ['log', 'prove', '3']]) {
+      const { code, stderr } = await home.tally(args);
+      assert.equal(code, 6, args.join(' '));
+      assert.match(stderr, /LOG_ROLLED_BACK/, args.join(' '));
+    }
+  });
+
+  it('names the file of a remembered key that is damaged', async () => {
+    writeFileSync(join(home.paths.heads, 'local', 'vkey'), 'vm/local+00000000+AAAA\n');
+    const { code, stderr } = await home.tally(['verify']);
+    assert.equal(code, 6);
+    assert.match(stderr, /the remembered key in heads\/local\/vkey is none: .*--key VKEY/);
+  });
+
+  it('says what to put back when the checkpoint is gone', async () => {
+    rmSync(inLog('checkpoint'));
+    const { code, stdout, stderr } = await home.tally(['verify']);
+    assert.equal(code, 2);
+    assert.match(stdout + stderr, /put the file `checkpoint` of the log back from a backup/);
+  });
+
+  it('says how hash tiles come back that a start is refused without, and they do', async () => {
+    const tiles = inLog('tile');
+    rmSync(tiles, { recursive: true });
+    const { code, stdout, stderr } = await home.tally(['verify']);
+    assert.equal(code, 0);
+    assert.match(stdout, /tiles incomplete: absent: 1; .* refused without older ones/);
+    assert.match(stdout + stderr, /tally log publish DIR/);
+    const published = join(home.directory, 'published');
+    assert.equal((await home.tally(['log', 'publish', published])).code, 0);
+    for (const level of readdirSync(join(published, 'tile')).filter((name) => /^\d$/.test(name)))
+      cpSync(join(published, 'tile', level), join(tiles, level), { recursive: true });
+    const again = await home.tally(['verify']);
+    assert.equal(again.code, 0);
+    assert.doesNotMatch(again.stdout, /tiles incomplete/);
+    rmSync(published, { recursive: true });
+  });
+
+  it('makes nobody wait for a pipe under the name of its checkpoint or of the policy', async () => {
+    rmSync(inLog('checkpoint'));
+    execFileSync('mkfifo', [inLog('checkpoint')]);
+    const { code, stdout } = await home.tally(['status', '--json']);
+    assert.equal(code, 0);
+    assert.match(stdout, /checkpoint is no plain file/);
+    const policy = `${home.paths.policyFile}.kept`;
+    appendFileSync(home.paths.policyFile, '');
+    renameSync(home.paths.policyFile, policy);
+    execFileSync('mkfifo', [home.paths.policyFile]);
+    try {
+      assert.match((await home.tally(['status'])).stdout, /is no file/);
+    } finally {
+      rmSync(home.paths.policyFile);
+      renameSync(policy, home.paths.policyFile);
+    }
+  });
+});
