@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { receiptPath, storeReceipt } from '../../src/anchor/receipts.ts';
+import { lastReceipt } from '../../src/open/last-receipt.ts';
+import { fileObjects } from '../../src/store/file/objects.ts';
+import { makeLog } from '../anchor/log.ts';
+
+test('a file among the receipts that is none does not make an anchor look as if it had been shown the log', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'tally-receipts-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const objects = fileObjects(directory);
+  const log = makeLog();
+  assert.equal(await lastReceipt(directory, 'a'), undefined);
+  await objects.put('checkpoint', (await log.subject(9)).note);
+  const { note } = await log.subject(5);
+  await storeReceipt(objects, { name: 'a', size: 5, suffix: 'txt', note, bytes: Buffer.from('seen') });
+  const put = (size: number, suffix: string, bytes: Uint8Array): void =>
+    writeFileSync(join(directory, receiptPath('a', size, suffix)), bytes);
+
+  put(7, 'txt', Buffer.from('without the checkpoint that was shown'));
+  put(8, 'txt', Buffer.from('beside another one'));
+  put(8, 'checkpoint', note);
+  put(20, 'txt', Buffer.from('of more than was ever signed'));
+  put(20, 'checkpoint', (await log.subject(20)).note);
+  put(Number.MAX_SAFE_INTEGER, 'txt', Buffer.from('of any size'));
+  assert.equal((await lastReceipt(directory, 'a'))?.size, 5);
+
+  await objects.put('checkpoint', (await log.subject(20)).note);
+  assert.equal((await lastReceipt(directory, 'a'))?.size, 20);
+});
