@@ -46,8 +46,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'deletes a torn tail instead of setting it aside',
     file: 'src/store/file/store.ts',
-    from: '    await copyTo(join(entries, name), bytes);\n',
-    to: '    void copyTo;\n',
+    from: '    const copied = await copyTo(join(entries, name), source, offset);\n',
+    to: '    void copyTo;\n    const copied = await hashFrom(source, offset);\n',
     tests: ['test/store/file.test.ts', 'test/fault/torn.test.ts'],
     named: 'setting a tail aside|before it is cut off',
   },
