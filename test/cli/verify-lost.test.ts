@@ -54,6 +54,24 @@ describe('a log of this machine that lost a part', () => {
     }
   });
 
+  it('is rolled back for the status, too, when it lies there as in an older backup', async () => {
+    const session = await openSession({
+      paths: home.paths,
+      client: { surface: 'sdk' },
+      onWarning: () => undefined,
+      require: 'writer',
+    });
+    await session.ask('record', { event: { type: 'step.note', phase: 'point' } });
+    await session.close();
+    rmSync(home.paths.logs, { recursive: true });
+    cpSync(join(kept, 'logs'), home.paths.logs, { recursive: true });
+    const { stdout } = await home.tally(['status']);
+    assert.match(
+      stdout,
+      /checkpoint +not to be believed: this machine remembers one of \d+ entries: the log was rolled back/,
+    );
+  });
+
   it('names the file of a remembered key that is damaged', async () => {
     writeFileSync(join(home.paths.heads, 'local', 'vkey'), 'vm/local+00000000+AAAA\n');
     const { code, stderr } = await home.tally(['verify']);

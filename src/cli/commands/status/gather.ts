@@ -5,10 +5,12 @@ import type { AlertState } from '../../../core/alert/state.ts';
 import { isTallyError } from '../../../core/error.ts';
 import type { KillSwitch } from '../../../core/governance/kill.ts';
 import type { LogInfo } from '../../../core/loginfo.ts';
-import { openCheckpoint } from '../../../core/tlog/checkpoint.ts';
+import { openCheckpoint, parseCheckpoint } from '../../../core/tlog/checkpoint.ts';
 import { verifierFromVkey } from '../../../core/tlog/key.ts';
+import { parseNote } from '../../../core/tlog/note.ts';
 import { type IndexStatus, indexStatus } from '../../../open/index-status.ts';
 import { hasNotes, placesOf } from '../../../open/notes.ts';
+import type { OpenedReader } from '../../../reader.ts';
 import type { BrokerCounts, OpResults } from '../../../recorder/ops.ts';
 import { readBackwards } from '../../../store/file/backwards.ts';
 import { errno, readPlain } from '../../../store/file/fs.ts';
@@ -86,12 +88,13 @@ export interface LogStatus {
 
 export async function gatherStatus(context: Context): Promise<Status> {
   const running = await askRunning(context, (ask) => ask('status', {}), { operator: false });
-  const { directory, logInfo } = await context.openReader();
+  const opened = await context.openReader();
+  const { directory, logInfo } = opened;
   const info = await logInfo().catch((error: unknown) => {
     if (isTallyError(error) && error.code === 'LOG_MISSING') return undefined;
     throw error;
   });
-  const log = info === undefined ? undefined : await logStatus(context, directory, info, running);
+  const log = info === undefined ? undefined : await logStatus(context, opened, info, running);
   const retention = info === undefined ? undefined : await retentionStatus(context, running);
   return {
     recorder:
@@ -185,12 +188,14 @@ async function configuredAnchors(
 
 async function logStatus(
   context: Context,
-  directory: string,
+  { directory, name, heads }: OpenedReader,
   info: LogInfo,
   running: OpResults['status'] | undefined,
 ): Promise<LogStatus> {
   const key = info.keys.at(-1)?.vkey ?? '';
   const { bytes } = await readBackwards(directory);
+  // Before the checkpoint: it is written later, so in an honest log it is never ahead.
+  const remembered = await rememberedSize(heads, name);
   const checkpoint = await checkpointStatus(directory, info, context.now());
   // Not what a recorder holds in its memory: its files may have been cut under it.
   const entries = await entriesPresent(directory);
@@ -204,8 +209,24 @@ async function logStatus(
     bytes,
     torn: await tornTails(directory),
     ...checkpoint,
+    ...(remembered > checkpoint.signed && checkpoint.checkpoint_problem === undefined
+      ? {
+          checkpoint_problem: `this machine remembers one of ${remembered} entries: the log was rolled back (tally verify)`,
+        }
+      : {}),
     ...(running === undefined ? {} : { signed: running.signed }),
   };
+}
+
+/** 0 where none can be read: what is wrong with it is told by `tally verify`. */
+async function rememberedSize(heads: OpenedReader['heads'], name: string): Promise<number> {
+  try {
+    const head = await heads.get(`${name}/checkpoint`);
+    return head === undefined ? 0 : parseCheckpoint(parseNote(head).text).size;
+  } catch (error) {
+    if (!isTallyError(error)) throw error;
+    return 0;
+  }
 }
 
 /** Names of what recovery set aside. */
