@@ -151,7 +151,7 @@ function judgeSigner(
     return {
       status: 'incomplete',
       signed_by: [],
-      note: `it names ${others.join(', ') || 'no key of the log'}, not the given key: after a rotation the newer key is needed`,
+      note: `it names ${others.join(', ') || 'no key of the log'}, not the key that is trusted here: after a rotation the newer key is needed`,
     };
   }
   return readSigned(note, origin, own, []).verdict;

@@ -64,6 +64,11 @@ describe('the proof of one entry', () => {
       'incomplete incomplete 2',
     );
     assert.equal(said(proof, { pinned: [testSigner(8).vkey] }), 'incomplete incomplete 2');
+    // It may be the remembered one: nobody need have given any.
+    assert.match(
+      verifyProof(proof, { pinned: [testSigner(8).vkey] }).report.signatures.note ?? '',
+      /not the key that is trusted here: after a rotation/,
+    );
   });
 
   it('is judged by the keys of its own log alone: what lines of other trusted keys say changes nothing', async () => {
