@@ -4,6 +4,7 @@
  * nothing.
  */
 import type { Entry } from '../core/entry.ts';
+import { isTallyError } from '../core/error.ts';
 import { covers, joinNeeds, type Needs, noNeeds } from '../core/governance/needs.ts';
 import { emptyGovernance, foldEntry, type GovernanceState, takeWindows } from '../core/governance/state.ts';
 import { identify } from '../core/identity/identify.ts';
@@ -56,7 +57,10 @@ export interface Projection {
 
 /** Whatever is wrong with a snapshot, the log tells the same. */
 async function loadSaved(objects: ObjectStore, name: string): Promise<Saved> {
-  const stored = await objects.get(name);
+  const stored = await objects.get(name).catch((error: unknown) => {
+    if (isTallyError(error) && error.code === 'LOG_DAMAGED') return undefined;
+    throw error;
+  });
   const saved = stored === undefined ? undefined : parseRegistry(Buffer.from(stored).toString('utf8'));
   return saved ?? nothing();
 }

@@ -103,6 +103,20 @@ describe('a log of this machine that lost a part', () => {
     rmSync(published, { recursive: true });
   });
 
+  it('goes on in a new one by a command that says how the old one is judged, whatever lies where the registry was', async () => {
+    rmSync(inLog(), { recursive: true });
+    const { code, stdout } = await home.tally(['log', 'continue', '--reason', 'lost']);
+    assert.equal(code, 0);
+    assert.match(stdout, /tally verify --dir \S+\/logs\/local$/m);
+    const registry = join(home.paths.registry, 'local@2.json');
+    rmSync(registry, { force: true });
+    execFileSync('mkfifo', [registry]);
+    const registered = await home.tally(['agent', 'register', 'a']);
+    assert.equal(registered.code, 0, registered.stderr);
+    for (const parent of [home.paths.logs, home.paths.heads])
+      rmSync(join(parent, 'local@2'), { recursive: true });
+  });
+
   it('makes nobody wait for a pipe under the name of its checkpoint or of the policy', async () => {
     rmSync(inLog('checkpoint'));
     execFileSync('mkfifo', [inLog('checkpoint')]);

@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { Command } from 'commander';
+import { quoted } from '../../command-line.ts';
 import type { Context } from '../../context.ts';
 import { examples } from '../../help.ts';
 import { safe, toJson } from '../../output/safe.ts';
@@ -32,5 +34,6 @@ async function continueNow(context: Context, { reason, json }: ContinueOptions):
   if (json === true) return stdout.line(toJson({ name, origin, cites }));
   await stdout.line(`the log goes on as ${safe(name)} (${safe(origin)})`);
   await stdout.line(`its first entry cites ${safe(cites.origin)} and why: ${safe(cites.reason)}`);
-  await stdout.line(`the old one stays at ${safe(cites.log)}; \`tally verify --dir\` still judges it`);
+  const old = quoted(join(context.paths.logs, cites.log));
+  await stdout.line(`the old one stays; this still judges it: tally verify --dir ${safe(old)}`);
 }
