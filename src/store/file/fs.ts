@@ -134,9 +134,9 @@ function strange(what: string): TallyError {
 let temporary = 0;
 
 /**
- * Gives `take` names beside `path` until nothing lies under one. A process that was killed leaves what it was writing,
- * and the next one may have its number (in a container it mostly does) and count as it did. What lies there is not
- * touched: the same number in another container may be alive.
+ * Names beside `path`, for whoever tries them until nothing lies under one. A process that was killed leaves what it was
+ * writing, and the next one may have its number (in a container it mostly does) and count as it did. What lies there is
+ * not touched: the same number in another container may be alive.
  */
 function* namesBeside(path: string, mark = ''): Generator<string> {
   for (let tries = 0; tries < LIMITS.leftoverFiles; tries++)
