@@ -45,6 +45,7 @@ describe('completeness', () => {
       fc.record({ bound: fc.constantFrom('run.start', 'run.end'), of: fc.nat(8) }),
     );
     let most = 0;
+    let full = 0;
     fc.assert(
       fc.property(
         fc.array(step, { minLength: 40, maxLength: 120 }),
@@ -70,12 +71,16 @@ describe('completeness', () => {
           const { readings: _one, ...whole } = judged(log, alive);
           const { readings, ...parts } = judged(log, alive, 4);
           most = Math.max(most, readings);
-          assert.deepEqual(parts, whole);
+          assert.ok(whole.exact);
+          // Now and then one part of so little room is full: that is said, and what is counted then is less.
+          if (parts.exact) assert.deepEqual(parts, whole);
+          else full++;
         },
       ),
       { numRuns: 300 },
     );
     assert.ok(most > 4, 'several readings were needed');
+    assert.ok(full < 10, `${full} of 300 were not exact`);
   });
 
   it('says that it is not exact rather than remember without end', () => {
