@@ -51,6 +51,12 @@ async function assertNothingIsLost(
   await assertVerifies(box);
 }
 
+/** Makes `held` what it was when `kept` was copied from it. */
+function putBack<T>(held: Map<string, T>, kept: ReadonlyMap<string, T>): void {
+  held.clear();
+  for (const [name, bytes] of kept) held.set(name, bytes);
+}
+
 for (const step of ['append', 'put', 'putMany', 'openSegment'] as const) {
   for (const fault of ['write lost', 'reply lost', 'torn'] as const) {
     test(`after ${fault} at any ${step}, every acknowledged entry is there and the log verifies`, async () => {
@@ -82,10 +88,8 @@ test('a tail torn at any byte is set aside whole, said in the log, and nothing b
 
   for (let length = signed.length; length < full.length; length += 7) {
     box.disk.segments.set(0, Buffer.from(full.subarray(0, length)));
-    box.disk.objects.clear();
-    for (const [name, bytes] of objects) box.disk.objects.set(name, bytes);
-    box.heads.clear();
-    for (const [name, bytes] of heads) box.heads.set(name, bytes);
+    putBack(box.disk.objects, objects);
+    putBack(box.heads, heads);
     box.disk.torn.clear();
     const again = await box.open();
     await again.close('test');
@@ -279,10 +283,8 @@ test('a line of the unsigned tail that verification could not read is set aside,
   ];
   for (const line of lines) {
     box.disk.segments.set(0, Buffer.concat([signed, Buffer.from(`${line}\n`)]));
-    box.disk.objects.clear();
-    for (const [name, bytes] of objects) box.disk.objects.set(name, bytes);
-    box.heads.clear();
-    for (const [name, bytes] of heads) box.heads.set(name, bytes);
+    putBack(box.disk.objects, objects);
+    putBack(box.heads, heads);
     box.disk.torn.clear();
     const again = await box.open();
     await again.close('test');
@@ -308,10 +310,8 @@ test('entries that a killed process left to the kernel are flushed before anythi
   box.disk.sealed.clear();
   box.disk.segments.clear();
   box.disk.segments.set(0, written);
-  box.disk.objects.clear();
-  for (const [name, bytes] of objects) box.disk.objects.set(name, bytes);
-  box.heads.clear();
-  for (const [name, bytes] of heads) box.heads.set(name, bytes);
+  putBack(box.disk.objects, objects);
+  putBack(box.heads, heads);
   const flushed = new Set<number>();
   const again = await box.open({
     segmentEntries,
