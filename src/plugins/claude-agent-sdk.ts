@@ -91,8 +91,13 @@ export function withTally<O extends object>(options: O, settings: TallyHooks = {
     sessions.set(session, made);
     const ending = programOf();
     // A turn that is complete is not cut short by what follows; one that is not may be told how it ended.
-    void ending?.silent.then(() => (made.isAtRest() ? over(session, made) : undefined));
-    void ending?.ended.then((ended) => over(session, made, ended));
+    let isComplete = false;
+    void ending?.silent.then(async () => {
+      isComplete = made.isAtRest();
+      // A call without an end may have one in the transcript by the time that the program is over.
+      if (isComplete && (await made.calls.endTold())) await over(session, made);
+    });
+    void ending?.ended.then((ended) => over(session, made, isComplete ? undefined : ended));
     return made;
   }
 

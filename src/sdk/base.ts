@@ -24,6 +24,8 @@ export interface RunBase {
   common(about: Common): Pick<Event, 'parent_id' | 'metadata' | 'risk' | 'reason'>;
   /** Resolves when there is room for more, or the machine lets what has none go on; rejects where it does not. */
   room(): Promise<void>;
+  /** What is still to be told when the run ends, by whatever ends it; waited for before anything open in it is ended. */
+  beforeEnd(tell: () => Promise<void>): void;
   /** An event of its own kind, told by what records a framework. */
   tell(type: string, about: Common, more: Partial<Event>, kept: Kept): Noted;
 }

@@ -4,6 +4,7 @@
  */
 import type { Outcome } from '../core/entry.ts';
 import { TallyError } from '../core/error.ts';
+import { LIMITS } from '../core/limits.ts';
 import type { RunBase } from './base.ts';
 import type { StartedRun } from './client.ts';
 import { here, type ProgramEnd, shared } from './context.ts';
@@ -48,6 +49,7 @@ export function openRun(
   });
   const controller = new AbortController();
   const began = world.now();
+  const untold: (() => Promise<void>)[] = [];
   let steps = 0;
   let closed: Promise<void> | undefined;
   /** Its end is in the log, or known not to be. */
@@ -89,12 +91,15 @@ export function openRun(
     parent,
     common,
     room,
+    beforeEnd: (tell) => void untold.push(tell),
     tell: (...told) => telling.tell(...told),
   };
   const telling = tellingOf(base);
   const { events, endOpen } = telling;
 
   async function close(outcome: Outcome, patienceMs?: number): Promise<void> {
+    if (untold.length > 0)
+      await bounded(Promise.all(untold.map((tell) => tell())), patienceMs ?? LIMITS.sdkExitMs);
     if (!controller.signal.aborted) controller.abort(new RunEndedError());
     const told: Outcome = { duration_ms: round(world.now() - began), ...outcome };
     for (const _ of endOpen(told))

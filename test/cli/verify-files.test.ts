@@ -4,8 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { cp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { openSession } from '../../src/open.ts';
 import { type Home, makeHome } from '../support/home.ts';
+import { recordNotes } from '../support/notes.ts';
 
 interface Report {
   integrity: { status: string; note?: string };
@@ -23,23 +23,11 @@ describe('tally verify of the files around the entries', () => {
   before(async () => {
     home = await makeHome();
     log = join(home.paths.logs, 'local');
-    await record(300);
+    await recordNotes(home, 300);
     await writeFile(join(log, FIRST), '{"half":"a li', { flag: 'a' });
-    await record(1);
+    await recordNotes(home, 1);
   });
   after(() => home.remove());
-
-  async function record(notes: number): Promise<void> {
-    const session = await openSession({
-      paths: home.paths,
-      client: { surface: 'sdk' },
-      onWarning: () => undefined,
-      require: 'writer',
-    });
-    const event = { type: 'step.note', phase: 'point' } as const;
-    await Promise.all(Array.from({ length: notes }, () => session.ask('record', { event })));
-    await session.close();
-  }
 
   async function judged(args: readonly string[] = []) {
     const { code, stdout } = await home.tally(['verify', '--json', ...args]);

@@ -4,23 +4,15 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, cpSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { openSession } from '../../src/open.ts';
 import { type Home, makeHome } from '../support/home.ts';
+import { recordNotes } from '../support/notes.ts';
 
 describe('a log of this machine that lost a part', () => {
   let home: Home;
   let kept: string;
   before(async () => {
     home = await makeHome();
-    const session = await openSession({
-      paths: home.paths,
-      client: { surface: 'sdk' },
-      onWarning: () => undefined,
-      require: 'writer',
-    });
-    const event = { type: 'step.note', phase: 'point' } as const;
-    await Promise.all(Array.from({ length: 300 }, () => session.ask('record', { event })));
-    await session.close();
+    await recordNotes(home, 300);
     kept = join(home.directory, 'kept');
     for (const part of ['logs', 'heads', 'keys'])
       cpSync(join(home.paths.state, part), join(kept, part), { recursive: true });
@@ -55,14 +47,7 @@ describe('a log of this machine that lost a part', () => {
   });
 
   it('is rolled back for the status, too, when it lies there as in an older backup', async () => {
-    const session = await openSession({
-      paths: home.paths,
-      client: { surface: 'sdk' },
-      onWarning: () => undefined,
-      require: 'writer',
-    });
-    await session.ask('record', { event: { type: 'step.note', phase: 'point' } });
-    await session.close();
+    await recordNotes(home, 1);
     rmSync(home.paths.logs, { recursive: true });
     cpSync(join(kept, 'logs'), home.paths.logs, { recursive: true });
     const { stdout } = await home.tally(['status']);

@@ -223,6 +223,66 @@ describe('hooks behind the user’s own', () => {
     assert.deepEqual(open, []);
   });
 
+  describe('a refusal that the transcript alone tells of', () => {
+    const refusal = (id: string): string =>
+      `${JSON.stringify({
+        type: 'user',
+        toolDenialKind: 'rule',
+        message: { content: [{ type: 'tool_result', tool_use_id: id, is_error: true, content: 'no' }] },
+      })}\n`;
+    const asked = async (options: object, session_id: string, transcript_path: string): Promise<void> => {
+      await writeFile(transcript_path, '');
+      const call = {
+        session_id,
+        transcript_path,
+        tool_name: 'Read',
+        tool_input: {},
+        tool_use_id: session_id,
+      };
+      await ask(options, 'UserPromptSubmit', { session_id, prompt: 'do it' });
+      await ask(options, 'PreToolUse', call);
+      await ask(options, 'Stop', { session_id, last_assistant_message: 'done' });
+    };
+
+    it('is heard when the program writes it as it ends, after nothing more was said to it', async () => {
+      const session_id = newSession();
+      const transcript = join(home.directory, `${session_id}.jsonl`);
+      const options = withTally({}, { tally });
+      const writes = `
+        process.stdin.resume().on('end', () =>
+          setTimeout(() => require('fs').appendFileSync(${JSON.stringify(transcript)}, ${JSON.stringify(refusal(session_id))}), 300))`;
+      const program = ['-e', writes, '--', '--input-format', 'x', '--output-format', 'x'];
+      const child = spawn(process.execPath, program, { stdio: ['pipe', 'ignore', 'inherit'] });
+      try {
+        await asked(options, session_id, transcript);
+        child.stdin.end();
+        await until(
+          () => (entries(session_id).some(({ type }) => type === 'run.end') ? true : undefined),
+          'the end of the run',
+        );
+      } finally {
+        child.kill('SIGKILL');
+      }
+      assert.deepEqual(lines(session_id), ['tool.call Read ', 'tool.result Read blocked']);
+      assert.equal(entries(session_id).at(-1)?.outcome?.status, 'ok');
+    });
+
+    it('is heard when our side closes its Tally as soon as it has the answer', async () => {
+      const own = createTally({
+        home: home.paths.state,
+        transport: 'embedded',
+        onWarning: () => undefined,
+      });
+      const session_id = newSession();
+      const transcript = join(home.directory, `${session_id}.jsonl`);
+      const options = withTally({}, { tally: own });
+      await asked(options, session_id, transcript);
+      await writeFile(transcript, refusal(session_id));
+      await own.close();
+      assert.deepEqual(lines(session_id), ['tool.call Read ', 'tool.result Read blocked']);
+    });
+  });
+
   for (const [how, end, expected] of [
     ['nothing more is said to its program', (child) => child.stdin?.end(), 'ok undefined'],
     ['its program is killed', (child) => child.kill('SIGKILL'), 'aborted AbortError'],

@@ -39,8 +39,8 @@ export interface Calls {
   refused(id: string): Promise<void>;
   /** Whoever was asked let it run with this input. Gives why it may not. */
   changed(id: string, changed: JsonObject, signal: AbortSignal): Promise<string | undefined>;
-  /** Ends what no callback ended, as the transcript says. */
-  endTold(): Promise<void>;
+  /** Ends what no callback ended, as the transcript says. Gives whether each has an end then. Never rejects. */
+  endTold(): Promise<boolean>;
   /** Nothing more comes of any of them. */
   endAll(why: string): Promise<void>;
 }
@@ -61,6 +61,7 @@ export function createCalls({ runOf, tier, transcripts, blocks }: CallsOptions):
   const calls = new Map<string, Call>();
   /** By their path: the session's, and one for each subagent. */
   const read = new Map<string, TranscriptState>();
+  let telling = Promise.resolve(true);
 
   function transcriptAt(path: string): TranscriptState {
     const known = read.get(path);
@@ -155,6 +156,23 @@ export function createCalls({ runOf, tier, transcripts, blocks }: CallsOptions):
     );
   }
 
+  const openCalls = (): readonly (readonly [string, Call])[] => [...calls].filter(([, { ended }]) => !ended);
+
+  async function tellEnds(): Promise<boolean> {
+    const open = openCalls();
+    for (const path of new Set(open.map(([, { input }]) => transcriptOf(input)))) {
+      if (path === undefined) continue;
+      const state = transcriptAt(path);
+      // One that cannot be read says nothing: those calls end with their session.
+      await readOn(state, transcripts, path).catch(() => false);
+      for (const [id, call] of open) {
+        const told = state.ends.get(id);
+        if (told !== undefined) await end(call, { status: told.status }, { told_by: 'transcript' });
+      }
+    }
+    return openCalls().length === 0;
+  }
+
   return {
     async before(input, { stopped, input: changed }, signal) {
       try {
@@ -221,18 +239,10 @@ export function createCalls({ runOf, tier, transcripts, blocks }: CallsOptions):
       }
     },
 
-    async endTold() {
-      const open = [...calls].filter(([, { ended }]) => !ended);
-      for (const path of new Set(open.map(([, { input }]) => transcriptOf(input)))) {
-        if (path === undefined) continue;
-        const state = transcriptAt(path);
-        // One that cannot be read says nothing: those calls end with their session.
-        await readOn(state, transcripts, path).catch(() => false);
-        for (const [id, call] of open) {
-          const told = state.ends.get(id);
-          if (told !== undefined) await end(call, { status: told.status }, { told_by: 'transcript' });
-        }
-      }
+    endTold() {
+      // One after the other: each reads on where the one before it stopped.
+      telling = telling.then(tellEnds);
+      return telling;
     },
 
     async endAll(why) {

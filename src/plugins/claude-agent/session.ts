@@ -39,7 +39,7 @@ export function createSession({ tally, agent, ...options }: SessionOptions): Ses
       ...surroundings({ ...input, agent: undefined }),
       ...pick(input.value, ['source', 'model']),
     };
-    const opening = openRun((during) =>
+    const opening = opened((during) =>
       tally.run(
         { agent, metadata: about, ...(input.session === undefined ? {} : { session: input.session }) },
         during,
@@ -60,7 +60,7 @@ export function createSession({ tally, agent, ...options }: SessionOptions): Ses
     if (sub === undefined) return session;
     const known = agents.get(sub.id);
     if (known !== undefined) return known;
-    const opening = openRun((during) =>
+    const opening = opened((during) =>
       session.run.delegate({ agent: subagentName(agent, sub.type), metadata: surroundings(input) }, during),
     );
     agents.set(sub.id, opening);
@@ -69,6 +69,13 @@ export function createSession({ tally, agent, ...options }: SessionOptions): Ses
   }
 
   const calls = createCalls({ runOf, ...options });
+
+  /** Whoever ends it (the program may close its Tally as soon as it has the answer), calls end as they were told to. */
+  async function opened(start: Parameters<typeof openRun>[0]): Promise<OpenRun> {
+    const run = await openRun(start);
+    run.base.beforeEnd(async () => void (await calls.endTold()));
+    return run;
+  }
 
   async function note(input: HookInput, more: JsonObject): Promise<void> {
     const { run } = await runOf(input);
