@@ -8,6 +8,8 @@ export type Done = Case & { readonly result: Result };
 const SCENES: Readonly<Record<Case['scene'], string>> = {
   make: `A new log: ${SCRIPTS.make} appends in writes of one and four, some with payloads, a checkpoint after every four of them, a sealed segment (after ${SEGMENT_ENTRIES} entries), a key rotation (after ${ROTATE_AFTER}), a close.`,
   pooled: 'The same on a slow disk: the flushes of the segment run in the thread pool.',
+  threaded:
+    'The same with every tile written as in a burst: by the thread that writes many of them. The calls of that thread on tiles.',
   torn: 'A start on a log whose last line is half there.',
   begun: 'A start on a log whose last segment holds half a line and nothing else.',
   sealing: 'A start after a kill between the sealed form of a segment and the removal of its plain one.',

@@ -12,7 +12,7 @@ const JUDGE_HANGS_AFTER_MS = 60_000;
 /** A burst that the timer cuts in two shifts the numbers of temporary names: then the fault hits nothing, or too much. */
 const ATTEMPTS = 8;
 
-export const SCENES = ['make', 'pooled', 'torn', 'begun', 'sealing', 'rotating'] as const;
+export const SCENES = ['make', 'pooled', 'threaded', 'torn', 'begun', 'sealing', 'rotating'] as const;
 export type Scene = (typeof SCENES)[number];
 
 export interface Case {
@@ -74,8 +74,8 @@ export async function prepare(shop: Workshop, scenes: readonly Scene[] = SCENES)
       stages.push({ scene, script: 'make', options: [], template: undefined, calls: whole.calls });
       continue;
     }
-    if (scene === 'pooled') {
-      stages.push(await prepareSlow(shop));
+    if (scene === 'pooled' || scene === 'threaded') {
+      stages.push(await prepareApart(shop, scene));
       continue;
     }
     const at = await places(shop);
@@ -97,19 +97,25 @@ export async function prepare(shop: Workshop, scenes: readonly Scene[] = SCENES)
   return stages;
 }
 
-/** A slow disk: flushes of the segment run in the thread pool. Only they differ from `make`. */
-async function prepareSlow(shop: Workshop): Promise<Stage> {
+/** What another thread does than in `make`, and how its calls are known. Only they differ from it. */
+const APART = {
+  /** A slow disk: flushes of the segment run in the thread pool. */
+  pooled: ({ syscall }: Call) => syscall === 'fdatasync',
+  /** Bursts: tiles are written in a thread of their own. */
+  threaded: ({ path }: Call) => /^logs\/local\/tile\/.*\.n\*\.tmp$/.test(path),
+} as const satisfies Partial<Record<Scene, (call: Call) => boolean>>;
+
+async function prepareApart(shop: Workshop, scene: keyof typeof APART): Promise<Stage> {
   const at = await places(shop);
-  const options = ['pooled'];
+  const options = [scene];
   const { finished, calls, stderr } = await runTraced('make', at, undefined, options);
-  if (!finished) throw new Error(`the program does not run with a slow disk: ${stderr}`);
+  if (!finished) throw new Error(`the program does not run ${scene}: ${stderr}`);
   await rm(at.folder, { recursive: true });
-  const flushes = calls.filter(({ syscall }) => syscall === 'fdatasync');
-  return { scene: 'pooled', script: 'make', options, template: undefined, calls: flushes };
+  return { scene, script: 'make', options, template: undefined, calls: calls.filter(APART[scene]) };
 }
 
 /** Where the run that `scene` goes on from was killed. */
-function cutOf(scene: Exclude<Scene, 'make' | 'pooled'>, calls: readonly Call[]): Call {
+function cutOf(scene: Exclude<Scene, 'make' | keyof typeof APART>, calls: readonly Call[]): Call {
   const is = {
     // The last write, not flushed: then some of it is cut off.
     torn: ({ syscall, path }: Call) => syscall === 'fdatasync' && path.endsWith('256.jsonl'),

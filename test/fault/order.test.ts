@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type Call, runTraced, type Traced } from './trace.ts';
 
+/** Whose flushes run on the main thread, in the thread pool; whose tiles are written in a thread of their own. */
+const HOWS = ['main', 'pooled', 'threaded'] as const;
 const isSegment = (path: string): boolean => /^logs\/local\/entries\/\d+\.jsonl$/.test(path);
 
 describe('the order of writes', () => {
@@ -14,11 +16,11 @@ describe('the order of writes', () => {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'tally-order-'));
-    for (const how of ['main', 'pooled']) {
+    for (const how of HOWS) {
       const state = join(folder, how);
       await mkdir(state);
       const at = { state, trace: join(folder, `${how}.trace`), cache: join(folder, 'cache') };
-      const run = await runTraced('make', at, undefined, how === 'pooled' ? ['pooled'] : []);
+      const run = await runTraced('make', at, undefined, how === 'main' ? [] : [how]);
       assert.ok(run.finished, run.stderr);
       runs.set(how, run);
     }
@@ -36,7 +38,7 @@ describe('the order of writes', () => {
     }
   }
 
-  for (const how of ['main', 'pooled']) {
+  for (const how of HOWS) {
     it(`flushes a segment before anything in it is acknowledged (${how})`, () => {
       const run = runs.get(how);
       assert.ok(run !== undefined);
@@ -47,8 +49,29 @@ describe('the order of writes', () => {
         assert.deepEqual([...dirty].filter(isSegment), [], `line ${said} is said before its flush`);
       });
       assert.ok(said > 300);
-      const threads = run.calls.filter(({ syscall }) => syscall === 'fdatasync').map(({ thread }) => thread);
-      assert.ok(threads.includes(how === 'pooled' ? 'pool' : 'main'));
+      const threads = run.calls
+        .filter(({ syscall, path }) => syscall === 'fdatasync' && isSegment(path))
+        .map(({ thread }) => thread);
+      assert.ok(threads.includes(how === 'pooled' ? 'other' : 'main'));
+    });
+
+    it(`gives a segment no seal before its tiles are flushed, names and all (${how})`, () => {
+      const run = runs.get(how);
+      assert.ok(run !== undefined);
+      const unnamed = new Set<string>();
+      let seals = 0;
+      walk(run, (call, dirty) => {
+        if (call === 'said') return;
+        const { syscall, path } = call;
+        const directory = path.slice(0, path.lastIndexOf('/'));
+        if (syscall === 'rename' && path.startsWith('logs/local/tile/')) unnamed.add(directory);
+        if (syscall === 'fsync') unnamed.delete(path);
+        if (syscall !== 'rename' || !path.includes('.zst')) return;
+        seals++;
+        const isTile = (one: string) => one.startsWith('logs/local/tile/');
+        assert.deepEqual([[...dirty].filter(isTile), [...unnamed]], [[], []]);
+      });
+      assert.ok(seals > 0);
     });
   }
 

@@ -3,13 +3,14 @@
  * and is closed. Every acknowledgement goes to stdout as "index id" at once, so that whatever happens next is held
  * against it. Its system calls on files of the log come in the same order in every run.
  *
- *   node test/fault/program.ts STATE make|again [pooled | SEED]
+ *   node test/fault/program.ts STATE make|again [pooled | threaded | SEED]
  */
 import crypto from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { isTallyError } from '../../src/core/error.ts';
+import { LIMITS } from '../../src/core/limits.ts';
 import { openSession, type Session } from '../../src/open.ts';
 import { locate } from '../../src/paths.ts';
 import { BEGAN, ROTATE_AFTER, SCRIPTS, type Script, SEGMENT_ENTRIES } from './scripts.ts';
@@ -83,7 +84,7 @@ async function play(session: Session, total: number): Promise<void> {
 
 const [, , state, script, how] = process.argv;
 if (state === undefined || (script !== 'make' && script !== 'again'))
-  throw new Error('usage: program.ts STATE make|again [pooled]');
+  throw new Error('usage: program.ts STATE make|again [pooled | threaded | SEED]');
 // The store times its flushes to choose the thread for the next ones, and clocks that part leave an entry. By this clock
 // every flush takes as long as the other, and both clocks agree: a busy machine must not change the system calls.
 let ticks = 0;
@@ -91,6 +92,8 @@ const stepMs = how === 'pooled' ? 100 : 0;
 const began = BEGAN[script];
 Object.defineProperty(performance, 'now', { value: () => (ticks += stepMs) });
 Date.now = () => began + ticks;
+// As in a burst of entries, and for every single tile.
+if (how === 'threaded') Object.defineProperty(LIMITS, 'threadedFiles', { value: 1 });
 // Ids become names of files, which have to be known before the run.
 let blocks = 0;
 Object.defineProperty(crypto, 'randomBytes', {

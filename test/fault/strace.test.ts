@@ -26,7 +26,7 @@ describe('one system call of the recorder that fails or is its last', () => {
       throw new Error('this test needs strace, allowed to trace: apt-get install strace', { cause });
     }
     folder = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'tally-fault-'));
-    stages = await prepare({ folder, cache: join(folder, 'cache') }, ['make', 'torn']);
+    stages = await prepare({ folder, cache: join(folder, 'cache') }, ['make', 'threaded', 'torn']);
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
@@ -60,6 +60,8 @@ describe('one system call of the recorder that fails or is its last', () => {
   it('loses no acknowledged entry and uses no index twice, from the making of a log to its close', () =>
     hold('make', 20));
 
+  it('loses nothing while tiles are written in their own thread', () => hold('threaded', 12));
+
   it('loses nothing while a torn tail is set aside', () => hold('torn', 6, ['ftruncate', 'rename']));
 });
 
@@ -77,7 +79,7 @@ describe('the trace', () => {
     const temporary = { syscall: 'write', thread: 'main', path: 'logs/a.*.tmp' };
     assert.deepEqual(calls, [
       { syscall: 'openat', thread: 'main', path: 'logs', occurrence: 1 },
-      { syscall: 'fsync', thread: 'pool', path: 'logs', occurrence: 1 },
+      { syscall: 'fsync', thread: 'other', path: 'logs', occurrence: 1 },
       { ...temporary, occurrence: 1 },
       { ...temporary, occurrence: 2 },
       { syscall: 'rename', thread: 'main', path: 'logs/a.*.tmp', occurrence: 1 },

@@ -28,8 +28,11 @@ export const FAULTS = ['EIO', 'ENOSPC', 'SIGKILL'] as const;
 export type Fault = (typeof FAULTS)[number];
 /** More temporary files than one run makes. */
 const TEMPORARY = 200;
-/** Node's file calls run on the main thread or, with a pool of one, on that thread. strace counts each by itself. */
-export type Thread = 'main' | 'pool';
+/**
+ * Node's file calls run on the main thread, on the one thread of the pool, or on that which writes tiles. strace counts
+ * each by itself.
+ */
+export type Thread = 'main' | 'other';
 
 /** Below the state directory and no part of the log: the operator's policy file, and the directory of the socket. */
 const OTHERS = /^(tally\.policy\.yaml|tallystick-\d+(\/.*)?)$/;
@@ -38,7 +41,10 @@ const OTHERS = /^(tally\.policy\.yaml|tallystick-\d+(\/.*)?)$/;
 export interface Call {
   readonly syscall: Syscall;
   readonly thread: Thread;
-  /** Relative to the state directory. Temporary names carry the process and a number: `checkpoint.*.tmp` are all of them. */
+  /**
+   * Relative to the state directory. Temporary names carry the process and a number: `checkpoint.*.tmp` are all of them,
+   * and `000.n*.tmp` those of the thread that writes tiles.
+   */
   readonly path: string;
   /** Which call of this kind, by this thread, on this path; from 1. */
   readonly occurrence: number;
@@ -95,9 +101,9 @@ function command(places: Places, inject: { readonly call: Call; readonly fault: 
 
 /** A burst that a timer cuts in two shifts the numbers: so the calls on all temporary files of a name are counted together. */
 function selected(state: string, path: string): string {
-  const [name, suffix] = path.split('*');
-  if (suffix === undefined) return `-P "${state}/${path}"`;
-  return Array.from({ length: TEMPORARY }, (_, n) => `-P "${state}/${name}$$-${n}${suffix}"`).join(' ');
+  const [, name, mark] = /^(.*\.)(n?)\*\.tmp$/.exec(path) ?? [];
+  if (name === undefined) return `-P "${state}/${path}"`;
+  return Array.from({ length: TEMPORARY }, (_, n) => `-P "${state}/${name}$$-${mark}${n}.tmp"`).join(' ');
 }
 
 export async function runTraced(
@@ -166,10 +172,10 @@ export function readTrace(text: string, state: string, pid: number): Pick<Traced
     const syscall = SYSCALLS.find((one) => one === name);
     if (id === undefined || syscall === undefined || rest === undefined) continue;
     if (syscall === 'write' && rest.startsWith('1<')) order.push('said');
-    const path = pathOf(rest, state)?.replace(new RegExp(`\\.${pid}-\\d+\\.tmp$`), '.*.tmp');
+    const path = pathOf(rest, state)?.replace(new RegExp(`\\.${pid}-(n?)\\d+\\.tmp$`), '.$1*.tmp');
     if (path === undefined || OTHERS.test(path)) continue;
-    const thread = Number(id) === pid ? 'main' : 'pool';
-    const key = `${thread} ${syscall} ${path}`;
+    const thread = Number(id) === pid ? 'main' : 'other';
+    const key = `${id} ${syscall} ${path}`;
     const occurrence = (counts.get(key) ?? 0) + 1;
     counts.set(key, occurrence);
     const call = { syscall, thread, path, occurrence } as const;
