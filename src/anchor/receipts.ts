@@ -5,6 +5,7 @@
  *     anchors/<name>/<size>.checkpoint      what was shown
  *     anchors/<name>/<size>.<suffix>        what came back
  */
+import { isTallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { ObjectStore } from '../core/ports.ts';
 
@@ -58,17 +59,25 @@ export async function listReceipts(
     );
 }
 
-/** Undefined when one half is gone, or larger than any receipt. */
+/** Undefined when one half is gone, larger than any receipt, or no file: others may write there. */
 export async function readReceipt(
   objects: Pick<ObjectStore, 'get'>,
   { name, size, suffix }: ReceiptFile,
 ): Promise<StoredReceipt | undefined> {
   if (suffix === undefined) return undefined;
-  const note = await objects.get(receiptPath(name, size, CHECKPOINT));
-  const bytes = await objects.get(receiptPath(name, size, suffix));
-  const fits = (part: Uint8Array | undefined): part is Uint8Array =>
-    part !== undefined && part.length <= LIMITS.noteBytes;
-  return fits(note) && fits(bytes) ? { name, size, suffix, note, bytes } : undefined;
+  const note = await readHalf(objects, receiptPath(name, size, CHECKPOINT));
+  const bytes = await readHalf(objects, receiptPath(name, size, suffix));
+  return note && bytes && { name, size, suffix, note, bytes };
+}
+
+async function readHalf(objects: Pick<ObjectStore, 'get'>, path: string): Promise<Uint8Array | undefined> {
+  try {
+    const bytes = await objects.get(path);
+    return bytes !== undefined && bytes.length <= LIMITS.noteBytes ? bytes : undefined;
+  } catch (error) {
+    if (isTallyError(error) && error.code === 'LOG_DAMAGED') return undefined;
+    throw error;
+  }
 }
 
 /** Resolved: both halves are durable. */

@@ -126,7 +126,7 @@ export function createAnchorRunner(host: AnchorHost): AnchorRunner {
           await show(lane, rotation.note, signal);
         } catch (error) {
           if (!isTallyError(error) || error.code !== 'ANCHOR_CONFLICT') throw error;
-          break;
+          // It may hold less than the note of a later rotation.
         }
       }
     }

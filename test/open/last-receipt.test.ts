@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { receiptPath, storeReceipt } from '../../src/anchor/receipts.ts';
+import { LIMITS } from '../../src/core/limits.ts';
 import { lastReceipt } from '../../src/open/last-receipt.ts';
 import { fileObjects } from '../../src/store/file/objects.ts';
 import { makeLog } from '../anchor/log.ts';
@@ -25,6 +27,11 @@ test('a file among the receipts that is none does not make an anchor look as if 
   put(8, 'checkpoint', note);
   put(20, 'txt', Buffer.from('of more than was ever signed'));
   put(20, 'checkpoint', (await log.subject(20)).note);
+  put(9, 'txt', Buffer.from('beside one of any length'));
+  put(9, 'checkpoint', note);
+  truncateSync(join(directory, receiptPath('a', 9, 'checkpoint')), LIMITS.storedFileBytes + 1);
+  put(6, 'checkpoint', (await log.subject(6)).note);
+  execFileSync('mkfifo', [join(directory, receiptPath('a', 6, 'txt'))]);
   put(Number.MAX_SAFE_INTEGER, 'txt', Buffer.from('of any size'));
   assert.equal((await lastReceipt(directory, 'a'))?.size, 5);
 
