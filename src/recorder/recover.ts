@@ -136,7 +136,7 @@ export async function recover(
   if (first > 0 && onTail !== undefined)
     await requirePruned(store, { first, base, signed: claims.signed, tiles }, onTail.prunes());
   const torn = cut === undefined ? undefined : await setAside(store, tail, cut, position.next);
-  if (position.next > claims.signed) await flush(store, tail, position.next);
+  if (position.next > claims.signed) await flush(store, tail, position);
   const made = tree.takeTiles();
   return {
     position,
@@ -271,9 +271,10 @@ function noteAnnouncement(entry: Entry | undefined, position: Position): void {
  * A process that was killed after a write and before its flush left entries that are in the kernel's memory alone. What
  * this start signs and tells of rests on them, and its own first entry may go to another file.
  */
-async function flush(store: LogStore, tail: readonly Segment[], size: number): Promise<void> {
+async function flush(store: LogStore, tail: readonly Segment[], position: Position): Promise<void> {
   for (const { first, sealed } of tail) {
-    if (sealed || first >= size) continue;
+    // Behind the last good line everything was set aside, whatever its name says.
+    if (sealed || first >= position.next || first > position.segment) continue;
     await store.openSegment(first);
     await store.append(new Uint8Array(0));
   }

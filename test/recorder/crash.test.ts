@@ -340,3 +340,29 @@ test('entries that a killed process left to the kernel are flushed before anythi
   assert.equal(entriesOf(box.disk)[index]?.index, index);
   await assertVerifies(box);
 });
+
+test('a segment that was set aside with a torn tail does not come back as an empty one', async () => {
+  const box = await machine();
+  const recorder = await box.open();
+  await recorder.record(note(0), PRODUCER);
+  await recorder.checkpoint();
+  const objects = new Map(box.disk.objects);
+  const heads = new Map(box.heads);
+  while (recorder.size() < LIMITS.tileWidth + 44) await recorder.record(note(recorder.size()), PRODUCER);
+  const written = Buffer.from(box.disk.segments.get(0) ?? []);
+  await recorder.close('test');
+
+  // Killed before any of it was signed; and somebody put a segment there that nobody began.
+  box.disk.segments.clear();
+  box.disk.segments.set(0, Buffer.concat([written, Buffer.from('{"half":')]));
+  box.disk.segments.set(LIMITS.tileWidth, Buffer.from('planted\n'));
+  putBack(box.disk.objects, objects);
+  putBack(box.heads, heads);
+  for (let starts = 0; starts < 2; starts++) {
+    const again = await box.open();
+    assert.equal(again.torn.length, starts === 0 ? 2 : 0);
+    await again.close('test');
+    assert.deepEqual([...box.disk.segments.keys()], [0]);
+  }
+  await assertVerifies(box, { tornTails: true });
+});
