@@ -22,6 +22,8 @@ export interface LiveRun {
   within<T>(run: Run, fn: () => T): T;
   /** Ends what is open in it, and it. Never rejects. */
   close(outcome: Outcome, patienceMs?: number): Promise<void>;
+  /** What is still to be told before its end; undefined: nothing is. */
+  tellRest(): Promise<void> | undefined;
   lastWords(outcome: Outcome, how: ProgramEnd): void;
   readonly isOpen: () => boolean;
 }
@@ -52,6 +54,8 @@ export function openRun(
   const untold: (() => Promise<void>)[] = [];
   let steps = 0;
   let closed: Promise<void> | undefined;
+  /** What was open in it is ended. */
+  let isTold = false;
   /** Its end is in the log, or known not to be. */
   let isEnded = false;
 
@@ -97,11 +101,15 @@ export function openRun(
   const telling = tellingOf(base);
   const { events, endOpen } = telling;
 
+  async function tellRest(): Promise<void> {
+    await Promise.all(untold.map((tell) => tell()));
+  }
+
   async function close(outcome: Outcome, patienceMs?: number): Promise<void> {
-    if (untold.length > 0)
-      await bounded(Promise.all(untold.map((tell) => tell())), patienceMs ?? LIMITS.sdkExitMs);
+    if (untold.length > 0) await bounded(tellRest(), patienceMs ?? LIMITS.sdkExitMs);
     if (!controller.signal.aborted) controller.abort(new RunEndedError());
     const told: Outcome = { duration_ms: round(world.now() - began), ...outcome };
+    isTold = true;
     for (const _ of endOpen(told))
       if (queue.full() !== undefined) await bounded(shell.outage.within(shell.room.free()), patienceMs);
     await bounded(shell.outage.within(queue.idle()), patienceMs);
@@ -124,7 +132,7 @@ export function openRun(
   function lastWords(outcome: Outcome, how: ProgramEnd): void {
     if (isEnded) return;
     base.under.cut(how);
-    if (closed === undefined) for (const _ of endOpen(outcome));
+    if (!isTold) for (const _ of endOpen(outcome));
     closed ??= Promise.resolve();
     const { events: left, ends } = queue.drain();
     const told = shell.client.lastWords(started, left, ends, outcome);
@@ -142,6 +150,7 @@ export function openRun(
       base,
       within: (run, fn) => shared.storage.run({ run, parentId: started.id, started }, fn),
       close: (outcome, patienceMs) => (closed ??= close(outcome, patienceMs)),
+      tellRest: () => (untold.length === 0 ? undefined : tellRest()),
       lastWords,
       isOpen: () => closed === undefined,
     },

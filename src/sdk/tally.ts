@@ -11,7 +11,7 @@ import { RunEndedError, unrecorded } from './errors.ts';
 import { watchExit } from './exit.ts';
 import { guardTool } from './guard.ts';
 import { createMaker, statusOf } from './parts.ts';
-import { retried } from './patience.ts';
+import { bounded, retried } from './patience.ts';
 import { openRun } from './run.ts';
 import { createShell, type Shell } from './shell.ts';
 import { type Above, startOf, UNNAMED } from './start.ts';
@@ -133,11 +133,15 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
 
   const ending: Ending = {
     async end(how) {
+      const until = performance.now() + LIMITS.sdkExitMs;
+      const rest = [...open].flatMap(({ live }) => live.tellRest() ?? []);
+      // What is known of how something ended comes before that its program does.
+      if (rest.length > 0) await bounded(Promise.all(rest), LIMITS.sdkExitMs / 2);
       for (const { run, live } of open) {
         live.base.under.cut(how);
         if (how.status === 'error' && live.isOpen()) void run.error(how.error);
       }
-      await closeAll(outcomeOf(how), performance.now() + LIMITS.sdkExitMs);
+      await closeAll(outcomeOf(how), until);
     },
     rest,
     lastWords(how) {

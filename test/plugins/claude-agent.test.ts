@@ -1,6 +1,7 @@
 /** The hooks of the Claude Agent SDK's plug-in, called as the SDK calls them; with the SDK itself: test/e2e. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -265,6 +266,37 @@ describe('hooks behind the user’s own', () => {
       }
       assert.deepEqual(lines(session_id), ['tool.call Read ', 'tool.result Read blocked']);
       assert.equal(entries(session_id).at(-1)?.outcome?.status, 'ok');
+    });
+
+    it('is heard when our side is ended by a signal', async () => {
+      const session_id = newSession();
+      const transcript = join(home.directory, `${session_id}.jsonl`);
+      await writeFile(transcript, '');
+      const input = { session_id, transcript_path: transcript, tool_use_id: session_id };
+      const url = (path: string): string =>
+        JSON.stringify(new URL(`../../src/${path}`, import.meta.url).href);
+      const program = `
+        import { appendFileSync } from 'node:fs';
+        import { withTally } from ${url('plugins/claude-agent-sdk.ts')};
+        import { createTally } from ${url('sdk.ts')};
+        const tally = createTally({ home: process.argv[1], transport: 'embedded', onWarning: () => undefined });
+        const { hooks } = withTally({}, { tally });
+        const { signal } = new AbortController();
+        const ask = (event, more) => hooks[event][0].hooks[0](
+          { hook_event_name: event, ...${JSON.stringify(input)}, ...more }, undefined, { signal });
+        await ask('UserPromptSubmit', { prompt: 'do it' });
+        await ask('PreToolUse', { tool_name: 'Read', tool_input: {} });
+        appendFileSync(${JSON.stringify(transcript)}, ${JSON.stringify(refusal(session_id))});
+        setInterval(() => undefined, 1_000);
+        process.kill(process.pid, 'SIGINT');`;
+      await tally.close();
+      const child = spawn(process.execPath, ['--input-type=module', '-e', program, home.paths.state], {
+        stdio: ['ignore', 'inherit', 'inherit'],
+      });
+      const [, ended] = await once(child, 'exit');
+      assert.equal(ended, 'SIGINT');
+      assert.deepEqual(lines(session_id), ['tool.call Read ', 'tool.result Read blocked']);
+      assert.equal(entries(session_id).at(-1)?.outcome?.error_kind, 'SIGINT');
     });
 
     it('is heard when our side closes its Tally as soon as it has the answer', async () => {

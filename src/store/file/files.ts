@@ -36,8 +36,8 @@ function inThread(task: FilesTask): Promise<boolean> {
   // What is under way keeps the process alive, as a write in the thread pool does.
   thread.ref();
   return new Promise((done, failed) => {
-    waiting.push({ done, failed });
     thread.postMessage(task);
+    waiting.push({ done, failed });
   });
 }
 
