@@ -133,7 +133,6 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
 
   const ending: Ending = {
     async end(how) {
-      const until = performance.now() + LIMITS.sdkExitMs;
       const rest = [...open].flatMap(({ live }) => live.tellRest() ?? []);
       // What is known of how something ended comes before that its program does.
       if (rest.length > 0) await bounded(Promise.all(rest), LIMITS.sdkExitMs / 2);
@@ -141,7 +140,7 @@ export function createTallyWith(options: TallyOptions, deps: TallyDeps): Tally {
         live.base.under.cut(how);
         if (how.status === 'error' && live.isOpen()) void run.error(how.error);
       }
-      await closeAll(outcomeOf(how), until);
+      await closeAll(outcomeOf(how), performance.now() + LIMITS.sdkExitMs);
     },
     rest,
     lastWords(how) {

@@ -10,14 +10,14 @@ import { createFieldScanner, GENESIS_PREV, PREV_CHARS } from './fields.ts';
 import { TILE_BYTES, TILE_WIDTH } from './tile.ts';
 import { collectTiles, TILE_HEIGHT } from './tiling.ts';
 import { createRange, emptyRoot, leafHashInPlace, rootOfHashes } from './tree.ts';
-import { type Findings, recordFindings, type SignedTail } from './verify-findings.ts';
+import { type Recorded, recordFindings, type SignedTail } from './verify-findings.ts';
 import { createLineSplitter, LINE_SPACE_BYTES, type LineSink } from './verify-lines.ts';
 import { createOrder, FINE, type Placed, TOO_LONG, UNREADABLE } from './verify-order.ts';
 import { type PrunedPart, readPruned } from './verify-pruned.ts';
 import { compareTiles, type StoredTile } from './verify-tiles.ts';
 
 export interface EntriesResult {
-  readonly findings: Findings;
+  readonly findings: Pick<Recorded, 'found'>;
   /** Where the entries begin: those before were pruned. */
   readonly first: number;
   readonly pruned?: PrunedPart;
@@ -111,7 +111,7 @@ export function createEntriesPass({
       last: (back) => placed?.[count - back],
       missing(from, to) {
         straight = false;
-        findings.addMissing(from, to);
+        findings.addMissing(from, to, first + count);
       },
     },
     begins,

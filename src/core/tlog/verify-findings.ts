@@ -44,18 +44,23 @@ export interface Findings {
 
 /**
  * Files findings under the tree or under the chain: an entry at or after `signedSize` is only chained, so whatever is
- * wrong with it breaks the chain. Memory is bounded by `LISTED`.
+ * wrong with it breaks the chain. Memory is bounded by `LISTED`. `at`: the place of the line among the lines.
  */
-export interface Recorded extends Findings {
-  addBad(entry: BadEntry): void;
+export interface Recorded {
+  addBad(entry: BadEntry, at: number): void;
   /** Whether it is a signed entry. */
   addContradicted(index: number): boolean;
   /** Entries `from` to `to - 1`. */
-  addMissing(from: number, to: number): void;
-  addExtra(line: ExtraLine): void;
+  addMissing(from: number, to: number, at: number): void;
+  addExtra(line: ExtraLine, at: number): void;
   addDamagedTile(level: number, index: number): void;
   addAbsentTile(level: number, index: number): void;
   addBreak(index: number): void;
+  /**
+   * What was found. A root that holds vouches for every byte of as many lines as were signed: a line behind them that
+   * says it was one of them, whatever is wrong with it, breaks the chain, and the tiles are wrong where they contradict.
+   */
+  found(rootHolds: boolean): Findings;
 }
 
 function tally<T>(): { readonly list: T[]; count: number; add(item: T, count?: number): void } {
@@ -69,8 +74,16 @@ function tally<T>(): { readonly list: T[]; count: number; add(item: T, count?: n
   };
 }
 
+const NONE = { list: [], count: 0 } as const;
+
+function both<T>(a: Tally<T>, b: Tally<T>): Tally<T> {
+  return { list: [...a.list, ...b.list].slice(0, LISTED), count: a.count + b.count };
+}
+
 export function recordFindings(signedSize: number): Recorded {
   const bad = tally<BadEntry>();
+  /** Of lines behind as many as were signed. */
+  const behind = { bad: tally<BadEntry>(), missing: tally<MissingEntries>(), extra: tally<ExtraLine>() };
   const contradicted = tally<BadEntry>();
   const missing = tally<MissingEntries>();
   const extra = tally<ExtraLine>();
@@ -83,18 +96,31 @@ export function recordFindings(signedSize: number): Recorded {
     if (!breaks.list.includes(index, Math.max(0, breaks.list.length - RECENT_BREAKS))) breaks.add(index);
   }
 
+  const isBehind = (at: number): boolean => at >= signedSize;
+
+  /** In the order of the lines, each once. */
+  function withBehind(): Tally<number> {
+    const claimed = [
+      ...behind.bad.list.map(({ index }) => index),
+      ...behind.missing.list.map(({ from }) => from),
+      ...behind.extra.list.map(({ before }) => before),
+    ];
+    const more = [...new Set(claimed)].filter((index) => !breaks.list.includes(index));
+    return both(breaks, { list: more, count: more.length });
+  }
+
   return {
-    bad,
-    contradicted,
-    missing,
-    extra,
-    damagedTiles,
-    breaks,
-    get absentTiles() {
-      return absentTiles;
-    },
-    addBad(entry) {
-      if (entry.index < signedSize) bad.add(entry);
+    found: (rootHolds) => ({
+      bad: rootHolds ? bad : both(bad, behind.bad),
+      contradicted: rootHolds ? NONE : contradicted,
+      missing: rootHolds ? missing : both(missing, behind.missing),
+      extra: rootHolds ? extra : both(extra, behind.extra),
+      breaks: rootHolds ? withBehind() : breaks,
+      damagedTiles,
+      absentTiles,
+    }),
+    addBad(entry, at) {
+      if (entry.index < signedSize) (isBehind(at) ? behind.bad : bad).add(entry);
       else addBreak(entry.index);
     },
     addContradicted(index) {
@@ -103,13 +129,13 @@ export function recordFindings(signedSize: number): Recorded {
       else addBreak(index);
       return signed;
     },
-    addMissing(from, to) {
+    addMissing(from, to, at) {
       // What is gone from the unsigned tail shows as a break of the chain.
       const end = Math.min(to, signedSize);
-      if (from < end) missing.add({ from, to: end }, end - from);
+      if (from < end) (isBehind(at) ? behind.missing : missing).add({ from, to: end }, end - from);
     },
-    addExtra(line) {
-      if (line.before < signedSize) extra.add(line);
+    addExtra(line, at) {
+      if (line.before < signedSize) (isBehind(at) ? behind.extra : extra).add(line);
       else addBreak(line.before);
     },
     addDamagedTile: (level, index) => damagedTiles.add({ level, index }),

@@ -8,7 +8,6 @@
 import { equalBytes } from '../bytes.ts';
 import { HASH_BYTES } from '../hash.ts';
 import { createRange } from './tree.ts';
-import type { EntriesResult } from './verify-entries.ts';
 import type { Findings, SignedTail } from './verify-findings.ts';
 import { type BadEntry, LISTED } from './verify-report.ts';
 
@@ -62,7 +61,8 @@ function complete({ bad, contradicted, missing, extra, breaks }: Findings): bool
  * the log does not reach that size.
  */
 export function localise(
-  { findings, tail }: EntriesResult,
+  findings: Findings,
+  tail: SignedTail | undefined,
   named: readonly BadEntry[],
   signed: { readonly size: number; readonly root: Uint8Array; readonly cut: boolean },
 ): BadEntry[] {

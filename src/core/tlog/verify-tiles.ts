@@ -57,14 +57,14 @@ export function compareTiles(tile: StoredTile, findings: Recorded): TileComparis
     if (signed) findings.addDamagedTile(0, index);
   }
 
-  async function comparePlaced({ leaves }: Group, lines: readonly Placed[]): Promise<void> {
+  async function comparePlaced({ first, leaves }: Group, lines: readonly Placed[]): Promise<void> {
     const tiles = new Map<number, Uint8Array | undefined>();
     for (const [i, { place, judgement, carries }] of lines.entries()) {
       if (judgement === PIECE) continue;
       const read = carries < 0 ? {} : { carries };
       const reason = REASONS[judgement];
-      if (judgement === EXTRA) findings.addExtra({ before: place, ...read });
-      else if (reason !== undefined) findings.addBad({ index: place, reason, ...read });
+      if (judgement === EXTRA) findings.addExtra({ before: place, ...read }, first + i);
+      else if (reason !== undefined) findings.addBad({ index: place, reason, ...read }, first + i);
       else {
         const index = Math.floor(place / TILE_WIDTH);
         if (!tiles.has(index)) tiles.set(index, await stored(0, index));

@@ -4,10 +4,12 @@
  * pass through.
  */
 import { encodeBase64, equalBytes } from '../bytes.ts';
+import type { Checkpoint } from './checkpoint.ts';
 import { verifierFromVkey } from './key.ts';
 import type { RotationNote } from './key-history.ts';
 import { TILE_WIDTH } from './tile.ts';
 import { createEntriesPass, type EntriesOptions, type EntriesResult } from './verify-entries.ts';
+import type { Findings } from './verify-findings.ts';
 import { type Head, judgeHeads, readAgain, readHead } from './verify-heads.ts';
 import { claimedCheckpoint, historyOf, judgeSigned, judgeUnrotated, type KeyGround } from './verify-keys.ts';
 import { localise } from './verify-localise.ts';
@@ -103,7 +105,8 @@ export async function verifyLog(source: LogSource, options: VerifyOptions = {}):
   const history = historyOf(origin, ground, result);
   const signed = first ?? judgeSigned(note, origin, ground, history);
   const heads = early.map((read) => readAgain(read, origin, history));
-  const { breaks } = result.findings;
+  const tree = treeOf(result, signed);
+  const { breaks } = tree.findings;
   const setAside = source.setAside ?? [];
 
   return {
@@ -113,9 +116,9 @@ export async function verifyLog(source: LogSource, options: VerifyOptions = {}):
     bytes: result.bytes,
     unsigned: Math.max(0, result.end - (signed.checkpoint?.size ?? 0)),
     torn_bytes: result.tornBytes,
-    integrity: judgeIntegrity(result, signed, pruned),
+    integrity: judgeIntegrity(result, tree, pruned),
     ...(pruned === undefined ? {} : { pruned: pruned.verdict }),
-    tiles: judgeTiles(result),
+    tiles: judgeTiles(tree),
     chain: {
       status: breaks.count > 0 ? 'fail' : 'pass',
       breaks: breaks.list.toSorted((a, b) => a - b),
@@ -149,34 +152,42 @@ async function entriesInOrder(
   return pass.finish();
 }
 
-function judgeIntegrity(
-  result: EntriesResult,
-  { authentic, checkpoint }: Signed,
-  pruned: Pruned | undefined,
-): IntegrityVerdict {
-  const { findings } = result;
+/** What was signed, by somebody whose key is known; the root that the entries come to; what was found in its light. */
+interface SignedTree {
+  readonly signed: Checkpoint | undefined;
+  readonly root: Uint8Array | undefined;
+  readonly rootHolds: boolean;
+  readonly findings: Findings;
+}
+
+function treeOf(result: EntriesResult, { authentic, checkpoint }: Signed): SignedTree {
   const signed = authentic ? checkpoint : undefined;
   const root = signed === undefined ? undefined : result.roots.get(signed.size);
   const rootHolds = signed !== undefined && root !== undefined && equalBytes(root, signed.root);
+  return { signed, root, rootHolds, findings: result.findings.found(rootHolds) };
+}
 
+function judgeIntegrity(
+  result: EntriesResult,
+  { signed, root, rootHolds, findings }: SignedTree,
+  pruned: Pruned | undefined,
+): IntegrityVerdict {
   const missing: MissingEntries[] = [...findings.missing.list];
   let missingCount = findings.missing.count;
   if (pruned !== undefined && pruned.unnamed.to > pruned.unnamed.from) {
     missing.unshift(pruned.unnamed);
     missingCount += pruned.unnamed.to - pruned.unnamed.from;
   }
-  if (signed !== undefined && result.end < signed.size) {
+  if (signed !== undefined && !rootHolds && result.end < signed.size) {
     missing.push({ from: result.end, to: signed.size });
     missingCount += signed.size - result.end;
   }
 
-  // A root that holds vouches for every byte of the entries: then it is the tiles that are wrong.
-  const contradicted = rootHolds ? { list: [], count: 0 } : findings.contradicted;
-  const bad: BadEntry[] = [...findings.bad.list, ...contradicted.list];
-  let badCount = findings.bad.count + contradicted.count;
+  const bad: BadEntry[] = [...findings.bad.list, ...findings.contradicted.list];
+  let badCount = findings.bad.count + findings.contradicted.count;
   // Where the tiles of pruned entries are wrong, the entries that are left must not be accused of it.
   if (signed !== undefined && !rootHolds && pruned?.wrong === undefined) {
-    const more = localise(result, bad, { ...signed, cut: root === undefined });
+    const more = localise(findings, result.tail, bad, { ...signed, cut: root === undefined });
     bad.push(...more);
     badCount += more.length;
   }
@@ -209,7 +220,7 @@ function judgeIntegrity(
   };
 }
 
-function judgeTiles({ findings }: EntriesResult): TilesVerdict {
+function judgeTiles({ findings }: SignedTree): TilesVerdict {
   const { damagedTiles, absentTiles } = findings;
   return {
     status: damagedTiles.count + absentTiles > 0 ? 'incomplete' : 'pass',

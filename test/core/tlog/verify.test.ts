@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { encodeUtf8 } from '../../../src/core/bytes.ts';
+import { GENESIS_PREV } from '../../../src/core/entry.ts';
 import { verifyLog } from '../../../src/core/tlog/verify.ts';
 import { exitCodeOf } from '../../../src/core/tlog/verify-report.ts';
 import { buildLog, bytesOf, entryText, sourceOf } from './fixture.ts';
@@ -232,6 +233,26 @@ describe('the unsigned tail', () => {
       answer.integrity.bad.map(({ index }) => index),
       [299],
     );
+  });
+
+  it('accuses no signed entry by lines that say they were it: what repeats some and is unreadable then breaks the chain', async () => {
+    const small = buildLog(6);
+    const claims = (index: number): string => entryText(index, GENESIS_PREV);
+    for (const tail of [
+      ['no entry', claims(3), claims(4), 'no entry'],
+      ['no entry', claims(3), claims(4), '{}', 'no entry'],
+      ['no entry', claims(0), claims(1)],
+      [claims(0), claims(2)],
+      ['no entry', claims(2), claims(3), claims(3), claims(5), claims(2), 'no entry'],
+      small.lines,
+    ]) {
+      const report = await verifyLog(sourceOf(small, {}, bytesOf([...small.lines, ...tail])), {
+        pinned: [small.signer.vkey],
+      });
+      assert.deepEqual([report.integrity.status, report.integrity.bad_count], ['pass', 0], tail.join('\n'));
+      assert.equal(report.chain.status, 'fail');
+      assert.equal(exitCodeOf(report), 6);
+    }
   });
 
   it('may end in a line that was never finished', async () => {
