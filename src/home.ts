@@ -30,20 +30,44 @@ export function logName(epoch: number): string {
 
 /**
  * The newest epoch that a log or a remembered head tells of: deleting a log's directory does not bring back the one
- * before it.
+ * before it, and an empty one, which anybody may make, hides none.
  */
 export function currentEpoch(paths: Paths): number {
-  const names = [paths.logs, paths.heads].flatMap((directory) => {
-    try {
-      return existsSync(directory) ? readdirSync(directory) : [];
-    } catch (error) {
-      throw storeError(error, `cannot list ${directory}`);
-    }
-  });
-  const epochs = names.map((name) =>
-    name === TENANT ? 1 : Number(new RegExp(`^${TENANT}@(\\d+)$`).exec(name)?.[1] ?? 0),
+  const epochs = [paths.logs, paths.heads].flatMap((parent) =>
+    listed(parent)
+      .filter((name) => name !== TENANT && listed(join(parent, name)).length > 0)
+      .map((name) => Number(new RegExp(`^${TENANT}@(\\d+)$`).exec(name)?.[1] ?? 0)),
   );
   return Math.max(1, ...epochs);
+}
+
+/** Names in a directory; none where there is no directory. */
+function listed(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR') return [];
+    throw storeError(error, `cannot list ${directory}`);
+  }
+}
+
+/** Whether this machine began the log of that epoch. The first one begins by itself; others by `tally log continue`. */
+export async function isBegun(heads: Pick<ObjectStore, 'get'>, epoch: number): Promise<boolean> {
+  return epoch === 1 || isRemembered(heads, logName(epoch));
+}
+
+async function isRemembered(heads: Pick<ObjectStore, 'get'>, name: string): Promise<boolean> {
+  return (
+    (await heads.get(`${name}/vkey`)) !== undefined || (await heads.get(`${name}/checkpoint`)) !== undefined
+  );
+}
+
+/** Of a directory that would take the place of the log before it. */
+export function notBegun(paths: Paths, epoch: number): TallyError {
+  const directory = join(paths.logs, logName(epoch));
+  return new TallyError('LOG_DAMAGED', `${directory} is there, but this machine never began a log in it`, {
+    hint: `only \`tally log continue\` begins one there. Find out who made it, then move it away: the log goes on in ${logName(epoch - 1)}. If \`log continue\` was cut short, run it again`,
+  });
 }
 
 export async function makeHome(paths: Paths): Promise<void> {
@@ -116,10 +140,8 @@ export async function refuseWiped(
   heads: Pick<ObjectStore, 'get'>,
   name: string,
 ): Promise<void> {
-  const remembered =
-    (await heads.get(`${name}/vkey`)) !== undefined || (await heads.get(`${name}/checkpoint`)) !== undefined;
   const entries = await store.segments();
-  if (!remembered && entries.every(({ bytes }) => bytes === 0)) return;
+  if (!(await isRemembered(heads, name)) && entries.every(({ bytes }) => bytes === 0)) return;
   throw new TallyError('LOG_ROLLED_BACK', `log.json of ${name} is gone, but the log is remembered`, {
     hint: 'restore the log directory, or move it along when `audit.path` was changed; after an honest loss, `tally log continue --reason …` starts a new log that cites the old head',
   });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { TallyError } from './core/error.ts';
 import { type LogInfo, parseLogInfo } from './core/loginfo.ts';
 import type { LogReader, ObjectStore, PackReader } from './core/ports.ts';
-import { currentEpoch, logName, logsNear, refuseWiped } from './home.ts';
+import { currentEpoch, isBegun, logName, logsNear, notBegun, refuseWiped } from './home.ts';
 import type { Paths } from './paths.ts';
 import { fileObjects } from './store/file/objects.ts';
 import { filePackReader } from './store/file/packs.ts';
@@ -30,7 +30,8 @@ function whereLogsAre(directory: string): string {
 
 /** Reads raw files without a lock. `log`: a log directory anywhere, the current log of this machine otherwise. */
 export function openReader(paths: Paths, options: { readonly log?: string } = {}): OpenedReader {
-  const name = logName(currentEpoch(paths));
+  const epoch = currentEpoch(paths);
+  const name = logName(epoch);
   const directory = options.log ?? join(paths.logs, name);
   const reader = fileReader(directory);
   const heads = fileObjects(paths.heads);
@@ -42,8 +43,11 @@ export function openReader(paths: Paths, options: { readonly log?: string } = {}
     packs: filePackReader(directory),
     async logInfo() {
       const bytes = await reader.objects.get('log.json');
+      if (options.log === undefined) {
+        if (bytes === undefined) await refuseWiped(reader, heads, name);
+        if (!(await isBegun(heads, epoch))) throw notBegun(paths, epoch);
+      }
       if (bytes !== undefined) return parseLogInfo(bytes);
-      if (options.log === undefined) await refuseWiped(reader, heads, name);
       throw new TallyError('LOG_MISSING', `there is no log in ${directory}`, {
         hint:
           options.log === undefined

@@ -1,11 +1,13 @@
 /** `tally log continue`: the next epoch of a log that cannot go on. */
+import { join } from 'node:path';
 import { TallyError } from '../core/error.ts';
 import type { LogInfo } from '../core/loginfo.ts';
-import { currentEpoch, logName, makeHome } from '../home.ts';
+import { currentEpoch, isBegun, logName, makeHome } from '../home.ts';
 import type { Paths } from '../paths.ts';
-import { openReader } from '../reader.ts';
 import type { Client } from '../recorder/ops.ts';
 import { tryLock } from '../store/file/lock.ts';
+import { fileObjects } from '../store/file/objects.ts';
+import { fileReader } from '../store/file/reader.ts';
 import { lockPath } from './lock.ts';
 import { openLog, originOf } from './log.ts';
 import { operatorGate } from './operator-gate.ts';
@@ -36,25 +38,36 @@ export async function continueLog(
     });
   }
   try {
-    const epoch = currentEpoch(paths);
-    const why = await whyRefused(options, paths, epoch);
-    const old = openReader(paths);
-    const head = await old.heads.get(`${old.name}/checkpoint`);
-    const checkpoint = await old.reader.objects.get('checkpoint');
+    const newest = currentEpoch(paths);
+    const epoch = await lastBegun(paths, newest);
+    const why = await whyRefused(options, paths, epoch, newest);
+    const old = logName(epoch);
+    const head = await fileObjects(paths.heads).get(`${old}/checkpoint`);
+    const checkpoint = await fileObjects(join(paths.logs, old)).get('checkpoint');
     const cites = {
-      log: old.name,
+      log: old,
       origin: originFrom(head ?? checkpoint) ?? originOf(epoch),
       reason: options.reason,
       refused: why,
       ...(head === undefined ? {} : { remembered_head: Buffer.from(head).toString('utf8') }),
       ...(checkpoint === undefined ? {} : { found_checkpoint: Buffer.from(checkpoint).toString('utf8') }),
     };
-    const recorder = await openLog({ ...options, paths }, epoch + 1, cites);
+    const recorder = await openLog({ ...options, paths }, newest + 1, cites);
     await recorder.close('continued');
-    return { name: logName(epoch + 1), origin: recorder.origin, cites };
+    return { name: logName(newest + 1), origin: recorder.origin, cites };
   } finally {
     lock.release();
   }
+}
+
+/** What was cut short, or put there by somebody, continues nothing: the log before it is the one that is cited. */
+async function lastBegun(paths: Paths, newest: number): Promise<number> {
+  const heads = fileObjects(paths.heads);
+  const hasEntries = async (epoch: number): Promise<boolean> =>
+    (await fileReader(join(paths.logs, logName(epoch))).segments()).some(({ bytes }) => bytes > 0);
+  let epoch = newest;
+  while (!(await isBegun(heads, epoch)) && !(await hasEntries(epoch))) epoch--;
+  return epoch;
 }
 
 /** Why the current log does not open. Throws USAGE when it does: a healthy log goes on as it is. */
@@ -62,6 +75,7 @@ async function whyRefused(
   options: { readonly client: Client; readonly onWarning: (line: string) => void },
   paths: Paths,
   epoch: number,
+  newest: number,
 ): Promise<string> {
   try {
     const recorder = await openLog({ ...options, paths }, epoch);
@@ -71,7 +85,10 @@ async function whyRefused(
     throw error;
   }
   throw new TallyError('USAGE', 'the log opens as it is: there is nothing to continue from', {
-    hint: 'tally up',
+    hint:
+      epoch === newest
+        ? 'tally up'
+        : `move ${join(paths.logs, logName(newest))} away, in which nobody began a log; then \`tally up\``,
   });
 }
 

@@ -7,9 +7,11 @@ import { payloadPolicy } from '../core/payload/policy.ts';
 import { createRedactor } from '../core/redact/redact.ts';
 import {
   dataKeysDirectory,
+  isBegun,
   logName,
   MASTER_KEY_ANEW,
   masterKey,
+  notBegun,
   refuseWiped,
   signingKey,
   signingKeys,
@@ -50,6 +52,8 @@ export async function openLog(
   const stored = await store.objects.get('log.json');
   const pinned = await heads.get(`${name}/vkey`);
   const hasEntries = (await store.segments()).some(({ bytes }) => bytes > 0);
+  // It would hide the log before it, which it does not cite.
+  if (continues === undefined && !hasEntries && !(await isBegun(heads, epoch))) throw notBegun(paths, epoch);
   let info: LogInfo;
   if (stored !== undefined) info = parseLogInfo(stored);
   else {

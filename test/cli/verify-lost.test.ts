@@ -1,7 +1,16 @@
 /** What is told of a log of this machine that lost a part: what is gone, which file it is, and what brings it back. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, cpSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { type Home, makeHome } from '../support/home.ts';
@@ -100,6 +109,53 @@ describe('a log of this machine that lost a part', () => {
     assert.equal(registered.code, 0, registered.stderr);
     for (const parent of [home.paths.logs, home.paths.heads])
       rmSync(join(parent, 'local@2'), { recursive: true });
+  });
+
+  it('is not hidden by a directory that somebody made beside it', async () => {
+    const size = async (): Promise<unknown> =>
+      (JSON.parse((await home.tally(['verify', '--json'])).stdout) as { entries: unknown }).entries;
+    for (const parent of [home.paths.logs, home.paths.heads]) {
+      const before = await size();
+      assert.ok(Number(before) > 300);
+      mkdirSync(join(parent, 'local@7'));
+      assert.equal(await size(), before);
+      await recordNotes(home, 1);
+      assert.ok(Number(await size()) > Number(before));
+      rmSync(join(parent, 'local@7'), { recursive: true });
+    }
+
+    // With something in it that looks like the beginning of a log it is refused, and nothing is begun in it.
+    const planted = join(home.paths.logs, 'local@2');
+    mkdirSync(planted);
+    cpSync(inLog('log.json'), join(planted, 'log.json'));
+    for (const args of [['verify'], ['log', 'list'], ['status'], ['agent', 'register', 'a']]) {
+      const { code, stderr } = await home.tally(args);
+      assert.equal(code, 6, args.join(' '));
+      assert.match(stderr, /local@2 is there, but this machine never began a log in it/, args.join(' '));
+    }
+    const doctor = await home.tally(['doctor']);
+    assert.equal(doctor.code, 1);
+    assert.match(doctor.stdout, /FAIL +log .*never began a log in it/);
+    const refused = await home.tally(['log', 'continue', '--reason', 'no reason']);
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /move \S+local@2 away/);
+    assert.deepEqual(
+      readdirSync(planted, { recursive: true }).filter((name) => name !== 'entries'),
+      ['log.json'],
+    );
+
+    // A continuation that was cut short cites the log that was lost, and not what was cut short.
+    rmSync(inLog('checkpoint'));
+    const { code, stdout } = await home.tally(['log', 'continue', '--reason', 'lost']);
+    assert.equal(code, 0);
+    assert.match(stdout, /local@3/);
+    const info = JSON.parse(readFileSync(join(home.paths.logs, 'local@3', 'log.json'), 'utf8')) as {
+      continues: { log: string };
+    };
+    assert.equal(info.continues.log, 'local');
+    for (const parent of [home.paths.logs, home.paths.heads])
+      rmSync(join(parent, 'local@3'), { recursive: true });
+    rmSync(planted, { recursive: true });
   });
 
   it('makes nobody wait for a pipe under the name of its checkpoint or of the policy', async () => {
