@@ -36,6 +36,7 @@ interface Verdict {
 }
 
 interface Verdicts {
+  readonly entries: number;
   readonly exit_code: number;
   readonly integrity: Verdict;
   readonly chain: Verdict;
@@ -356,6 +357,21 @@ describe('an attack of the threat model:', () => {
       await rm(join(machine.state, path), { recursive: true });
     assert.notEqual((await machine.verify()).exit_code, 0);
     assert.match(await machine.start(), REFUSED);
+  });
+
+  it('25: a directory is made that takes the place of the log', async () => {
+    const empty = await copy();
+    await mkdir(join(empty.state, 'logs/local@2'));
+    const { exit_code, entries } = await empty.verify();
+    assert.deepEqual([exit_code, entries], [0, (await (await copy()).verify()).entries]);
+
+    const begun = await copy();
+    await mkdir(join(begun.state, 'logs/local@2'));
+    await cp(join(begun.log, 'log.json'), join(begun.state, 'logs/local@2/log.json'));
+    assert.match(await begun.start(), REFUSED);
+    const { code, stderr } = await home.tally(['verify'], { env: { TALLY_HOME: begun.state } });
+    assert.equal(code, 6, stderr);
+    assert.match(stderr, /never began a log in it/);
   });
 
   it('14: an encrypted payload is altered or removed while its entry stands', async () => {
