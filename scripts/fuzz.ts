@@ -1,6 +1,7 @@
 /**
  * Fuzzes every decoder and checker of proofs: at least a million cases each, nearly valid ones. Each target runs in a
- * process of its own, which is killed when a case does not end. Interrupted, it goes on where it was.
+ * process of its own, which is killed when a case does not end. Interrupted, it goes on where it was; cases count as long
+ * as the files that they run are the same.
  *
  *   node scripts/fuzz.ts [--runs 1000000] [--only TEXT] [--jobs N] [--seed N] [--work DIR]
  *
@@ -13,7 +14,8 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { fingerprint } from './fingerprint.ts';
+import { GROUPS } from '../test/fuzz/targets.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import type { Batch } from './fuzz/worker.ts';
 
 const WORKER = fileURLToPath(new URL('fuzz/worker.ts', import.meta.url));
@@ -35,33 +37,35 @@ const say = (text: string): void => {
 const runs = Number(values.runs);
 const results = join(values.work, 'batches.jsonl');
 
-interface Head {
+interface Stored extends Batch {
+  /** Of the files that the target runs. */
   readonly code: string;
-  readonly seed: number;
 }
 
-/** Batches of the same code and seed count; anything else begins anew. */
-function resume(): { readonly seed: number; readonly done: readonly Batch[] } {
+const targets = Object.entries(GROUPS).flatMap(([group, members]) => {
+  const code = fingerprintOf(`test/fuzz/targets/${group}.ts`);
+  return members.map(({ name }) => ({ name, code }));
+});
+
+/** Batches of the same code and seed count; those of others are left out. */
+function resume(): { readonly seed: number; readonly done: readonly Stored[] } {
   mkdirSync(values.work, { recursive: true });
-  const code = fingerprint('test/fuzz');
   const [first, ...lines] = existsSync(results) ? readFileSync(results, 'utf8').split('\n') : [];
-  const before: Head | undefined = first === undefined || first === '' ? undefined : JSON.parse(first);
-  const fits = before?.code === code && (values.seed === undefined || Number(values.seed) === before.seed);
+  const before: { readonly seed: number } | undefined =
+    first === undefined || first === '' ? undefined : JSON.parse(first);
+  const fits = before !== undefined && (values.seed === undefined || Number(values.seed) === before.seed);
   const seed = fits ? before.seed : Number(values.seed ?? randomInt(2 ** 31));
   // The last line may have been cut short.
-  const done = fits ? lines.slice(0, -1).map((line): Batch => JSON.parse(line)) : [];
-  const head: Head = { code, seed };
-  writeFileSync(results, [head, ...done].map((line) => `${JSON.stringify(line)}\n`).join(''));
+  const stored = fits ? lines.slice(0, -1).map((line): Stored => JSON.parse(line)) : [];
+  const done = stored.filter((batch) =>
+    targets.some(({ name, code }) => name === batch.target && code === batch.code),
+  );
+  writeFileSync(results, [{ seed }, ...done].map((line) => `${JSON.stringify(line)}\n`).join(''));
   return { seed, done };
 }
 
 const { seed, done } = resume();
 say(`seed ${seed}`);
-
-async function names(): Promise<readonly string[]> {
-  const { TARGETS } = await import('../test/fuzz/targets.ts');
-  return TARGETS.map(({ name }) => name).filter((name) => name.includes(values.only ?? ''));
-}
 
 interface Total {
   runs: number;
@@ -79,7 +83,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
   });
 
 /** Runs the rest of one target. Ends at the first failure: the input and the seed of its batch are in it. */
-async function fuzz(name: string, total: Total): Promise<void> {
+async function fuzz({ name, code }: (typeof targets)[number], total: Total): Promise<void> {
   const child = spawn(process.execPath, [WORKER, name, String(seed), String(runs), String(total.runs)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -99,17 +103,18 @@ async function fuzz(name: string, total: Total): Promise<void> {
     rest = lines.pop() ?? '';
     for (const line of lines) {
       const batch: Batch = JSON.parse(line);
-      appendFileSync(results, `${line}\n`);
+      const stored: Stored = { ...batch, code };
+      appendFileSync(results, `${JSON.stringify(stored)}\n`);
       add(total, batch);
       if (stopped) child.kill();
     }
   });
-  const code = await new Promise<number | null>((resolve, reject) => {
+  const ended = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
   });
   clearTimeout(watchdog);
-  if (code !== 0 && !stopped) total.failure ??= `the process ended with ${code}`;
+  if (ended !== 0 && !stopped) total.failure ??= `the process ended with ${ended}`;
 }
 
 function add(total: Total, batch: Batch): void {
@@ -119,9 +124,9 @@ function add(total: Total, batch: Batch): void {
   if (batch.failure !== undefined) total.failure = batch.failure;
 }
 
-const waiting = [...(await names())];
+const waiting = targets.filter(({ name }) => name.includes(values.only ?? ''));
 if (waiting.length === 0) throw new Error(`no target is called ${values.only}`);
-for (const name of waiting) {
+for (const { name } of waiting) {
   const total: Total = { runs: 0, ms: 0, slowestMs: 0 };
   totals.set(name, total);
   // A failure is tried again: the code that makes the input is not what failed.
@@ -131,10 +136,11 @@ const all = waiting.length;
 const started = performance.now();
 await Promise.all(
   Array.from({ length: Math.max(1, Number(values.jobs)) }, async () => {
-    for (let name = waiting.shift(); name !== undefined && !stopped; name = waiting.shift()) {
+    for (let target = waiting.shift(); target !== undefined && !stopped; target = waiting.shift()) {
+      const { name } = target;
       const total = totals.get(name);
       if (total === undefined) continue;
-      if (total.runs < runs) await fuzz(name, total);
+      if (total.runs < runs) await fuzz(target, total);
       const each = ((total.ms * 1000) / Math.max(1, total.runs)).toFixed(1);
       say(
         `${total.failure === undefined ? '✔' : '✖'} ${name}: ${total.runs} cases, ${each} µs each, slowest ${total.slowestMs.toFixed(0)} ms`,

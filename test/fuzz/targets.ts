@@ -12,16 +12,19 @@ import { heardTargets } from './targets/plugins-heard.ts';
 import { proofTargets } from './targets/proofs.ts';
 import { tokenTargets } from './targets/tokens.ts';
 
-export const TARGETS: readonly Target[] = [
-  ...noteTargets,
-  ...proofTargets,
-  ...logTargets,
-  ...fileTargets,
-  ...inputTargets,
-  ...forwardedTargets,
-  ...tokenTargets,
-  ...otlpTargets,
-  ...pluginTargets,
-  ...heardTargets,
-  ...claudeAgentTargets,
-];
+/** By the file in `targets/` that has them. */
+export const GROUPS = {
+  notes: noteTargets,
+  proofs: proofTargets,
+  logs: logTargets,
+  files: fileTargets,
+  input: inputTargets,
+  forwarded: forwardedTargets,
+  tokens: tokenTargets,
+  otlp: otlpTargets,
+  plugins: pluginTargets,
+  'plugins-heard': heardTargets,
+  'claude-agent': claudeAgentTargets,
+} as const satisfies Readonly<Record<string, readonly Target[]>>;
+
+export const TARGETS: readonly Target[] = Object.values(GROUPS).flat();
