@@ -9,7 +9,7 @@ import type { SnapshotsVerdict } from '../core/query/snapshots.ts';
 import { verifyLog } from '../core/tlog/verify.ts';
 import { withoutRepeats } from '../core/tlog/verify-anchors.ts';
 import type { Head } from '../core/tlog/verify-heads.ts';
-import { type AppendOnlyVerdict, exitCodeOf, type Report } from '../core/tlog/verify-report.ts';
+import { exitCodeOf, type Report } from '../core/tlog/verify-report.ts';
 import type { OpenedReader } from '../reader.ts';
 import { seeAgain } from './completeness.ts';
 import { type Blocks, directoryBlocks, keyNeeded, publishedDirectory } from './log-source.ts';
@@ -23,6 +23,7 @@ import {
   storedSnapshots,
   withSegments,
 } from './verify-leftovers.ts';
+import { judgeLocal } from './verify-local.ts';
 import { parallelEntries } from './verify-parallel.ts';
 import { lookAtPayloads } from './verify-payloads.ts';
 import { completedAt, contradictedByNotes, seenRotations } from './verify-rotations.ts';
@@ -44,6 +45,8 @@ export interface Verification extends Omit<Report, 'completeness'> {
   readonly payloads: PayloadsVerdict;
   /** Why log.json could not be used or believed, when it could not. */
   readonly log_json?: string;
+  /** How to mend what this machine remembers and its log does not fit, or the other way round. Present when nothing else is wrong. */
+  readonly mend?: readonly string[];
 }
 
 export interface VerifyRequest extends Whose {
@@ -141,13 +144,13 @@ async function verifyOnce(
           request,
         );
   const snapshots = about.published ? undefined : taps.snapshots.judge(await storedSnapshots(reader));
+  const seen = { ...report, append_only: withoutRepeats(report.append_only) };
+  const own = request.current ? await judgeLocal(opened, seen) : undefined;
   const judged = {
     ...report,
     ...prunedOf(report, prunes),
     integrity: withSegments(report.integrity, [...misnamed, ...damage.notes()], damage.firstLost()),
-    append_only: request.current
-      ? await withLocalHead(opened, withoutRepeats(report.append_only), local)
-      : withoutRepeats(report.append_only),
+    append_only: own?.append_only ?? seen.append_only,
     anchored: anchoredOf(report, gathered?.evidence, taps.anchors),
     completeness: completenessOf(recovery.unacknowledged, findings),
   };
@@ -162,6 +165,8 @@ async function verifyOnce(
   const tampered =
     problem !== undefined || [snapshots, recovery, payloads].some((verdict) => verdict?.status === 'fail');
   const code = exitCodeOf(judged, { completeness: request.completeness });
+  const elsewhere = tampered || exitCodeOf({ ...judged, append_only: seen.append_only }) === 6;
+  const mend = elsewhere ? [] : (own?.mend ?? []);
   return {
     ...judged,
     exit_code: tampered ? 6 : code === 0 && payloads.status === 'incomplete' ? 2 : code,
@@ -171,6 +176,7 @@ async function verifyOnce(
     ...(snapshots === undefined ? {} : { snapshots }),
     payloads,
     ...(problem === undefined ? {} : { log_json: problem }),
+    ...(mend.length === 0 ? {} : { mend }),
   };
 }
 
@@ -237,22 +243,6 @@ async function contradiction(
   if (vkey !== undefined && info.keys[0]?.vkey !== vkey)
     return 'log.json names another first key than the one that this machine remembers';
   return openings.differs(info);
-}
-
-/** A pinned key says that this log was seen before; its head is remembered with it, so somebody took the head away. */
-async function withLocalHead(
-  opened: OpenedReader,
-  verdict: AppendOnlyVerdict,
-  local: readonly LocalHead[],
-): Promise<AppendOnlyVerdict> {
-  const vkey = await pinnedVkey(opened, { current: true }, '');
-  const known = local.some(({ log }) => log === opened.name);
-  if (vkey === undefined || known || verdict.status === 'fail') return verdict;
-  return {
-    ...verdict,
-    status: 'incomplete',
-    note: `the key of this log is remembered, its head is not: heads/${opened.name}/checkpoint is gone, so a rollback would not show`,
-  };
 }
 
 async function completenessFound(

@@ -248,8 +248,8 @@ function summary({ origin, entries, size, unsigned, torn_bytes }: Verification):
 
 /** What to do about it; nothing for a log that is as it should be. */
 export function mending(report: Verification): string[] {
-  const lines: string[] = [];
-  if (report.exit_code === 6) {
+  const lines: string[] = (report.mend ?? []).map(safe);
+  if (report.exit_code === 6 && lines.length === 0) {
     lines.push(
       'this log is not the one that was written. Keep a copy of the directory as evidence, restore it from a backup, and verify again; after an honest restore `tally log continue --reason …` starts a log that cites this one.',
     );

@@ -1,0 +1,73 @@
+/**
+ * What only the log of this machine is held against: it wrote every checkpoint and every rotation itself, and remembers
+ * them in heads/ in a known order. So it can tell what is older than it may be, and what was taken out of heads/.
+ */
+import type { AppendOnlyVerdict, HeadVerdict, Report } from '../core/tlog/verify-report.ts';
+import type { OpenedReader } from '../reader.ts';
+import { pinnedVkey } from './remembered.ts';
+
+export interface LocalVerdict {
+  readonly append_only: AppendOnlyVerdict;
+  /** How to mend what is told here, provided that nothing else is wrong. */
+  readonly mend: readonly string[];
+}
+
+/** `append_only` of `report` with what this machine remembers of its own log. */
+export async function judgeLocal(
+  opened: OpenedReader,
+  report: Pick<Report, 'append_only' | 'signatures' | 'size'>,
+): Promise<LocalVerdict> {
+  const { append_only } = report;
+  const name = `heads/${opened.name}/checkpoint`;
+  const head = append_only.heads.find((one) => one.ground === 'local' && one.name === name);
+  if (head === undefined) return { append_only: await withoutHead(opened, append_only), mend: [] };
+  return withOlderCheckpoint(opened.name, head, report) ?? { append_only, mend: [] };
+}
+
+/** A pinned key says that this log was seen before; its head is remembered with it, so somebody took the head away. */
+async function withoutHead(opened: OpenedReader, verdict: AppendOnlyVerdict): Promise<AppendOnlyVerdict> {
+  const vkey = await pinnedVkey(opened, { current: true }, '');
+  if (vkey === undefined || verdict.status === 'fail') return verdict;
+  return {
+    ...verdict,
+    status: 'incomplete',
+    note: `the key of this log is remembered, its head is not: heads/${opened.name}/checkpoint is gone, so a rollback would not show`,
+  };
+}
+
+/**
+ * The checkpoint is replaced before the head is remembered, so no crash leaves it older than the head: an older one was
+ * put there, even where all entries are. One that nobody's key signed is told by the signatures.
+ */
+function withOlderCheckpoint(
+  log: string,
+  head: HeadVerdict,
+  { append_only, signatures, size }: Pick<Report, 'append_only' | 'signatures' | 'size'>,
+): LocalVerdict | undefined {
+  const remembered = head.size ?? 0;
+  if (head.status !== 'pass' || size === undefined || size >= remembered || signatures.status === 'fail')
+    return undefined;
+  const because = `the log's checkpoint is of ${size} entries, older than the one of ${remembered} that this machine remembers; the entries are there, and an older checkpoint was put in its place`;
+  const known = head.note === undefined;
+  const failed: HeadVerdict = {
+    ...head,
+    status: 'fail',
+    note: known ? because : `${because}; ${head.note}`,
+  };
+  return {
+    append_only: {
+      status: 'fail',
+      heads: append_only.heads.map((one) => (one === head ? failed : one)),
+      // What failed already has the first word.
+      note:
+        append_only.status === 'fail' && append_only.note !== undefined
+          ? append_only.note
+          : `head: local: ${because}`,
+    },
+    mend: known
+      ? [
+          `heads/${log}/checkpoint is the newer checkpoint itself, and the entries fit it: keep a copy of logs/${log}/checkpoint, copy heads/${log}/checkpoint in its place, and verify again.`,
+        ]
+      : [],
+  };
+}

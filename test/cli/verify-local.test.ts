@@ -1,0 +1,77 @@
+/** What `tally verify` says of this machine's own log when heads/ and the log do not fit, though every entry is there. */
+import assert from 'node:assert/strict';
+import { cpSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { type Home, makeHome } from '../support/home.ts';
+import { recordNotes } from '../support/notes.ts';
+
+describe('the log of this machine and what it remembers of it', () => {
+  let home: Home;
+  let kept: string;
+  const inLog = (...path: string[]): string => join(home.paths.logs, 'local', ...path);
+  const inHeads = (...path: string[]): string => join(home.paths.heads, 'local', ...path);
+  /** A checkpoint of a size at which only the first key had signed. */
+  const older = (): string => join(kept, 'older');
+  before(async () => {
+    home = await makeHome();
+    kept = join(home.directory, 'kept');
+    await recordNotes(home, 5);
+    cpSync(inLog('checkpoint'), older());
+    for (let i = 0; i < 2; i++) {
+      await recordNotes(home, 5);
+      assert.equal((await home.tally(['key', 'rotate'])).code, 0);
+    }
+    for (const part of ['logs', 'heads', 'keys'])
+      cpSync(join(home.paths.state, part), join(kept, part), { recursive: true });
+  });
+  after(() => home.remove());
+  beforeEach(() => {
+    for (const part of ['logs', 'heads', 'keys']) {
+      rmSync(join(home.paths.state, part), { recursive: true, force: true });
+      cpSync(join(kept, part), join(home.paths.state, part), { recursive: true });
+    }
+  });
+
+  const verify = async () => {
+    const { code, stdout } = await home.tally(['verify', '--json']);
+    const report = JSON.parse(stdout) as {
+      integrity: { status: string };
+      append_only: { status: string; note: string; heads: { status: string }[] };
+      signatures: { status: string; note?: string };
+      log_json?: string;
+    };
+    return { code, report };
+  };
+
+  it('does not pass with an older checkpoint in place of the newest, and does with the remembered one', async () => {
+    cpSync(older(), inLog('checkpoint'));
+    const { code, report } = await verify();
+    assert.deepEqual(
+      [code, report.integrity.status, report.append_only.status, report.append_only.heads[0]?.status],
+      [6, 'pass', 'fail', 'fail'],
+    );
+    const { stdout, stderr } = await home.tally(['verify']);
+    assert.match(
+      stdout,
+      /✗ append-only +head: local: the log's checkpoint is of \d+ entries, older than the one of \d+ that this machine remembers; the entries are there/,
+    );
+    assert.match(stderr, /copy heads\/local\/checkpoint in its place/);
+    assert.doesNotMatch(stderr, /is not the one that was written/);
+    cpSync(inHeads('checkpoint'), inLog('checkpoint'));
+    assert.equal((await verify()).code, 0);
+  });
+
+  it('does not offer the newer checkpoint as the whole mend when something else is wrong as well', async () => {
+    cpSync(older(), inLog('checkpoint'));
+    rmSync(inLog('log.json'));
+    const { code, stderr } = await home.tally(['verify']);
+    assert.equal(code, 6);
+    assert.match(stderr, /is not the one that was written/);
+  });
+
+  it('passes with a checkpoint that is newer than the remembered one, as a crash between the two leaves it', async () => {
+    cpSync(older(), inHeads('checkpoint'));
+    assert.equal((await verify()).code, 0);
+  });
+});
