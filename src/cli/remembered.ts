@@ -1,12 +1,14 @@
 /** What this machine remembers of logs, outside of them: their newest checkpoints and their first keys. */
 import { decodeUtf8 } from '../core/bytes.ts';
 import { isTallyError, TallyError } from '../core/error.ts';
+import { parseCheckpoint } from '../core/tlog/checkpoint.ts';
 import { verifierFromVkey } from '../core/tlog/key.ts';
 import type { RotationNote } from '../core/tlog/key-history.ts';
+import { parseNote } from '../core/tlog/note.ts';
 import { readRotations } from '../core/tlog/rotation-notes.ts';
 import type { Head } from '../core/tlog/verify-heads.ts';
+import { attempt } from '../core/tlog/verify-signed.ts';
 import type { OpenedReader } from '../reader.ts';
-import { originOf } from './log-source.ts';
 
 /** Which log is meant: the current one of this machine, or one in a directory that somebody named. */
 export interface Whose {
@@ -14,7 +16,8 @@ export interface Whose {
 }
 
 export interface LocalHead extends Head {
-  readonly origin: string;
+  /** Absent for a file that is no checkpoint: nothing that a damaged one says is held against a log. */
+  readonly origin?: string;
   /** Name of the log. */
   readonly log: string;
 }
@@ -27,9 +30,20 @@ export async function localHeads({ heads }: OpenedReader): Promise<readonly Loca
     const checkpoint = file.endsWith(CHECKPOINT) ? await heads.get(file) : undefined;
     if (checkpoint === undefined) continue;
     const log = file.slice(0, -CHECKPOINT.length);
-    found.push({ checkpoint, ground: 'local', name: `heads/${file}`, origin: originOf(checkpoint), log });
+    const origin = originIn(checkpoint);
+    const head = { checkpoint, ground: 'local', name: `heads/${file}`, log } as const;
+    found.push(origin === undefined ? head : { ...head, origin });
   }
   return found;
+}
+
+/** A checkpoint is signed under the name of its log: where no signature carries that name, a byte of it was changed. */
+function originIn(checkpoint: Uint8Array): string | undefined {
+  return attempt(() => {
+    const { text, signatures } = parseNote(checkpoint);
+    const { origin } = parseCheckpoint(text);
+    return signatures.some(({ name }) => name === origin) ? origin : undefined;
+  });
 }
 
 /** Keys of logs of others, `tally key pin`. No tenant's name holds an "@", so no log of this machine is called so. */

@@ -4,7 +4,7 @@
  */
 import type { AppendOnlyVerdict, HeadVerdict, Report } from '../core/tlog/verify-report.ts';
 import type { OpenedReader } from '../reader.ts';
-import { pinnedVkey } from './remembered.ts';
+import { type LocalHead, pinnedVkey } from './remembered.ts';
 
 export interface LocalVerdict {
   readonly append_only: AppendOnlyVerdict;
@@ -15,12 +15,17 @@ export interface LocalVerdict {
 /** `append_only` of `report` with what this machine remembers of its own log. */
 export async function judgeLocal(
   opened: OpenedReader,
-  report: Pick<Report, 'append_only' | 'signatures' | 'size'>,
+  report: Pick<Report, 'origin' | 'append_only' | 'signatures' | 'size'>,
+  heads: readonly LocalHead[],
 ): Promise<LocalVerdict> {
   const { append_only } = report;
   const name = `heads/${opened.name}/checkpoint`;
   const head = append_only.heads.find((one) => one.ground === 'local' && one.name === name);
   if (head === undefined) return { append_only: await withoutHead(opened, append_only), mend: [] };
+  const origin = heads.find(({ log }) => log === opened.name)?.origin;
+  // A sound one of another log is told by log.json, which contradicts it.
+  if (head.status === 'incomplete' && (origin === undefined || origin === report.origin))
+    return withDamagedHead(name, head, append_only);
   return withOlderCheckpoint(opened.name, head, report) ?? { append_only, mend: [] };
 }
 
@@ -32,6 +37,17 @@ async function withoutHead(opened: OpenedReader, verdict: AppendOnlyVerdict): Pr
     ...verdict,
     status: 'incomplete',
     note: `the key of this log is remembered, its head is not: heads/${opened.name}/checkpoint is gone, so a rollback would not show`,
+  };
+}
+
+/** It shows nothing, neither that the log was rolled back nor that it was not. */
+function withDamagedHead(file: string, head: HeadVerdict, verdict: AppendOnlyVerdict): LocalVerdict {
+  const because = `${file} is damaged (${head.note ?? 'it cannot be read'}): a rollback cannot be excluded`;
+  return {
+    append_only: verdict.status === 'fail' ? verdict : { ...verdict, note: because },
+    mend: [
+      `put ${file} back from a backup, or from a checkpoint of this log that you kept elsewhere; when there is none, \`tally log continue --reason …\` starts a log that cites this one.`,
+    ],
   };
 }
 

@@ -145,7 +145,7 @@ async function verifyOnce(
         );
   const snapshots = about.published ? undefined : taps.snapshots.judge(await storedSnapshots(reader));
   const seen = { ...report, append_only: withoutRepeats(report.append_only) };
-  const own = request.current ? await judgeLocal(opened, seen) : undefined;
+  const own = request.current ? await judgeLocal(opened, seen, local) : undefined;
   const judged = {
     ...report,
     ...prunedOf(report, prunes),
@@ -222,7 +222,7 @@ async function aboutLog(
     return { origin: info.origin, vkeys: info.keys.map(({ vkey }) => vkey), blocks, published: false, info };
   } catch (error) {
     const head = current ? heads.find(({ log }) => log === opened.name) : undefined;
-    if (!isTallyError(error) || head === undefined) throw error;
+    if (!isTallyError(error) || head?.origin === undefined) throw error;
     return { origin: head.origin, vkeys: [], blocks, published: false, problem: error.message };
   }
 }
@@ -237,7 +237,7 @@ async function contradiction(
 ): Promise<string | undefined> {
   if (info === undefined) return undefined;
   const head = current ? local.find(({ log }) => log === opened.name) : undefined;
-  if (head !== undefined && head.origin !== origin)
+  if (head?.origin !== undefined && head.origin !== origin)
     return `log.json names the origin ${origin}, the remembered head is of ${head.origin}`;
   const vkey = current ? await pinnedVkey(opened, { current }, origin) : undefined;
   if (vkey !== undefined && info.keys[0]?.vkey !== vkey)

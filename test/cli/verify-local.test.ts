@@ -1,6 +1,6 @@
 /** What `tally verify` says of this machine's own log when heads/ and the log do not fit, though every entry is there. */
 import assert from 'node:assert/strict';
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { type Home, makeHome } from '../support/home.ts';
@@ -73,5 +73,39 @@ describe('the log of this machine and what it remembers of it', () => {
   it('passes with a checkpoint that is newer than the remembered one, as a crash between the two leaves it', async () => {
     cpSync(older(), inHeads('checkpoint'));
     assert.equal((await verify()).code, 0);
+  });
+
+  it('says of a damaged head which file it is, and holds it neither against the log nor for it', async () => {
+    const head = readFileSync(inHeads('checkpoint'), 'utf8');
+    const changed = ['garbage\n', '', head.slice(0, -20), head.replace('/local\n', '/lokal\n')];
+    for (const text of changed) {
+      writeFileSync(inHeads('checkpoint'), text);
+      const { code, report } = await verify();
+      assert.deepEqual(
+        [code, report.append_only.status, report.log_json],
+        [2, 'incomplete', undefined],
+        text,
+      );
+      assert.match(report.append_only.note, /^heads\/local\/checkpoint is damaged \(.*a rollback cannot be/);
+    }
+    const { stderr } = await home.tally(['verify']);
+    assert.match(stderr, /put heads\/local\/checkpoint back from a backup/);
+    assert.doesNotMatch(stderr, /is not the one that was written/);
+  });
+
+  it('still holds a sound head of another log against it', async () => {
+    const other = await makeHome();
+    try {
+      await recordNotes(other, 1);
+      rmSync(join(other.paths.logs, 'local'), { recursive: true });
+      assert.equal((await other.tally(['log', 'continue', '--reason', 'lost'])).code, 0);
+      cpSync(join(other.paths.heads, 'local@2', 'checkpoint'), inHeads('checkpoint'));
+      const { code, report } = await verify();
+      assert.equal(code, 6);
+      assert.match(report.log_json ?? '', /names the origin .*, the remembered head is of .*\/2$/);
+      assert.doesNotMatch(report.append_only.note, /damaged/);
+    } finally {
+      await other.remove();
+    }
   });
 });
