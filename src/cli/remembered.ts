@@ -3,7 +3,7 @@ import { decodeUtf8 } from '../core/bytes.ts';
 import { isTallyError, TallyError } from '../core/error.ts';
 import { parseCheckpoint } from '../core/tlog/checkpoint.ts';
 import { verifierFromVkey } from '../core/tlog/key.ts';
-import type { RotationNote } from '../core/tlog/key-history.ts';
+import { type RotationNote, unremembered } from '../core/tlog/key-history.ts';
 import { parseNote } from '../core/tlog/note.ts';
 import { readRotations } from '../core/tlog/rotation-notes.ts';
 import type { Head } from '../core/tlog/verify-heads.ts';
@@ -73,6 +73,19 @@ export async function rememberedRotations(
 ): Promise<readonly RotationNote[]> {
   const place = await placeOf(opened, whose, origin);
   return place === undefined ? [] : readRotations(opened.heads, `${place}/`);
+}
+
+/**
+ * Rotation notes of the current log, up to the size `signed`, that are not remembered: `keys/<size>.note`. Each is
+ * remembered before the first checkpoint that needs it, so somebody took it away. Call it after `signed` was read.
+ */
+export async function lostRotations(
+  { reader, heads, name }: OpenedReader,
+  signed: number,
+): Promise<readonly string[]> {
+  const stored = await readRotations(reader.objects);
+  const remembered = await readRotations(heads, `${name}/`);
+  return unremembered(stored, remembered, signed);
 }
 
 /**

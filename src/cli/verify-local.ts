@@ -4,12 +4,42 @@
  */
 import type { AppendOnlyVerdict, HeadVerdict, Report } from '../core/tlog/verify-report.ts';
 import type { OpenedReader } from '../reader.ts';
-import { type LocalHead, pinnedVkey } from './remembered.ts';
+import { few } from './output/few.ts';
+import { type LocalHead, lostRotations, pinnedVkey } from './remembered.ts';
 
 export interface LocalVerdict {
   readonly append_only: AppendOnlyVerdict;
   /** How to mend what is told here, provided that nothing else is wrong. */
   readonly mend: readonly string[];
+}
+
+/**
+ * A walk that holds, while this machine does not remember its notes: whoever kept a retired key could have made others,
+ * and a start is refused. Called after the verification, so that a rotation meanwhile is remembered by now.
+ */
+export async function judgeRemembered(
+  opened: OpenedReader,
+  { signatures, size }: Pick<Report, 'signatures' | 'size'>,
+): Promise<Pick<Report, 'signatures'> & Pick<LocalVerdict, 'mend'>> {
+  if (signatures.status !== 'pass') return { signatures, mend: [] };
+  const lost = await lostRotations(opened, size ?? 0);
+  if (lost.length === 0) return { signatures, mend: [] };
+  const { name: log } = opened;
+  const gone = lost.map((name) => `heads/${log}/${name}`);
+  const because = `this machine no longer remembers rotations of its key: gone is ${few(gone, gone.length)}, so a start is refused, and a history by a retired key could not be told from this one`;
+  const fromFirst = signatures.note === undefined;
+  const note = fromFirst ? because : `${because}; ${signatures.note}`;
+  return {
+    signatures: { ...signatures, status: 'incomplete', note },
+    mend: [
+      fromFirst
+        ? `the notes beside the log lead from its first key to the newest: copy ${few(
+            lost.map((name) => `logs/${log}/${name}`),
+            lost.length,
+          )} into heads/${log}/keys/ (hold them against a backup of heads/ where there is one), and verify again.`
+        : `put ${few(gone, gone.length)} back from a backup, or verify with the first key of the log.`,
+    ],
+  };
 }
 
 /** `append_only` of `report` with what this machine remembers of its own log. */

@@ -23,7 +23,7 @@ import {
   storedSnapshots,
   withSegments,
 } from './verify-leftovers.ts';
-import { judgeLocal } from './verify-local.ts';
+import { judgeLocal, judgeRemembered } from './verify-local.ts';
 import { parallelEntries } from './verify-parallel.ts';
 import { lookAtPayloads } from './verify-payloads.ts';
 import { completedAt, contradictedByNotes, seenRotations } from './verify-rotations.ts';
@@ -146,11 +146,13 @@ async function verifyOnce(
   const snapshots = about.published ? undefined : taps.snapshots.judge(await storedSnapshots(reader));
   const seen = { ...report, append_only: withoutRepeats(report.append_only) };
   const own = request.current ? await judgeLocal(opened, seen, local) : undefined;
+  const keys = request.current ? await judgeRemembered(opened, report) : undefined;
   const judged = {
     ...report,
     ...prunedOf(report, prunes),
     integrity: withSegments(report.integrity, [...misnamed, ...damage.notes()], damage.firstLost()),
     append_only: own?.append_only ?? seen.append_only,
+    signatures: keys?.signatures ?? report.signatures,
     anchored: anchoredOf(report, gathered?.evidence, taps.anchors),
     completeness: completenessOf(recovery.unacknowledged, findings),
   };
@@ -166,7 +168,7 @@ async function verifyOnce(
     problem !== undefined || [snapshots, recovery, payloads].some((verdict) => verdict?.status === 'fail');
   const code = exitCodeOf(judged, { completeness: request.completeness });
   const elsewhere = tampered || exitCodeOf({ ...judged, append_only: seen.append_only }) === 6;
-  const mend = elsewhere ? [] : (own?.mend ?? []);
+  const mend = elsewhere ? [] : [...(own?.mend ?? []), ...(keys?.mend ?? [])];
   return {
     ...judged,
     exit_code: tampered ? 6 : code === 0 && payloads.status === 'incomplete' ? 2 : code,

@@ -10,9 +10,9 @@ import { type TileReader, tileHashReader } from '../core/tlog/tiling.ts';
 const CONTINUE_HINT =
   'run `tally verify`: it names every entry that does not match. After an honest restore, `tally log continue --reason …` starts a new log that cites this one';
 
-export function damaged(message: string, index?: number): TallyError {
+export function damaged(message: string, index?: number, hint: string = CONTINUE_HINT): TallyError {
   return new TallyError('LOG_DAMAGED', message, {
-    hint: CONTINUE_HINT,
+    hint,
     ...(index === undefined ? {} : { details: { index } }),
   });
 }

@@ -4,7 +4,7 @@
  * entries that bind them (core/tlog/key-history.ts).
  */
 import { decodeUtf8, equalBytes } from '../core/bytes.ts';
-import { isTallyError } from '../core/error.ts';
+import { isTallyError, type TallyError } from '../core/error.ts';
 import type { LogInfo } from '../core/loginfo.ts';
 import type { LogStore, ObjectStore } from '../core/ports.ts';
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../core/tlog/checkpoint.ts';
@@ -15,10 +15,12 @@ import {
   nameOf,
   type RotationNote,
   rotationName,
+  unremembered,
   withRotation,
 } from '../core/tlog/key-history.ts';
 import { parseNote } from '../core/tlog/note.ts';
 import { readRotations } from '../core/tlog/rotation-notes.ts';
+import { attempt } from '../core/tlog/verify-signed.ts';
 import { damaged } from './claims.ts';
 
 export interface LogKeys {
@@ -51,6 +53,8 @@ export async function readKeys(options: {
   if (forgotten !== undefined) throw damaged(forgotten);
 
   const checkpoint = await store.objects.get('checkpoint');
+  if (stored.length > 0)
+    requireNewest(name, info.origin, stored, checkpoint, await heads.get(`${name}/checkpoint`));
   const signed = checkpoint === undefined ? 0 : sizeOf(checkpoint);
   const bound = stored.filter(({ size }) => size <= signed);
   const [begun, ...more] = stored.filter(({ size }) => size > signed);
@@ -58,15 +62,13 @@ export async function readKeys(options: {
     throw damaged(
       `there is a rotation note after ${rotationName(begun?.size ?? 0)}, which was not completed`,
     );
+  const lost = unremembered(stored, remembered, signed);
+  if (lost.length > 0) throw notRemembered(name, lost);
   let spans: readonly KeySpan[] = [{ verifier: verifierFromVkey(first.vkey), from: 0 }];
   for (const [i, note] of bound.entries()) {
     const listed = later[i];
     if (listed?.from !== note.size)
       throw damaged(`log.json does not name the key that took over at ${note.size}`);
-    if (!remembered.some(({ size }) => size === note.size))
-      throw damaged(
-        `${rotationName(note.size)} is not remembered on this machine, although the log went on after it`,
-      );
     spans = taken(spans, note, verifierFromVkey(listed.vkey));
   }
   const [extra, ...others] = later.slice(bound.length);
@@ -76,6 +78,43 @@ export async function readKeys(options: {
     parseCheckpoint(parseNote(note).text),
   );
   return { spans, notes, begun };
+}
+
+/** Rotation notes above an old checkpoint look like rotations that were cut short: that it is old is said first. */
+function requireNewest(
+  name: string,
+  origin: string,
+  stored: readonly RotationNote[],
+  checkpoint: Uint8Array | undefined,
+  head: Uint8Array | undefined,
+): void {
+  const mend = `run \`tally verify\`. heads/${name}/checkpoint is the newest checkpoint that this machine remembers: where the entries fit it, copy it to logs/${name}/checkpoint`;
+  if (checkpoint === undefined) throw damaged('the checkpoint of the log is gone', undefined, mend);
+  const own = parsed(checkpoint);
+  const remembered = head === undefined ? undefined : parsed(head);
+  if (own === undefined) return;
+  if (own.origin !== origin)
+    throw damaged(`the checkpoint in the log is of ${own.origin}, not of ${origin}`, undefined, mend);
+  if (remembered === undefined || remembered.origin !== origin) return;
+  if (stored.some(({ size }) => own.size < size && size < remembered.size))
+    throw damaged(
+      `the checkpoint in the log is of ${own.size} entries, older than the one of ${remembered.size} that this machine remembers`,
+      undefined,
+      mend,
+    );
+}
+
+function parsed(checkpoint: Uint8Array): Checkpoint | undefined {
+  return attempt(() => parseCheckpoint(parseNote(checkpoint).text));
+}
+
+function notRemembered(name: string, lost: readonly string[]): TallyError {
+  const gone = lost.map((file) => `heads/${name}/${file}`).join(', ');
+  return damaged(
+    `this machine no longer remembers rotations of its key, although the log went on after them: gone is ${gone}`,
+    undefined,
+    `run \`tally verify\`: where the notes beside the log lead from its first key to the newest, it says which files of logs/${name}/keys/ to copy into heads/${name}/keys/`,
+  );
 }
 
 function sizeOf(checkpoint: Uint8Array): number {

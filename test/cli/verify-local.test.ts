@@ -1,6 +1,6 @@
 /** What `tally verify` says of this machine's own log when heads/ and the log do not fit, though every entry is there. */
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { type Home, makeHome } from '../support/home.ts';
@@ -107,5 +107,53 @@ describe('the log of this machine and what it remembers of it', () => {
     } finally {
       await other.remove();
     }
+  });
+
+  it('does not pass without the remembered rotation notes, names them where a start is refused, and how to mend it', async () => {
+    const names = readdirSync(inHeads('keys'));
+    assert.equal(names.length, 2);
+    rmSync(inHeads('keys'), { recursive: true });
+    const { code, report } = await verify();
+    assert.deepEqual([code, report.append_only.status, report.signatures.status], [2, 'pass', 'incomplete']);
+    const told = await home.tally(['verify']);
+    const doctor = await home.tally(['doctor', '--json']);
+    assert.equal(doctor.code, 1);
+    const { checks } = JSON.parse(doctor.stdout) as { checks: { name: string; detail: string }[] };
+    const history = checks.find((check) => check.name === 'key history')?.detail ?? '';
+    const start = await home.tally(['key', 'rotate']);
+    assert.equal(start.code, 6);
+    for (const name of names) {
+      for (const text of [report.signatures.note ?? '', history, start.stderr])
+        assert.ok(text.includes(`heads/local/keys/${name}`), text);
+      assert.ok(told.stderr.includes(`logs/local/keys/${name}`), told.stderr);
+    }
+    assert.match(start.stderr, /which files of logs\/local\/keys\/ to copy into heads\/local\/keys\//);
+    cpSync(inLog('keys'), inHeads('keys'), { recursive: true });
+    assert.equal((await verify()).code, 0);
+    assert.equal((await home.tally(['key', 'rotate'])).code, 0);
+  });
+
+  it('is refused at a start for a checkpoint that is old, gone or of another log, and not for rotations', async () => {
+    const changes: readonly (readonly [() => void, RegExp])[] = [
+      [
+        () => cpSync(older(), inLog('checkpoint')),
+        /is of \d+ entries, older than the one of \d+ that this machine/,
+      ],
+      [() => rmSync(inLog('checkpoint')), /the checkpoint of the log is gone/],
+      [
+        () =>
+          writeFileSync(inLog('checkpoint'), readFileSync(older(), 'utf8').replace('/local\n', '/lokal\n')),
+        /the checkpoint in the log is of \S+lokal, not of \S+local/,
+      ],
+    ];
+    for (const [change, message] of changes) {
+      change();
+      const { code, stderr } = await home.tally(['key', 'rotate']);
+      assert.equal(code, 6);
+      assert.match(stderr, message);
+      assert.match(stderr, /copy it to logs\/local\/checkpoint/);
+    }
+    cpSync(inHeads('checkpoint'), inLog('checkpoint'));
+    assert.equal((await home.tally(['key', 'rotate'])).code, 0);
   });
 });

@@ -198,6 +198,17 @@ export function forgottenRotation(
   return undefined;
 }
 
+/** Names of the notes beside the log, up to the size `signed`, that nobody remembers outside of it any more. */
+export function unremembered(
+  stored: readonly RotationNote[],
+  remembered: readonly RotationNote[],
+  signed: number,
+): readonly string[] {
+  return stored
+    .filter(({ size }) => size <= signed && !remembered.some((one) => one.size === size))
+    .map(({ size }) => rotationName(size));
+}
+
 /** As log.json and the verdict tell a key. */
 export interface ListedKey {
   readonly vkey: string;

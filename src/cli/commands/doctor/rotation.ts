@@ -10,6 +10,8 @@ import type { OpenedReader } from '../../../reader.ts';
 import { keyFileName, nextKeyFileName } from '../../../store/file/key-files.ts';
 import { counted } from '../../facts.ts';
 import { walkLog } from '../../key-walk.ts';
+import { lostRotations } from '../../remembered.ts';
+import { signedSize } from '../../signed-size.ts';
 import { type Check, fail, ok, quoted, warn } from './check.ts';
 import { why } from './keys.ts';
 
@@ -21,6 +23,15 @@ export async function checkKeyHistory(opened: OpenedReader, info: LogInfo): Prom
     const walked = spans.map(({ verifier, from }) => ({ vkey: verifier.vkey, from }));
     const wrong = problem ?? contradictedKeys(info.keys, walked);
     if (wrong !== undefined) return fail(name, wrong, mend);
+    const lost = await lostRotations(opened, await signedSize(opened.reader));
+    if (lost.length > 0) {
+      const gone = lost.map((file) => `heads/${opened.name}/${file}`).join(', ');
+      return fail(
+        name,
+        `${gone}: gone, so this machine no longer remembers that rotation, and a start is refused`,
+        'tally verify tells whether the notes beside the log may be copied back',
+      );
+    }
     return ok(
       name,
       spans.length === 0
