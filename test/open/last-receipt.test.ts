@@ -38,3 +38,16 @@ test('a file among the receipts that is none does not make an anchor look as if 
   await objects.put('checkpoint', (await log.subject(20)).note);
   assert.equal((await lastReceipt(directory, 'a'))?.size, 20);
 });
+
+test('receipts are told by their own size when the checkpoint of the log is gone or none, and decide nothing', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'tally-receipts-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const objects = fileObjects(directory);
+  const { note } = await makeLog().subject(5);
+  await storeReceipt(objects, { name: 'a', size: 5, suffix: 'txt', note, bytes: Buffer.from('seen') });
+  for (const change of [() => undefined, () => writeFileSync(join(directory, 'checkpoint'), '')]) {
+    change();
+    assert.equal((await lastReceipt(directory, 'a'))?.size, undefined);
+    assert.equal((await lastReceipt(directory, 'a', Number.MAX_SAFE_INTEGER))?.size, 5);
+  }
+});

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type AnchorFacts, judgeAnchorFacts } from '../../../src/cli/commands/doctor/anchors.ts';
@@ -66,6 +66,16 @@ test('the doctor looks at receipts and at failures on record, also when nothing 
     [well?.status, /^disk: last receipt over \d+ entries/.test(well?.detail ?? '')],
     ['ok', true],
   );
+
+  // A checkpoint that cannot be read is no reason to deny receipts.
+  const checkpoint = join(home.directory, 'logs', 'local', 'checkpoint');
+  const bytes = readFileSync(checkpoint);
+  for (const lose of [() => writeFileSync(checkpoint, ''), () => rmSync(checkpoint)]) {
+    lose();
+    assert.match((await anchorsCheck(home))?.detail ?? '', /^disk: last receipt over \d+ entries/);
+    assert.doesNotMatch((await home.tally(['status'])).stdout, /nothing yet/);
+  }
+  writeFileSync(checkpoint, bytes);
 
   // A mount that is gone, and back again.
   cpSync(place, gone, { recursive: true });

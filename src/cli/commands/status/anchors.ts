@@ -34,7 +34,7 @@ export async function anchorStatuses(
   return Promise.all(
     listAnchors(context.paths).map(async (setting) => {
       const { name, type } = setting;
-      const last = await lastReceipt(log.directory, name);
+      const last = await lastReceipt(log.directory, name, Number.MAX_SAFE_INTEGER);
       const state = states?.find((one) => one.name === name && one.type === type);
       return {
         name,
