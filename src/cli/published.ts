@@ -14,7 +14,8 @@ import type { PublishedFile } from '../core/tlog/publish.ts';
 import { errno, readPlain, storeError, syncDirectory, writeAll } from '../store/file/fs.ts';
 import { tryLock } from '../store/file/lock.ts';
 
-const WORK = '.publishing';
+/** Where a publisher works; whoever finds it knows that one was at work there. */
+export const WORK = '.publishing';
 
 export async function readPublished(root: string, path: string): Promise<Uint8Array | undefined> {
   try {
@@ -26,7 +27,7 @@ export async function readPublished(root: string, path: string): Promise<Uint8Ar
 }
 
 /** As `storeError`, with what mends it here: no recorder is in trouble. */
-function publishError(error: unknown, doing: string): TallyError {
+export function publishError(error: unknown, doing: string): TallyError {
   if (error instanceof TallyError) return error;
   const { code, message } = storeError(error, doing);
   return new TallyError(code, message, {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { appendFile, lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, cp, lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -71,6 +71,15 @@ async function filesIn(path: string): Promise<string[]> {
   return found.filter((file) => file.isFile()).map((file) => join(file.parentPath, file.name));
 }
 
+async function contents(directory: string): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for (const file of await readdir(directory, { recursive: true, withFileTypes: true })) {
+    const path = join(file.parentPath, file.name);
+    found.set(path, file.isFile() ? await readFile(path, 'latin1') : 'directory');
+  }
+  return found;
+}
+
 describe('tally log publish', () => {
   it('goes on at the last full bundle that is published', async () => {
     const first = await publish();
@@ -130,6 +139,38 @@ describe('tally log publish', () => {
     }
   });
 
+  it('writes into no directory that holds a bundle, a log, or anything else', async () => {
+    const bundle = join(home.directory, 'bundle');
+    assert.equal((await home.tally(['log', 'export', '--bundle', bundle])).code, 0);
+    const copy = join(home.directory, 'copied-log');
+    await cp(join(home.paths.logs, 'local'), copy, { recursive: true });
+    const kept = join(home.directory, 'kept-head');
+    await mkdir(kept);
+    await cp(join(target, 'checkpoint'), join(kept, 'checkpoint'));
+    const pages = join(home.directory, 'pages');
+    await mkdir(pages);
+    await writeFile(join(pages, 'index.html'), '');
+    await record(1);
+    for (const [place, holds] of [
+      [bundle, 'a bundle of tally log export'],
+      [copy, 'log.json'],
+      [kept, 'checkpoint'],
+      [pages, 'index.html'],
+    ] as const) {
+      const before = await contents(place);
+      const { code, stdout, stderr } = await home.tally(['log', 'publish', place]);
+      assert.deepEqual([code, stdout], [2, ''], place);
+      assert.ok(stderr.includes(`${place} holds ${holds}`), stderr);
+      assert.match(stderr, /USAGE.*name another directory/);
+      assert.deepEqual(await contents(place), before);
+    }
+    assert.equal((await home.tally(['verify', bundle])).code, 0);
+    // What somebody lays beside a publication later does not end it.
+    await writeFile(join(target, 'index.html'), '');
+    await publish();
+    await rm(join(target, 'index.html'));
+  });
+
   it('writes neither among the files of this machine’s logs nor above them, by whatever link', async () => {
     const { state, logs, keys } = home.paths;
     const link = join(home.directory, 'link');
@@ -172,7 +213,7 @@ describe('tally log publish', () => {
     timeout: 30_000,
   }, async () => {
     const folder = join(home.directory, 'pipe');
-    await mkdir(folder);
+    await mkdir(join(folder, 'tile'), { recursive: true });
     execFileSync('mkfifo', [join(folder, 'checkpoint')]);
     for (const args of [
       ['log', 'publish', folder],

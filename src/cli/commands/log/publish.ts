@@ -23,7 +23,7 @@ import { createProgress, grouped } from '../../output/progress.ts';
 import { safe, toJson } from '../../output/safe.ts';
 import { openNewest, type TrustedKey, trustedKey } from '../../prove.ts';
 import { prunedFiles, prunedState } from '../../publish-pruned.ts';
-import { requirePublishTarget } from '../../publish-target.ts';
+import { requireFreeOrPublished, requirePublishTarget } from '../../publish-target.ts';
 import { openPublisher, type Publisher, prunePublished, readPublished } from '../../published.ts';
 
 interface PublishOptions {
@@ -57,6 +57,7 @@ async function publish(context: Context, target: string, options: PublishOptions
   const directory = resolve(target);
   await requirePublishTarget(directory, context.paths, resolve(opened.directory));
   // A directory that holds something else is left as it is.
+  await requireFreeOrPublished(directory);
   await keepPromise(directory, reader, newestOf(await trustedKey(opened, whose)).checkpoint);
   const publisher = await openPublisher(directory);
   const progress = createProgress(context.stderr, 'publishing', 'entries');
