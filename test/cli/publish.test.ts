@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { appendFile, cp, lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  cp,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -135,6 +146,23 @@ describe('tally log publish', () => {
         [(JSON.parse(stdout) as Published).from, (JSON.parse(stdout) as Published).written],
         [0, 1],
       );
+      await verified();
+    }
+  });
+
+  it('sees without reading what is gone before the place it goes on from, and writes it again', async () => {
+    for (const [damage, says] of [
+      [() => rm(join(target, 'tile/entries/001')), /tile\/entries\/001 is gone/],
+      [() => truncate(join(target, 'tile/entries/002'), 100), /bundles of entries 0 to 1279 have \d+ bytes/],
+      [() => rm(join(target, 'tile/0/000')), /tile.0.*(is gone|is missing)/],
+      [() => truncate(join(target, 'tile/0/001'), 32), /tile.0\/001 has 32 bytes|hash tile 1 of level 0/],
+    ] as const) {
+      await damage();
+      const { stdout, stderr, code } = await home.tally(['log', 'publish', target, '--json']);
+      assert.equal(code, 0);
+      assert.match(stderr, says);
+      const { from, written } = JSON.parse(stdout) as Published;
+      assert.deepEqual([from, written], [0, 1]);
       await verified();
     }
   });

@@ -84,6 +84,10 @@ describe('a log with sealed segments', () => {
       const target = join(home.directory, `published-${copies++}`);
       const { code, stderr } = await home.tally(['log', 'publish', target, '--dir', directory]);
       assert.equal(code, 0, stderr);
+      // Gone on with, it is found whole.
+      const again = await home.tally(['log', 'publish', target, '--dir', directory]);
+      assert.deepEqual([again.code, again.stderr], [0, '']);
+      assert.match(again.stdout, /0 files written, .*from entry 1,\d+ on/);
       const files = (await readdir(target, { recursive: true, withFileTypes: true }))
         .filter((file) => file.isFile() && !file.name.includes('lock'))
         .map((file) => join(file.parentPath, file.name));

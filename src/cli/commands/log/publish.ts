@@ -24,6 +24,7 @@ import { safe, toJson } from '../../output/safe.ts';
 import { openNewest, type TrustedKey, trustedKey } from '../../prove.ts';
 import { prunedFiles, prunedState } from '../../publish-pruned.ts';
 import { requireFreeOrPublished, requirePublishTarget } from '../../publish-target.ts';
+import { publishedFault } from '../../publish-whole.ts';
 import { openPublisher, type Publisher, prunePublished, readPublished } from '../../published.ts';
 
 interface PublishOptions {
@@ -183,7 +184,8 @@ async function putAll(
 
 /**
  * The tree at the last full bundle of what was published, out of the published tiles. `undefined`, with a warning, when
- * these do not lead to the root that the log has there: then everything is written again.
+ * these do not lead to the root that the log has there, or a file before that place is gone: then everything is looked at
+ * again, and what is not there is written.
  */
 async function publishedState(
   context: Context,
@@ -194,16 +196,24 @@ async function publishedState(
 ): Promise<TreeState | undefined> {
   const size = (published?.size ?? 0) - ((published?.size ?? 0) % TILE_WIDTH);
   if (size === 0) return undefined;
+  let fault = 'they do not lead to the root of this log';
   try {
     const state = await loadTreeState(size, new Uint8Array(0), (level, index, width) =>
       readPublished(directory, tilePath({ level, index, width })),
     );
     const root = await treeRoot(size, hashesOf(reader, checkpoint.size));
-    if (equalBytes(createTree(state).root(), root)) return state;
+    if (equalBytes(createTree(state).root(), root)) {
+      const found = await publishedFault(directory, reader, size);
+      if (found === undefined) return state;
+      fault = found;
+    }
   } catch (error) {
     if (!isTallyError(error) || error.code !== 'LOG_DAMAGED') throw error;
+    fault = error.message;
   }
-  context.warn(`published tiles in ${directory} are damaged or gone: all of it is looked at again`);
+  context.warn(
+    `published tiles in ${directory} are damaged or gone (${fault}): all of it is looked at again, and what is missing is written`,
+  );
   return undefined;
 }
 
