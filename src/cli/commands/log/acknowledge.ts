@@ -1,7 +1,10 @@
 import { Command } from 'commander';
+import { TallyError } from '../../../core/error.ts';
 import type { Context } from '../../context.ts';
 import { examples } from '../../help.ts';
 import { safe, toJson } from '../../output/safe.ts';
+import { tornFiles } from '../../verify-files.ts';
+import { tornNames } from './torn-names.ts';
 
 interface AcknowledgeOptions {
   readonly reason: string;
@@ -29,6 +32,7 @@ async function acknowledge(
   name: string,
   { reason, json }: AcknowledgeOptions,
 ): Promise<void> {
+  await requireSetAside(context, name);
   const session = await context.openSession();
   try {
     const { id } = await session.ask('log.acknowledge', { name, reason });
@@ -37,4 +41,19 @@ async function acknowledge(
   } finally {
     await session.close();
   }
+}
+
+/** An acknowledgement is for ever: of a name that was mistyped it would settle nothing, and look as if it did. */
+async function requireSetAside(context: Context, name: string): Promise<void> {
+  const { directory, reader } = await context.openReader();
+  if ((await tornFiles(directory, () => undefined)).has(name)) return;
+  const { known, open } = await tornNames(directory, reader);
+  if (known.includes(name)) return;
+  const settled = known.length === 0 ? 'nothing was set aside in it' : 'all of them are acknowledged';
+  throw new TallyError('NOT_FOUND', `${name} is no file that was set aside in this log`, {
+    hint:
+      open.length === 0
+        ? `there is nothing to acknowledge: ${settled}`
+        : `name one of these: ${open.join(', ')}`,
+  });
 }
