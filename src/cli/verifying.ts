@@ -1,6 +1,6 @@
 /** Verification of a log directory: gathers what the pure verifier needs, and judges what it leaves to us. */
-import { readFile } from 'node:fs/promises';
 import { isTallyError, TallyError } from '../core/error.ts';
+import { LIMITS } from '../core/limits.ts';
 import type { LogInfo } from '../core/loginfo.ts';
 import type { PayloadsVerdict } from '../core/payload/judge.ts';
 import { type CompletenessFindings, type CompletenessJudge, isComplete } from '../core/query/completeness.ts';
@@ -12,6 +12,7 @@ import type { Head } from '../core/tlog/verify-heads.ts';
 import { exitCodeOf, type Report } from '../core/tlog/verify-report.ts';
 import type { OpenedReader } from '../reader.ts';
 import { seeAgain } from './completeness.ts';
+import { readGiven } from './given-file.ts';
 import { type Blocks, directoryBlocks, keyNeeded, publishedDirectory } from './log-source.ts';
 import { type LocalHead, localHeads, pinnedVkey, rememberedRotations, type Whose } from './remembered.ts';
 import { type AnchorRequest, anchoredOf, evidenceOf } from './verify-anchors.ts';
@@ -184,8 +185,9 @@ async function verifyOnce(
 
 async function givenHead(path: string): Promise<Head> {
   try {
-    return { checkpoint: await readFile(path), ground: 'given', name: path };
+    return { checkpoint: await readGiven(path, LIMITS.noteBytes + 1), ground: 'given', name: path };
   } catch (error) {
+    if (isTallyError(error)) throw error;
     throw new TallyError(
       'USAGE',
       `cannot read the head ${path}: ${error instanceof Error ? error.message : String(error)}`,
@@ -272,8 +274,11 @@ function completenessOf(
 export async function readKey(text: string): Promise<string> {
   if (text.includes('+')) return text.trim();
   try {
-    return (await readFile(text, 'utf8')).trim();
+    return Buffer.from(await readGiven(text, LIMITS.noteBytes))
+      .toString('utf8')
+      .trim();
   } catch (error) {
+    if (isTallyError(error)) throw error;
     throw new TallyError('USAGE', `neither a key nor a file with one: ${text}`, {
       hint: 'a key reads NAME+ID+BASE64; `tally key list` prints those of this log',
       cause: error,

@@ -1,5 +1,5 @@
 /** `tally verify FILE` for a proof file: one entry, checked with nothing but public keys. */
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { isTallyError, TallyError } from '../../../core/error.ts';
 import type { JsonObject } from '../../../core/json.ts';
 import { LIMITS } from '../../../core/limits.ts';
@@ -19,6 +19,7 @@ import { isProofFile, parseProofFile } from '../../../core/tlog/proof-file.ts';
 import { createQuorum, judgeQuorum } from '../../../core/tlog/quorum.ts';
 import { errno } from '../../../store/file/fs.ts';
 import type { Context } from '../../context.ts';
+import { readGiven } from '../../given-file.ts';
 import { hintLine } from '../../output/failure.ts';
 import { grouped } from '../../output/progress.ts';
 import { safe, toJson } from '../../output/safe.ts';
@@ -116,28 +117,14 @@ async function readEntry(path: string): Promise<Uint8Array> {
 
 async function readBounded(path: string, most: number): Promise<Uint8Array> {
   try {
-    const bytes = await readUpTo(path, most + 1);
+    const bytes = await readGiven(path, most + 1);
     if (bytes.length <= most) return bytes;
   } catch (error) {
-    throw unreadable(path, error);
+    throw isTallyError(error) ? error : unreadable(path, error);
   }
   throw new TallyError('USAGE', `${path} is larger than ${grouped(most)} bytes`, {
     hint: 'a proof file holds one entry; a whole log is verified by its directory',
   });
-}
-
-/** The size that a pipe or a device states says nothing. */
-async function readUpTo(path: string, most: number): Promise<Uint8Array> {
-  const handle = await open(path);
-  try {
-    const bytes = new Uint8Array(most);
-    let done = 0;
-    for (let read = -1; read !== 0 && done < most; done += read)
-      read = (await handle.read(bytes, done, most - done, null)).bytesRead;
-    return bytes.slice(0, done);
-  } finally {
-    await handle.close();
-  }
 }
 
 function unreadable(path: string, error: unknown): TallyError {
