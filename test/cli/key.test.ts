@@ -98,7 +98,7 @@ test('a key that was pinned is found by the origin of a log, and is not replaced
   assert.equal(refused.code, 6);
   assert.equal(refused.error().code, 'KEY_CONFLICT');
   assert.match(refused.error().message, /Either this log's key was rotated, or somebody is passing off/);
-  assert.match(refused.error().hint ?? '', /tally verify FILE --key NEWKEY[\s\S]*--replace/);
+  assert.match(refused.error().hint ?? '', /tally verify FILE --key VKEY[\s\S]*--replace/);
   assert.equal((await verify()).code, 0);
   const replaced = await mine.tally(['key', 'pin', other, '--replace', '--json']);
   assert.deepEqual([replaced.code, replaced.json().origin, replaced.json().replaced], [0, origin, true]);

@@ -151,7 +151,7 @@ function judgeSigner(
     return {
       status: 'incomplete',
       signed_by: [],
-      note: `it names ${others.join(', ') || 'no key of the log'}, not the key that is trusted here: after a rotation the newer key is needed`,
+      note: `it names ${others.join(', ') || 'no key of the log'}, not the key that is trusted here: a log whose key was rotated needs the key that signed at that time, an older one or a newer one`,
     };
   }
   return readSigned(note, origin, own, []).verdict;

@@ -67,7 +67,7 @@ describe('the proof of one entry', () => {
     // It may be the remembered one: nobody need have given any.
     assert.match(
       verifyProof(proof, { pinned: [testSigner(8).vkey] }).report.signatures.note ?? '',
-      /not the key that is trusted here: after a rotation/,
+      /not the key that is trusted here: a log whose key was rotated needs the key that signed at that time/,
     );
   });
 

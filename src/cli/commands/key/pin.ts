@@ -85,7 +85,7 @@ async function trustedFor(heads: ObjectStore, origin: string): Promise<Trusted |
 }
 
 const ROTATED =
-  'After a rotation there is nothing to pin: whole logs and what was published are followed from the first key, and a proof file is checked with the newer one by tally verify FILE --key NEWKEY';
+  'After a rotation there is nothing to pin: whole logs and what was published are followed from the first key, and a proof file is checked with the key that signed it by tally verify FILE --key VKEY';
 
 /** As ssh does for a host whose key changed: what happened, why it matters, how to go on if it is honest. */
 function refuseOther({ file, vkey }: Trusted, origin: string, wanted: string, replace: boolean): void {

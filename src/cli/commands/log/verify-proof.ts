@@ -199,7 +199,7 @@ function mending({ signatures, integrity, witnesses, origin, exit_code }: ProofV
     ];
   if (signatures.status !== 'pass')
     return [
-      `give the key of ${origin ?? 'the log'} that signed this file, from its owner: --key VKEY. After a rotation that is the newer key, which its owner prints with \`tally key list\`; the first key is enough for whole logs and what was published`,
+      `give the key of ${origin ?? 'the log'} that signed this file, from its owner: --key VKEY. Where the key was rotated, a file from before that needs the older key, and one from after it the newer key; its owner prints both with \`tally key list\`. The first key is enough for whole logs and what was published`,
     ];
   if (integrity.status === 'incomplete') return ['give the bytes of the entry: --entry FILE'];
   return witnesses?.status === 'incomplete'
