@@ -1,6 +1,6 @@
 /** Where the verifier gets a log from: a log directory, or the static files that `tally log publish` writes. */
 import { decodeUtf8 } from '../core/bytes.ts';
-import { TallyError } from '../core/error.ts';
+import { isTallyError, TallyError } from '../core/error.ts';
 import type { LogReader, SegmentDamage } from '../core/ports.ts';
 import { carriedName } from '../core/retention/carried.ts';
 import { type PublishedLog, publishedLog } from '../core/tlog/published.ts';
@@ -30,7 +30,15 @@ export async function publishedDirectory({
 }: LogReader): Promise<PublishedLog | undefined> {
   const isLog = (await objects.get('log.json')) !== undefined || (await segments()).length > 0;
   if (isLog) return undefined;
-  return publishedLog({ get: (path) => objects.get(path), list: (prefix) => objects.list(prefix) });
+  try {
+    return await publishedLog({ get: (path) => objects.get(path), list: (prefix) => objects.list(prefix) });
+  } catch (error) {
+    if (!isTallyError(error) || !/^(?:NOTE|CHECKPOINT)_MALFORMED$/.test(error.code)) throw error;
+    throw new TallyError(error.code, `the file checkpoint of this directory is damaged: ${error.message}`, {
+      hint: 'get that file again from whoever published it; its publisher moves it away and runs `tally log publish` on the directory again',
+      cause: error,
+    });
+  }
 }
 
 /** The first line of a signed checkpoint. */

@@ -19,15 +19,18 @@ export function parseLogInfo(bytes: Uint8Array): LogInfo {
     // Read once: what speeds up many checks would take longer to make than this one takes.
     return LogInfoSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')), { jitless: true });
   } catch (error) {
-    throw new TallyError(
-      'LOG_DAMAGED',
-      `log.json does not parse: ${error instanceof Error ? error.message.split('\n')[0] : ''}`,
-      {
-        hint: 'restore log.json from a backup of the same log; `tally verify --key VKEY` checks the entries without it',
-        cause: error,
-      },
-    );
+    throw new TallyError('LOG_DAMAGED', `log.json does not parse: ${whyNot(error)}`, {
+      hint: 'restore log.json from a backup of the same log; `tally verify --key VKEY` checks the entries without it',
+      cause: error,
+    });
   }
+}
+
+function whyNot(error: unknown): string {
+  const [first] = error instanceof z.ZodError ? error.issues : [];
+  if (first !== undefined)
+    return first.path.length === 0 ? first.message : `${first.path.join('.')}: ${first.message}`;
+  return error instanceof Error ? (error.message.split('\n')[0] ?? '') : '';
 }
 
 export function encodeLogInfo(info: LogInfo): Uint8Array {

@@ -86,7 +86,9 @@ export async function manifestProblems(
 function saidOtherwise({ manifest, checkpoint, seen, found }: Told): string[] {
   const problems: string[] = [];
   const differs = (what: string, said: unknown, there: unknown): void => {
-    if (said !== there) problems.push(`it says ${what} ${String(said)}, and there is ${String(there)}`);
+    if (said === there) return;
+    const says = said === undefined ? `it names no ${what}` : `it says ${what} ${String(said)}`;
+    problems.push(`${says}, and there is ${there === undefined ? 'none' : String(there)}`);
   };
   const { range, counts, gaps } = manifest;
   differs('origin', manifest.origin, checkpoint.origin);
