@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import type { TallyError } from '../../src/core/error.ts';
 import { makeKeyPair } from '../../src/core/tlog/key.ts';
 import { openKeyFiles } from '../../src/store/file/key-files.ts';
 
@@ -98,4 +99,16 @@ test('a pipe under the name of a key, or a file that is no key by its size, is t
   writeFileSync(path, '');
   truncateSync(path, 2 ** 33);
   await assert.rejects(open(), { code: 'BAD_CONFIG', message: /8589934592 bytes/ });
+});
+
+test('a file without a key is named, with what mends it', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'tally-keys-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  writeFileSync(join(directory, 'local.key'), '');
+  await assert.rejects(openKeyFiles(directory, 'local', random), (error: TallyError) => {
+    assert.equal(error.code, 'KEY_MALFORMED');
+    assert.equal(error.message, `${join(directory, 'local.key')} holds no signing key: the file is empty`);
+    assert.match(error.hint ?? '', /restore the key file from a backup/);
+    return true;
+  });
 });

@@ -100,7 +100,21 @@ async function readKey(path: string): Promise<Signer | undefined> {
       { hint: 'the file belongs to the user who runs tally, mode 0600', cause: error },
     );
   }
-  return signerFromSkey(text.trim());
+  return signerIn(path, text);
+}
+
+/** Errors: `KEY_MALFORMED`, which names the file: nobody gave a key that could be given another way. */
+export function signerIn(path: string, text: string): Signer {
+  try {
+    return signerFromSkey(text.trim());
+  } catch (error) {
+    if (!isTallyError(error) || error.code !== 'KEY_MALFORMED') throw error;
+    const why = text.trim() === '' ? 'the file is empty' : error.message;
+    throw new TallyError('KEY_MALFORMED', `${path} holds no signing key: ${why}`, {
+      hint: 'restore the key file from a backup; without one, `tally log continue --reason …` starts a new log that cites this one',
+      cause: error,
+    });
+  }
 }
 
 /** In place: other names of the same file lose its content too. */
