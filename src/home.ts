@@ -11,12 +11,13 @@ import {
   DIRECTORY_MODE,
   errno,
   makeDirectory,
+  readError,
   readPlain,
   replaceFile,
   storeError,
   syncDirectory,
 } from './store/file/fs.ts';
-import { type FileKeys, keyFileName, openKeyFiles } from './store/file/key-files.ts';
+import { type FileKeys, keyFileName, openKeyFiles, signerIn } from './store/file/key-files.ts';
 
 const MASTER_KEY_BYTES = 32;
 const MASTER_KEY_FILE = `${TENANT}.master`;
@@ -47,7 +48,7 @@ function listed(directory: string): readonly string[] {
     return readdirSync(directory);
   } catch (error) {
     if (errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR') return [];
-    throw storeError(error, `cannot list ${directory}`);
+    throw readError(error, `cannot list ${directory}`);
   }
 }
 
@@ -156,7 +157,7 @@ export async function signingKey(
 ): Promise<Signer> {
   const file = keyFileName(name);
   const stored = await readIfThere(join(paths.keys, file));
-  if (stored !== undefined) return signerFromSkey(stored.trim());
+  if (stored !== undefined) return signerIn(join(paths.keys, file), stored);
   if (random === undefined) throw keyMissing(paths, name);
   const { skey } = makeKeyPair(origin, random(MASTER_KEY_BYTES));
   await writeSecretFile(paths.keys, file, `${skey}\n`);

@@ -67,7 +67,9 @@ function closed(
   surface: Surface,
   why = `failure_modes.${surface} is closed`,
 ): TallyError {
-  return new TallyError(code, `nothing was done, because it could not be recorded (${REASON}): ${message}`, {
+  // For whoever asks to record, a log that cannot be read is a recorder that is not there.
+  const told = code === 'LOG_UNREADABLE' ? 'RECORDER_UNAVAILABLE' : code;
+  return new TallyError(told, `nothing was done, because it could not be recorded (${REASON}): ${message}`, {
     hint: hint ?? `\`tally doctor\` tells what is wrong; ${why}`,
     details: { ...details, reason: REASON },
   });

@@ -1,5 +1,5 @@
 /** What the files of a log directory are called and hold, as far as the entries do not say it by themselves. */
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isTallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
@@ -8,9 +8,9 @@ import { numberAt } from '../core/query/fields.ts';
 import { parseLine } from '../core/query/line.ts';
 import type { TornFile } from '../core/query/recovery.ts';
 import { TILE_WIDTH } from '../core/tlog/tile.ts';
-import { errno } from '../store/file/fs.ts';
+import { errno, readError } from '../store/file/fs.ts';
 import { hashFile } from '../store/file/hashed.ts';
-import { sealedName, segmentName } from '../store/file/names.ts';
+import { namesIn, sealedName, segmentName } from '../store/file/names.ts';
 import { openSegmentFile } from '../store/file/segment.ts';
 import type { SegmentFile } from '../store/file/segment-file.ts';
 
@@ -160,17 +160,8 @@ export async function tornFiles(
       files.set(name, { bytes, sha256 });
     } catch (error) {
       // Gone since it was listed: a prune takes those of its segments along.
-      if (errno(error) !== 'ENOENT') throw error;
+      if (errno(error) !== 'ENOENT') throw readError(error, `cannot read ${join(entries, name)}`);
     }
   }
   return files;
-}
-
-async function namesIn(directory: string): Promise<readonly string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if (errno(error) === 'ENOENT') return [];
-    throw error;
-  }
 }

@@ -225,6 +225,8 @@ async function aboutLog(
     const info = await opened.logInfo();
     return { origin: info.origin, vkeys: info.keys.map(({ vkey }) => vkey), blocks, published: false, info };
   } catch (error) {
+    // What this user may not read, or the disk does not give, says nothing about the log.
+    if (isTallyError(error) && error.code === 'LOG_UNREADABLE') throw error;
     const head = current ? heads.find(({ log }) => log === opened.name) : undefined;
     if (!isTallyError(error) || head?.origin === undefined) throw error;
     return { origin: head.origin, vkeys: [], blocks, published: false, problem: error.message };

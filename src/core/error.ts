@@ -25,6 +25,8 @@ export const ERROR_CODES = {
   // the log
   LOG_DAMAGED: { exit: 6 },
   LOG_ROLLED_BACK: { exit: 6 },
+  /** Something of the log, or of what is remembered of it, cannot be read: nothing is known, neither good nor bad. */
+  LOG_UNREADABLE: { exit: 2 },
   LOG_READ_ONLY: { exit: 8 },
   LOG_WRITE_FAILED: { exit: 8 },
   LOG_FULL: { exit: 8 },

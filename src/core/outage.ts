@@ -4,6 +4,7 @@ import { type ErrorCode, TallyError } from './error.ts';
 const OUTAGES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'RECORDER_UNAVAILABLE',
   'LOG_LOCKED',
+  'LOG_UNREADABLE',
   'LOG_READ_ONLY',
   'LOG_WRITE_FAILED',
   'LOG_FULL',

@@ -74,6 +74,7 @@ const BY_CODE: { readonly [code in ErrorCode]?: SecretErrorKind } = {
   VAULT_LOCKED: 'provider_locked',
   OPERATOR_REQUIRED: 'stopped',
   TOKEN_INVALID: 'stopped',
+  LOG_UNREADABLE: 'log_unavailable',
   LOG_READ_ONLY: 'log_unavailable',
   LOG_WRITE_FAILED: 'log_unavailable',
   LOG_FULL: 'log_unavailable',

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { AnchorSettingSchema, type AnchorSettings, witnessKeys } from '../anchor/setting.ts';
 import { type OtlpReceive, OtlpReceiveSchema } from '../capture/otlp/setting.ts';
 import { type SecretsSetting, SecretsSettingSchema } from '../capture/secrets/setting-shape.ts';
-import { isTallyError, TallyError } from '../core/error.ts';
+import { isTallyError, TallyError, wordsOf } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import { type PayloadSetting, PayloadSettingSchema } from '../core/payload/policy.ts';
 import { parsePolicyDocument } from '../core/policy/document.ts';
@@ -217,7 +217,7 @@ function retentionOf(
 
 /** A missing file means the defaults. */
 export function loadConfig(path: string): MachineConfig {
-  const stat = statSync(path, { throwIfNoEntry: false });
+  const stat = reading(path, () => statSync(path, { throwIfNoEntry: false }));
   if (stat === undefined) return { allow_observe: false, anchors: [] };
   // Whoever can write it can switch enforcement off.
   const uid = process.geteuid?.() ?? stat.uid;
@@ -226,7 +226,21 @@ export function loadConfig(path: string): MachineConfig {
       hint: `look through it, then: chown ${uid} '${path}' && chmod 600 '${path}'`,
     });
   }
-  return parseConfig(readFileSync(path, 'utf8'), path);
+  return parseConfig(
+    reading(path, () => readFileSync(path, 'utf8')),
+    path,
+  );
+}
+
+function reading<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new TallyError('BAD_CONFIG', `cannot read ${path}: ${wordsOf(error)}`, {
+      hint: 'the file belongs to the user who runs tally, mode 0600, and so does its directory, mode 0700',
+      cause: error,
+    });
+  }
 }
 
 function firstProblem(path: string, doc: PolicyDocument, issue: z.core.$ZodIssue | undefined): TallyError {

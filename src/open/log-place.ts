@@ -13,7 +13,7 @@ const MAY_SAY = /path/;
 export async function withLogPlace(paths: Paths, home: string): Promise<Paths> {
   let logs: string;
   try {
-    if (!existsSync(paths.configFile) || !MAY_SAY.test(readFileSync(paths.configFile, 'utf8'))) return paths;
+    if (!existsSync(paths.configFile) || !maySay(paths.configFile)) return paths;
     const { loadConfig } = await import('./config.ts');
     const { auditPath } = loadConfig(paths.configFile);
     if (auditPath === undefined) return paths;
@@ -27,4 +27,13 @@ export async function withLogPlace(paths: Paths, home: string): Promise<Paths> {
     });
   }
   return { ...paths, logs };
+}
+
+/** What cannot be read may say it, too: the reader of configurations tells what keeps it from that. */
+function maySay(path: string): boolean {
+  try {
+    return MAY_SAY.test(readFileSync(path, 'utf8'));
+  } catch {
+    return true;
+  }
 }

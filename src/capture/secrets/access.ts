@@ -61,6 +61,7 @@ export interface Served<T> {
 
 /** The log cannot be written, for whatever reason: this is what failure mode `open` is for. */
 const UNAVAILABLE: ReadonlySet<string> = new Set([
+  'LOG_UNREADABLE',
   'LOG_READ_ONLY',
   'LOG_WRITE_FAILED',
   'LOG_FULL',

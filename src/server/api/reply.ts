@@ -57,6 +57,7 @@ const UNAVAILABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'LOG_FULL',
   'LOG_CLOSED',
   'LOG_READ_ONLY',
+  'LOG_UNREADABLE',
   'LOG_DAMAGED',
   'RECORDER_UNAVAILABLE',
 ]);

@@ -37,7 +37,7 @@ export interface Backwards {
   blocks(): AsyncGenerator<BackwardBlock>;
 }
 
-/** Errors: `LOG_DAMAGED` when a file shrinks while it is read, or a sealed one cannot be; `LOG_READ_ONLY`, `LOG_WRITE_FAILED` from the disk. */
+/** Errors: `LOG_DAMAGED` when a file shrinks while it is read, or a sealed one cannot be; `LOG_UNREADABLE` from the disk. */
 export async function readBackwards(directory: string): Promise<Backwards> {
   const segments = await fileReader(directory).segments();
   const newest = segments.findLast(({ bytes }) => bytes > 0);

@@ -23,14 +23,7 @@ export function fileDataKeys(directory: string): DataKeyStore {
         return await readFile(pathOf(keyId));
       } catch (error) {
         if (errno(error) === 'ENOENT') return undefined;
-        throw new TallyError(
-          'BAD_CONFIG',
-          `cannot read the data key ${keyId}: ${error instanceof Error ? error.message : String(error)}`,
-          {
-            hint: 'payloads are read by the user who records them, on the machine with the keys',
-            cause: error,
-          },
-        );
+        throw unreadable(error, `cannot read the data key ${keyId}`);
       }
     },
     async put(keyId, bytes) {
@@ -71,8 +64,16 @@ export function fileDataKeys(directory: string): DataKeyStore {
           .sort();
       } catch (error) {
         if (errno(error) === 'ENOENT') return [];
-        throw storeError(error, 'cannot list the data keys');
+        throw unreadable(error, `cannot list ${directory}`);
       }
     },
   };
+}
+
+/** Keys are no part of the log: nothing is said about that. */
+function unreadable(error: unknown, doing: string): TallyError {
+  return new TallyError('BAD_CONFIG', `${doing}: ${error instanceof Error ? error.message : String(error)}`, {
+    hint: 'payloads are read by the user who records them, on the machine with the keys',
+    cause: error,
+  });
 }

@@ -7,7 +7,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LIMITS } from '../../core/limits.ts';
 import type { LineBlock, Place } from '../../core/query/scan.ts';
-import { errno, storeError } from './fs.ts';
+import { errno, readError } from './fs.ts';
 import { listSegments, plainSize, sealedName, segmentName } from './names.ts';
 import { openSegmentFile } from './segment.ts';
 import type { SegmentFile } from './segment-file.ts';
@@ -132,7 +132,7 @@ async function compare(entries: string, { file, position }: Reading): Promise<Fo
       ? undefined
       : { kind: 'truncated', name, from: position, to: size };
   } catch (error) {
-    if (errno(error) !== 'ENOENT') throw storeError(error, `cannot follow segment ${name}`);
+    if (errno(error) !== 'ENOENT') throw readError(error, `cannot follow ${join(entries, name)}`);
     return file.sealed || !(await sealedInstead(entries, file)) ? replaced : undefined;
   }
 }

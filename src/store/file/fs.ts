@@ -74,7 +74,7 @@ export async function openPlain(path: string): Promise<FileHandle | undefined> {
     handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if (errno(error) === 'ENOENT') return undefined;
-    throw storeError(error, `cannot read ${path}`);
+    throw readError(error, `cannot read ${path}`);
   }
   if ((await handle.stat()).isFile()) return handle;
   await handle.close();
@@ -215,7 +215,32 @@ export function errno(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** Turns what the kernel says into what a person can act on. */
+/**
+ * Turns what the kernel says of a reading into what a person can act on: nothing is wrong with the log yet, and nothing
+ * is to be written. What is no directory (or no file) where one belongs is no matter of access.
+ */
+export function readError(error: unknown, doing: string): TallyError {
+  if (error instanceof TallyError) return error;
+  const code = errno(error);
+  const message = `${doing}: ${error instanceof Error ? error.message : String(error)}`;
+  if (code === 'ENOTDIR' || code === 'EISDIR')
+    return new TallyError('LOG_DAMAGED', message, {
+      hint: 'this program did not put that there: keep it as it is, and put what belongs there back from a backup',
+      cause: error,
+    });
+  if (code !== 'EACCES' && code !== 'EPERM')
+    return new TallyError('LOG_UNREADABLE', message, {
+      hint: 'check the disk (`dmesg`), then ask again: what cannot be read is not shown to be right or wrong',
+      cause: error,
+    });
+  const uid = process.geteuid?.();
+  return new TallyError('LOG_UNREADABLE', message, {
+    hint: `give this user${uid === undefined ? '' : ` (id ${uid})`} read access to it and to the directories above it, or ask as the user it belongs to: what cannot be read is not shown to be right or wrong`,
+    cause: error,
+  });
+}
+
+/** Turns what the kernel says of a writing into what a person can act on. */
 export function storeError(error: unknown, doing: string): TallyError {
   if (error instanceof TallyError) return error;
   const code = errno(error);

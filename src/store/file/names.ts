@@ -1,7 +1,7 @@
 /** Which files hold the segments of a log, and under what names. */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errno, storeError } from './fs.ts';
+import { errno, readError } from './fs.ts';
 
 const PLAIN = /^(\d{12,16})\.jsonl$/;
 const SEALED = /^(\d{12,16})\.jsonl\.zst$/;
@@ -47,7 +47,7 @@ async function changed(directory: string): Promise<bigint | undefined> {
     return (await stat(directory, { bigint: true })).mtimeNs;
   } catch (error) {
     if (errno(error) === 'ENOENT') return undefined;
-    throw storeError(error, 'cannot list the segments of the log');
+    throw readError(error, `cannot list ${directory}`);
   }
 }
 
@@ -56,7 +56,7 @@ export async function namesIn(entries: string): Promise<readonly string[]> {
     return await readdir(entries);
   } catch (error) {
     if (errno(error) === 'ENOENT') return [];
-    throw storeError(error, 'cannot list the segments of the log');
+    throw readError(error, `cannot list ${entries}`);
   }
 }
 
@@ -67,6 +67,6 @@ export async function plainSize(entries: string, first: number): Promise<number 
     return found.isFile() ? found.size : undefined;
   } catch (error) {
     if (errno(error) === 'ENOENT') return undefined;
-    throw storeError(error, `cannot read segment ${segmentName(first)}`);
+    throw readError(error, `cannot read ${join(entries, segmentName(first))}`);
   }
 }

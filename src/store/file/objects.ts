@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { invariant } from '../../core/error.ts';
 import type { ObjectStore } from '../../core/ports.ts';
 import { replaceFiles } from './files.ts';
-import { errno, makeDirectory, readPlain, storeError, syncDirectory } from './fs.ts';
+import { errno, makeDirectory, readError, readPlain, storeError, syncDirectory } from './fs.ts';
 
 function checkName(name: string): void {
   const bad = name === '' || name.split('/').some((part) => part === '' || part === '.' || part === '..');
@@ -48,7 +48,7 @@ export function fileObjects(root: string): ObjectStore {
         return await readPlain(join(root, name), name);
       } catch (error) {
         if (errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR') return undefined;
-        throw storeError(error, `cannot read ${name}`);
+        throw readError(error, `cannot read ${join(root, name)}`);
       }
     },
     put: (name, bytes, options) => putMany([[name, bytes]], options?.durable ?? true),
@@ -81,7 +81,7 @@ export function fileObjects(root: string): ObjectStore {
           .sort();
       } catch (error) {
         if (errno(error) === 'ENOENT') return [];
-        throw storeError(error, `cannot list ${prefix}`);
+        throw readError(error, `cannot list ${join(root, base)}`);
       }
     },
   };

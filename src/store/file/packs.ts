@@ -9,6 +9,7 @@ import {
   FILE_MODE,
   makeDirectory,
   openPlain,
+  readError,
   storeError,
   syncDirectory,
   syncDirectoryNow,
@@ -29,7 +30,7 @@ export function filePackReader(directory: string): PackReader {
         names = await readdir(root);
       } catch (error) {
         if (errno(error) === 'ENOENT') return [];
-        throw storeError(error, 'cannot list the packs of the log');
+        throw readError(error, `cannot list ${root}`);
       }
       const found = [];
       for (const name of names) {
@@ -52,7 +53,7 @@ export function filePackReader(directory: string): PackReader {
         }
         return bytes.subarray(0, done);
       } catch (error) {
-        throw storeError(error, `cannot read ${packName(first)}`);
+        throw readError(error, `cannot read ${join(root, packName(first))}`);
       } finally {
         await handle.close();
       }
@@ -66,7 +67,7 @@ async function sizeOf(path: string): Promise<number | undefined> {
     return (await stat(path)).size;
   } catch (error) {
     if (errno(error) === 'ENOENT') return undefined;
-    throw storeError(error, 'cannot list the packs of the log');
+    throw readError(error, `cannot read ${path}`);
   }
 }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { LogReader, Segment } from '../../core/ports.ts';
-import { openPlain, storeError } from './fs.ts';
+import { openPlain, readError } from './fs.ts';
 import { listSegments, type NamedSegment, plainSize, sealedName } from './names.ts';
 import { fileObjects } from './objects.ts';
 import { requireSegmentFile } from './segment.ts';
@@ -59,7 +59,7 @@ async function withSize(entries: string, { first, sealed }: NamedSegment): Promi
     const size = typeof table === 'string' ? (await handle.stat()).size : table.bytes;
     return { first, bytes: size, sealed: true };
   } catch (error) {
-    throw storeError(error, `cannot read segment ${sealedName(first)}`);
+    throw readError(error, `cannot read ${join(entries, sealedName(first))}`);
   } finally {
     await handle.close();
   }

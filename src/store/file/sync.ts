@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { errno, storeError } from './fs.ts';
+import { errno, readError } from './fs.ts';
 import { segmentName } from './names.ts';
 
 export interface SyncFile {
@@ -20,7 +20,7 @@ function openFile(path: string): SyncFile | 'other' | undefined {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if (errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR') return undefined;
-    throw storeError(error, `cannot read ${path}`);
+    throw readError(error, `cannot read ${path}`);
   }
   const close = (): void => closeSync(fd);
   if (!fstatSync(fd).isFile()) {
@@ -32,7 +32,7 @@ function openFile(path: string): SyncFile | 'other' | undefined {
       try {
         return readSync(fd, into, 0, into.length, null);
       } catch (error) {
-        throw storeError(error, `cannot read ${path}`);
+        throw readError(error, `cannot read ${path}`);
       }
     },
     close,

@@ -2,7 +2,7 @@
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Paths } from '../../../paths.ts';
-import { errno } from '../../../store/file/fs.ts';
+import { errno, readError } from '../../../store/file/fs.ts';
 
 export interface DiskStatus {
   readonly used_bytes: number;
@@ -20,7 +20,7 @@ export async function diskStatus(paths: Paths): Promise<DiskStatus> {
 async function bytesBelow(directory: string): Promise<number> {
   const found = await readdir(directory, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
     if (errno(error) === 'ENOENT') return [];
-    throw error;
+    throw readError(error, `cannot look through ${directory}`);
   });
   let bytes = 0;
   for (const file of found) {

@@ -1,5 +1,5 @@
 /** What `tally status` tells, read without a lock: a running recorder is asked, the files are looked at. */
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AlertState } from '../../../core/alert/state.ts';
 import { isTallyError } from '../../../core/error.ts';
@@ -13,7 +13,8 @@ import { hasNotes, placesOf } from '../../../open/notes.ts';
 import type { OpenedReader } from '../../../reader.ts';
 import type { BrokerCounts, OpResults } from '../../../recorder/ops.ts';
 import { readBackwards } from '../../../store/file/backwards.ts';
-import { errno, readPlain } from '../../../store/file/fs.ts';
+import { errno, readError, readPlain } from '../../../store/file/fs.ts';
+import { namesIn } from '../../../store/file/names.ts';
 import type { Context } from '../../context.ts';
 import { killSwitches } from '../../kill.ts';
 import { entriesPresent } from '../../present.ts';
@@ -231,10 +232,7 @@ async function rememberedSize(heads: OpenedReader['heads'], name: string): Promi
 
 /** Names of what recovery set aside. */
 export async function tornTails(directory: string): Promise<readonly string[]> {
-  const names = await readdir(join(directory, 'entries')).catch((error: unknown) => {
-    if (errno(error) === 'ENOENT') return [];
-    throw error;
-  });
+  const names = await namesIn(join(directory, 'entries'));
   return names.filter((name) => name.includes('.torn-')).sort();
 }
 
@@ -245,10 +243,12 @@ type CheckpointStatus = Pick<
 
 async function checkpointStatus(directory: string, info: LogInfo, now: number): Promise<CheckpointStatus> {
   const path = join(directory, 'checkpoint');
-  const found = await stat(path).catch((error: unknown) => {
-    if (errno(error) === 'ENOENT') return undefined;
-    throw error;
-  });
+  const unread = (error: unknown): never => {
+    throw readError(error, `cannot read ${path}`);
+  };
+  const found = await stat(path).catch((error: unknown) =>
+    errno(error) === 'ENOENT' ? undefined : unread(error),
+  );
   if (found === undefined) return { signed: 0 };
   const age = {
     checkpoint_at: found.mtime.toISOString(),
@@ -258,7 +258,7 @@ async function checkpointStatus(directory: string, info: LogInfo, now: number): 
     const verifiers = info.keys.map(({ vkey }) => verifierFromVkey(vkey));
     return { signed: openCheckpoint(await readPlain(path, 'checkpoint'), verifiers).size, ...age };
   } catch (error) {
-    if (!isTallyError(error)) throw error;
+    if (!isTallyError(error)) return unread(error);
     return { signed: 0, ...age, checkpoint_problem: error.message };
   }
 }
