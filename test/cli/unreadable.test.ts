@@ -108,3 +108,52 @@ test('a command that has to record and cannot read its log does nothing, with th
   assert.equal(done.code, 8, done.stderr);
   assert.match(told(done).message, /could not be recorded .*cannot read .*checkpoint/);
 });
+
+interface Looked {
+  readonly name: string;
+  readonly status: string;
+  readonly detail: string;
+  readonly mend?: string;
+}
+
+function failedIn(done: { readonly code: number | null; readonly stdout: string }): readonly Looked[] {
+  assert.equal(done.code, 1);
+  const { checks } = JSON.parse(done.stdout) as { checks: readonly Looked[] };
+  assert.ok(checks.some(({ name, status }) => name === 'programs' || (name === 'node' && status === 'ok')));
+  assert.ok(
+    checks.some(({ name }) => name === 'policy'),
+    'the others were looked at',
+  );
+  return checks.filter(({ status }) => status === 'fail');
+}
+
+for (const [name, check] of [
+  ['.', 'log'],
+  ['logs', 'log'],
+  ['logs/local', 'log'],
+  ['logs/local/entries', 'head'],
+  ['logs/local/checkpoint', 'head'],
+  ['keys', 'operator'],
+] as const)
+  test(`doctor names ${name}, which this user cannot read, and looks at the rest`, { skip }, async (t) => {
+    const home = await begun(t);
+    const path = join(home.directory, name);
+    const failed = failedIn(tally(home, path, 'doctor', '--json'));
+    const found = failed.find((one) => one.name === check);
+    assert.ok(found?.detail.includes(path), JSON.stringify(failed));
+    assert.doesNotMatch(`${found?.detail} ${found?.mend}`, /not to be believed|backup/);
+  });
+
+for (const [name, check] of [
+  ['logs/local/entries', 'head'],
+  ['keys', 'retired keys'],
+  ['heads', 'log'],
+] as const)
+  test(`doctor names ${name} where that is a plain file, and looks at the rest`, async (t) => {
+    const home = await begun(t);
+    const path = join(home.directory, name);
+    rmSync(path, { recursive: true });
+    writeFileSync(path, 'x\n');
+    const failed = failedIn(await home.tally(['doctor', '--json']));
+    assert.ok(failed.find((one) => one.name === check)?.detail.includes(path), JSON.stringify(failed));
+  });

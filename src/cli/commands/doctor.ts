@@ -1,8 +1,10 @@
 import { Command } from 'commander';
 import { isTallyError } from '../../core/error.ts';
+import type { LogInfo } from '../../core/loginfo.ts';
 import { factsOf } from '../../core/query/call.ts';
 import { MASTER_KEY_ANEW } from '../../home.ts';
 import { TENANT } from '../../paths.ts';
+import type { OpenedReader } from '../../reader.ts';
 import type { Context } from '../context.ts';
 import { counted } from '../facts.ts';
 import { examples } from '../help.ts';
@@ -16,7 +18,7 @@ import { checkAnchors } from './doctor/anchors.ts';
 import { checkAuthority } from './doctor/authority.ts';
 import { checkBroker } from './doctor/broker.ts';
 import type { Check } from './doctor/check.ts';
-import { fail, skip } from './doctor/check.ts';
+import { fail, looked, skip } from './doctor/check.ts';
 import { checkClaudeCode } from './doctor/claude-code.ts';
 import { checkFiles } from './doctor/files.ts';
 import { checkIndex } from './doctor/index.ts';
@@ -50,15 +52,16 @@ export function build(context: Context): Command {
 
 async function examine(context: Context): Promise<readonly Check[]> {
   const { paths } = context;
-  const opened = await context.openReader();
-  const running = await askRunning(context, (ask) => ask('status', {}));
+  const running = await askRunning(context, (ask) => ask('status', {}), { operator: false });
   const machine = [
     checkNode(process.versions.node),
     checkConfig(context),
-    checkFiles(paths, process.geteuid?.()),
+    await looked('files', () => checkFiles(paths, process.geteuid?.())),
   ];
-  let info: Awaited<ReturnType<typeof opened.logInfo>>;
+  let opened: OpenedReader;
+  let info: LogInfo;
   try {
+    opened = await context.openReader();
     info = await opened.logInfo();
   } catch (error) {
     if (!isTallyError(error)) throw error;
@@ -70,30 +73,43 @@ async function examine(context: Context): Promise<readonly Check[]> {
   }
   // Before the checkpoint: what an anchor was shown meanwhile would look like a rollback.
   const anchored = await anchoredHeads(context, opened, info.origin);
-  const newest = await newestOf(opened.directory, undefined);
+  const { directory } = opened;
   return [
     ...machine,
     checkFlush(paths.logs),
-    await checkDisk(paths.logs),
-    checkClock(context.now(), newest === undefined ? undefined : Date.parse(newest)),
+    await looked('disk space', () => checkDisk(paths.logs)),
+    await looked(
+      'clock',
+      async () => checkClock(context.now(), timeOf(await newestOf(directory, undefined))),
+      'skip',
+    ),
     await checkSigningKey(paths, opened.name, info),
-    await checkKeyHistory(opened, info),
-    checkRetiredKeys(paths, opened.name, info),
-    await checkMasterKey(paths, TENANT, await madeAnew(opened.directory)),
+    await looked('key history', () => checkKeyHistory(opened, info)),
+    await looked('retired keys', () => checkRetiredKeys(paths, opened.name, info)),
+    await looked('master key', async () => checkMasterKey(paths, TENANT, await madeAnew(directory)), 'skip'),
     checkVault(paths),
     checkOperator(paths),
-    await checkHead(opened, info, anchored),
-    checkRecovery(
-      await unacknowledged(opened.directory),
-      await newestOf(opened.directory, ['log.recover']),
-      await newestOf(opened.directory, ['log.gap']),
+    await looked('head', () => checkHead(opened, info, anchored)),
+    await looked(
+      'recovery',
+      async () =>
+        checkRecovery(
+          await unacknowledged(directory),
+          await newestOf(directory, ['log.recover']),
+          await newestOf(directory, ['log.gap']),
+        ),
+      'skip',
     ),
     await checkAnchors(context, opened, running),
     await checkAlerts(context, running),
-    await checkIndex(paths, opened.directory, running !== undefined),
+    await looked('index', () => checkIndex(paths, directory, running !== undefined), 'skip'),
     await checkPolicy(context, running),
-    await checkKill(context, running),
-    checkRetention(await retentionStatus(context, running), running !== undefined),
+    await looked('kill switch', () => checkKill(context, running)),
+    await looked(
+      'retention',
+      async () => checkRetention(await retentionStatus(context, running), running !== undefined),
+      'skip',
+    ),
     ...(await checkForward(context, running?.otlp)),
     ...(await broker(context, running)),
   ];
@@ -125,6 +141,9 @@ async function anchoredHeads(
     return { heads: [], problem: error.message };
   }
 }
+
+const timeOf = (ts: string | undefined): number | undefined =>
+  ts === undefined ? undefined : Date.parse(ts);
 
 /** Time of the newest entry, or of the newest of these types. */
 async function newestOf(
@@ -184,5 +203,5 @@ async function print({ stdout, stderr }: Context, checks: readonly Check[], fail
   if (failed > 0) await stderr.line(red(`${counted(failed, 'check')} failed.`));
   else if (warned > 0)
     await stderr.line(yellow(`Nothing failed; ${counted(warned, 'warning')}. ${NOT_VERIFIED}`));
-  else await stderr.line(`${green('All is well.')} ${NOT_VERIFIED}`);
+  else await stderr.line(`${green('Nothing wrong was found.')} ${NOT_VERIFIED}`);
 }

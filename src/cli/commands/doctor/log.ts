@@ -1,5 +1,6 @@
 /** The log against what was remembered of it outside. `tally verify` proves the rest. */
 import { equalBytes } from '../../../core/bytes.ts';
+import { isTallyError } from '../../../core/error.ts';
 import type { LogInfo } from '../../../core/loginfo.ts';
 import { openCheckpoint, type VerifiedCheckpoint } from '../../../core/tlog/checkpoint.ts';
 import { type Verifier, verifierFromVkey } from '../../../core/tlog/key.ts';
@@ -43,6 +44,7 @@ export async function checkHead(
     remembered = head === undefined ? undefined : openCheckpoint(head, verifiers);
     own = stored === undefined ? undefined : openCheckpoint(stored, verifiers);
   } catch (error) {
+    if (isTallyError(error) && error.code === 'LOG_UNREADABLE') throw error;
     return fail('head', `a checkpoint is not to be believed: ${why(error)}`, LOOK);
   }
   const claimed = Math.max(own?.size ?? 0, remembered?.size ?? 0);
