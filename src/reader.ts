@@ -12,6 +12,8 @@ import { fileReader } from './store/file/reader.ts';
 export interface OpenedReader {
   readonly directory: string;
   readonly name: string;
+  /** Where the logs of this machine lie, whichever was opened. */
+  readonly logs: string;
   readonly reader: LogReader;
   logInfo(): Promise<LogInfo>;
   readonly heads: ObjectStore;
@@ -38,6 +40,7 @@ export function openReader(paths: Paths, options: { readonly log?: string } = {}
   return {
     directory,
     name,
+    logs: paths.logs,
     reader,
     heads,
     packs: filePackReader(directory),

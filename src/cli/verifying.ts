@@ -8,14 +8,14 @@ import type { OpeningWatch } from '../core/query/openings.ts';
 import type { SnapshotsVerdict } from '../core/query/snapshots.ts';
 import { verifyLog } from '../core/tlog/verify.ts';
 import { withoutRepeats } from '../core/tlog/verify-anchors.ts';
-import type { Head } from '../core/tlog/verify-heads.ts';
 import { exitCodeOf, type Report } from '../core/tlog/verify-report.ts';
 import type { OpenedReader } from '../reader.ts';
 import { seeAgain } from './completeness.ts';
 import { readGiven } from './given-file.ts';
 import { type Blocks, directoryBlocks, keyNeeded, publishedDirectory } from './log-source.ts';
-import { type LocalHead, localHeads, pinnedVkey, rememberedRotations, type Whose } from './remembered.ts';
+import { type LocalHead, localHeads, pinnedVkey, type Whose } from './remembered.ts';
 import { type AnchorRequest, anchoredOf, evidenceOf } from './verify-anchors.ts';
+import { demandsOn } from './verify-demands.ts';
 import { type DamageWatch, misnamedSegments, watchDamage } from './verify-files.ts';
 import {
   judgeRecovery,
@@ -85,11 +85,8 @@ async function verifyOnce(
   const pinned = given ?? (await pinnedVkey(opened, request, about.origin));
   if (about.published && pinned === undefined) throw keyNeeded(about.origin);
   const gathered = await evidenceOf(opened, about.origin, request.anchors);
-  const heads = [
-    ...(gathered?.heads ?? []),
-    ...local.filter(({ origin, log }) => (request.current ? log === opened.name : origin === about.origin)),
-    ...(await Promise.all(request.heads.map(givenHead))),
-  ];
+  const known = { local, anchored: gathered?.heads ?? [] };
+  const { heads, rotations: remembered } = await demandsOn(opened, request, about, known);
   const total = (await reader.segments()).reduce((sum, { bytes }) => sum + bytes, 0);
   const looker = await lookAtPayloads(opened, { current: request.current, published: about.published });
   const begins = about.published ? (about.blocks.first ?? 0) : first;
@@ -127,7 +124,7 @@ async function verifyOnce(
     {
       ...(pinned === undefined ? {} : { pinned: given === undefined ? [pinned] : request.keys }),
       heads,
-      rotations: await rememberedRotations(opened, request, about.origin),
+      rotations: remembered,
       onProgress: (_entries, bytes) => request.onProgress(bytes, total),
     },
   ).finally(looker.close);
@@ -181,22 +178,6 @@ async function verifyOnce(
     ...(problem === undefined ? {} : { log_json: problem }),
     ...(mend.length === 0 ? {} : { mend }),
   };
-}
-
-async function givenHead(path: string): Promise<Head> {
-  try {
-    return { checkpoint: await readGiven(path, LIMITS.noteBytes + 1), ground: 'given', name: path };
-  } catch (error) {
-    if (isTallyError(error)) throw error;
-    throw new TallyError(
-      'USAGE',
-      `cannot read the head ${path}: ${error instanceof Error ? error.message : String(error)}`,
-      {
-        hint: 'give a file with a signed checkpoint, such as a copy of logs/<log>/checkpoint made earlier',
-        cause: error,
-      },
-    );
-  }
 }
 
 interface About {

@@ -259,7 +259,7 @@ export function mending(report: Verification): string[] {
       'give the key that you know from elsewhere: `tally verify --key VKEY` (its owner prints it with `tally key list`).',
     );
   }
-  if (report.append_only.status === 'neutral') {
+  if (report.append_only.status === 'neutral' && report.append_only.heads.length === 0) {
     lines.push(
       'give a checkpoint that you kept: `tally verify --head FILE`; without one a rollback would not show.',
     );

@@ -17,7 +17,21 @@ export interface Head {
   readonly ground: Ground;
   /** For the report: a file name, a witness. */
   readonly name?: string;
+  /** Of a head that a published copy may be older than: what is known of the two. Absent: the log has to reach it. */
+  readonly older?: OlderCopy;
 }
+
+/**
+ * `begins`: it was proven that the copy's checkpoint is of a beginning of the head's tree. `differs`: that it is not.
+ * `unknown`: nobody could tell.
+ */
+export type OlderCopy = 'begins' | 'differs' | 'unknown';
+
+const OLDER = {
+  begins: { status: 'neutral', note: 'this copy is the beginning of it' },
+  differs: { status: 'fail', note: 'this copy is no beginning of it: its entries are others' },
+  unknown: { status: 'incomplete', note: 'whether this copy is the beginning of it could not be found out' },
+} as const;
 
 export interface ReadHead {
   readonly head: Head;
@@ -58,13 +72,15 @@ export function readAgain(read: ReadHead, origin: string, { spans }: KeyHistory)
 function judge(
   { head, checkpoint, note }: ReadHead,
   roots: ReadonlyMap<number, Uint8Array>,
-  lines: number,
+  { lines, signed }: Ends,
 ): HeadVerdict {
   const about = { ground: head.ground, ...(head.name === undefined ? {} : { name: head.name }) };
   if (checkpoint === undefined)
     return { ...about, status: 'incomplete', ...(note === undefined ? {} : { note }) };
   const { size } = checkpoint;
   const root = roots.get(size);
+  if (root === undefined && head.older !== undefined && signed !== undefined && size > signed)
+    return { ...about, size, ...OLDER[head.older] };
   const because =
     root === undefined
       ? `the log has ${lines} entries, this head had ${size}: it was rolled back or cut off`
@@ -79,25 +95,30 @@ function judge(
   };
 }
 
+export interface Ends {
+  /** Behind the last entry. */
+  readonly lines: number;
+  /** What the checkpoint of the log claims; absent when there is none. */
+  readonly signed: number | undefined;
+}
+
 /** `roots`: recomputed, at each head's size that the log reaches. */
 export function judgeHeads(
   heads: readonly ReadHead[],
   roots: ReadonlyMap<number, Uint8Array>,
-  lines: number,
+  ends: Ends,
 ): AppendOnlyVerdict {
-  const verdicts = heads.map((head) => judge(head, roots, lines));
+  const verdicts = heads.map((head) => judge(head, roots, ends));
   const [widest] = verdicts
     .filter(({ status }) => status === 'pass')
     .sort((a, b) => (b.size ?? 0) - (a.size ?? 0));
   const worst =
     verdicts.find(({ status }) => status === 'fail') ??
     verdicts.find(({ status }) => status === 'incomplete');
-  if (worst !== undefined)
-    return {
-      status: worst.status,
-      heads: verdicts,
-      note: `head: ${worst.ground}: ${worst.note ?? 'no reason'}`,
-    };
+  if (worst !== undefined) return { status: worst.status, heads: verdicts, note: worstNote(worst, ends) };
+  const newer = verdicts.filter(({ status }) => status === 'neutral');
+  if (widest === undefined && newer.length > 0)
+    return { status: 'neutral', heads: verdicts, note: olderNote(newer, ends) };
   if (widest === undefined)
     return {
       status: 'neutral',
@@ -109,4 +130,17 @@ export function judgeHeads(
     heads: verdicts,
     note: `append-only since ${widest.size ?? 0}, head: ${widest.ground}`,
   };
+}
+
+function worstNote(worst: HeadVerdict, ends: Ends): string {
+  const older = worst.note === OLDER.unknown.note;
+  return older
+    ? `${olderNote([worst], ends)}; ${OLDER.unknown.note}`
+    : `head: ${worst.ground}: ${worst.note ?? 'no reason'}`;
+}
+
+function olderNote(newer: readonly HeadVerdict[], { signed }: Ends): string {
+  const most = newer.reduce((a, b) => ((b.size ?? 0) > (a.size ?? 0) ? b : a));
+  const who = most.ground === 'local' ? 'this machine remembers a head' : 'an anchor holds a checkpoint';
+  return `this copy has ${signed ?? 0} entries; ${who} of ${most.size ?? 0}: it is older, publish again`;
 }

@@ -85,7 +85,8 @@ export type Ground = 'local' | 'given' | 'witness' | 'anchor';
 export interface HeadVerdict {
   readonly ground: Ground;
   readonly name?: string;
-  readonly status: 'pass' | 'fail' | 'incomplete';
+  /** `neutral`: it is newer than a published copy, which is its beginning. */
+  readonly status: Status;
   readonly size?: number;
   readonly note?: string;
 }

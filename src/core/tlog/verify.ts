@@ -124,7 +124,10 @@ export async function verifyLog(source: LogSource, options: VerifyOptions = {}):
       breaks: breaks.list.toSorted((a, b) => a - b),
       break_count: breaks.count,
     },
-    append_only: judgeHeads(heads, result.roots, result.lines),
+    append_only: judgeHeads(heads, result.roots, {
+      lines: result.lines,
+      signed: claimedCheckpoint(note)?.size,
+    }),
     signatures: signed.verdict,
     anchored: { status: 'neutral', note: 'no anchor is configured' },
     completeness:

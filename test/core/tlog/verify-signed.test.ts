@@ -152,6 +152,26 @@ describe('append-only', () => {
     assert.equal(exitCodeOf(report), 0);
   });
 
+  it('accuses no copy that is older than a head, as far as it may be, and says what is known of the two', async () => {
+    const copy = { checkpoint: async () => older.checkpoint };
+    const expected = { begins: ['neutral', 0], differs: ['fail', 6], unknown: ['incomplete', 2] } as const;
+    for (const relation of ['begins', 'differs', 'unknown'] as const) {
+      const { report, exit } = await withHeads(older.lines, [{ ...local(log), older: relation }], copy);
+      assert.deepEqual([report.append_only.status, exit], expected[relation]);
+    }
+    const { report } = await withHeads(older.lines, [{ ...local(log), older: 'begins' }], copy);
+    assert.equal(
+      report.append_only.note,
+      'this copy has 200 entries; this machine remembers a head of 600: it is older, publish again',
+    );
+    // It is never asked about one that the copy claims to reach.
+    const cut = await withHeads(older.lines, [{ ...local(log), older: 'begins' }]);
+    assert.deepEqual([cut.report.append_only.status, cut.exit], ['fail', 6]);
+    // Another head that does not fit is no better for it.
+    const both = await withHeads(older.lines, [{ ...local(log), older: 'begins' }, local(log)], copy);
+    assert.deepEqual([both.report.append_only.status, both.exit], ['fail', 6]);
+  });
+
   it('is incomplete when a head cannot be used', async () => {
     const signed = new TextDecoder().decode(log.checkpoint);
     const unusable = [

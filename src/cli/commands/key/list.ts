@@ -85,7 +85,9 @@ async function gather(opened: OpenedReader, current: boolean): Promise<Answer> {
   const published = current ? undefined : await publishedDirectory(opened.reader);
   if (published !== undefined) {
     const pinned = await pinnedVkey(opened, { current }, published.origin);
-    const rotations = await rememberedRotations(opened, { current }, published.origin);
+    const remembered = await rememberedRotations(opened, { current }, published.origin);
+    // A copy that is older than a rotation has no note of it.
+    const rotations = remembered.filter(({ size }) => size <= published.size);
     const trusted = pinned === undefined ? {} : { pinned: [pinned] };
     const { signatures, origin } = await verifyLog(published, { ...trusted, rotations });
     const walked = (signatures.keys ?? []).map(({ vkey, from, to }) => span(vkey, from, to));
