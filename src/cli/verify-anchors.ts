@@ -43,8 +43,10 @@ export function anchoredOf(
   report: Report,
   evidence: AnchorEvidence | undefined,
   watch: AnchorWatch,
+  published: boolean,
 ): AnchoredVerdict {
   if (evidence === undefined) return report.anchored;
+  if (published) return anchoredOutside(report, evidence);
   const { entries } = watch;
   const { heads } = report.append_only;
   const more = watch.more();
@@ -53,4 +55,18 @@ export function anchoredOf(
       ? evidence.notes
       : [...evidence.notes, `${more} more receipts were not held against their entries`];
   return judgeAnchors({ evidence: { ...evidence, notes }, entries, heads, signed: report.size ?? 0 });
+}
+
+/**
+ * Receipts lie beside the log, and a published one has none: entries that tell of them accuse nobody there, and what only
+ * receipts could show is not asked. What an anchor outside holds is held against it as ever.
+ */
+function anchoredOutside({ append_only, size }: Report, evidence: AnchorEvidence): AnchoredVerdict {
+  const { quorum: _, ...rest } = evidence;
+  const configured = evidence.configured.filter(({ type }) => type === 'git' || type === 'file');
+  const note = 'a published log holds no receipts of anchors, so those are not judged here';
+  if (configured.length === 0) return { status: 'neutral', note: [note, ...evidence.notes].join('; ') };
+  const notes = [...evidence.notes, note];
+  const { heads } = append_only;
+  return judgeAnchors({ evidence: { ...rest, configured, notes }, entries: [], heads, signed: size ?? 0 });
 }

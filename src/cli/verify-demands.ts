@@ -58,18 +58,13 @@ export async function demandsOn(
     if (log === undefined || newer === undefined || newer.size <= end.size) return undefined;
     return relationOf(opened, log.log, end, newer);
   };
-  return {
-    heads: [
-      ...(await Promise.all(anchored.map(async (head) => withOlder(head, await older(head))))),
-      ...(await Promise.all(own.map(async (head) => withOlder(head, await older(head))))),
-      ...given,
-    ],
-    rotations: rotations.filter(({ size }) => size <= end.size),
-  };
-}
-
-function withOlder(head: Head, older: OlderCopy | undefined): Head {
-  return older === undefined ? head : { ...head, older };
+  const judged: Head[] = [];
+  // One after the other: an anchor may hold thousands.
+  for (const head of [...anchored, ...own]) {
+    const relation = await older(head);
+    judged.push(relation === undefined ? head : { ...head, older: relation });
+  }
+  return { heads: [...judged, ...given], rotations: rotations.filter(({ size }) => size <= end.size) };
 }
 
 /** Whether the directory that was named is one of this machine's logs: those never stay behind what is remembered. */

@@ -151,7 +151,7 @@ async function verifyOnce(
     integrity: withSegments(report.integrity, [...misnamed, ...damage.notes()], damage.firstLost()),
     append_only: own?.append_only ?? seen.append_only,
     signatures: keys?.signatures ?? report.signatures,
-    anchored: anchoredOf(report, gathered?.evidence, taps.anchors),
+    anchored: anchoredOf(report, gathered?.evidence, taps.anchors, about.published),
     completeness: completenessOf(recovery.unacknowledged, findings),
   };
   const rotations = await seenRotations(about.blocks, judged);

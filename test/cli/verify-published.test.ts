@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Home, makeHome } from './home.ts';
@@ -8,6 +8,7 @@ interface Report {
   readonly size: number;
   readonly integrity: { readonly status: string };
   readonly append_only: { readonly status: string; readonly note: string };
+  readonly anchored: { readonly status: string; readonly note: string; readonly lost_count?: number };
   readonly signatures: { readonly status: string; readonly note?: string };
 }
 
@@ -108,4 +109,33 @@ test('an older copy with another history, and one that is as long as what is rem
   rmSync(home.log, { recursive: true });
   cpSync(published, home.log, { recursive: true });
   assert.equal((await verify(home, home.log)).code, 6);
+});
+
+test('a published log is not asked for receipts, and is held against what an anchor outside holds', async (t) => {
+  const home = makeHome(t);
+  const published = join(home.directory, 'published');
+  const place = join(home.directory, 'other-disk');
+  mkdirSync(place);
+  await ok(home, 'anchor', 'add', 'file', 'disk', place);
+  await ok(home, 'anchor', 'run');
+  await grow(home, 'one');
+  await ok(home, 'log', 'publish', published);
+  const { code, report } = await verify(home, published);
+  assert.deepEqual([code, report.anchored.status, report.anchored.lost_count], [0, 'pass', undefined]);
+  assert.match(report.anchored.note, /a published log holds no receipts of anchors/);
+  assert.doesNotMatch(report.anchored.note, /removed or altered/);
+
+  // What the anchor was shown since is newer than the copy, like the head of this machine.
+  await ok(home, 'anchor', 'run');
+  const older = await verify(home, published);
+  assert.deepEqual([older.code, older.report.append_only.status], [0, 'pass'], JSON.stringify(older.report));
+  assert.match(
+    older.report.append_only.note,
+    /since \d+, head: anchor; this copy has .* it is older, publish again/,
+  );
+
+  await ok(home, 'anchor', 'remove', 'disk');
+  const without = await verify(home, published);
+  assert.deepEqual([without.code, without.report.anchored.status], [0, 'neutral']);
+  assert.match(without.report.anchored.note, /holds no receipts of anchors, so those are not judged here/);
 });

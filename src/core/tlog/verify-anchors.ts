@@ -74,8 +74,9 @@ export function judgeAnchors({ evidence, entries, heads, signed }: Judged): Anch
       .filter(({ status }) => status === 'fail')
       .map((head) => [head.name, head.note ?? 'it does not fit']),
   );
+  const newer = new Set(heads.filter(({ status }) => status === 'neutral').map(({ name }) => name));
   const anchors = [...names].map(([name, type]) =>
-    judgeOne({ name, type, evidence, counting, against, signed }),
+    judgeOne({ name, type, evidence, counting, against, newer, signed }),
   );
   const lost = lostReceipts(evidence, entries, signed);
   const quorum = judgeQuorumOf(evidence.quorum, counting);
@@ -106,6 +107,7 @@ function judgeOne({
   evidence,
   counting,
   against,
+  newer,
   signed,
 }: {
   readonly name: string;
@@ -114,6 +116,8 @@ function judgeOne({
   readonly counting: readonly CheckedReceipt[];
   /** Names of heads that the log does not continue, and why. */
   readonly against: ReadonlyMap<string | undefined, string>;
+  /** Names of heads that a published copy does not reach. */
+  readonly newer: ReadonlySet<string | undefined>;
   readonly signed: number;
 }): AnchorVerdict {
   const configured = evidence.configured.some((one) => one.name === name);
@@ -137,12 +141,15 @@ function judgeOne({
       ...(best.time === undefined ? {} : { not_after: best.time }),
     };
   }
+  const ahead = newest(evidence.receipts.filter(({ anchor, head }) => anchor === name && newer.has(head)));
   const other = newest(own) ?? newest(evidence.receipts.filter(({ anchor }) => anchor === name));
   const why =
     conflict !== undefined
       ? `it holds a checkpoint of ${conflict.size} entries against this log: ${against.get(conflict.head)}`
       : unreadable === undefined
-        ? (other?.why ?? 'it holds nothing of this log')
+        ? ahead !== undefined && other?.why === undefined
+          ? `what it holds is newer than this copy: ${ahead.size} entries`
+          : (other?.why ?? 'it holds nothing of this log')
         : `it cannot be read: ${unreadable}`;
   return { ...about, status: 'incomplete', ...(best === undefined ? {} : { size: best.size }), note: why };
 }

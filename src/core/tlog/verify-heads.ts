@@ -128,7 +128,7 @@ export function judgeHeads(
   return {
     status: 'pass',
     heads: verdicts,
-    note: `append-only since ${widest.size ?? 0}, head: ${widest.ground}`,
+    note: `append-only since ${widest.size ?? 0}, head: ${widest.ground}${newer.length > 0 ? `; ${olderNote(newer, ends)}` : ''}`,
   };
 }
 
