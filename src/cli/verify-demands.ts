@@ -4,7 +4,9 @@ import { join, relative, sep } from 'node:path';
 import { isTallyError, TallyError } from '../core/error.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Checkpoint } from '../core/tlog/checkpoint.ts';
-import type { RotationNote } from '../core/tlog/key-history.ts';
+import { verifierFromVkey } from '../core/tlog/key.ts';
+import { nameOf, type RotationNote } from '../core/tlog/key-history.ts';
+import { parseNote } from '../core/tlog/note.ts';
 import { checkConsistency, type Proof, proveConsistency, treeRoot } from '../core/tlog/proof.ts';
 import type { Head, OlderCopy } from '../core/tlog/verify-heads.ts';
 import { claimedCheckpoint } from '../core/tlog/verify-keys.ts';
@@ -14,7 +16,7 @@ import { fileReader } from '../store/file/reader.ts';
 import { readGiven } from './given-file.ts';
 import { hashesOf } from './hashes.ts';
 import type { Blocks } from './log-source.ts';
-import { type LocalHead, rememberedRotations, type Whose } from './remembered.ts';
+import { type LocalHead, pinnedVkey, rememberedRotations, type Whose } from './remembered.ts';
 
 export interface Demands {
   readonly heads: readonly Head[];
@@ -22,6 +24,8 @@ export interface Demands {
 }
 
 interface Asked extends Whose {
+  /** Keys that were given. */
+  readonly keys: readonly string[];
   /** Files. */
   readonly heads: readonly string[];
 }
@@ -39,7 +43,7 @@ interface Seen {
 
 export async function demandsOn(
   opened: OpenedReader,
-  { current, heads }: Asked,
+  { current, keys, heads }: Asked,
   about: Judged,
   { local, anchored }: Seen,
 ): Promise<Demands> {
@@ -47,8 +51,15 @@ export async function demandsOn(
   const given = await Promise.all(heads.map(givenHead));
   const own = local.filter((head) => (current ? head.log === opened.name : head.origin === origin));
   const rotations = await rememberedRotations(opened, { current }, origin);
-  // What others can read is no older for lying here: only a copy may have stayed behind its log.
-  const copy = about.published && !(await isOwn(opened)) ? await about.blocks.checkpoint() : undefined;
+  const isCopy = !current && !(await isOwn(opened));
+  const known = isCopy && keys.length > 0 ? await rememberedKeys(opened, origin, own, rotations) : undefined;
+  if (known !== undefined && isAnothers(keys, known)) {
+    const signedHere = (head: Head): boolean =>
+      signersOf(head.checkpoint, origin).some((id) => known.has(id));
+    return { heads: [...anchored.filter((head) => !signedHere(head)), ...given], rotations: [] };
+  }
+  // Only a published copy may have stayed behind its log.
+  const copy = about.published && isCopy ? await about.blocks.checkpoint() : undefined;
   const end = claimedCheckpoint(copy);
   if (end === undefined) return { heads: [...anchored, ...own, ...given], rotations };
 
@@ -65,6 +76,42 @@ export async function demandsOn(
     judged.push(relation === undefined ? head : { ...head, older: relation });
   }
   return { heads: [...judged, ...given], rotations: rotations.filter(({ size }) => size <= end.size) };
+}
+
+/**
+ * Names of the keys that this machine remembers for the log of that origin: its first one, and those that signed its
+ * newest head and its rotation notes. `undefined` when its first key is remembered and cannot be read.
+ */
+async function rememberedKeys(
+  opened: OpenedReader,
+  origin: string,
+  heads: readonly Head[],
+  rotations: readonly RotationNote[],
+): Promise<ReadonlySet<string> | undefined> {
+  const notes = [...heads.map(({ checkpoint }) => checkpoint), ...rotations.map(({ note }) => note)];
+  try {
+    const first = await pinnedVkey(opened, { current: false }, origin);
+    return new Set([
+      ...(first === undefined ? [] : [nameOf(verifierFromVkey(first))]),
+      ...notes.flatMap((note) => signersOf(note, origin)),
+    ]);
+  } catch (error) {
+    if (isTallyError(error)) return undefined;
+    throw error;
+  }
+}
+
+function signersOf(note: Uint8Array, origin: string): readonly string[] {
+  const signatures = attempt(() => parseNote(note))?.signatures ?? [];
+  return signatures.filter(({ name }) => name === origin).map(nameOf);
+}
+
+/**
+ * An origin is a name that anybody may choose, and two machines of one name have chosen the same. Whoever gives a key that
+ * is none of those that are remembered means a log of somebody else, of which this machine remembers nothing.
+ */
+function isAnothers(keys: readonly string[], known: ReadonlySet<string>): boolean {
+  return !keys.some((vkey) => known.has(nameOf(verifierFromVkey(vkey))));
 }
 
 /** Whether the directory that was named is one of this machine's logs: those never stay behind what is remembered. */

@@ -139,3 +139,48 @@ test('a published log is not asked for receipts, and is held against what an anc
   assert.deepEqual([without.code, without.report.anchored.status], [0, 'neutral']);
   assert.match(without.report.anchored.note, /holds no receipts of anchors, so those are not judged here/);
 });
+
+test('a log of somebody else that has the same origin is judged by the key that was given alone', async (t) => {
+  const [theirs, mine] = [makeHome(t), makeHome(t)];
+  const published = join(mine.directory, 'published');
+  const place = join(mine.directory, 'other-disk');
+  mkdirSync(place);
+  // Both run on one machine, so both logs have the origin that it gives them.
+  for (const home of [theirs, mine]) await ok(home, 'init');
+  await ok(mine, 'anchor', 'add', 'file', 'disk', place);
+  await ok(mine, 'anchor', 'run');
+  const first = JSON.parse(await ok(theirs, 'key', 'list', '--json')) as {
+    keys: readonly { vkey: string }[];
+  };
+  const vkey = first.keys[0]?.vkey ?? '';
+  await ok(mine, 'key', 'rotate');
+  await ok(theirs, 'key', 'rotate');
+  for (let i = 0; i < 12; i++) await grow(theirs, `theirs-${i}`);
+  await ok(theirs, 'log', 'publish', published);
+  const { code, report } = await verify(mine, published, '--key', vkey);
+  assert.deepEqual(
+    [code, report.append_only.status, report.signatures.status],
+    [0, 'neutral', 'pass'],
+    JSON.stringify(report),
+  );
+  const copy = join(mine.directory, 'copy');
+  cpSync(theirs.log, copy, { recursive: true });
+  assert.equal((await verify(mine, copy, '--key', vkey)).code, 0);
+
+  // Who gives no key, or one of this machine's own, means the log that this machine remembers.
+  assert.equal((await verify(mine, published)).code, 6);
+  const { keys } = JSON.parse(await ok(mine, 'key', 'list', '--json')) as typeof first;
+  for (const own of keys) {
+    const answer = await verify(mine, published, '--key', own.vkey);
+    assert.deepEqual([answer.code, answer.report.append_only.status], [6, 'fail']);
+  }
+  assert.equal(
+    (await verify(mine, published, '--key', vkey, '--head', join(mine.log, 'checkpoint'))).code,
+    6,
+  );
+  // And the log of this machine is no log of somebody else, whatever lies there now.
+  rmSync(mine.log, { recursive: true });
+  cpSync(theirs.log, mine.log, { recursive: true });
+  assert.equal((await verify(mine, '--key', vkey)).code, 6);
+  assert.equal((await verify(mine, mine.log, '--key', vkey)).code, 6);
+});
