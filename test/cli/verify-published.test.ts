@@ -163,6 +163,11 @@ test('a log of somebody else that has the same origin is judged by the key that 
     [0, 'neutral', 'pass'],
     JSON.stringify(report),
   );
+  const text = await ok(mine, 'verify', published, '--key', vkey);
+  assert.match(
+    text.replaceAll(/\s+/g, ' '),
+    /signatures by \S+: follows by rotations from the given key; keys: /,
+  );
   const copy = join(mine.directory, 'copy');
   cpSync(theirs.log, copy, { recursive: true });
   assert.equal((await verify(mine, copy, '--key', vkey)).code, 0);

@@ -167,10 +167,19 @@ export function keysText({ signatures, rotations_begun: begun }: Verification): 
   ];
 }
 
+/** After a rotation it is not the trusted key itself that signs. */
+function groundText({ vkey, ground }: NonNullable<Verification['key']>, signers: readonly string[]): string {
+  const itself = signers.some((signer) => vkey.startsWith(`${signer}+`));
+  return itself ? GROUNDS[ground] : `follows by rotations from ${GROUNDS[ground]}`;
+}
+
 function signatureText(report: Verification): string {
   const { signatures, key } = report;
   if (signatures.status === 'pass' && key !== null) {
-    const parts = [`by ${signatures.signed_by.join(', ')}: ${GROUNDS[key.ground]}`, ...keysText(report)];
+    const parts = [
+      `by ${signatures.signed_by.join(', ')}: ${groundText(key, signatures.signed_by)}`,
+      ...keysText(report),
+    ];
     return safe([...parts, ...(signatures.note === undefined ? [] : [signatures.note])].join('; '));
   }
   return safe([signatures.note ?? '', ...keysText(report)].join('; '));

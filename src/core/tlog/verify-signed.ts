@@ -66,7 +66,7 @@ export function readSigned(
     return failed(
       parsed === undefined
         ? 'the checkpoint does not parse'
-        : `no valid signature of ${pinned.length > 0 ? 'the pinned key' : 'a key of the log'} is on the checkpoint`,
+        : `no valid signature of ${pinned.length > 0 ? 'a trusted key' : 'a key of the log'} is on the checkpoint`,
       parsed,
     );
   }
@@ -81,7 +81,7 @@ export function readSigned(
     };
   if (pinned.length > 0)
     return failed(
-      'the checkpoint is signed by a key that the log names itself, not by the pinned key',
+      'the checkpoint is signed by a key that the log names itself, not by a trusted key',
       opened,
       true,
     );
