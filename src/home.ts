@@ -36,18 +36,18 @@ export function logName(epoch: number): string {
 export function currentEpoch(paths: Paths): number {
   const epochs = [paths.logs, paths.heads].flatMap((parent) =>
     listed(parent)
-      .filter((name) => name !== TENANT && listed(join(parent, name)).length > 0)
+      .filter((name) => name !== TENANT && listed(join(parent, name), 'ENOTDIR').length > 0)
       .map((name) => Number(new RegExp(`^${TENANT}@(\\d+)$`).exec(name)?.[1] ?? 0)),
   );
   return Math.max(1, ...epochs);
 }
 
-/** Names in a directory; none where there is no directory. */
-function listed(directory: string): readonly string[] {
+/** Names in a directory; none where there is no directory, or another `nothing` is told. */
+function listed(directory: string, nothing = 'ENOENT'): readonly string[] {
   try {
     return readdirSync(directory);
   } catch (error) {
-    if (errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR') return [];
+    if (errno(error) === 'ENOENT' || errno(error) === nothing) return [];
     throw readError(error, `cannot list ${directory}`);
   }
 }

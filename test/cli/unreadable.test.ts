@@ -12,7 +12,6 @@ const PROGRAM = fileURLToPath(new URL('../../bin/tally.js', import.meta.url));
 const NOBODY = 65_534;
 const asOther = process.geteuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
 const barred = spawnSync(process.execPath, [PROGRAM, '--version'], asOther).status !== 0;
-const skip = barred && 'another user may not run this program';
 
 async function begun(t: TestContext): Promise<Home> {
   const home = makeHome(t);
@@ -45,19 +44,10 @@ function told({ stderr }: { readonly stderr: string }): { code: string; message:
   return JSON.parse(stderr).error;
 }
 
-for (const name of [
-  '.',
-  'logs',
-  'logs/local',
-  'logs/local/log.json',
-  'logs/local/checkpoint',
-  'logs/local/entries',
-  'logs/local/entries/000000000000.jsonl',
-  'logs/local/policies',
-  'heads',
-  'heads/local/checkpoint',
-])
-  test(`verify says of ${name} that this user cannot read it`, { skip }, async (t) => {
+for (const name of ['.', 'logs/local/checkpoint', 'logs/local/entries/000000000000.jsonl', 'heads'])
+  test(`verify says of ${name} that this user cannot read it`, {
+    skip: barred && 'another user may not run this program',
+  }, async (t) => {
     const home = await begun(t);
     const path = join(home.directory, name);
     const done = tally(home, path, 'verify');
@@ -70,7 +60,9 @@ for (const name of [
   });
 
 for (const name of ['.', 'keys', 'logs/local/checkpoint', 'logs/local/entries'])
-  test(`status says of ${name} that this user cannot read it`, { skip }, async (t) => {
+  test(`status says of ${name} that this user cannot read it`, {
+    skip: barred && 'another user may not run this program',
+  }, async (t) => {
     const home = await begun(t);
     const path = join(home.directory, name);
     const done = tally(home, path, 'status');
@@ -79,7 +71,9 @@ for (const name of ['.', 'keys', 'logs/local/checkpoint', 'logs/local/entries'])
     assert.ok(told(done).message.includes(path), done.stderr);
   });
 
-test('status says of a configuration that this user cannot read it', { skip }, async (t) => {
+test('status says of a configuration that this user cannot read it', {
+  skip: barred && 'another user may not run this program',
+}, async (t) => {
   const home = await begun(t);
   const path = join(home.directory, 'config.yaml');
   writeFileSync(path, 'audit: { path: /nowhere }\n');
@@ -101,7 +95,7 @@ for (const name of ['logs', 'logs/local/entries', 'logs/local/policies', 'heads'
   });
 
 test('a command that has to record and cannot read its log does nothing, with the code of no recorder', {
-  skip,
+  skip: barred && 'another user may not run this program',
 }, async (t) => {
   const home = await begun(t);
   const done = tally(home, join(home.log, 'checkpoint'), 'call', 'http://127.0.0.1:9/', '--bearer', 'KEY');
@@ -129,13 +123,12 @@ function failedIn(done: { readonly code: number | null; readonly stdout: string 
 
 for (const [name, check] of [
   ['.', 'log'],
-  ['logs', 'log'],
-  ['logs/local', 'log'],
-  ['logs/local/entries', 'head'],
   ['logs/local/checkpoint', 'head'],
   ['keys', 'operator'],
 ] as const)
-  test(`doctor names ${name}, which this user cannot read, and looks at the rest`, { skip }, async (t) => {
+  test(`doctor names ${name}, which this user cannot read, and looks at the rest`, {
+    skip: barred && 'another user may not run this program',
+  }, async (t) => {
     const home = await begun(t);
     const path = join(home.directory, name);
     const failed = failedIn(tally(home, path, 'doctor', '--json'));
