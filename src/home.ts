@@ -48,7 +48,10 @@ function listed(directory: string, nothing = 'ENOENT'): readonly string[] {
     return readdirSync(directory);
   } catch (error) {
     if (errno(error) === 'ENOENT' || errno(error) === nothing) return [];
-    throw readError(error, `cannot list ${directory}`);
+    if (errno(error) !== 'ENOTDIR') throw readError(error, `cannot list ${directory}`);
+    throw new TallyError('LOG_UNREADABLE', `${directory} is no directory`, {
+      hint: 'this program did not put that there: move it away, and put the directory back from a backup if there was one',
+    });
   }
 }
 

@@ -82,7 +82,18 @@ test('status says of a configuration that this user cannot read it', {
   assert.ok(told(done).message.startsWith(`cannot read ${path}`), done.stderr);
 });
 
-for (const name of ['logs', 'logs/local/entries', 'logs/local/policies', 'heads', 'heads/local'])
+for (const name of ['logs', 'heads'])
+  test(`verify says of a plain file in place of ${name} that it finds nothing out`, async (t) => {
+    const home = await begun(t);
+    const path = join(home.directory, name);
+    rmSync(path, { recursive: true });
+    writeFileSync(path, 'x\n');
+    const done = await home.tally(['verify']);
+    assert.deepEqual([done.code, done.error().code], [2, 'LOG_UNREADABLE'], done.stderr);
+    assert.equal(done.error().message, `${path} is no directory`);
+  });
+
+for (const name of ['logs/local/entries', 'logs/local/policies', 'heads/local'])
   test(`verify says of a plain file in place of ${name} that it is no directory`, async (t) => {
     const home = await begun(t);
     const path = join(home.directory, name);

@@ -137,7 +137,9 @@ export function unrecorded(door: Door, what: string, error: unknown): undefined 
   if (door.mode === 'closed' || door.isAgent) {
     const whose =
       door.isAgent && door.mode === 'open' ? ', and an agent gets no secret without a record' : '';
-    throw new TallyError(error.code, `${error.message}${whose}`, {
+    // For whoever asks to record, a log that cannot be read is a recorder that is not there.
+    const told = error.code === 'LOG_UNREADABLE' ? 'RECORDER_UNAVAILABLE' : error.code;
+    throw new TallyError(told, `${error.message}${whose}`, {
       ...(error.hint === undefined ? {} : { hint: error.hint }),
       details: { ...error.details, kind: 'log_unavailable' },
       cause: error,
