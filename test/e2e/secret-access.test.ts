@@ -70,7 +70,20 @@ function* filesBelow(directory: string): Generator<readonly [path: string, text:
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     const path = join(directory, entry.name);
     if (entry.isDirectory()) yield* filesBelow(path);
-    else if (entry.isFile()) yield [path, readFileSync(path, 'latin1')];
+    else if (entry.isFile()) {
+      const text = readOrGone(path);
+      if (text !== undefined) yield [path, text];
+    }
+  }
+}
+
+/** Undefined: what was written beside a file has got its name since; it is read under that. */
+function readOrGone(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch (error) {
+    if (path.endsWith('.tmp') && !existsSync(path)) return undefined;
+    throw error;
   }
 }
 
